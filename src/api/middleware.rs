@@ -1,0 +1,106 @@
+//! What goes around every answer: the request's id, cross-origin rules, and the spelling of header names.
+//!
+//! Owns headers that no handler should have to think of. Knows no message.
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::{Method, StatusCode};
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpMessage as _, HttpResponse};
+
+/// Tells a request's lines in the log from others', and goes back to the client.
+pub struct RequestId(HeaderValue);
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// The longest id of a client's that is taken over, in bytes.
+const MAX_REQUEST_ID: usize = 64;
+
+/// Methods and headers that pages of any origin may use: those of simple requests and JSON.
+const ALLOWED_METHODS: [Method; 3] = [Method::GET, Method::POST, Method::HEAD];
+const ALLOWED_HEADERS: [&str; 3] = ["accept", "content-type", "x-requested-with"];
+
+impl RequestId {
+    /// The client's own id if it is a short word, else a new one.
+    fn of(headers: &HeaderMap) -> Self {
+        let sent = headers.get(&REQUEST_ID).filter(|value| {
+            let octets = value.as_bytes();
+            (1..=MAX_REQUEST_ID).contains(&octets.len()) && octets.iter().all(u8::is_ascii_graphic)
+        });
+        Self(sent.cloned().unwrap_or_else(Self::new))
+    }
+
+    fn new() -> HeaderValue {
+        let mut octets = [0; 8];
+        // An id that cannot be random is still an id.
+        let _ = aws_lc_rs::rand::fill(&mut octets);
+        HeaderValue::from_str(&format!("{:016x}", u64::from_be_bytes(octets)))
+            .unwrap_or_else(|_| HeaderValue::from_static("none"))
+    }
+
+    /// The id.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        self.0.to_str().unwrap_or_default()
+    }
+}
+
+/// Wraps every request.
+///
+/// # Errors
+/// Passes on what the handlers return.
+pub async fn around<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let id = RequestId::of(request.headers());
+    let id_header = id.0.clone();
+    request.extensions_mut().insert(id);
+    let cross_origin = request.headers().contains_key(header::ORIGIN);
+    let mut response = if is_preflight(&request) {
+        let answer = preflight(request.headers());
+        request.into_response(answer)
+    } else {
+        let mut response = next.call(request).await?.map_into_boxed_body();
+        response.headers_mut().append(header::VARY, HeaderValue::from_static("Origin"));
+        if cross_origin && response.request().method() != Method::OPTIONS {
+            response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+        }
+        response
+    };
+    response.headers_mut().insert(REQUEST_ID, id_header);
+    // Header names are case-insensitive, but the incumbent's spelling is what scripts grep for.
+    response.response_mut().head_mut().set_camel_case_headers(true);
+    Ok(response)
+}
+
+fn is_preflight(request: &ServiceRequest) -> bool {
+    request.method() == Method::OPTIONS && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
+}
+
+/// Answers a preflight (<https://fetch.spec.whatwg.org/#http-cors-protocol>): the method and headers asked for, if they are allowed.
+fn preflight(headers: &HeaderMap) -> HttpResponse {
+    let mut response = HttpResponse::build(StatusCode::NO_CONTENT);
+    response.insert_header((header::VARY, "Origin, Access-Control-Request-Method, Access-Control-Request-Headers"));
+    let method = headers.get(header::ACCESS_CONTROL_REQUEST_METHOD);
+    let allowed_method =
+        method.filter(|method| ALLOWED_METHODS.iter().any(|allowed| allowed.as_str().as_bytes() == method.as_bytes()));
+    let asked = headers.get(header::ACCESS_CONTROL_REQUEST_HEADERS);
+    let (true, Some(method), true) =
+        (headers.contains_key(header::ORIGIN), allowed_method, asked.is_none_or(are_allowed_headers))
+    else {
+        return response.finish();
+    };
+    response.insert_header((header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"));
+    response.insert_header((header::ACCESS_CONTROL_ALLOW_METHODS, method.clone()));
+    if let Some(asked) = asked {
+        response.insert_header((header::ACCESS_CONTROL_ALLOW_HEADERS, asked.clone()));
+    }
+    response.finish()
+}
+
+fn are_allowed_headers(asked: &HeaderValue) -> bool {
+    asked.to_str().is_ok_and(|names| {
+        names.split(',').all(|name| ALLOWED_HEADERS.iter().any(|allowed| name.trim().eq_ignore_ascii_case(allowed)))
+    })
+}

@@ -1,0 +1,347 @@
+//! Request messages of `dev.sigstore.fulcio.v2` in the protobuf JSON mapping (<https://protobuf.dev/programming-guides/json/>).
+//!
+//! Owns the mapping's reading rules: both spellings of a member, `null` as absent, unknown members ignored, enums as words or numbers,
+//! bytes in either base64 alphabet. Knows the message, not what it is for.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
+use base64::engine::{DecodePaddingMode, general_purpose};
+use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor, value::MapAccessDeserializer};
+
+/// How deep a body may be nested.
+const MAX_DEPTH: usize = 10_000;
+
+/// `CreateSigningCertificateRequest`
+#[derive(Default, serde::Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct CreateSigningCertificateRequest {
+    credentials: Option<Message<Credentials>>,
+    #[serde(alias = "public_key_request")]
+    public_key_request: Option<Message<PublicKeyRequest>>,
+    #[serde(alias = "certificate_signing_request")]
+    certificate_signing_request: Option<Bytes>,
+}
+
+#[derive(Default, serde::Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Credentials {
+    #[serde(alias = "oidc_identity_token")]
+    oidc_identity_token: Option<String>,
+}
+
+#[derive(Default, serde::Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct PublicKeyRequest {
+    #[serde(alias = "public_key")]
+    public_key: Option<Message<PublicKey>>,
+    #[serde(alias = "proof_of_possession")]
+    proof_of_possession: Option<Bytes>,
+}
+
+#[derive(Default, serde::Deserialize)]
+#[serde(default)]
+struct PublicKey {
+    /// Read for its form and then ignored: the key says what it is.
+    #[serde(rename = "algorithm")]
+    _algorithm: Option<EnumWord>,
+    content: Option<String>,
+}
+
+/// What the members say, without the mapping.
+pub struct Fields {
+    /// `credentials.oidcIdentityToken`
+    pub token: Option<String>,
+    /// `publicKeyRequest`: content and proof
+    pub public_key: Option<(Vec<u8>, Vec<u8>)>,
+    /// `certificateSigningRequest`
+    pub signing_request: Option<Vec<u8>>,
+}
+
+/// Where reading stopped. Carries no part of the body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{problem} at line {line}, column {column} of the body")]
+pub struct JsonProblem {
+    problem: &'static str,
+    line: usize,
+    column: usize,
+}
+
+impl CreateSigningCertificateRequest {
+    /// Reads a body. An empty one is an empty message.
+    ///
+    /// # Errors
+    /// When the body is not the message's JSON.
+    pub fn parse(body: &[u8]) -> Result<Fields, JsonProblem> {
+        let message: Self = if body.is_empty() { Self::default() } else { read_first_value(body)? };
+        let public_key = message.public_key_request.map(|Message(request)| {
+            let content = request.public_key.and_then(|Message(key)| key.content).unwrap_or_default();
+            (content.into_bytes(), request.proof_of_possession.unwrap_or_default().0)
+        });
+        Ok(Fields {
+            token: message.credentials.and_then(|Message(credentials)| credentials.oidc_identity_token),
+            public_key,
+            signing_request: message.certificate_signing_request.map(|Bytes(octets)| octets),
+        })
+    }
+}
+
+/// Reads the first JSON value; what follows it is not looked at, as the incumbent's reader does not.
+fn read_first_value(body: &[u8]) -> Result<CreateSigningCertificateRequest, JsonProblem> {
+    if is_too_deep(body) {
+        return Err(JsonProblem { problem: "the JSON is nested too deeply", line: 1, column: 1 });
+    }
+    let mut reader = serde_json::Deserializer::from_slice(body);
+    let value = Message::deserialize(&mut reader).map(|Message(message)| message);
+    value.map_err(|error: serde_json::Error| JsonProblem {
+        problem: match error.classify() {
+            serde_json::error::Category::Data => "a member is of the wrong type, of the wrong form or stands twice",
+            serde_json::error::Category::Eof => "the JSON ends too early",
+            serde_json::error::Category::Syntax | serde_json::error::Category::Io => "the JSON is not well-formed",
+        },
+        line: error.line(),
+        column: error.column(),
+    })
+}
+
+/// Members that are ignored are skipped without recursion; their depth is bounded nevertheless, as in other protobuf readers.
+fn is_too_deep(body: &[u8]) -> bool {
+    if body.len() <= MAX_DEPTH {
+        return false;
+    }
+    let (mut depth, mut in_text, mut escaped) = (0usize, false, false);
+    for byte in body {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_text => escaped = true,
+            b'"' => in_text = !in_text,
+            b'[' | b'{' if !in_text => depth += 1,
+            b']' | b'}' if !in_text => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > MAX_DEPTH {
+            return true;
+        }
+    }
+    false
+}
+
+/// A message is an object and nothing else; derived readers would take a list as well.
+struct Message<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Message<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ObjectOnly<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectOnly<T> {
+            type Value = Message<T>;
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("an object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Message<T>, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map)).map(Message)
+            }
+        }
+        deserializer.deserialize_map(ObjectOnly(PhantomData))
+    }
+}
+
+/// An enum's word or number; unknown ones are as good as known ones.
+struct EnumWord;
+
+impl<'de> Deserialize<'de> for EnumWord {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct WordOrNumber;
+        impl Visitor<'_> for WordOrNumber {
+            type Value = EnumWord;
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a word or a whole number")
+            }
+            fn visit_str<E>(self, _: &str) -> Result<EnumWord, E> {
+                Ok(EnumWord)
+            }
+            fn visit_i64<E: de::Error>(self, number: i64) -> Result<EnumWord, E> {
+                i32::try_from(number).map(|_| EnumWord).map_err(|_| E::custom("out of range"))
+            }
+            fn visit_u64<E: de::Error>(self, number: u64) -> Result<EnumWord, E> {
+                i32::try_from(number).map(|_| EnumWord).map_err(|_| E::custom("out of range"))
+            }
+            fn visit_f64<E: de::Error>(self, number: f64) -> Result<EnumWord, E> {
+                if number.fract() == 0.0 && number.abs() <= f64::from(i32::MAX) {
+                    Ok(EnumWord)
+                } else {
+                    Err(E::custom("not whole"))
+                }
+            }
+        }
+        deserializer.deserialize_any(WordOrNumber)
+    }
+}
+
+/// Bytes as base64 text: standard or URL-safe, padded or not.
+#[derive(Default)]
+struct Bytes(Vec<u8>);
+
+const fn engine(alphabet: &base64::alphabet::Alphabet, padding: DecodePaddingMode) -> GeneralPurpose {
+    let rules = GeneralPurposeConfig::new().with_decode_padding_mode(padding).with_decode_allow_trailing_bits(true);
+    GeneralPurpose::new(alphabet, rules)
+}
+
+const PADDED: [GeneralPurpose; 2] = [
+    engine(&base64::alphabet::STANDARD, DecodePaddingMode::RequireCanonical),
+    engine(&base64::alphabet::URL_SAFE, DecodePaddingMode::RequireCanonical),
+];
+const UNPADDED: [GeneralPurpose; 2] = [
+    engine(&base64::alphabet::STANDARD, DecodePaddingMode::RequireNone),
+    engine(&base64::alphabet::URL_SAFE, DecodePaddingMode::RequireNone),
+];
+
+impl<'de> Deserialize<'de> for Bytes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Base64Text;
+        impl Visitor<'_> for Base64Text {
+            type Value = Bytes;
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("base64 text")
+            }
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Bytes, E> {
+                decode(text).map(Bytes).ok_or_else(|| E::custom("not base64"))
+            }
+        }
+        deserializer.deserialize_str(Base64Text)
+    }
+}
+
+/// Text of a multiple of four characters is padded, other text is not; line ends count for that and are skipped otherwise.
+fn decode(text: &str) -> Option<Vec<u8>> {
+    let [standard, url_safe] = if text.len().is_multiple_of(4) { &PADDED } else { &UNPADDED };
+    let engine = if text.contains(['-', '_']) { url_safe } else { standard };
+    if text.contains(['\r', '\n']) {
+        engine.decode(text.replace(['\r', '\n'], "")).ok()
+    } else {
+        engine.decode(text).ok()
+    }
+}
+
+/// Base64 as answers carry it.
+#[must_use]
+pub fn encode(octets: &[u8]) -> String {
+    general_purpose::STANDARD.encode(octets)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn parse(body: &str) -> Result<Fields, JsonProblem> {
+        CreateSigningCertificateRequest::parse(body.as_bytes())
+    }
+
+    #[test]
+    fn both_spellings_are_read() {
+        for body in [
+            r#"{"credentials":{"oidcIdentityToken":"t"},"publicKeyRequest":{"publicKey":{"algorithm":"ECDSA","content":"k"},"proofOfPossession":"cA=="}}"#,
+            r#"{"credentials":{"oidc_identity_token":"t"},"public_key_request":{"public_key":{"algorithm":2,"content":"k"},"proof_of_possession":"cA"}}"#,
+        ] {
+            let fields = parse(body).unwrap();
+            assert_eq!(fields.token.as_deref(), Some("t"));
+            assert_eq!(fields.public_key, Some((b"k".to_vec(), b"p".to_vec())));
+            assert_eq!(fields.signing_request, None);
+        }
+        assert_eq!(parse(r#"{"certificate_signing_request":"-_8"}"#).unwrap().signing_request, Some(vec![0xfb, 0xff]));
+    }
+
+    #[test]
+    fn null_and_nothing_are_absent() {
+        for body in [
+            "",
+            "{}",
+            r#"{"credentials":null,"publicKeyRequest":null,"certificateSigningRequest":null}"#,
+            r#"{"credentials":{"oidcIdentityToken":null}}"#,
+        ] {
+            let fields = parse(body).unwrap();
+            assert!(
+                fields.token.is_none() && fields.public_key.is_none() && fields.signing_request.is_none(),
+                "{body}"
+            );
+        }
+        let fields = parse(r#"{"publicKeyRequest":{"publicKey":null,"proofOfPossession":null}}"#).unwrap();
+        assert_eq!(fields.public_key, Some((vec![], vec![])));
+    }
+
+    #[test]
+    fn unknown_members_and_enum_values_are_ignored() {
+        let body = r#"{"new":{"deep":[1,{"a":null}]},"publicKeyRequest":{"publicKey":{"algorithm":"RSA","content":"k","x":1}}}"#;
+        assert_eq!(parse(body).unwrap().public_key, Some((b"k".to_vec(), vec![])));
+        for algorithm in ["\"\"", "7", "-1", "2.0", "null"] {
+            assert!(
+                parse(&format!(r#"{{"publicKeyRequest":{{"publicKey":{{"algorithm":{algorithm}}}}}}}"#)).is_ok(),
+                "{algorithm}"
+            );
+        }
+        for algorithm in ["true", "{}", "[]", "2.5", "99999999999"] {
+            assert!(
+                parse(&format!(r#"{{"publicKeyRequest":{{"publicKey":{{"algorithm":{algorithm}}}}}}}"#)).is_err(),
+                "{algorithm}"
+            );
+        }
+    }
+
+    #[test]
+    fn wrong_types_and_duplicates_are_refused_without_showing_them() {
+        for body in [
+            "[]",
+            "null",
+            "1",
+            "\"t\"",
+            "{nope",
+            "{",
+            r#"{"credentials":[]}"#,
+            r#"{"credentials":"secret"}"#,
+            r#"{"credentials":{"oidcIdentityToken":7}}"#,
+            r#"{"credentials":{},"credentials":{}}"#,
+            r#"{"publicKeyRequest":{},"public_key_request":{}}"#,
+            r#"{"publicKeyRequest":{"proofOfPossession":"secret*"}}"#,
+            r#"{"certificateSigningRequest":["secret"]}"#,
+            "{\"a\":\"\u{1}\"}",
+        ] {
+            let Err(error) = parse(body) else { panic!("{body}") };
+            assert!(!error.to_string().contains("secret"), "{error}");
+        }
+        assert!(CreateSigningCertificateRequest::parse(b"{\"a\":\"\xff\"}").is_err());
+    }
+
+    #[test]
+    fn depth_is_bounded_and_what_follows_is_ignored() {
+        let nested = |depth| format!("{{\"x\":{}{}}}", "[".repeat(depth), "]".repeat(depth));
+        assert!(parse(&nested(9_000)).is_ok());
+        assert!(parse(&nested(10_001)).is_err());
+        assert!(parse(&nested(1 << 20)).is_err());
+        assert!(parse(&format!("{{\"x\":\"{}\\\"\"}}", "[".repeat(20_000))).is_ok(), "brackets in a text");
+        assert!(parse("{} trailing").is_ok());
+    }
+
+    #[test]
+    fn base64_in_every_form() {
+        for text in ["+/8=", "+/8", "-_8=", "-_8", "+/\n8=\r\n\n", "+/9="] {
+            assert_eq!(decode(text), Some(vec![0xfb, 0xff]), "{text}");
+        }
+        for text in ["*", "+_8=", "A", " +/8=", "+/8=\n", "===="] {
+            assert_eq!(decode(text), None, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn parsing_never_panics(body in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = CreateSigningCertificateRequest::parse(&body);
+        }
+
+        #[test]
+        fn encoded_bytes_are_read_back(octets in proptest::collection::vec(any::<u8>(), 0..200)) {
+            prop_assert_eq!(decode(&encode(&octets)), Some(octets));
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! The composition root: settings become backends, backends become a running server.
+//!
+//! Owns listeners, start and shutdown, and is the only place that names concrete backends.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use actix_web::{App, HttpServer};
+use arc_swap::ArcSwap;
+
+use crate::api;
+use crate::authority::ephemeral::{self, EphemeralError};
+use crate::authority::file::{FileAuthority, FileAuthorityError, FileAuthorityOptions, Watch};
+use crate::authority::{Authority, AuthoritySource};
+use crate::certificate::{Serial, ValidityPolicy};
+use crate::config::issuer_file::IssuerFileError;
+use crate::config::issuers::Issuers;
+use crate::config::settings::{IssuersLocation, Settings, SignerSettings};
+use crate::identity::fetch::{ClusterFiles, Fetcher};
+use crate::identity::keys::{KeyStore, KeyTiming};
+use crate::issuance::{Ambient, Issuance};
+use crate::possession::PermittedAlgorithms;
+
+/// How long requests in flight may take once the server is told to stop.
+const SHUTDOWN_SECONDS: u64 = 20;
+/// How long a closed connection may linger.
+const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How often replaced CA files are looked for, besides being told of them.
+const FILE_POLL: Duration = Duration::from_secs(60);
+/// Connections that one worker serves at the same time.
+const MAX_CONNECTIONS: usize = 10_000;
+
+/// Why the server does not start or stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// The issuer file.
+    #[error(transparent)]
+    Issuers(#[from] IssuerFileError),
+    /// The CA's files.
+    #[error(transparent)]
+    FileAuthority(#[from] FileAuthorityError),
+    /// The throw-away CA.
+    #[error(transparent)]
+    Ephemeral(#[from] EphemeralError),
+    /// The HTTP client for issuers.
+    #[error("cannot set up TLS for fetching issuers' keys")]
+    Client(#[from] reqwest::Error),
+    /// The listener.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// What was asked for.
+        address: String,
+        /// The system's error.
+        source: std::io::Error,
+    },
+    /// The server itself.
+    #[error("the server stopped: {0}")]
+    Run(std::io::Error),
+}
+
+/// Runs `sigmint serve` until it is told to stop.
+///
+/// # Errors
+/// See [`AppError`].
+pub async fn serve(settings: Settings) -> Result<(), AppError> {
+    let issuers = load_issuers(&settings.issuers)?;
+    let authority = open_authority(settings.signer).await?;
+    let chain_owner = authority.current();
+    tracing::info!(subject = chain_owner.chain().subject(), algorithm = %chain_owner.algorithm(), "the CA is ready");
+    let issuance = issuance(issuers, authority, settings.algorithms, settings.validity)?;
+    warm_keys(&issuance);
+    reload_issuers_on_hangup(&issuance, settings.issuers);
+    let options = HttpOptions {
+        host: settings.http.host,
+        port: settings.http.port,
+        header_timeout: settings.header_timeout,
+        idle_timeout: settings.idle_timeout,
+    };
+    let server = Server::bind(issuance, &options)?;
+    tracing::info!(address = %server.local_addr(), "listening for HTTP");
+    server.run().await
+}
+
+/// Puts the core together, with the system's clock and randomness.
+///
+/// # Errors
+/// When the HTTP client cannot be set up.
+pub fn issuance(
+    issuers: Issuers,
+    authority: AuthoritySource,
+    algorithms: PermittedAlgorithms,
+    validity: ValidityPolicy,
+) -> Result<Arc<Issuance>, AppError> {
+    let keys = KeyStore::new(Fetcher::new()?, ClusterFiles::default(), &KeyTiming::default());
+    Ok(Arc::new(Issuance {
+        issuers: ArcSwap::from_pointee(issuers),
+        keys,
+        algorithms,
+        validity,
+        authority,
+        ambient: Ambient { clock: Box::new(SystemTime::now), random: Box::new(random_octets) },
+    }))
+}
+
+fn random_octets() -> Option<[u8; Serial::LENGTH]> {
+    let mut octets = [0; Serial::LENGTH];
+    aws_lc_rs::rand::fill(&mut octets).ok().map(|()| octets)
+}
+
+fn load_issuers(location: &IssuersLocation) -> Result<Issuers, IssuerFileError> {
+    match location {
+        IssuersLocation::File(path) => {
+            let issuers = Issuers::load(path)?;
+            tracing::info!(file = %path.display(), issuers = issuers.iter().count(), "trusting the issuers of the file");
+            Ok(issuers)
+        }
+        IssuersLocation::Builtin => {
+            tracing::warn!(
+                "no issuer file: trusting the public Sigstore issuers; set --config-path to choose your own"
+            );
+            Ok(Issuers::builtin())
+        }
+    }
+}
+
+async fn open_authority(signer: SignerSettings) -> Result<AuthoritySource, AppError> {
+    match signer {
+        SignerSettings::File { certificate, key, password, watch } => {
+            let watch = if watch { Watch::On { poll: FILE_POLL } } else { Watch::Off };
+            let options =
+                FileAuthorityOptions { cert_path: certificate, key_path: key, password, watch, clock: SystemTime::now };
+            Ok(AuthoritySource::File(FileAuthority::open(options).await?))
+        }
+        SignerSettings::Ephemeral => {
+            tracing::warn!("the CA's key is in memory and gone with this process: for trying out only");
+            let authority: Authority = ephemeral::root(SystemTime::now()).await?;
+            Ok(AuthoritySource::Fixed(Arc::new(authority)))
+        }
+    }
+}
+
+/// Fetches every exact issuer's keys in the background; one that is down does not hold up the start.
+pub fn warm_keys(issuance: &Arc<Issuance>) {
+    for issuer in issuance.issuers.load().iter() {
+        let (issuance, issuer) = (Arc::clone(issuance), Arc::clone(issuer));
+        tokio::spawn(async move {
+            if let Err(error) = issuance.keys.warm(&issuer).await {
+                tracing::warn!(issuer = issuer.address.as_str(), error = %error, "an issuer's keys cannot be fetched yet; trying again at its next token");
+            }
+        });
+    }
+}
+
+/// SIGHUP loads the issuer file anew. A file that is broken changes nothing.
+fn reload_issuers_on_hangup(issuance: &Arc<Issuance>, location: IssuersLocation) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let issuance = Arc::clone(issuance);
+    let Ok(mut hangups) = signal(SignalKind::hangup()) else {
+        tracing::warn!("SIGHUP cannot be listened for: the issuer file is loaded at start only");
+        return;
+    };
+    tokio::spawn(async move {
+        while hangups.recv().await.is_some() {
+            match load_issuers(&location) {
+                Ok(issuers) => {
+                    issuance.issuers.store(Arc::new(issuers));
+                    warm_keys(&issuance);
+                }
+                Err(error) => {
+                    tracing::error!(error = %error, "the issuer file was not loaded anew; the issuers stay as they were")
+                }
+            }
+        }
+    });
+}
+
+/// How HTTP is served.
+#[derive(Clone, Debug)]
+pub struct HttpOptions {
+    /// A name or an address.
+    pub host: String,
+    /// The port; 0 lets the system choose.
+    pub port: u16,
+    /// How long a client may take to send its headers.
+    pub header_timeout: Duration,
+    /// How long an idle connection is kept.
+    pub idle_timeout: Duration,
+}
+
+impl Default for HttpOptions {
+    fn default() -> Self {
+        Self {
+            host: "127.0.0.1".to_owned(),
+            port: 0,
+            header_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+/// An HTTP server that is bound and ready to run.
+pub struct Server {
+    address: SocketAddr,
+    server: actix_web::dev::Server,
+}
+
+impl Server {
+    /// Binds the listener.
+    ///
+    /// # Errors
+    /// When the address cannot be listened on.
+    pub fn bind(issuance: Arc<Issuance>, options: &HttpOptions) -> Result<Self, AppError> {
+        let refused = |source| AppError::Listen { address: format!("{}:{}", options.host, options.port), source };
+        let server = HttpServer::new(move || {
+            let issuance = Arc::clone(&issuance);
+            App::new()
+                .wrap(actix_web::middleware::from_fn(api::around))
+                .configure(|service| api::configure(service, &issuance))
+        })
+        .client_request_timeout(options.header_timeout)
+        .client_disconnect_timeout(DISCONNECT_TIMEOUT)
+        .keep_alive(options.idle_timeout)
+        .max_connections(MAX_CONNECTIONS)
+        .shutdown_timeout(SHUTDOWN_SECONDS)
+        .bind((options.host.as_str(), options.port))
+        .map_err(refused)?;
+        let nothing = || refused(std::io::Error::from(std::io::ErrorKind::AddrNotAvailable));
+        let address = server.addrs().first().copied().ok_or_else(nothing)?;
+        Ok(Self { address, server: server.run() })
+    }
+
+    /// The address that is listened on.
+    #[must_use]
+    pub const fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// A handle that stops the server.
+    #[must_use]
+    pub fn handle(&self) -> actix_web::dev::ServerHandle {
+        self.server.handle()
+    }
+
+    /// Serves until SIGTERM or SIGINT; requests in flight are finished first.
+    ///
+    /// # Errors
+    /// When the server fails.
+    pub async fn run(self) -> Result<(), AppError> {
+        self.server.await.map_err(AppError::Run)
+    }
+}

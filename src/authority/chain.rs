@@ -1,0 +1,311 @@
+//! Owns the certificates that a certificate authority issues under: the issuing CA first, the root last, checked whole
+//! before anything is signed with them.
+//!
+//! Refuses to know the private key, files and clocks: bytes and the time of day come in as arguments.
+
+mod check;
+
+use std::time::{Duration, SystemTime};
+
+use aws_lc_rs::digest;
+use x509_parser::{certificate::X509Certificate, prelude::FromDer as _, time::ASN1Time};
+
+use super::{
+    pem::{self, PemError},
+    signature_check::{KeyError, LinkError, SignatureCheck},
+    signer::SignatureAlgorithm,
+};
+
+/// The longest PEM text accepted, in bytes.
+pub const MAX_CHAIN_BYTES: usize = 1024 * 1024;
+/// The most certificates accepted in one chain.
+pub const MAX_CERTIFICATES: usize = 10;
+
+/// A checked chain of CA certificates, the one that signs leaf certificates first.
+#[derive(Clone, Debug)]
+pub struct IssuingChain {
+    certificates: Vec<ChainCertificate>,
+    pem_trimmed: Vec<String>,
+    subject: String,
+    subject_der: Vec<u8>,
+    subject_key_identifier: Vec<u8>,
+    spki_der: Vec<u8>,
+    spki_sha256: [u8; 32],
+    not_before: SystemTime,
+    not_after: SystemTime,
+    check: SignatureCheck,
+}
+
+/// One certificate of a chain, in the encodings that answers need.
+#[derive(Clone, Debug)]
+pub struct ChainCertificate {
+    der: Vec<u8>,
+    pem: String,
+}
+
+/// Why a chain is refused. Certificates are counted from 1, the issuing CA.
+#[derive(Debug, thiserror::Error)]
+pub enum ChainError {
+    /// The text is longer than [`MAX_CHAIN_BYTES`].
+    #[error("the certificate chain is larger than {MAX_CHAIN_BYTES} bytes")]
+    TooLarge,
+    /// The text is no PEM.
+    #[error(transparent)]
+    Pem(#[from] PemError),
+    /// A block that is no certificate, such as a private key.
+    #[error("the certificate chain contains a PEM block `{0}`: only CERTIFICATE blocks belong in it")]
+    Block(String),
+    /// No certificate at all.
+    #[error("the certificate chain contains no certificate")]
+    Empty,
+    /// More than [`MAX_CERTIFICATES`].
+    #[error("the certificate chain contains more than {MAX_CERTIFICATES} certificates")]
+    TooMany,
+    /// A certificate that cannot be parsed.
+    #[error("certificate {0} of the chain is not a valid X.509 certificate")]
+    Malformed(usize),
+    /// Two neighbours do not belong together by name.
+    #[error(
+        "certificate {0} of the chain was not issued by the one after it: put the issuing CA first, each followed by \
+         its issuer, and the root last"
+    )]
+    Order(usize),
+    /// Two neighbours do not belong together by signature, or the root does not verify itself.
+    #[error("certificate {position} of the chain is not signed by its issuer: {cause}")]
+    Link {
+        /// The certificate with the bad signature.
+        position: usize,
+        /// What is wrong with it.
+        cause: LinkError,
+    },
+    /// No basic constraints, or cA is false.
+    #[error("certificate {0} of the chain is not a CA: it needs basic constraints with cA=TRUE")]
+    NotCa(usize),
+    /// A key usage extension without keyCertSign.
+    #[error("certificate {0} of the chain may not sign certificates: its key usage needs keyCertSign")]
+    KeyUsage(usize),
+    /// An issuing intermediate without extended key usage codeSigning.
+    #[error("the issuing CA is an intermediate and needs the extended key usage codeSigning")]
+    NoCodeSigning,
+    /// An extended key usage higher up that excludes codeSigning.
+    #[error("certificate {0} of the chain has an extended key usage that excludes codeSigning")]
+    ExtendedKeyUsage(usize),
+    /// More CA certificates below than the path length constraint allows.
+    #[error("certificate {position} of the chain allows {allowed} CA certificates below it, but has {found}")]
+    PathLength {
+        /// The certificate with the constraint.
+        position: usize,
+        /// Its pathLenConstraint.
+        allowed: u32,
+        /// How many CA certificates that are not self-issued are below it.
+        found: usize,
+    },
+    /// Past notAfter.
+    #[error("certificate {position} of the chain expired on {not_after}: renew it")]
+    Expired {
+        /// The expired certificate.
+        position: usize,
+        /// Its notAfter.
+        not_after: String,
+    },
+    /// Before notBefore.
+    #[error("certificate {position} of the chain is not valid before {not_before}: wait, or check the clock")]
+    NotYetValid {
+        /// The certificate of the future.
+        position: usize,
+        /// Its notBefore.
+        not_before: String,
+    },
+    /// A key that is not accepted.
+    #[error("certificate {position} of the chain cannot be used: {cause}")]
+    Key {
+        /// The certificate with the key.
+        position: usize,
+        /// What is wrong with it.
+        cause: KeyError,
+    },
+    /// The leaf certificates' authority key identifier would have nothing to name.
+    #[error("the issuing CA's certificate has no subject key identifier: re-issue it with one (RFC 5280, 4.2.1.2)")]
+    NoSubjectKeyIdentifier,
+    /// The leaf certificates' issuer would be nobody.
+    #[error("the issuing CA's certificate has an empty subject: re-issue it with a name")]
+    EmptySubject,
+    /// A critical extension that is not understood here.
+    #[error("certificate {position} of the chain has the critical extension {oid}, which is not understood")]
+    CriticalExtension {
+        /// The certificate with the extension.
+        position: usize,
+        /// The extension.
+        oid: String,
+    },
+}
+
+impl IssuingChain {
+    /// Reads and checks a PEM chain: the issuing CA first, the root last.
+    ///
+    /// # Errors
+    /// [`ChainError`] with the one reason that an operator has to mend first.
+    pub fn from_pem(text: &[u8], now: SystemTime) -> Result<Self, ChainError> {
+        if text.len() > MAX_CHAIN_BYTES {
+            return Err(ChainError::TooLarge);
+        }
+        let blocks = pem::parse(text)?;
+        if let Some(other) = blocks.iter().find(|block| block.label != "CERTIFICATE") {
+            return Err(ChainError::Block(other.label.clone()));
+        }
+        Self::from_der(blocks.iter().map(|block| block.data.to_vec()).collect(), now)
+    }
+
+    /// Checks a chain of DER certificates in the same order.
+    ///
+    /// # Errors
+    /// As [`IssuingChain::from_pem`].
+    pub fn from_der(ders: Vec<Vec<u8>>, now: SystemTime) -> Result<Self, ChainError> {
+        if ders.len() > MAX_CERTIFICATES {
+            return Err(ChainError::TooMany);
+        }
+        let parsed = parse_all(&ders)?;
+        let issuer = parsed.first().ok_or(ChainError::Empty)?;
+        let check = check::chain(&parsed, now)?;
+        let subject_key_identifier = check::subject_key_identifier(issuer).ok_or(ChainError::NoSubjectKeyIdentifier)?;
+        let (subject, subject_der) = (issuer.subject().to_string(), issuer.subject().as_raw().to_vec());
+        let spki_der = issuer.public_key().raw.to_vec();
+        let (not_before, not_after) =
+            (system_time(issuer.validity().not_before), system_time(issuer.validity().not_after));
+        let certificates: Vec<ChainCertificate> = ders.into_iter().map(ChainCertificate::new).collect();
+        Ok(Self {
+            pem_trimmed: certificates.iter().map(|certificate| certificate.pem_trimmed().to_owned()).collect(),
+            certificates,
+            subject,
+            subject_der,
+            subject_key_identifier,
+            spki_sha256: sha256(&spki_der),
+            spki_der,
+            not_before,
+            not_after,
+            check,
+        })
+    }
+
+    /// The certificates, the issuing CA first, the root last.
+    #[must_use]
+    pub fn certificates(&self) -> &[ChainCertificate] {
+        &self.certificates
+    }
+
+    /// The same as PEM texts without a final newline, as version 2 answers carry them.
+    #[must_use]
+    pub fn pem_trimmed(&self) -> &[String] {
+        &self.pem_trimmed
+    }
+
+    /// How many certificates there are; at least one.
+    #[must_use]
+    #[expect(clippy::len_without_is_empty, reason = "a chain is never empty")]
+    pub fn len(&self) -> usize {
+        self.certificates.len()
+    }
+
+    /// The issuing CA's subject as people read it, for logs.
+    #[must_use]
+    pub fn subject(&self) -> &str {
+        &self.subject
+    }
+
+    /// The issuing CA's subject, the DER `Name` byte for byte as it stands in its certificate.
+    #[must_use]
+    pub fn subject_der(&self) -> &[u8] {
+        &self.subject_der
+    }
+
+    /// The key identifier in the issuing CA's own certificate, which leaf certificates name as their authority's.
+    #[must_use]
+    pub fn subject_key_identifier(&self) -> &[u8] {
+        &self.subject_key_identifier
+    }
+
+    /// The issuing CA's DER `SubjectPublicKeyInfo`.
+    #[must_use]
+    pub fn spki_der(&self) -> &[u8] {
+        &self.spki_der
+    }
+
+    /// The SHA-256 of [`IssuingChain::spki_der`]: the `issuer_key_hash` of a precertificate (RFC 6962, section 3.2).
+    #[must_use]
+    pub fn spki_sha256(&self) -> [u8; 32] {
+        self.spki_sha256
+    }
+
+    /// From when the issuing CA's certificate is valid.
+    #[must_use]
+    pub fn not_before(&self) -> SystemTime {
+        self.not_before
+    }
+
+    /// Until when the issuing CA's certificate is valid, that second included.
+    #[must_use]
+    pub fn not_after(&self) -> SystemTime {
+        self.not_after
+    }
+
+    /// The algorithm that the issuing CA's key signs with.
+    #[must_use]
+    pub fn algorithm(&self) -> SignatureAlgorithm {
+        self.check.algorithm()
+    }
+
+    /// The issuing CA's public key, ready to verify with.
+    #[must_use]
+    pub fn signature_check(&self) -> &SignatureCheck {
+        &self.check
+    }
+}
+
+impl ChainCertificate {
+    fn new(der: Vec<u8>) -> Self {
+        Self { pem: pem::encode_certificate(&der), der }
+    }
+
+    /// The certificate's DER.
+    #[must_use]
+    pub fn der(&self) -> &[u8] {
+        &self.der
+    }
+
+    /// The certificate as PEM with a final newline.
+    #[must_use]
+    pub fn pem(&self) -> &str {
+        &self.pem
+    }
+
+    /// The certificate as PEM without a final newline.
+    #[must_use]
+    pub fn pem_trimmed(&self) -> &str {
+        self.pem.trim_end()
+    }
+}
+
+fn parse_all(ders: &[Vec<u8>]) -> Result<Vec<X509Certificate<'_>>, ChainError> {
+    let mut certificates = Vec::with_capacity(ders.len());
+    for (index, der) in ders.iter().enumerate() {
+        match X509Certificate::from_der(der) {
+            Ok(([], certificate)) => certificates.push(certificate),
+            _ => return Err(ChainError::Malformed(index + 1)),
+        }
+    }
+    Ok(certificates)
+}
+
+/// Certificate times are whole seconds; one before 1970 is as good as 1970 here.
+fn system_time(time: ASN1Time) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(time.timestamp()).unwrap_or(0))
+}
+
+fn sha256(bytes: &[u8]) -> [u8; 32] {
+    let mut hash = [0; 32];
+    hash.copy_from_slice(digest::digest(&digest::SHA256, bytes).as_ref());
+    hash
+}
+
+#[cfg(test)]
+mod tests;

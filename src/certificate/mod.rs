@@ -1,0 +1,137 @@
+//! Certificates: from a principal and a proven key to bytes that may be signed, and from a signature to the certificate.
+//!
+//! Owns the profile (RFC 5280). Knows the issuing chain, but neither signs nor knows who does.
+
+mod compose;
+pub mod extensions;
+mod lint;
+mod serial;
+
+use std::time::{Duration, SystemTime};
+
+use der::asn1::{AnyRef, BitStringRef};
+use der::{Decode, Encode, Sequence};
+
+use crate::authority::chain::IssuingChain;
+use crate::authority::signer::SignatureAlgorithm;
+use crate::identity::Principal;
+use crate::possession::ProvenKey;
+
+pub use lint::LintError;
+pub use serial::Serial;
+
+/// The shortest lifetime that may be set.
+pub const MIN_LIFETIME: Duration = Duration::from_secs(10 * 60);
+/// The longest lifetime that may be set.
+pub const MAX_LIFETIME: Duration = Duration::from_secs(20 * 60);
+/// The most that `notBefore` may be set back.
+pub const MAX_BACKDATING: Duration = Duration::from_secs(5 * 60);
+
+/// When certificates begin and end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ValidityPolicy {
+    lifetime: Duration,
+    backdating: Duration,
+}
+
+/// A validity setting out of bounds.
+#[derive(Debug, thiserror::Error)]
+#[error("certificates live between 10 and 20 minutes, and are backdated by 5 minutes at most")]
+pub struct ValidityOutOfBounds;
+
+impl ValidityPolicy {
+    /// Certificates that are valid for `lifetime` from `backdating` before now.
+    ///
+    /// # Errors
+    /// When a duration is out of bounds.
+    pub fn new(lifetime: Duration, backdating: Duration) -> Result<Self, ValidityOutOfBounds> {
+        if !(MIN_LIFETIME..=MAX_LIFETIME).contains(&lifetime) || backdating > MAX_BACKDATING {
+            return Err(ValidityOutOfBounds);
+        }
+        Ok(Self { lifetime, backdating })
+    }
+}
+
+impl Default for ValidityPolicy {
+    fn default() -> Self {
+        Self { lifetime: MIN_LIFETIME, backdating: Duration::ZERO }
+    }
+}
+
+/// What a certificate is made of.
+#[derive(Clone, Copy, Debug)]
+pub struct Ingredients<'a> {
+    /// Who it is for.
+    pub principal: &'a Principal,
+    /// The key it certifies.
+    pub key: &'a ProvenKey,
+    /// Who issues it.
+    pub issuer: &'a IssuingChain,
+    /// How the issuer signs.
+    pub algorithm: SignatureAlgorithm,
+    /// Its lifetime.
+    pub validity: ValidityPolicy,
+    /// The clock.
+    pub now: SystemTime,
+    /// Its serial number.
+    pub serial: &'a Serial,
+}
+
+/// Why there is nothing to sign.
+#[derive(Debug, thiserror::Error)]
+pub enum ComposeError {
+    /// The CA certificate ends before the certificate would.
+    #[error("the CA certificate expires before a certificate issued now would")]
+    IssuerExpires,
+    /// The CA certificate is not valid yet.
+    #[error("the CA certificate is not valid yet")]
+    IssuerNotYetValid,
+    /// The clock or a length is out of what DER can hold.
+    #[error("the certificate cannot be encoded: {0}")]
+    Encoding(#[from] der::Error),
+    /// The bytes do not have the profile: our bug.
+    #[error("the certificate does not have the profile: {0}")]
+    Lint(#[from] LintError),
+}
+
+/// The DER of a TBSCertificate that was read back and found to have the profile. The signer takes nothing else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LintedTbs(Vec<u8>);
+
+impl LintedTbs {
+    /// Puts a certificate together and lints it.
+    ///
+    /// # Errors
+    /// See [`ComposeError`].
+    pub fn compose(ingredients: &Ingredients<'_>) -> Result<Self, ComposeError> {
+        let tbs = compose::tbs_certificate(ingredients)?;
+        lint::check(&tbs, ingredients)?;
+        Ok(Self(tbs))
+    }
+
+    /// The bytes to sign.
+    #[must_use]
+    pub fn as_der(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The certificate (RFC 5280 section 4.1).
+    ///
+    /// # Errors
+    /// When the signature is too long for DER.
+    pub fn assemble(&self, algorithm: SignatureAlgorithm, signature: &[u8]) -> der::Result<Vec<u8>> {
+        Certificate {
+            tbs_certificate: AnyRef::from_der(&self.0)?,
+            signature_algorithm: AnyRef::from_der(algorithm.algorithm_identifier_der())?,
+            signature: BitStringRef::from_bytes(signature)?,
+        }
+        .to_der()
+    }
+}
+
+#[derive(Sequence)]
+struct Certificate<'a> {
+    tbs_certificate: AnyRef<'a>,
+    signature_algorithm: AnyRef<'a>,
+    signature: BitStringRef<'a>,
+}

@@ -1,0 +1,46 @@
+//! Serial numbers (RFC 5280 section 4.1.2.2): positive, at most 20 octets, 159 random bits.
+
+/// A certificate's serial number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Serial([u8; Self::LENGTH]);
+
+impl Serial {
+    /// Octets of a serial number.
+    pub const LENGTH: usize = 20;
+
+    /// A serial number of random octets. The top bit is cleared, which keeps the number positive and within 20 octets of DER; the
+    /// number zero, one in 2^159, becomes one.
+    #[must_use]
+    pub fn from_random(mut octets: [u8; Self::LENGTH]) -> Self {
+        octets[0] &= 0x7f;
+        if octets.iter().all(|octet| *octet == 0) {
+            octets[Self::LENGTH - 1] = 1;
+        }
+        Self(octets)
+    }
+
+    /// The number, big-endian, possibly with leading zeros.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The number in lower-case hexadecimal, without leading zeros, as `openssl x509 -serial` and logs show it.
+    #[must_use]
+    pub fn to_hex(&self) -> String {
+        let text: String = self.0.iter().map(|octet| format!("{octet:02x}")).collect();
+        text.trim_start_matches('0').to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn serials_are_positive_and_fit_twenty_octets() {
+        assert_eq!(Serial::from_random([0xff; 20]).as_bytes()[0], 0x7f);
+        assert_eq!(Serial::from_random([0; 20]).to_hex(), "1");
+        assert_eq!(Serial::from_random([0xab; 20]).to_hex(), format!("2b{}", "ab".repeat(19)));
+    }
+}

@@ -1,0 +1,78 @@
+//! The command line: one file a subcommand.
+//!
+//! Owns names, help and exit codes. What a command does is done elsewhere.
+
+mod serve;
+
+use std::process::ExitCode;
+
+use clap::{ArgMatches, Command};
+use clap_complete::Shell;
+
+const ABOUT: &str = "A certificate authority for code signing with OIDC identities, for private Sigstore deployments";
+
+/// A command that failed; the message says what to do.
+pub type CliError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Runs the command that was given.
+pub async fn main() -> ExitCode {
+    let matches = command().get_matches();
+    match run(&matches).await {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("sigmint: {}", with_sources(error.as_ref()));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(matches: &ArgMatches) -> Result<ExitCode, CliError> {
+    match matches.subcommand() {
+        Some(("serve", matches)) => serve::run(matches).await,
+        Some(("completions", matches)) => Ok(completions(matches)),
+        _ => Ok(ExitCode::FAILURE),
+    }
+}
+
+/// The whole command line, as completions and tests need it.
+#[must_use]
+pub fn command() -> Command {
+    let shell =
+        clap::Arg::new("shell").required(true).value_parser(clap::value_parser!(Shell)).help("The shell to write for");
+    Command::new("sigmint")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about(ABOUT)
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommand(serve::command())
+        .subcommand(Command::new("completions").about("Write shell completions to standard output").arg(shell))
+}
+
+fn completions(matches: &ArgMatches) -> ExitCode {
+    if let Some(shell) = matches.get_one::<Shell>("shell") {
+        clap_complete::generate(*shell, &mut command(), "sigmint", &mut std::io::stdout());
+    }
+    ExitCode::SUCCESS
+}
+
+/// An error and what caused it, on one line.
+fn with_sources(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let more = cause.to_string();
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        source = cause.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::command().debug_assert();
+    }
+}

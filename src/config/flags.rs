@@ -1,0 +1,261 @@
+//! Every setting of `serve`: its name, default and help, once.
+//!
+//! Owns the table and where a value comes from: command line, then environment, then the settings file, then the default. The names are
+//! the incumbent's, so that its charts and unit files work unchanged.
+
+use std::collections::BTreeMap;
+
+use clap::{Arg, ArgAction, ArgMatches, Command};
+
+/// One setting.
+pub struct Flag {
+    /// The name on the command line and in the settings file.
+    pub name: &'static str,
+    /// What help calls the value.
+    value: &'static str,
+    /// The value when nothing sets one.
+    pub default: &'static str,
+    help: &'static str,
+    alias: Option<&'static str>,
+}
+
+const fn flag(name: &'static str, value: &'static str, default: &'static str, help: &'static str) -> Flag {
+    Flag { name, value, default, help, alias: None }
+}
+
+const fn aliased(mut flag: Flag, alias: &'static str) -> Flag {
+    flag.alias = Some(alias);
+    flag
+}
+
+/// The default list of client signing algorithms; `possession` tests that it is the same.
+const CLIENT_SIGNING_ALGORITHMS: &str = "ecdsa-sha2-256-nistp256,ecdsa-sha2-384-nistp384,ecdsa-sha2-512-nistp521,\
+rsa-sign-pkcs1-2048-sha256,rsa-sign-pkcs1-3072-sha256,rsa-sign-pkcs1-4096-sha256,ed25519";
+
+/// Where the issuer file is when nothing says otherwise; `.json` is tried next.
+pub const DEFAULT_CONFIG_PATH: &str = "/etc/fulcio-config/config.yaml";
+
+/// Settings in the order of the help text.
+pub const FLAGS: &[Flag] = &[
+    flag(
+        "ca",
+        "KIND",
+        "",
+        "Who signs: fileca or ephemeralca (for trying out). kmsca, pkcs11ca, tinkca and googleca are not built yet",
+    ),
+    flag("config-path", "FILE", DEFAULT_CONFIG_PATH, "The trusted issuers, YAML or JSON"),
+    aliased(flag("host", "ADDRESS", "0.0.0.0", "Where HTTP is served"), "http-host"),
+    aliased(flag("port", "PORT", "8080", "Where HTTP is served"), "http-port"),
+    flag("fileca-cert", "FILE", "", "fileca: the CA's certificate chain, PEM, issuing certificate first, root last"),
+    flag(
+        "fileca-key",
+        "FILE",
+        "",
+        "fileca: the issuing certificate's private key, PEM (PKCS #8, SEC 1 or PKCS #1, encrypted or not)",
+    ),
+    flag(
+        "fileca-key-passwd",
+        "TEXT",
+        "",
+        "fileca: the password of an encrypted key; better set as FULCIO_SERVE_FILECA_KEY_PASSWD",
+    ),
+    flag("fileca-watch", "BOOL", "true", "fileca: load chain and key anew when the files are replaced"),
+    flag("ct-log-url", "URL", "", "The certificate transparency log. Not built yet: must be empty"),
+    flag(
+        "client-signing-algorithms",
+        "LIST",
+        CLIENT_SIGNING_ALGORITHMS,
+        "Which keys and hashes clients may use, comma-separated",
+    ),
+    flag("certificate-lifetime", "DURATION", "10m", "How long certificates are valid: 10m to 20m"),
+    flag(
+        "certificate-backdating",
+        "DURATION",
+        "0s",
+        "How far notBefore lies before now, for verifiers whose clocks are slow: 0s to 5m",
+    ),
+    flag("log_type", "KIND", "dev", "The form of the log: dev (for people) or prod (JSON)"),
+    flag("read-header-timeout", "DURATION", "10s", "How long a client may take to send its request headers"),
+    flag("idle-connection-timeout", "DURATION", "30s", "How long an idle connection is kept"),
+    flag("grpc-host", "ADDRESS", "0.0.0.0", "Accepted for the incumbent's charts; gRPC is not built yet"),
+    flag("grpc-port", "PORT", "8081", "Accepted for the incumbent's charts; gRPC is not built yet"),
+    flag("metrics-port", "PORT", "2112", "Accepted for the incumbent's charts; metrics are not built yet"),
+    flag("legacy-unix-domain-socket", "PATH", "", "Accepted and not used"),
+    flag("grpc-tls-certificate", "FILE", "", "Not built yet: must be empty"),
+    flag("grpc-tls-key", "FILE", "", "Not built yet: must be empty"),
+    flag("ct-log-origin", "NAME", "", "Not built yet: must be empty"),
+    flag("ct-log-public-key-path", "FILE", "", "Not built yet: must be empty"),
+    flag("ct-log.tls-ca-cert", "FILE", "", "Not built yet: must be empty"),
+    flag("kms-resource", "URI", "", "Not built yet: belongs to kmsca"),
+    flag("kms-cert-chain-path", "FILE", "", "Not built yet: belongs to kmsca"),
+    flag("gcp-kms-retries", "NUMBER", "0", "Not built yet: belongs to kmsca"),
+    flag("gcp-kms-timeout", "SECONDS", "0", "Not built yet: belongs to kmsca"),
+    flag("pkcs11-config-path", "FILE", "config/crypto11.conf", "Not built yet: belongs to pkcs11ca"),
+    flag("hsm-caroot-id", "ID", "", "Not built yet: belongs to pkcs11ca"),
+    flag("hsm-key-label", "LABEL", "PKCS11CA", "Not built yet: belongs to pkcs11ca"),
+    flag("aws-hsm-root-ca-path", "FILE", "", "Not built yet: belongs to pkcs11ca"),
+    flag("tink-kms-resource", "URI", "", "Not built yet: belongs to tinkca"),
+    flag("tink-cert-chain-path", "FILE", "", "Not built yet: belongs to tinkca"),
+    flag("tink-keyset-path", "FILE", "", "Not built yet: belongs to tinkca"),
+    flag("gcp_private_ca_parent", "NAME", "", "Not built yet: belongs to googleca"),
+];
+
+/// The flag of this name, in any of its spellings.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static Flag> {
+    let normal = |text: &str| text.to_ascii_lowercase().replace(['_', '.'], "-");
+    FLAGS.iter().find(|flag| normal(flag.name) == normal(name) || flag.alias.is_some_and(|alias| alias == normal(name)))
+}
+
+/// Adds the flags to a command. Further words are tolerated, as the incumbent tolerates them.
+#[must_use]
+pub fn augment(command: Command) -> Command {
+    let command = FLAGS.iter().fold(command, |command, flag| {
+        let arg = Arg::new(flag.name)
+            .long(flag.name)
+            .value_name(flag.value)
+            .help(help(flag))
+            .num_args(1)
+            .allow_hyphen_values(true);
+        let arg = if flag.value == "BOOL" {
+            arg.num_args(0..=1).require_equals(true).default_missing_value("true")
+        } else {
+            arg
+        };
+        command.arg(flag.alias.into_iter().fold(arg, Arg::visible_alias).overrides_with(flag.name))
+    });
+    let file = Arg::new("config")
+        .long("config")
+        .short('c')
+        .value_name("FILE")
+        .help("All of these settings in one YAML or JSON file");
+    command.arg(file).arg(Arg::new("words").num_args(0..).hide(true).action(ArgAction::Append))
+}
+
+fn help(flag: &Flag) -> String {
+    if flag.default.is_empty() { flag.help.to_owned() } else { format!("{} [default: {}]", flag.help, flag.default) }
+}
+
+/// The values that were set, and where each came from.
+#[derive(Clone, Debug, Default)]
+pub struct Values(BTreeMap<&'static str, Value>);
+
+#[derive(Clone, Debug)]
+struct Value {
+    text: String,
+    origin: String,
+}
+
+impl Values {
+    /// Values of the command line and of the environment, the former first.
+    #[must_use]
+    pub fn from_command_line(matches: &ArgMatches, variable: &dyn Fn(&str) -> Option<String>) -> Self {
+        let mut values = Self::default();
+        for flag in FLAGS {
+            if let Some(text) = matches.get_one::<String>(flag.name) {
+                values.set(flag, text.clone(), format!("--{}", flag.name));
+            } else if let Some((name, text)) = from_environment(flag, variable) {
+                values.set(flag, text, name);
+            }
+        }
+        values
+    }
+
+    /// Adds what a settings file says, where nothing is set yet.
+    pub(super) fn add_from_file(&mut self, flag: &'static Flag, text: String, origin: String) {
+        if !self.0.contains_key(flag.name) {
+            self.set(flag, text, origin);
+        }
+    }
+
+    fn set(&mut self, flag: &'static Flag, text: String, origin: String) {
+        self.0.insert(flag.name, Value { text, origin });
+    }
+
+    /// The value, or the default; empty when there is neither.
+    #[must_use]
+    pub fn text(&self, name: &str) -> &str {
+        self.0.get(name).map_or_else(|| find(name).map_or("", |flag| flag.default), |value| &value.text)
+    }
+
+    /// Whether a value was set to something.
+    #[must_use]
+    pub fn is_set(&self, name: &str) -> bool {
+        self.0.get(name).is_some_and(|value| !value.text.is_empty())
+    }
+
+    /// Where the value came from, for messages.
+    #[must_use]
+    pub fn origin(&self, name: &str) -> String {
+        self.0.get(name).map_or_else(|| format!("--{name}"), |value| value.origin.clone())
+    }
+}
+
+/// `FULCIO_SERVE_` and the name in upper case, with underscores or as it is. An empty variable counts as not set.
+fn from_environment(flag: &Flag, variable: &dyn Fn(&str) -> Option<String>) -> Option<(String, String)> {
+    let verbatim = flag.name.to_ascii_uppercase();
+    let names = [
+        Some(verbatim.replace(['-', '.'], "_")),
+        Some(verbatim),
+        flag.alias.map(|alias| alias.to_ascii_uppercase().replace('-', "_")),
+    ];
+    names.into_iter().flatten().find_map(|name| {
+        let name = format!("FULCIO_SERVE_{name}");
+        variable(&name).filter(|text| !text.is_empty()).map(|text| (name, text))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::possession::PermittedAlgorithms;
+
+    fn values(args: &[&str], variables: &[(&str, &str)]) -> Values {
+        let command = augment(Command::new("serve"));
+        let matches = command.try_get_matches_from(std::iter::once(&"serve").chain(args)).unwrap();
+        let lookup =
+            |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, text)| (*text).to_owned());
+        Values::from_command_line(&matches, &lookup)
+    }
+
+    #[test]
+    fn the_default_algorithms_are_the_policys() {
+        assert_eq!(CLIENT_SIGNING_ALGORITHMS, PermittedAlgorithms::default_names());
+    }
+
+    #[test]
+    fn the_command_line_comes_before_the_environment_and_that_before_the_default() {
+        let variables = [
+            ("FULCIO_SERVE_PORT", "1"),
+            ("FULCIO_SERVE_FILECA_CERT", "a"),
+            ("FULCIO_SERVE_FILECA-KEY", "b"),
+            ("FULCIO_SERVE_CA", ""),
+        ];
+        let values = values(&["--port", "2"], &variables);
+        assert_eq!((values.text("port"), values.origin("port").as_str()), ("2", "--port"));
+        assert_eq!(
+            (values.text("fileca-cert"), values.origin("fileca-cert").as_str()),
+            ("a", "FULCIO_SERVE_FILECA_CERT")
+        );
+        assert_eq!(values.text("fileca-key"), "b");
+        assert_eq!(values.text("host"), "0.0.0.0");
+        assert!(!values.is_set("ca") && !values.is_set("host") && values.is_set("port"));
+    }
+
+    #[test]
+    fn spellings_of_the_incumbent_are_read() {
+        let values = values(
+            &["--http-port=9", "--fileca-watch=false", "--ct-log-url=", "--ct-log.tls-ca-cert=x", "word", "another"],
+            &[],
+        );
+        assert_eq!(
+            (values.text("port"), values.text("fileca-watch"), values.text("ct-log.tls-ca-cert")),
+            ("9", "false", "x")
+        );
+        assert_eq!(self::values(&["--fileca-watch"], &[]).text("fileca-watch"), "true");
+        assert_eq!(self::values(&["--port=1", "--port=2"], &[]).text("port"), "2");
+        assert_eq!(find("HTTP_PORT").map(|flag| flag.name), Some("port"));
+        assert_eq!(find("ct-log-tls-ca-cert").map(|flag| flag.name), Some("ct-log.tls-ca-cert"));
+        assert!(find("nope").is_none());
+    }
+}

@@ -1,0 +1,184 @@
+//! Which texts are an issuer's URL, a pattern of such URLs, or a domain that an issuer may speak for.
+//!
+//! Knows nothing of places in the file: what is wrong comes back as a message and a hint.
+
+use url::{Host, Url};
+
+use crate::config::issuers::MetaPattern;
+use crate::identity::kind::SubjectOrigin;
+
+/// Message and hint.
+pub(super) type Objection = (String, String);
+
+fn objection<T>(message: impl Into<String>, hint: impl Into<String>) -> Result<T, Objection> {
+    Err((message.into(), hint.into()))
+}
+
+/// The URL of one issuer (OIDC Core, section 2: no query, no fragment).
+pub(super) fn issuer_url(text: &str) -> Result<Url, Objection> {
+    if text.contains('*') {
+        return objection("an issuer URL cannot contain *", "move the entry to meta-issuers (JSON: MetaIssuers)");
+    }
+    plain_url(text, text)
+}
+
+/// The pattern of a meta issuer, with one URL that fits it.
+pub(super) fn meta_pattern(text: &str) -> Result<(MetaPattern, Url), Objection> {
+    if text.split("://").next().is_some_and(|scheme| scheme.contains('*')) {
+        return objection("* cannot stand in the scheme", "begin the pattern with https://");
+    }
+    // A letter fits in a host and a path, a digit in a port.
+    let fitting = plain_url(&text.replace('*', "x"), text)
+        .or_else(|error| plain_url(&text.replace('*', "1"), text).map_err(|_| error))?;
+    Ok((MetaPattern::new(text), fitting))
+}
+
+fn plain_url(text: &str, written: &str) -> Result<Url, Objection> {
+    let example = "write the token's iss, for example https://accounts.example.com";
+    // The URL reader drops or mends some of these silently; a token's iss is compared byte for byte.
+    if written.is_empty() || written.contains(|c: char| c.is_whitespace() || c == '\\') {
+        return objection("not a URL: empty, or with white space or a backslash", example);
+    }
+    let url = match Url::parse(text) {
+        Ok(url) => url,
+        Err(error) => return objection(format!("not a URL: {error}"), example),
+    };
+    if !matches!(url.scheme(), "http" | "https") || !written.contains("://") || url.host_str().is_none_or(str::is_empty)
+    {
+        return objection("not an http or https URL with a host", example);
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return objection("user information in an issuer URL", "remove what stands before the @");
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return objection("query or fragment in an issuer URL", "remove what stands behind the ? or #");
+    }
+    Ok(url)
+}
+
+/// The `subject-domain` of a `uri` issuer.
+pub(super) fn subject_origin(text: &str, issuer: &Url) -> Result<SubjectOrigin, Objection> {
+    let example = || format!("write scheme and host, for example {}://{}", issuer.scheme(), host_of(issuer));
+    if text.is_empty() {
+        return objection("a uri issuer needs a subject-domain", example());
+    }
+    if !text.contains("://") {
+        return objection("the subject-domain of a uri issuer needs a scheme", example());
+    }
+    match Url::parse(text) {
+        Ok(domain) if domain.scheme() != issuer.scheme() => {
+            objection(format!("scheme {} is not the issuer's, {}", domain.scheme(), issuer.scheme()), example())
+        }
+        Ok(domain) if domain.host_str().is_some_and(|host| !host.is_empty()) => {
+            Ok(SubjectOrigin { scheme: domain.scheme().to_owned(), host: host_of(&domain).to_owned() })
+        }
+        _ => objection("not a scheme and a host", example()),
+    }
+}
+
+/// The `subject-domain` of a `username` issuer: a bare host.
+pub(super) fn subject_host(text: &str, issuer: &Url) -> Result<String, Objection> {
+    let example = || format!("write the host alone, for example {}", host_of(issuer));
+    if text.is_empty() {
+        return objection("a username issuer needs a subject-domain", example());
+    }
+    if text.contains("://") {
+        return objection("the subject-domain of a username issuer has no scheme", example());
+    }
+    match Host::parse(text) {
+        Ok(_) if !text.contains(['!', '@', '/', ':', '%']) && text.is_ascii() => Ok(text.to_owned()),
+        _ => objection("not a host", example()),
+    }
+}
+
+/// Whether an issuer may speak for a host: its own, or one with the same last two labels.
+pub(super) fn may_speak_for(issuer: &Url, host: &str) -> Result<(), Objection> {
+    let own = host_of(issuer);
+    if own.eq_ignore_ascii_case(host) {
+        return Ok(());
+    }
+    // The last two numbers of two addresses being equal says nothing about who owns them.
+    let names = [Host::parse(own), Host::parse(host)].iter().all(|parsed| matches!(parsed, Ok(Host::Domain(_))));
+    match (last_two_labels(own), last_two_labels(host)) {
+        (Some(left), Some(right)) if names && left.eq_ignore_ascii_case(right) => Ok(()),
+        _ => objection(
+            format!("{host} is not of the issuer's domain, {own}"),
+            "the last two labels of both must be equal, or the whole host",
+        ),
+    }
+}
+
+fn last_two_labels(host: &str) -> Option<&str> {
+    let mut dots = host.rmatch_indices('.');
+    dots.next()?;
+    dots.next().map_or(Some(host), |(at, _)| host.get(at + 1..))
+}
+
+fn host_of(url: &Url) -> &str {
+    url.host_str().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_issuer_url_is_http_with_a_host_and_nothing_behind_the_path() {
+        for good in
+            ["https://a.example", "https://a.example/", "http://127.0.0.1:8080/x", "https://kubernetes.default.svc"]
+        {
+            assert!(issuer_url(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            "a.example",
+            "https:a.example",
+            "https://",
+            "ftp://a.example",
+            "file:///x",
+            "https://a.example?x=1",
+            "https://a.example#x",
+            "https://u@a.example",
+            "https://u:p@a.example",
+            " https://a.example",
+            "https://a.example\\x",
+            "https://*.example",
+            "https://a.example:99999",
+        ] {
+            assert!(issuer_url(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_is_such_a_url_with_stars_anywhere_but_in_the_scheme() {
+        for good in ["https://*.a.example/*/*", "https://a.example", "http://127.0.0.1:*/x", "https://a.example/*/"] {
+            assert!(meta_pattern(good).is_ok(), "{good}");
+        }
+        for bad in
+            ["*", "*://a.example", "http*://a.example", "https://a.example/*?x", "https://*@a.example", "a.example/*"]
+        {
+            assert!(meta_pattern(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_issuer_speaks_for_its_host_and_its_siblings() {
+        let allowed = |issuer: &str, host: &str| may_speak_for(&Url::parse(issuer).unwrap(), host).is_ok();
+        for (issuer, host, expected) in [
+            ("https://accounts.example.com", "example.com", true),
+            ("https://accounts.example.com", "users.example.com", true),
+            ("https://accounts.example.com", "accounts.example.com", true),
+            ("https://example.com", "Users.Example.com", true),
+            ("https://localhost", "localhost", true),
+            ("http://127.0.0.1:80", "127.0.0.1", true),
+            ("https://accounts.example.com", "example.org", false),
+            ("https://accounts.example.com", "notexample.com", false),
+            ("https://accounts.example.com", "com", false),
+            ("https://accounts.example.com", ".com", false),
+            ("https://localhost", "example.localhost", false),
+            ("http://10.0.0.1", "127.0.0.1", false),
+        ] {
+            assert_eq!(allowed(issuer, host), expected, "{issuer} {host}");
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! What to suggest to someone who wrote a word that is not known.
+//!
+//! Knows nothing of where the word stood.
+
+/// `did you mean "type"?`, or the whole list when nothing is near.
+pub(super) fn for_unknown<'a>(word: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
+    let plain_word = plain(word);
+    let nearest = known.clone().map(|candidate| (distance(&plain_word, &plain(candidate)), candidate)).min();
+    match nearest {
+        Some((edits, candidate)) if edits <= 1 + plain_word.len() / 4 => format!("did you mean \"{candidate}\"?"),
+        _ => format!("known are {}", known.collect::<Vec<_>>().join(", ")),
+    }
+}
+
+/// Without what people get wrong most: case and the characters between words.
+fn plain(word: &str) -> Vec<char> {
+    // A long word is near to nothing; cutting it bounds the work.
+    word.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).take(64).collect()
+}
+
+/// The Levenshtein distance.
+fn distance(left: &[char], right: &[char]) -> usize {
+    let mut row: Vec<usize> = (0..=right.len()).collect();
+    for (done, a) in left.iter().enumerate() {
+        let mut diagonal = done;
+        let mut before = done + 1;
+        if let Some(first) = row.first_mut() {
+            *first = before;
+        }
+        for (cell, b) in row.iter_mut().skip(1).zip(right) {
+            let changed = diagonal + usize::from(a != b);
+            diagonal = *cell;
+            *cell = changed.min(diagonal + 1).min(before + 1);
+            before = *cell;
+        }
+    }
+    row.last().copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn distance_counts_edits() {
+        for (left, right, edits) in [
+            ("", "", 0),
+            ("typ", "type", 1),
+            ("tpye", "type", 2),
+            ("kitten", "sitting", 3),
+            ("", "abc", 3),
+            ("abc", "", 3),
+        ] {
+            assert_eq!(distance(&plain(left), &plain(right)), edits, "{left} {right}");
+        }
+    }
+
+    #[test]
+    fn near_words_are_suggested_and_far_ones_listed() {
+        let known = ["client-id", "type"];
+        assert_eq!(for_unknown("clientID", known.into_iter()), "did you mean \"client-id\"?");
+        assert_eq!(for_unknown("typ", known.into_iter()), "did you mean \"type\"?");
+        assert_eq!(for_unknown("audience", known.into_iter()), "known are client-id, type");
+    }
+}

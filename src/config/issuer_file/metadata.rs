@@ -1,0 +1,73 @@
+//! Turns `ci-issuer-metadata` into compiled providers.
+//!
+//! Knows nothing of issuers or of tokens.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::fault::Fault;
+use super::record::{Field, Record, unknown_key};
+use super::shape::{self, METADATA};
+use crate::certificate::extensions::ExtensionId;
+use crate::identity::kind::{CiProvider, ValueTemplate};
+use crate::identity::template::Template;
+
+/// Every provider by its name.
+pub(super) type Providers = BTreeMap<String, Arc<CiProvider>>;
+
+/// Compiles every entry, used or not.
+pub(super) fn providers(field: &Field<'_>) -> Result<Providers, Fault> {
+    field.entries()?.into_iter().map(|(name, entry)| Ok((name.to_owned(), Arc::new(provider(name, &entry)?)))).collect()
+}
+
+fn provider(name: &str, entry: &Field<'_>) -> Result<CiProvider, Fault> {
+    let record = Record::read(entry, METADATA)?;
+    let defaults = match record.get("default-template-values") {
+        Some(values) => {
+            values.entries()?.into_iter().map(|(key, value)| (key.to_owned(), value.text().to_owned())).collect()
+        }
+        None => BTreeMap::new(),
+    };
+    let key = "subject-alternative-name-template";
+    let subject_alternative_name = match record.get(key) {
+        Some(name_template) if !name_template.text().trim().is_empty() => template(name_template)?,
+        _ => {
+            let message = format!("{} is missing", record.spelled(key));
+            return Err(record.place_of(key).fault(message, "give the template of the certificate's name, a URI"));
+        }
+    };
+    let extensions = match record.get("extension-templates") {
+        Some(templates) => extensions(templates)?,
+        None => Vec::new(),
+    };
+    Ok(CiProvider { name: name.to_owned(), defaults, subject_alternative_name, extensions })
+}
+
+/// In certificate order. A blank template leaves its extension out.
+fn extensions(templates: &Field<'_>) -> Result<Vec<(ExtensionId, ValueTemplate)>, Fault> {
+    let mut extensions = Vec::new();
+    for (key, field) in templates.entries_spelled(|key| shape::extension(key).map_or(key, |id| id.yaml_name()))? {
+        match shape::extension(key) {
+            None => {
+                return Err(unknown_key(&field, key, shape::templated().map(|id| (id.yaml_name(), id.json_name()))));
+            }
+            // The incumbent has these keys, but what they say never reaches a certificate: the token does.
+            Some(ExtensionId::Issuer | ExtensionId::Subject) => {}
+            Some(_) if field.text().trim().is_empty() => {}
+            Some(id) => extensions.push((id, template(&field)?)),
+        }
+    }
+    extensions.sort_by_key(|(id, _)| *id);
+    Ok(extensions)
+}
+
+fn template(field: &Field<'_>) -> Result<ValueTemplate, Fault> {
+    let text = field.text();
+    if !text.contains("{{") {
+        return Ok(ValueTemplate::Key(text.to_owned()));
+    }
+    Template::parse(text).map(ValueTemplate::Template).map_err(|error| {
+        let hint = format!("counted from the first character of the value: column {}", error.column);
+        field.place.fault(format!("broken template: {}", error.message), hint)
+    })
+}

@@ -1,0 +1,104 @@
+//! The keys of an issuer file in both spellings, and what kind of value stands behind each.
+//!
+//! Knows nothing of what the values mean.
+
+use crate::certificate::extensions::ExtensionId;
+
+/// What kind of value is expected at a place.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Shape {
+    /// A text, a number, true or false: read as the text in the file.
+    Text,
+    /// Anything; not looked at.
+    Ignored,
+    /// A mapping with known keys.
+    Settings(&'static [Setting]),
+    /// A mapping with free keys, all of one shape.
+    Table(&'static Shape),
+}
+
+/// One known key.
+#[derive(Debug)]
+pub(super) struct Setting {
+    /// The spelling of YAML files.
+    pub(super) yaml: &'static str,
+    /// The spelling of JSON files.
+    pub(super) json: &'static str,
+    pub(super) shape: Shape,
+}
+
+const fn text(yaml: &'static str, json: &'static str) -> Setting {
+    Setting { yaml, json, shape: Shape::Text }
+}
+
+/// The whole file.
+pub(super) const FILE: &[Setting] = &[
+    Setting { yaml: "oidc-issuers", json: "OIDCIssuers", shape: Shape::Table(&Shape::Settings(ISSUER)) },
+    Setting { yaml: "meta-issuers", json: "MetaIssuers", shape: Shape::Table(&Shape::Settings(ISSUER)) },
+    Setting { yaml: "ci-issuer-metadata", json: "CIIssuerMetadata", shape: Shape::Table(&Shape::Settings(METADATA)) },
+    // A place for anchors.
+    Setting { yaml: "define", json: "define", shape: Shape::Ignored },
+];
+
+/// An entry of `oidc-issuers` or `meta-issuers`.
+pub(super) const ISSUER: &[Setting] = &[
+    text("issuer-url", "IssuerURL"),
+    text("client-id", "ClientID"),
+    text("type", "Type"),
+    text("ci-provider", "CIProvider"),
+    text("issuer-claim", "IssuerClaim"),
+    text("subject-domain", "SubjectDomain"),
+    text("spiffe-trust-domain", "SPIFFETrustDomain"),
+    text("challenge-claim", "ChallengeClaim"),
+    text("description", "Description"),
+    text("contact", "Contact"),
+    text("ca-cert", "CACert"),
+    text("skip-email-verification", "SkipEmailVerification"),
+    // Seen in files in the field; nobody reads it.
+    Setting { yaml: "environment", json: "Environment", shape: Shape::Ignored },
+];
+
+/// An entry of `ci-issuer-metadata`.
+pub(super) const METADATA: &[Setting] = &[
+    Setting { yaml: "default-template-values", json: "DefaultTemplateValues", shape: Shape::Table(&Shape::Text) },
+    // A table because the list of extensions is `ExtensionId`'s; `extension` below finds the unknown ones.
+    Setting { yaml: "extension-templates", json: "ExtensionTemplates", shape: Shape::Table(&Shape::Text) },
+    text("subject-alternative-name-template", "SubjectAlternativeNameTemplate"),
+];
+
+impl Setting {
+    /// The known key that `key` spells.
+    pub(super) fn find(settings: &'static [Self], key: &str) -> Option<&'static Self> {
+        settings.iter().find(|setting| setting.yaml == key || setting.json == key)
+    }
+}
+
+/// The extension that a key of `extension-templates` spells.
+pub(super) fn extension(key: &str) -> Option<ExtensionId> {
+    templated().find(|id| id.yaml_name() == key || id.json_name() == key)
+}
+
+/// The extensions that a template may be given for. The oldest issuer extension is always a copy of the newer one.
+pub(super) fn templated() -> impl Iterator<Item = ExtensionId> + Clone {
+    ExtensionId::ALL.iter().copied().filter(|id| *id != ExtensionId::IssuerV1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_spellings_find_the_same_key_and_no_other_does() {
+        for settings in [FILE, ISSUER, METADATA] {
+            for setting in settings {
+                for key in [setting.yaml, setting.json] {
+                    assert_eq!(Setting::find(settings, key).map(|found| found.yaml), Some(setting.yaml));
+                }
+                assert!(Setting::find(settings, &setting.yaml.to_uppercase()).is_none());
+            }
+        }
+        assert_eq!(extension("build-signer-uri"), Some(ExtensionId::BuildSignerUri));
+        assert_eq!(extension("BuildSignerURI"), Some(ExtensionId::BuildSignerUri));
+        assert_eq!(extension("issuer-v1"), None);
+    }
+}

@@ -1,0 +1,9 @@
+//! What the operator decides: files, flags and variables become typed, validated values.
+//!
+//! Owns reading and checking. After loading, an illegal configuration cannot be represented.
+
+pub mod flags;
+pub mod issuer_file;
+pub mod issuers;
+pub mod settings;
+mod settings_file;

@@ -1,0 +1,298 @@
+//! The settings of `serve`, typed.
+//!
+//! Owns the meaning of each flag and the message for each mistake. Opens no socket and loads no key.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use clap::ArgMatches;
+use secrecy::SecretString;
+
+use super::flags::{DEFAULT_CONFIG_PATH, FLAGS, Values};
+use super::settings_file;
+use crate::certificate::ValidityPolicy;
+use crate::possession::PermittedAlgorithms;
+use crate::telemetry::LogFormat;
+
+/// Everything that `serve` was told.
+#[derive(Debug)]
+pub struct Settings {
+    /// The form of the log.
+    pub log: LogFormat,
+    /// Where HTTP is served.
+    pub http: Address,
+    /// How long a client may take to send its headers.
+    pub header_timeout: Duration,
+    /// How long an idle connection is kept.
+    pub idle_timeout: Duration,
+    /// Who signs.
+    pub signer: SignerSettings,
+    /// Where the trusted issuers stand.
+    pub issuers: IssuersLocation,
+    /// Which keys clients may use.
+    pub algorithms: PermittedAlgorithms,
+    /// How long certificates live.
+    pub validity: ValidityPolicy,
+}
+
+/// A host and a port to listen on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Address {
+    /// A name or an address.
+    pub host: String,
+    /// The port; 0 lets the system choose.
+    pub port: u16,
+}
+
+/// Who signs (`--ca`).
+#[derive(Debug)]
+pub enum SignerSettings {
+    /// A key in a file.
+    File {
+        /// The chain.
+        certificate: PathBuf,
+        /// The key.
+        key: PathBuf,
+        /// Its password, when one is set.
+        password: Option<SecretString>,
+        /// Whether files that are replaced are loaded anew.
+        watch: bool,
+    },
+    /// A throw-away key in memory.
+    Ephemeral,
+}
+
+/// Where the trusted issuers stand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum IssuersLocation {
+    /// A file that the operator named, or that is at the default place.
+    File(PathBuf),
+    /// Nothing was named and nothing is at the default place.
+    Builtin,
+}
+
+/// A setting that cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("{origin}: {message}\n  hint: {hint}")]
+pub struct SettingsError {
+    origin: String,
+    message: String,
+    hint: String,
+}
+
+impl SettingsError {
+    pub(super) fn new(origin: impl Into<String>, message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { origin: origin.into(), message: message.into(), hint: hint.into() }
+    }
+}
+
+impl Settings {
+    /// Reads the command line, the environment and the settings file.
+    ///
+    /// # Errors
+    /// When a setting cannot be used; the message names where it came from.
+    pub fn read(matches: &ArgMatches, variable: &dyn Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
+        let mut values = Values::from_command_line(matches, variable);
+        if let Some(path) = matches.get_one::<String>("config") {
+            settings_file::add(&mut values, path.as_ref())?;
+        }
+        Self::from_values(&values)
+    }
+
+    fn from_values(values: &Values) -> Result<Self, SettingsError> {
+        refuse_unbuilt(values)?;
+        let validity =
+            ValidityPolicy::new(duration(values, "certificate-lifetime")?, duration(values, "certificate-backdating")?)
+                .map_err(|error| {
+                    SettingsError::new(values.origin("certificate-lifetime"), error.to_string(), "use 10m to 20m")
+                })?;
+        Ok(Self {
+            log: log_format(values)?,
+            http: Address {
+                host: values.text("host").to_owned(),
+                port: parsed(values, "port", "a port is a number from 0 to 65535")?,
+            },
+            header_timeout: duration(values, "read-header-timeout")?,
+            idle_timeout: duration(values, "idle-connection-timeout")?,
+            signer: signer(values)?,
+            issuers: issuers_location(values)?,
+            algorithms: parsed(values, "client-signing-algorithms", "names are separated by commas")?,
+            validity,
+        })
+    }
+}
+
+/// A setting that we do not honour yet must not be taken for one that we do.
+fn refuse_unbuilt(values: &Values) -> Result<(), SettingsError> {
+    const HONOURED_LATER: [&str; 6] = [
+        "ct-log-url",
+        "ct-log-origin",
+        "ct-log-public-key-path",
+        "ct-log.tls-ca-cert",
+        "grpc-tls-certificate",
+        "grpc-tls-key",
+    ];
+    match FLAGS.iter().find(|flag| HONOURED_LATER.contains(&flag.name) && values.is_set(flag.name)) {
+        Some(flag) => {
+            let hint = format!("leave it out, or set it to nothing: --{}=\"\"", flag.name);
+            Err(SettingsError::new(values.origin(flag.name), "not built yet in this version of sigmint", hint))
+        }
+        None => Ok(()),
+    }
+}
+
+fn signer(values: &Values) -> Result<SignerSettings, SettingsError> {
+    let needed = |name: &str| {
+        let missing =
+            || SettingsError::new(format!("--{name}"), "must be set with --ca fileca", format!("add --{name} FILE"));
+        if values.is_set(name) { Ok(PathBuf::from(values.text(name))) } else { Err(missing()) }
+    };
+    match values.text("ca") {
+        "fileca" => Ok(SignerSettings::File {
+            certificate: needed("fileca-cert")?,
+            key: needed("fileca-key")?,
+            password: values.is_set("fileca-key-passwd").then(|| SecretString::from(values.text("fileca-key-passwd"))),
+            watch: parsed(values, "fileca-watch", "true or false")?,
+        }),
+        "ephemeralca" => Ok(SignerSettings::Ephemeral),
+        "" => Err(SettingsError::new(
+            "--ca",
+            "must be set",
+            "use --ca fileca with --fileca-cert and --fileca-key, or --ca ephemeralca to try out",
+        )),
+        unbuilt @ ("kmsca" | "pkcs11ca" | "tinkca" | "googleca") => Err(SettingsError::new(
+            values.origin("ca"),
+            format!("{unbuilt} is not built yet in this version of sigmint"),
+            "use fileca",
+        )),
+        other => Err(SettingsError::new(
+            values.origin("ca"),
+            format!("{other:?} is no kind of CA"),
+            "use fileca or ephemeralca",
+        )),
+    }
+}
+
+/// A path that was named must exist: falling back to public issuers would be a surprise.
+fn issuers_location(values: &Values) -> Result<IssuersLocation, SettingsError> {
+    let path = PathBuf::from(values.text("config-path"));
+    if path.exists() {
+        return Ok(IssuersLocation::File(path));
+    }
+    if path.as_os_str() != DEFAULT_CONFIG_PATH {
+        let hint = "create the file (config/issuers has examples), or leave the setting out to trust the public Sigstore issuers";
+        return Err(SettingsError::new(
+            values.origin("config-path"),
+            format!("{}: no such file", path.display()),
+            hint,
+        ));
+    }
+    let json = path.with_extension("json");
+    Ok(if json.exists() { IssuersLocation::File(json) } else { IssuersLocation::Builtin })
+}
+
+fn log_format(values: &Values) -> Result<LogFormat, SettingsError> {
+    match values.text("log_type") {
+        "dev" => Ok(LogFormat::Dev),
+        "prod" => Ok(LogFormat::Prod),
+        other => Err(SettingsError::new(
+            values.origin("log_type"),
+            format!("{other:?} is no kind of log"),
+            "use dev or prod",
+        )),
+    }
+}
+
+fn parsed<T: FromStr<Err: std::fmt::Display>>(values: &Values, name: &str, hint: &str) -> Result<T, SettingsError> {
+    values.text(name).parse().map_err(|error: T::Err| SettingsError::new(values.origin(name), error.to_string(), hint))
+}
+
+fn duration(values: &Values, name: &str) -> Result<Duration, SettingsError> {
+    let hint = "a duration is written like 30s, 10m or 1m30s";
+    humantime::parse_duration(values.text(name))
+        .map_err(|error| SettingsError::new(values.origin(name), error.to_string(), hint))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::flags::augment;
+
+    fn read(args: &[&str]) -> Result<Settings, SettingsError> {
+        let matches =
+            augment(clap::Command::new("serve")).try_get_matches_from(std::iter::once(&"serve").chain(args)).unwrap();
+        Settings::read(&matches, &|_| None)
+    }
+
+    fn refused(args: &[&str]) -> String {
+        read(args).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn defaults_are_the_incumbents() {
+        let settings = read(&["--ca", "ephemeralca"]).unwrap();
+        assert_eq!(settings.http, Address { host: "0.0.0.0".into(), port: 8080 });
+        assert_eq!(
+            (settings.header_timeout, settings.idle_timeout),
+            (Duration::from_secs(10), Duration::from_secs(30))
+        );
+        assert_eq!(settings.validity, ValidityPolicy::default());
+        assert_eq!(settings.algorithms, PermittedAlgorithms::default());
+        assert_eq!(settings.log, LogFormat::Dev);
+    }
+
+    #[test]
+    fn every_mistake_names_its_origin_and_a_way_out() {
+        let cases: &[(&[&str], &str)] = &[
+            (&[], "--ca"),
+            (&["--ca=vault"], "--ca"),
+            (&["--ca=kmsca"], "kmsca is not built yet"),
+            (&["--ca=fileca"], "--fileca-cert"),
+            (&["--ca=fileca", "--fileca-cert=x"], "--fileca-key"),
+            (&["--ca=ephemeralca", "--port=x"], "--port"),
+            (&["--ca=ephemeralca", "--certificate-lifetime=9m"], "--certificate-lifetime"),
+            (&["--ca=ephemeralca", "--certificate-lifetime=21m"], "--certificate-lifetime"),
+            (&["--ca=ephemeralca", "--certificate-backdating=6m"], "backdated"),
+            (&["--ca=ephemeralca", "--idle-connection-timeout=soon"], "--idle-connection-timeout"),
+            (&["--ca=ephemeralca", "--client-signing-algorithms=rsa"], "--client-signing-algorithms"),
+            (&["--ca=ephemeralca", "--ct-log-url=http://log"], "--ct-log-url"),
+            (&["--ca=ephemeralca", "--config-path=/nonexistent"], "--config-path"),
+            (&["--ca=ephemeralca", "--log_type=xml"], "--log_type"),
+            (&["--ca=ephemeralca", "-c", "/nonexistent"], "/nonexistent"),
+        ];
+        for (args, expected) in cases {
+            let message = refused(args);
+            assert!(message.contains(expected) && message.contains("hint:"), "{args:?}: {message}");
+        }
+    }
+
+    #[test]
+    fn a_settings_file_stands_between_environment_and_default() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("serve.yaml");
+        std::fs::write(&path, "ca: ephemeralca\nport: 5555\nhost: 127.0.0.1\n").unwrap();
+        let settings = read(&["-c", path.to_str().unwrap(), "--port=6"]).unwrap();
+        assert_eq!(settings.http, Address { host: "127.0.0.1".into(), port: 6 });
+        std::fs::write(&path, "ca: ephemeralca\nprot: 5555\n").unwrap();
+        assert!(refused(&["-c", path.to_str().unwrap()]).contains("prot: no such setting"));
+    }
+
+    #[test]
+    fn a_password_is_never_shown() {
+        let settings =
+            read(&["--ca=fileca", "--fileca-cert=a", "--fileca-key=b", "--fileca-key-passwd=hunter2"]).unwrap();
+        assert!(!format!("{settings:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn the_example_is_valid() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/config/serve.yaml");
+        let error = refused(&["-c", path]);
+        assert!(error.contains("config-path"), "only the issuer file is missing here: {error}");
+        assert!(
+            read(&["-c", path, "--config-path", concat!(env!("CARGO_MANIFEST_DIR"), "/config/issuers/issuers.yaml")])
+                .is_ok()
+        );
+    }
+}

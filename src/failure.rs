@@ -1,0 +1,258 @@
+//! Every way in which a request can fail, in one table: HTTP status, gRPC code, text, reason and whose fault it is.
+//!
+//! Owns what a client is told. Knows no transport: adapters read the row and write it in their own form.
+
+use std::borrow::Cow;
+use std::fmt;
+
+/// gRPC status codes that sigmint answers with (<https://grpc.github.io/grpc/core/md_doc_statuscodes.html>).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum GrpcCode {
+    /// The request is at fault.
+    InvalidArgument = 3,
+    /// No such path.
+    NotFound = 5,
+    /// A limit was passed.
+    ResourceExhausted = 8,
+    /// The path knows no such method.
+    Unimplemented = 12,
+    /// Our own bug.
+    Internal = 13,
+    /// Something that sigmint depends on is at fault: try again.
+    Unavailable = 14,
+}
+
+/// Whose fault a failure is. Decides the log level.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The caller's: nothing to do for the operator.
+    Caller,
+    /// That of an issuer, a signer or a log.
+    Dependency,
+    /// Ours.
+    Own,
+}
+
+/// One line of the table.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    /// HTTP status code.
+    pub http: u16,
+    /// gRPC status code.
+    pub grpc: GrpcCode,
+    /// What the client reads. Texts of the incumbent are kept: clients and runbooks know them.
+    pub text: &'static str,
+    /// Stable, upper-case: `google.rpc.ErrorInfo.reason`, and in lower case the metric label.
+    pub reason: &'static str,
+    /// Whose fault it is.
+    pub fault: Fault,
+}
+
+macro_rules! failures {
+    ($($(#[$doc:meta])* $kind:ident => $http:literal $grpc:ident $fault:ident $reason:literal $text:expr;)*) => {
+        /// A kind of failure.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum FailureKind { $($(#[$doc])* $kind,)* }
+
+        impl FailureKind {
+            /// Every kind, for metrics and tests.
+            pub const ALL: &'static [Self] = &[$(Self::$kind),*];
+
+            /// The kind's line of the table.
+            #[must_use]
+            pub const fn row(self) -> Row {
+                match self {
+                    $(Self::$kind => Row {
+                        http: $http, grpc: GrpcCode::$grpc, text: $text, reason: $reason, fault: Fault::$fault,
+                    },)*
+                }
+            }
+        }
+    };
+}
+
+const TOKEN: &str = "There was an error processing the identity token";
+const KEY: &str = "The public key supplied in the request could not be parsed";
+const WEAK: &str = "The public key supplied in the request is insecure";
+const CSR: &str = "The certificate signing request could not be parsed";
+const PROOF: &str = "The signature supplied in the request could not be verified";
+const BACKEND: &str = "error communicating with CA backend";
+
+failures! {
+    /// No token was sent.
+    TokenMissing => 400 InvalidArgument Caller "TOKEN_MISSING" TOKEN;
+    /// The token has not the form of a signed token.
+    TokenMalformed => 400 InvalidArgument Caller "TOKEN_MALFORMED" TOKEN;
+    /// The signature algorithm is unknown, symmetric, `none`, or not one that the issuer lists.
+    TokenAlgorithm => 400 InvalidArgument Caller "TOKEN_ALGORITHM_NOT_ACCEPTED" TOKEN;
+    /// No configured issuer is the token's.
+    TokenIssuerUnknown => 400 InvalidArgument Caller "TOKEN_ISSUER_UNKNOWN" TOKEN;
+    /// The token is for somebody else.
+    TokenAudience => 400 InvalidArgument Caller "TOKEN_AUDIENCE_MISMATCH" TOKEN;
+    /// The token has expired.
+    TokenExpired => 400 InvalidArgument Caller "TOKEN_EXPIRED" TOKEN;
+    /// The token's time has not come.
+    TokenNotYetValid => 400 InvalidArgument Caller "TOKEN_NOT_YET_VALID" TOKEN;
+    /// No key of the issuer made the signature.
+    TokenSignature => 400 InvalidArgument Caller "TOKEN_SIGNATURE_INVALID" TOKEN;
+    /// A claim that every token needs is missing or unusable.
+    TokenClaim => 400 InvalidArgument Caller "TOKEN_CLAIM_INVALID" TOKEN;
+    /// The claims do not make an identity of the issuer's type.
+    IdentityRefused => 400 InvalidArgument Caller "IDENTITY_REFUSED" TOKEN;
+    /// A template asks for what the token does not have.
+    IdentityTemplate => 400 InvalidArgument Caller "IDENTITY_CLAIM_MISSING" "The identity token lacks what this issuer's certificates need";
+    /// The issuer cannot be asked for its keys.
+    IssuerUnavailable => 503 Unavailable Dependency "ISSUER_UNAVAILABLE" "The identity token's issuer could not be reached for its keys";
+    /// The body is not the JSON of the request message.
+    RequestMalformed => 400 InvalidArgument Caller "REQUEST_MALFORMED" "The request body is not valid JSON for this request";
+    /// Both a public key and a certificate signing request.
+    RequestAmbiguous => 400 InvalidArgument Caller "REQUEST_AMBIGUOUS" "The request carries both a public key and a certificate signing request";
+    /// The body is over the limit.
+    RequestTooLarge => 413 ResourceExhausted Caller "REQUEST_TOO_LARGE" "http: request body too large";
+    /// The body did not arrive in time or in full.
+    RequestIncomplete => 408 InvalidArgument Caller "REQUEST_INCOMPLETE" "The request body did not arrive completely";
+    /// No key, or none that can be read.
+    KeyMalformed => 400 InvalidArgument Caller "PUBLIC_KEY_MALFORMED" KEY;
+    /// A key of a kind, size or make that is not accepted.
+    KeyInsecure => 400 InvalidArgument Caller "PUBLIC_KEY_INSECURE" WEAK;
+    /// A certificate signing request that cannot be read.
+    CsrMalformed => 400 InvalidArgument Caller "CSR_MALFORMED" CSR;
+    /// The proof of possession, or the request's own signature, does not verify.
+    ProofInvalid => 400 InvalidArgument Caller "PROOF_INVALID" PROOF;
+    /// Key and hash are not in the list of client signing algorithms.
+    AlgorithmNotPermitted => 400 InvalidArgument Caller "SIGNING_ALGORITHM_NOT_PERMITTED" "The signing algorithm is not permitted";
+    /// The signer did not answer, or answered wrongly.
+    SignerUnavailable => 503 Unavailable Dependency "SIGNER_UNAVAILABLE" BACKEND;
+    /// The CA certificate would expire before the certificate.
+    CaExpiring => 503 Unavailable Dependency "CA_CERTIFICATE_EXPIRING" BACKEND;
+    /// No such path.
+    NotFound => 404 NotFound Caller "NOT_FOUND" "Not Found";
+    /// The path does not know the method.
+    MethodNotAllowed => 405 Unimplemented Caller "METHOD_NOT_ALLOWED" "Method Not Allowed";
+    /// Our own bug.
+    Internal => 500 Internal Own "INTERNAL" "internal error";
+}
+
+impl FailureKind {
+    /// Whether the same request may succeed later: the answer then carries `Retry-After`.
+    #[must_use]
+    pub const fn is_transient(self) -> bool {
+        matches!(self.row().fault, Fault::Dependency)
+    }
+
+    /// The reason in lower case, as a metric label.
+    #[must_use]
+    pub fn label(self) -> String {
+        self.row().reason.to_ascii_lowercase()
+    }
+}
+
+/// A failure on its way to the client: the kind, what helps the client, and for the log the cause.
+pub struct Failure {
+    kind: FailureKind,
+    message: Option<String>,
+    metadata: Vec<(&'static str, String)>,
+    cause: Box<dyn std::error::Error + Send + Sync>,
+}
+
+impl Failure {
+    /// A failure with its cause, which is for the log only.
+    pub fn new(kind: FailureKind, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self { kind, message: None, metadata: Vec::new(), cause: cause.into() }
+    }
+
+    /// Adds something that helps the client and leaks nothing: `google.rpc.ErrorInfo.metadata`.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.metadata.push((name, value.into()));
+        self
+    }
+
+    /// Replaces the table's text by one that says more. It must be made of our words and configured names only.
+    #[must_use]
+    pub fn saying(mut self, message: String) -> Self {
+        self.message = Some(message);
+        self
+    }
+
+    /// The kind.
+    #[must_use]
+    pub const fn kind(&self) -> FailureKind {
+        self.kind
+    }
+
+    /// What the client reads.
+    #[must_use]
+    pub fn message(&self) -> Cow<'_, str> {
+        self.message.as_deref().map_or(Cow::Borrowed(self.kind.row().text), Cow::Borrowed)
+    }
+
+    /// What helps the client.
+    #[must_use]
+    pub fn metadata(&self) -> &[(&'static str, String)] {
+        &self.metadata
+    }
+
+    /// The cause with its sources, for the log.
+    #[must_use]
+    pub fn cause(&self) -> String {
+        let mut text = self.cause.to_string();
+        let mut source = self.cause.source();
+        while let Some(error) = source {
+            let more = error.to_string();
+            if !text.ends_with(&more) {
+                text.push_str(": ");
+                text.push_str(&more);
+            }
+            source = error.source();
+        }
+        text
+    }
+}
+
+impl fmt::Debug for Failure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Failure")
+            .field("kind", &self.kind)
+            .field("cause", &self.cause())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn reasons_are_stable_upper_case_words_and_unique() {
+        let reasons: HashSet<&str> = FailureKind::ALL.iter().map(|kind| kind.row().reason).collect();
+        assert_eq!(reasons.len(), FailureKind::ALL.len());
+        assert!(reasons.iter().all(|reason| reason.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_')));
+    }
+
+    #[test]
+    fn status_code_and_fault_agree() {
+        for kind in FailureKind::ALL {
+            let row = kind.row();
+            let expected = match row.fault {
+                Fault::Caller => 400..500,
+                Fault::Dependency => 503..504,
+                Fault::Own => 500..501,
+            };
+            assert!(expected.contains(&row.http), "{kind:?}");
+            assert_eq!(row.grpc == GrpcCode::Unavailable, kind.is_transient(), "{kind:?}");
+            assert_eq!(row.grpc == GrpcCode::Internal, row.fault == Fault::Own, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn the_cause_is_told_with_its_sources_and_never_shown_as_the_message() {
+        let failure = Failure::new(FailureKind::TokenExpired, "secret detail").with("issuer", "x");
+        assert_eq!(failure.message(), TOKEN);
+        assert_eq!(failure.cause(), "secret detail");
+        assert_eq!(failure.metadata(), [("issuer", "x".to_owned())]);
+    }
+}

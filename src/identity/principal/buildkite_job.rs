@@ -1,0 +1,28 @@
+//! `buildkite-job`: a Buildkite pipeline. New deployments use a `ci-provider`; this type is kept for configured ones.
+
+use super::{Principal, PrincipalError, SubjectAlternativeName};
+use crate::identity::VerifiedClaims;
+use crate::identity::uri::Uri;
+
+pub(super) fn principal(token: &VerifiedClaims) -> Result<Principal, PrincipalError> {
+    let organization = token.claims().filled_text("organization_slug")?;
+    let pipeline = token.claims().filled_text("pipeline_slug")?;
+    let uri = Uri::parse(&format!("https://buildkite.com/{organization}/{pipeline}"))?;
+    Ok(Principal::new(token, SubjectAlternativeName::Uri(uri)))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::testing::*;
+
+    #[test]
+    fn the_pipeline_is_the_name_and_both_claims_are_needed() {
+        let settings = "    type: buildkite-job";
+        let claims = json!({"organization_slug": "acme", "pipeline_slug": "app"});
+        let principal = principal_of(settings, claims.clone()).unwrap();
+        assert_eq!((uri(&principal), principal.challenge()), ("https://buildkite.com/acme/app", "subject-1"));
+        each_is_needed(settings, &claims, &["organization_slug", "pipeline_slug"]);
+    }
+}

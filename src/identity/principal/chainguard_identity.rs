@@ -1,0 +1,44 @@
+//! `chainguard-identity`: a Chainguard identity, named by issuer and subject.
+
+use super::{Principal, PrincipalError, SubjectAlternativeName};
+use crate::identity::VerifiedClaims;
+use crate::identity::principal::email::is_verified;
+use crate::identity::uri::Uri;
+
+pub(super) fn principal(token: &VerifiedClaims) -> Result<Principal, PrincipalError> {
+    let uri = Uri::join(token.issuer_url(), &[token.subject()])?;
+    let principal = Principal::new(token, SubjectAlternativeName::Uri(uri));
+    // Clients sign the e-mail address when the token has one, and so the token's address must be verified.
+    match token.claims().optional_text("email")?.unwrap_or_default() {
+        "" => Ok(principal),
+        email if is_verified(token.claims())? => Ok(principal.challenged_by(email)),
+        _ => Err(PrincipalError::EmailNotVerified),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::testing::*;
+    use super::*;
+
+    const SETTINGS: &str = "    type: chainguard-identity";
+
+    #[test]
+    fn issuer_and_subject_are_the_name() {
+        let principal = principal_of(SETTINGS, json!({"sub": "2b3a/9f"})).unwrap();
+        assert_eq!((uri(&principal), principal.challenge()), ("https://issuer.example.com/2b3a/9f", "2b3a/9f"));
+    }
+
+    #[test]
+    fn a_verified_address_is_the_challenge_and_an_unverified_one_a_refusal() {
+        let principal = principal_of(SETTINGS, json!({"email": "dev@example.com", "email_verified": true})).unwrap();
+        assert_eq!(
+            (uri(&principal), principal.challenge()),
+            ("https://issuer.example.com/subject-1", "dev@example.com")
+        );
+        assert_eq!(principal_of(SETTINGS, json!({"email": "dev@example.com"})), Err(PrincipalError::EmailNotVerified));
+        assert_eq!(principal_of(SETTINGS, json!({"email": ""})).unwrap().challenge(), "subject-1");
+    }
+}

@@ -1,0 +1,124 @@
+//! `ci-provider`: a build of any CI system, described by the templates of its `ci-issuer-metadata` entry.
+
+use std::borrow::Cow;
+
+use super::{Principal, PrincipalError, SubjectAlternativeName};
+use crate::identity::VerifiedClaims;
+use crate::identity::claims::{json_type, scalar_text};
+use crate::identity::kind::{CiProvider, ValueTemplate};
+use crate::identity::template::{Lookup, RenderError};
+use crate::identity::uri::Uri;
+
+const NAME: &str = "subject-alternative-name";
+
+pub(super) fn principal(token: &VerifiedClaims, provider: &CiProvider) -> Result<Principal, PrincipalError> {
+    // The claims lie over the defaults: a claim that is there, even an empty one, hides its default.
+    let lookup = |key: &str| match token.claims().get(key) {
+        Some(value) => scalar_text(value).map_or_else(|| Lookup::NotText(json_type(value)), Lookup::Text),
+        None => provider.defaults.get(key).map_or(Lookup::Missing, |text| Lookup::Text(Cow::Borrowed(text))),
+    };
+    let name = value(&provider.subject_alternative_name, &lookup, NAME)?;
+    if name.trim().is_empty() {
+        return Err(PrincipalError::EmptyName);
+    }
+    let mut principal = Principal::new(token, SubjectAlternativeName::Uri(Uri::parse(&name)?));
+    for (id, template) in &provider.extensions {
+        principal = principal.with(*id, value(template, &lookup, id.yaml_name())?);
+    }
+    Ok(principal)
+}
+
+fn value<'d>(
+    template: &ValueTemplate,
+    lookup: &dyn Fn(&str) -> Lookup<'d>,
+    part: &'static str,
+) -> Result<String, PrincipalError> {
+    let rendered = match template {
+        ValueTemplate::Template(template) => template.render(lookup),
+        ValueTemplate::Key(key) => match lookup(key) {
+            Lookup::Text(text) => Ok(text.into_owned()),
+            Lookup::Missing => Err(RenderError::MissingKey(key.clone())),
+            Lookup::NotText(found) => Err(RenderError::NotText { key: key.clone(), found }),
+        },
+    };
+    rendered.map_err(|source| PrincipalError::Template { part, source })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::testing::*;
+    use super::*;
+    use crate::certificate::extensions::ExtensionId;
+
+    const SETTINGS: &str = r#"    type: ci-provider
+    ci-provider: forge
+---
+ci-issuer-metadata:
+  forge:
+    default-template-values:
+      url: "https://forge.example"
+      environment: ""
+    extension-templates:
+      build-signer-uri: "{{ .url }}/{{ .project }}"
+      build-trigger: event
+      deployment-environment: environment
+      source-repository-identifier: number
+      issuer: event
+      subject: event
+    subject-alternative-name-template: "{{ .url }}/{{ .project }}@{{ if eq .event \"push\" }}p{{ else }}o{{ end }}"
+"#;
+
+    #[test]
+    fn templates_keys_and_defaults() {
+        let principal =
+            principal_of(SETTINGS, json!({"project": "a b", "event": "push", "number": 12_345_678_901_u64})).unwrap();
+        assert_eq!(uri(&principal), "https://forge.example/a%20b@p");
+        assert_eq!(principal.challenge(), "subject-1");
+        let texts: Vec<(u32, &str)> =
+            principal.extensions().iter().map(|(id, text)| (id.arc(), text.as_str())).collect();
+        let expected = [
+            (1, ISSUER),
+            (8, ISSUER),
+            (9, "https://forge.example/a b"),
+            (15, "12345678901"),
+            (20, "push"),
+            (24, "subject-1"),
+        ];
+        assert_eq!(texts, expected, "an empty extension is left out; issuer and subject are the token's");
+    }
+
+    #[test]
+    fn claims_lie_over_defaults() {
+        let claims = json!({"project": "p", "event": true, "number": 1.5, "url": "https://other.example", "environment": "prod"});
+        let principal = principal_of(SETTINGS, claims).unwrap();
+        assert_eq!(uri(&principal), "https://other.example/p@o");
+        assert!(principal.extensions().contains(&(ExtensionId::DeploymentEnvironment, "prod".to_owned())));
+        assert!(principal.extensions().contains(&(ExtensionId::BuildTrigger, "true".to_owned())));
+        assert!(principal.extensions().contains(&(ExtensionId::SourceRepositoryIdentifier, "1.5".to_owned())));
+    }
+
+    #[test]
+    fn what_a_template_needs_and_is_not_there_is_a_refusal_that_names_it() {
+        let good = json!({"project": "p", "event": "push", "number": 1});
+        for name in ["project", "event", "number"] {
+            for bad in [None, Some(json!(null)), Some(json!(["x"])), Some(json!({"a": 1}))] {
+                let changed = bad.map_or_else(|| without(&good, name), |value| with(&good, name, value));
+                assert_eq!(principal_of(SETTINGS, changed.clone()).unwrap_err().claim(), Some(name), "{changed}");
+            }
+        }
+        assert!(
+            principal_of(SETTINGS, with(&good, "environment", json!(null))).is_err(),
+            "null does not stand for the default"
+        );
+    }
+
+    #[test]
+    fn the_name_must_be_a_uri() {
+        for url in ["", "forge.example", "https://forge.example/%zz"] {
+            let got = principal_of(SETTINGS, json!({"project": "p", "event": "push", "number": 1, "url": url}));
+            assert!(matches!(got, Err(PrincipalError::Uri(_))), "{url}: {got:?}");
+        }
+    }
+}

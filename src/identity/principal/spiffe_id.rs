@@ -1,0 +1,52 @@
+//! `spiffe`: a workload of one trust domain (SPIFFE-ID standard, section 2).
+
+use spiffe::{SpiffeId, TrustDomain};
+
+use super::{Principal, PrincipalError, SubjectAlternativeName};
+use crate::identity::VerifiedClaims;
+use crate::identity::uri::Uri;
+
+pub(super) fn principal(token: &VerifiedClaims, domain: &TrustDomain) -> Result<Principal, PrincipalError> {
+    let id = SpiffeId::new(token.subject()).map_err(|_| PrincipalError::SubjectForm("SPIFFE ID"))?;
+    if id.trust_domain() != domain {
+        return Err(PrincipalError::ForeignSubject);
+    }
+    Ok(Principal::new(token, SubjectAlternativeName::Uri(Uri::parse(token.subject())?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::testing::*;
+    use super::*;
+
+    const SETTINGS: &str = "    type: spiffe\n    spiffe-trust-domain: example.org";
+
+    #[test]
+    fn a_workload_of_the_trust_domain() {
+        let principal = principal_of(SETTINGS, json!({"sub": "spiffe://example.org/ns/prod"})).unwrap();
+        assert_eq!(
+            (uri(&principal), principal.challenge()),
+            ("spiffe://example.org/ns/prod", "spiffe://example.org/ns/prod")
+        );
+    }
+
+    #[test]
+    fn foreign_and_malformed_ids_are_refused() {
+        assert_eq!(principal_of(SETTINGS, json!({"sub": "spiffe://evil.org/x"})), Err(PrincipalError::ForeignSubject));
+        for sub in [
+            "https://example.org/x",
+            "spiffe:example.org",
+            "spiffe://",
+            "spiffe://example.org/../x",
+            "spiffe://example.org/a?b",
+        ] {
+            assert_eq!(
+                principal_of(SETTINGS, json!({"sub": sub})),
+                Err(PrincipalError::SubjectForm("SPIFFE ID")),
+                "{sub}"
+            );
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! `uri`: a subject that is a URI of the issuer's own domain.
+
+use super::{Principal, PrincipalError, SubjectAlternativeName};
+use crate::identity::VerifiedClaims;
+use crate::identity::email::is_address;
+use crate::identity::kind::SubjectOrigin;
+use crate::identity::uri::Uri;
+
+pub(super) fn principal(token: &VerifiedClaims, origin: &SubjectOrigin) -> Result<Principal, PrincipalError> {
+    if is_address(token.subject()) {
+        return Err(PrincipalError::SubjectIsAddress);
+    }
+    let uri = Uri::parse(token.subject()).map_err(|_| PrincipalError::SubjectForm("URI"))?;
+    if uri.scheme() != origin.scheme || uri.host() != origin.host.trim_start_matches('[').trim_end_matches(']') {
+        return Err(PrincipalError::ForeignSubject);
+    }
+    Ok(Principal::new(token, SubjectAlternativeName::Uri(uri)))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::testing::*;
+    use super::*;
+
+    const SETTINGS: &str = "    type: uri\n    subject-domain: https://users.example.com";
+
+    #[test]
+    fn a_subject_of_the_domain_is_the_name() {
+        let principal = principal_of(SETTINGS, json!({"sub": "https://users.example.com/17"})).unwrap();
+        assert_eq!(
+            (uri(&principal), principal.challenge()),
+            ("https://users.example.com/17", "https://users.example.com/17")
+        );
+    }
+
+    #[test]
+    fn another_origin_is_refused() {
+        for sub in [
+            "http://users.example.com/17",
+            "https://example.com/17",
+            "https://users.example.com.evil.org/",
+            "https://evil.org@x/",
+        ] {
+            assert_eq!(principal_of(SETTINGS, json!({"sub": sub})), Err(PrincipalError::ForeignSubject), "{sub}");
+        }
+        for sub in ["users.example.com/17", "//users.example.com/17", "https://users.example.com/%zz"] {
+            assert_eq!(principal_of(SETTINGS, json!({"sub": sub})), Err(PrincipalError::SubjectForm("URI")), "{sub}");
+        }
+        assert_eq!(principal_of(SETTINGS, json!({"sub": "a@example.com"})), Err(PrincipalError::SubjectIsAddress));
+    }
+}

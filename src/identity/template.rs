@@ -1,0 +1,125 @@
+//! The templates of `ci-provider` issuers: a small, compiled subset of Go's text/template over a map of text to text.
+//!
+//! Owns the syntax that is accepted, the errors in plain words and the bounds on size and depth. Refuses to know where
+//! the data comes from (claims, defaults) and what the text becomes (a name, an extension).
+//!
+//! What is accepted gives what Go gives with `missingkey=error`, checked against Go's own results in
+//! `tests/go-templates`. Everything else of Go's language is refused when the configuration is read, not when a token
+//! arrives. Three differences are on purpose, and each only refuses: `index . "key"` refuses a missing key, which Go
+//! takes as empty; `index` takes its key only as a literal, so that no claim can choose which claim is read; and what
+//! can never work (a boolean compared with a text, a wrong count of arguments) is refused at once, also where Go would
+//! not come to it.
+
+mod parse;
+mod render;
+mod scan;
+
+use std::borrow::Cow;
+
+use parse::Node;
+
+/// The longest text, in bytes, that a template may produce. No name or extension of a certificate comes near it.
+pub const OUTPUT_LIMIT: usize = 16 * 1024;
+
+/// How deep `{{ if }}` and parentheses may nest, taken together; bounds the stack in parsing, rendering and dropping.
+pub const DEPTH_LIMIT: usize = 64;
+
+/// A compiled template. Rendering does not parse again.
+#[derive(Clone, Debug)]
+pub struct Template {
+    source: Box<str>,
+    nodes: Vec<Node>,
+    keys: Vec<Box<str>>,
+}
+
+/// What the data holds under a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Lookup<'d> {
+    /// A text; numbers and booleans come as the text they are written as.
+    Text(Cow<'d, str>),
+    /// No such key.
+    Missing,
+    /// Something that has no text; the words name it, such as "null", "a list" or "an object".
+    NotText(&'static str),
+}
+
+/// Why a template was refused when the configuration was read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("column {column}: {message}")]
+pub struct TemplateError {
+    /// Byte in the template, counted from 1.
+    pub column: usize,
+    /// What is wrong and what is supported, for the person who writes the configuration.
+    pub message: String,
+}
+
+/// Why a template gave no text for some data. The words name keys, never values.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RenderError {
+    /// A key that the template asks for is not in the data.
+    #[error("the key {0:?} is missing")]
+    MissingKey(String),
+    /// A key that the template asks for holds something that has no text.
+    #[error("the key {key:?} holds {found} where a text is needed")]
+    NotText {
+        /// The key that was asked for.
+        key: String,
+        /// What it holds, in words.
+        found: &'static str,
+    },
+    /// The text passes the limit.
+    #[error("the text is longer than {limit} bytes")]
+    TooLong {
+        /// The most that is allowed, in bytes.
+        limit: usize,
+    },
+    /// `eq` or `ne` met a boolean and a text, through an `and` or `or` that can be either.
+    #[error("`eq` or `ne` compares a boolean with a text")]
+    MixedComparison,
+}
+
+impl RenderError {
+    /// The key at fault, when there is one.
+    #[must_use]
+    pub fn key(&self) -> Option<&str> {
+        match self {
+            Self::MissingKey(key) | Self::NotText { key, .. } => Some(key),
+            Self::TooLong { .. } | Self::MixedComparison => None,
+        }
+    }
+}
+
+impl Template {
+    /// Compiles a template.
+    ///
+    /// # Errors
+    /// [`TemplateError`] at the first place that is not in the supported subset, or that no Go template may hold.
+    pub fn parse(source: &str) -> Result<Self, TemplateError> {
+        let (nodes, keys) = parse::parse(source)?;
+        Ok(Self { source: source.into(), nodes, keys })
+    }
+
+    /// The text that the template was compiled from.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// Every key that the template can ask for, in order of appearance, each once.
+    #[must_use]
+    pub fn keys(&self) -> Vec<&str> {
+        self.keys.iter().map(AsRef::as_ref).collect()
+    }
+
+    /// Renders the template. `lookup` is asked only for keys on the way that is taken: neither a branch that is not
+    /// chosen nor an operand that `and` or `or` does not reach is evaluated, as in Go.
+    ///
+    /// # Errors
+    /// [`RenderError`]: a key is missing or has no text, the text is too long, or a boolean is compared with a text.
+    pub fn render<'d>(&self, lookup: &dyn Fn(&str) -> Lookup<'d>) -> Result<String, RenderError> {
+        render::render(&self.nodes, self.source.len(), lookup)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,323 @@
+//! A token's text, taken apart and typed, but not yet believed (RFC 7515 compact serialization, RFC 7519).
+//!
+//! Owns the form: sizes, parts, base64url, JOSE header, JSON of the claims. Knows no issuer, no key and no clock.
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use super::claims::{ClaimError, Claims};
+
+/// The longest token that is looked at, in bytes.
+pub const MAX_TOKEN_BYTES: usize = 64 * 1024;
+
+/// Signature algorithms of tokens that sigmint knows (RFC 7518 section 3.1, RFC 8037). No HMAC, no `none`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(clippy::upper_case_acronyms, reason = "the registered names")]
+pub enum TokenAlgorithm {
+    /// RSASSA-PKCS1-v1_5 with SHA-256
+    RS256,
+    /// RSASSA-PKCS1-v1_5 with SHA-384
+    RS384,
+    /// RSASSA-PKCS1-v1_5 with SHA-512
+    RS512,
+    /// RSASSA-PSS with SHA-256
+    PS256,
+    /// RSASSA-PSS with SHA-384
+    PS384,
+    /// RSASSA-PSS with SHA-512
+    PS512,
+    /// ECDSA P-256 with SHA-256
+    ES256,
+    /// ECDSA P-384 with SHA-384
+    ES384,
+    /// ECDSA P-521 with SHA-512
+    ES512,
+    /// Ed25519
+    EdDSA,
+}
+
+impl TokenAlgorithm {
+    /// The algorithm of a registered name; nothing for a name that is not trusted here.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Some(match name {
+            "RS256" => Self::RS256,
+            "RS384" => Self::RS384,
+            "RS512" => Self::RS512,
+            "PS256" => Self::PS256,
+            "PS384" => Self::PS384,
+            "PS512" => Self::PS512,
+            "ES256" => Self::ES256,
+            "ES384" => Self::ES384,
+            "ES512" => Self::ES512,
+            "EdDSA" => Self::EdDSA,
+            _ => return None,
+        })
+    }
+}
+
+/// Why a text is not a token that could be verified. Carries no part of the token but names.
+#[derive(Debug, thiserror::Error)]
+pub enum TokenError {
+    /// No token was sent.
+    #[error("the request carries no identity token")]
+    Absent,
+    /// Longer than [`MAX_TOKEN_BYTES`].
+    #[error("the token is longer than {MAX_TOKEN_BYTES} bytes")]
+    TooLong,
+    /// Not three parts.
+    #[error("the token does not have the three parts of a signed token; encrypted tokens (JWE) are not accepted")]
+    NotThreeParts,
+    /// A part is not base64url without padding.
+    #[error("the token's {0} is not base64url without padding")]
+    NotBase64(&'static str),
+    /// The header is not a JSON object that we can read.
+    #[error("the token's header is not valid: {0}")]
+    Header(serde_json::Error),
+    /// An algorithm that is unknown, symmetric or `none`.
+    #[error("the token's signature algorithm is not accepted")]
+    Algorithm,
+    /// `crit` names extensions, none of which is understood here (RFC 7515 section 4.1.11).
+    #[error("the token's header lists critical extensions")]
+    Critical,
+    /// The claims are not a JSON object, or a member stands twice.
+    #[error("the token's claims are not valid: {0}")]
+    Claims(serde_json::Error),
+    /// `iss` is missing, empty or no text.
+    #[error(transparent)]
+    Issuer(#[from] ClaimError),
+}
+
+/// A token that was taken apart. Nothing in it is trusted: the only way on is [`super::verify`].
+pub struct UnverifiedToken {
+    algorithm: TokenAlgorithm,
+    key_id: Option<String>,
+    signed: Box<str>,
+    signature: Box<str>,
+    claims: Claims,
+}
+
+/// The members of the JOSE header that matter. Keys that a token brings along (`jwk`, `jku`, `x5c`, `x5u`) are never looked at.
+#[derive(Deserialize)]
+struct Header {
+    alg: String,
+    #[serde(default)]
+    kid: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    crit: bool,
+}
+
+fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    IgnoredAny::deserialize(deserializer).map(|_| true)
+}
+
+impl UnverifiedToken {
+    /// Takes a token apart. White space around it is ignored: tokens are often read from files.
+    ///
+    /// # Errors
+    /// When the text does not have the form of a signed token with an issuer.
+    pub fn parse(text: &str) -> Result<Self, TokenError> {
+        if text.len() > MAX_TOKEN_BYTES {
+            return Err(TokenError::TooLong);
+        }
+        let text = text.trim_ascii();
+        if text.is_empty() {
+            return Err(TokenError::Absent);
+        }
+        let (signed, signature) = text.rsplit_once('.').ok_or(TokenError::NotThreeParts)?;
+        let (header, payload) = signed.split_once('.').ok_or(TokenError::NotThreeParts)?;
+        if payload.contains('.') {
+            return Err(TokenError::NotThreeParts);
+        }
+        let header: Header = serde_json::from_slice(&decode(header, "header")?).map_err(TokenError::Header)?;
+        if header.crit {
+            return Err(TokenError::Critical);
+        }
+        let algorithm = TokenAlgorithm::from_name(&header.alg).ok_or(TokenError::Algorithm)?;
+        let claims = Claims::parse(&decode(payload, "payload")?).map_err(TokenError::Claims)?;
+        claims.filled_text("iss")?;
+        Ok(Self {
+            algorithm,
+            key_id: header.kid.filter(|kid| !kid.is_empty()),
+            signed: signed.into(),
+            signature: signature.into(),
+            claims,
+        })
+    }
+
+    /// The issuer that the token names; not yet believed.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        self.claims.text("iss").unwrap_or_default()
+    }
+
+    /// The algorithm that the token says it is signed with.
+    #[must_use]
+    pub const fn algorithm(&self) -> TokenAlgorithm {
+        self.algorithm
+    }
+
+    /// The key that the token says it is signed by.
+    #[must_use]
+    pub fn key_id(&self) -> Option<&str> {
+        self.key_id.as_deref()
+    }
+
+    /// The text that is signed: header and payload, still encoded.
+    #[must_use]
+    pub fn signed_text(&self) -> &str {
+        &self.signed
+    }
+
+    /// The signature, base64url.
+    #[must_use]
+    pub fn signature_text(&self) -> &str {
+        &self.signature
+    }
+
+    /// The claims; not yet believed. Only [`super::verify`] has a use for them.
+    pub(super) const fn claims(&self) -> &Claims {
+        &self.claims
+    }
+
+    pub(super) fn into_claims(self) -> Claims {
+        self.claims
+    }
+}
+
+impl fmt::Debug for UnverifiedToken {
+    /// Neither text nor signature: a log must not hold a token that still works.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("UnverifiedToken")
+            .field("algorithm", &self.algorithm)
+            .field("claims", &self.claims)
+            .finish_non_exhaustive()
+    }
+}
+
+fn decode(part: &str, name: &'static str) -> Result<Vec<u8>, TokenError> {
+    URL_SAFE_NO_PAD.decode(part).map_err(|_| TokenError::NotBase64(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn token(header: &str, payload: &str) -> String {
+        format!("{}.{}.AAAA", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(payload))
+    }
+
+    const PAYLOAD: &str = r#"{"iss":"https://a.example"}"#;
+
+    #[test]
+    fn a_token_is_taken_apart() {
+        let text = token(r#"{"alg":"ES256","kid":"k","typ":"JWT"}"#, PAYLOAD);
+        let parsed = UnverifiedToken::parse(&format!(" {text}\n")).unwrap();
+        assert_eq!(
+            (parsed.issuer(), parsed.key_id(), parsed.algorithm()),
+            ("https://a.example", Some("k"), TokenAlgorithm::ES256)
+        );
+        assert_eq!(format!("{}.{}", parsed.signed_text(), parsed.signature_text()), text);
+        assert!(!format!("{parsed:?}").contains("a.example"));
+    }
+
+    #[test]
+    fn an_empty_key_id_is_none() {
+        let parsed = UnverifiedToken::parse(&token(r#"{"alg":"RS256","kid":""}"#, PAYLOAD)).unwrap();
+        assert_eq!(parsed.key_id(), None);
+    }
+
+    #[test]
+    fn algorithms_that_need_no_key_of_the_issuer_are_refused() {
+        for alg in ["none", "None", "HS256", "HS384", "HS512", "rs256", "", "dir", "RSA-OAEP", "ES256K"] {
+            let text = token(&format!(r#"{{"alg":"{alg}"}}"#), PAYLOAD);
+            assert!(matches!(UnverifiedToken::parse(&text), Err(TokenError::Algorithm)), "{alg}");
+        }
+    }
+
+    #[test]
+    fn critical_extensions_are_refused_whatever_they_are() {
+        for crit in ["[\"b64\"]", "[\"exp\"]", "[]", "null", "1"] {
+            let text = token(&format!(r#"{{"alg":"RS256","crit":{crit},"b64":false}}"#), PAYLOAD);
+            assert!(matches!(UnverifiedToken::parse(&text), Err(TokenError::Critical)), "{crit}");
+        }
+    }
+
+    #[test]
+    fn odd_headers_are_refused() {
+        for header in [
+            "",
+            "{}",
+            "[]",
+            r#"{"alg":1}"#,
+            r#"{"alg":"RS256","kid":7}"#,
+            r#"{"alg":"RS256","alg":"RS256"}"#,
+            r#"{"alg":"RS256"}x"#,
+        ] {
+            assert!(matches!(UnverifiedToken::parse(&token(header, PAYLOAD)), Err(TokenError::Header(_))), "{header}");
+        }
+    }
+
+    #[test]
+    fn odd_claims_are_refused() {
+        let header = r#"{"alg":"RS256"}"#;
+        for payload in ["", "[]", "null", r#"{"iss":"a","iss":"b"}"#] {
+            assert!(matches!(UnverifiedToken::parse(&token(header, payload)), Err(TokenError::Claims(_))), "{payload}");
+        }
+        for payload in ["{}", r#"{"iss":""}"#, r#"{"iss":null}"#, r#"{"iss":["https://a.example"]}"#, r#"{"iss":1}"#] {
+            assert!(matches!(UnverifiedToken::parse(&token(header, payload)), Err(TokenError::Issuer(_))), "{payload}");
+        }
+    }
+
+    #[test]
+    fn other_numbers_of_parts_are_refused() {
+        let good = token(r#"{"alg":"RS256"}"#, PAYLOAD);
+        for text in ["garbage", "a.b", "..", ".", "a.b.c.d", &format!("{good}.AAAA"), &format!("{good}.A.A")] {
+            assert!(UnverifiedToken::parse(text).is_err(), "{text}");
+        }
+        assert!(matches!(UnverifiedToken::parse(""), Err(TokenError::Absent)));
+        assert!(matches!(UnverifiedToken::parse(" \n"), Err(TokenError::Absent)));
+    }
+
+    #[test]
+    fn padding_and_other_alphabets_are_refused() {
+        let good = token(r#"{"alg":"RS256"}"#, PAYLOAD);
+        let (header, rest) = good.split_once('.').unwrap();
+        assert!(matches!(UnverifiedToken::parse(&format!("{header}=.{rest}")), Err(TokenError::NotBase64("header"))));
+        assert!(matches!(UnverifiedToken::parse(&format!("{header}+.{rest}")), Err(TokenError::NotBase64("header"))));
+    }
+
+    #[test]
+    fn length_is_checked_before_anything_else() {
+        let dots = ".".repeat(MAX_TOKEN_BYTES + 1);
+        assert!(matches!(UnverifiedToken::parse(&dots), Err(TokenError::TooLong)));
+        assert!(matches!(UnverifiedToken::parse(&dots[1..]), Err(TokenError::NotThreeParts)));
+    }
+
+    proptest! {
+        #[test]
+        fn parsing_never_panics(text in ".*") {
+            let _ = UnverifiedToken::parse(&text);
+        }
+
+        #[test]
+        fn parsing_token_like_text_never_panics(header in ".*", payload in "\\{.*\\}", tail in "[A-Za-z0-9_.=-]*") {
+            let _ = UnverifiedToken::parse(&format!("{}.{}.{tail}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(payload)));
+        }
+
+        #[test]
+        fn what_parses_keeps_its_text(kid in "[a-z]{1,8}", sub in "[a-zA-Z0-9 ]*") {
+            let text = token(&format!(r#"{{"alg":"RS256","kid":"{kid}"}}"#), &format!(r#"{{"iss":"i","sub":"{sub}"}}"#));
+            let parsed = UnverifiedToken::parse(&text).unwrap();
+            prop_assert_eq!(format!("{}.{}", parsed.signed_text(), parsed.signature_text()), text);
+            prop_assert_eq!(parsed.key_id(), Some(kid.as_str()));
+            prop_assert_eq!(parsed.claims().text("sub"), Ok(sub.as_str()));
+        }
+    }
+}

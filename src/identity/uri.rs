@@ -1,0 +1,361 @@
+//! Absolute URIs for subject alternative names (RFC 3986, RFC 5280 section 4.2.1.6).
+//!
+//! Owns reading a URI from text that an issuer controls and writing it percent-encoded, the way verifiers of existing certificates
+//! expect it: parts that are encoded already stay as they are, other octets are encoded, nothing else is normalised. The `url` crate
+//! follows the WHATWG rules instead (lower-cases hosts, drops default ports, adds slashes), which would change names.
+
+use std::fmt;
+
+/// An absolute URI: ASCII only, percent-encoded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Uri {
+    text: String,
+    scheme_length: usize,
+    host: String,
+}
+
+/// Why a text is no URI.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UriError {
+    /// No scheme: a name must be absolute.
+    #[error("the URI has no scheme")]
+    NoScheme,
+    /// A control character.
+    #[error("the URI contains a control character")]
+    ControlCharacter,
+    /// A `%` that is not followed by two hexadecimal digits.
+    #[error("the URI contains an invalid percent-encoding")]
+    PercentEncoding,
+    /// An authority that does not parse.
+    #[error("the URI's host, port or user information is not valid")]
+    Authority,
+    /// A character that cannot stand where it stands, even encoded.
+    #[error("the URI is not ASCII where it must be")]
+    NotAscii,
+    /// A `..` that leads out of the base.
+    #[error("the path leads out of its base")]
+    LeavesBase,
+    /// Nothing behind the scheme.
+    #[error("the URI names nothing")]
+    Empty,
+}
+
+impl Uri {
+    /// Reads and re-encodes a URI.
+    ///
+    /// # Errors
+    /// See [`UriError`].
+    pub fn parse(text: &str) -> Result<Self, UriError> {
+        if text.bytes().any(|byte| byte.is_ascii_control()) {
+            return Err(UriError::ControlCharacter);
+        }
+        let (scheme, rest) = text.split_once(':').filter(|(scheme, _)| is_scheme(scheme)).ok_or(UriError::NoScheme)?;
+        let (rest, fragment) = split_optional(rest, '#');
+        let (rest, query) = split_optional(rest, '?');
+        let mut out = scheme.to_ascii_lowercase();
+        let scheme_length = out.len();
+        out.push(':');
+        let mut host = String::new();
+        let path = match rest.strip_prefix("//") {
+            Some(behind) => {
+                let (authority, path) = behind.split_at(behind.find('/').unwrap_or(behind.len()));
+                out.push_str("//");
+                host = push_authority(&mut out, authority)?;
+                path
+            }
+            None => rest,
+        };
+        if host.is_empty() && path.is_empty() {
+            return Err(UriError::Empty);
+        }
+        push_encoded(&mut out, path, Part::Path)?;
+        if let Some(query) = query {
+            out.push('?');
+            push_query(&mut out, query)?;
+        }
+        if let Some(fragment) = fragment.filter(|fragment| !fragment.is_empty()) {
+            out.push('#');
+            push_encoded(&mut out, fragment, Part::Fragment)?;
+        }
+        Ok(Self { text: out, scheme_length, host })
+    }
+
+    /// A base URI without a path, and path segments joined to it: empty and `.` segments fall away, `..` takes one back.
+    ///
+    /// # Errors
+    /// See [`UriError`].
+    pub fn join(base: &str, path: &[&str]) -> Result<Self, UriError> {
+        let mut kept: Vec<&str> = Vec::new();
+        for segment in path.iter().flat_map(|part| part.split('/')) {
+            match segment {
+                "" | "." => {}
+                ".." if kept.pop().is_none() => return Err(UriError::LeavesBase),
+                ".." => {}
+                other => kept.push(other),
+            }
+        }
+        let slash = if path.last().is_some_and(|last| last.ends_with('/')) { "/" } else { "" };
+        // A question mark or a number sign in a segment is part of the path here, not the start of a query or fragment.
+        let joined = kept.join("/").replace('?', "%3F").replace('#', "%23");
+        Self::parse(&format!("{}/{joined}{slash}", base.trim_end_matches('/')))
+    }
+
+    /// The URI's text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The scheme, in lower case.
+    #[must_use]
+    pub fn scheme(&self) -> &str {
+        self.text.get(..self.scheme_length).unwrap_or_default()
+    }
+
+    /// The host without port and brackets; empty when there is no authority.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+}
+
+impl fmt::Display for Uri {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.text)
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    UserInfo,
+    Path,
+    Fragment,
+}
+
+fn is_scheme(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_alphabetic())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'))
+}
+
+fn split_optional(text: &str, separator: char) -> (&str, Option<&str>) {
+    match text.split_once(separator) {
+        Some((before, after)) => (before, Some(after)),
+        None => (text, None),
+    }
+}
+
+/// Writes the authority and returns the host without port.
+fn push_authority(out: &mut String, authority: &str) -> Result<String, UriError> {
+    let host_and_port = match authority.rsplit_once('@') {
+        Some((user, rest)) => {
+            let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:~!$&'()*+,;=%@".contains(&byte);
+            if !user.bytes().all(allowed) {
+                return Err(UriError::Authority);
+            }
+            push_encoded(out, user, Part::UserInfo)?;
+            out.push('@');
+            rest
+        }
+        None => authority,
+    };
+    let (host, port) = split_port(host_and_port)?;
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || !byte.is_ascii() || b"-._~!$&'()*+,;=[]:".contains(&byte);
+    if !host.bytes().all(allowed) {
+        return Err(UriError::Authority);
+    }
+    for byte in host.bytes() {
+        if byte.is_ascii() { out.push(char::from(byte)) } else { push_octet(out, byte) }
+    }
+    if let Some(port) = port {
+        out.push(':');
+        out.push_str(port);
+    }
+    Ok(host.trim_start_matches('[').trim_end_matches(']').to_owned())
+}
+
+fn split_port(text: &str) -> Result<(&str, Option<&str>), UriError> {
+    let (host, behind) = match text.rfind(']') {
+        Some(end) if text.starts_with('[') => text.split_at(end + 1),
+        Some(_) => return Err(UriError::Authority),
+        None => text.split_at(text.find(':').unwrap_or(text.len())),
+    };
+    match behind.strip_prefix(':') {
+        None if behind.is_empty() => Ok((host, None)),
+        Some(port) if port.bytes().all(|byte| byte.is_ascii_digit()) => Ok((host, Some(port))),
+        _ => Err(UriError::Authority),
+    }
+}
+
+/// Writes a part as it is when it is validly encoded, else decoded and encoded anew.
+fn push_encoded(out: &mut String, text: &str, part: Part) -> Result<(), UriError> {
+    let decoded = percent_decode(text)?;
+    if text.bytes().all(|byte| byte == b'%' || may_stand(byte, part) || is_sub_delimiter(byte)) {
+        out.push_str(text);
+        return Ok(());
+    }
+    for byte in decoded {
+        if may_stand(byte, part) { out.push(char::from(byte)) } else { push_octet(out, byte) }
+    }
+    Ok(())
+}
+
+/// The query is opaque to us: valid encodings stay, what may not stand in a URI is encoded.
+fn push_query(out: &mut String, query: &str) -> Result<(), UriError> {
+    for byte in query.bytes() {
+        match byte {
+            _ if !byte.is_ascii() => return Err(UriError::NotAscii),
+            b'%' | b'?' => out.push(char::from(byte)),
+            _ if may_stand(byte, Part::Path) || is_sub_delimiter(byte) => out.push(char::from(byte)),
+            _ => push_octet(out, byte),
+        }
+    }
+    Ok(())
+}
+
+/// Octets that stand unencoded when a part is encoded anew.
+fn may_stand(byte: u8, part: Part) -> bool {
+    byte.is_ascii_alphanumeric()
+        || b"-_.~$&+,;=".contains(&byte)
+        || match part {
+            Part::UserInfo => byte == b':',
+            Part::Path => b":/@".contains(&byte),
+            Part::Fragment => b":/@?!()*".contains(&byte),
+        }
+}
+
+/// Further octets that need no encoding if the part was encoded by its writer.
+fn is_sub_delimiter(byte: u8) -> bool {
+    b"!'()*[]".contains(&byte)
+}
+
+fn push_octet(out: &mut String, byte: u8) {
+    const HEX: &[u8; 16] = b"0123456789ABCDEF";
+    out.push('%');
+    for nibble in [byte >> 4, byte & 0x0f] {
+        out.push(char::from(HEX.get(usize::from(nibble)).copied().unwrap_or(b'0')));
+    }
+}
+
+fn percent_decode(text: &str) -> Result<Vec<u8>, UriError> {
+    let mut bytes = text.bytes();
+    let mut out = Vec::with_capacity(text.len());
+    while let Some(byte) = bytes.next() {
+        if byte != b'%' {
+            out.push(byte);
+            continue;
+        }
+        let mut digit =
+            || bytes.next().and_then(|digit| char::from(digit).to_digit(16)).ok_or(UriError::PercentEncoding);
+        let octet = digit()? * 16 + digit()?;
+        out.push(u8::try_from(octet).map_err(|_| UriError::PercentEncoding)?);
+    }
+    Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn encoded(text: &str) -> String {
+        Uri::parse(text).unwrap().to_string()
+    }
+
+    #[test]
+    fn what_is_a_uri_stays_as_it_is() {
+        for text in [
+            "https://github.com/o/r/.github/workflows/b.yml@refs/tags/v2",
+            "https://gitlab.com/g/p//.gitlab-ci.yml@refs/heads/main",
+            "https://host",
+            "https://host/",
+            "https://Host:443/A",
+            "https://u:p@host/",
+            "urn:a:b",
+            "spiffe://example.org/ns/x",
+            "https://host/a%20b",
+            "https://host/a!b'(c)*",
+            "https://host/?q=a&b#frag",
+            "http://[::1]:80/x",
+            "https://host/a%2Fb",
+        ] {
+            assert_eq!(encoded(text), text);
+        }
+    }
+
+    #[test]
+    fn what_is_not_encoded_is_encoded() {
+        let cases = [
+            (
+                "https://kubernetes.io/namespaces/a b/serviceaccounts/x/y",
+                "https://kubernetes.io/namespaces/a%20b/serviceaccounts/x/y",
+            ),
+            ("https://host/späß", "https://host/sp%C3%A4%C3%9F"),
+            ("https://host/a b!", "https://host/a%20b%21"),
+            ("https://host/<\"{|}\\^`>", "https://host/%3C%22%7B%7C%7D%5C%5E%60%3E"),
+            ("https://host/?a b", "https://host/?a%20b"),
+            ("https://ü.example/", "https://%C3%BC.example/"),
+            ("HTTPS://host/", "https://host/"),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(encoded(text), expected);
+        }
+    }
+
+    #[test]
+    fn what_is_no_absolute_uri_is_refused() {
+        let cases = [
+            ("", UriError::NoScheme),
+            ("host/path", UriError::NoScheme),
+            ("//host/path", UriError::NoScheme),
+            ("1a://x", UriError::NoScheme),
+            ("https:", UriError::Empty),
+            ("https://", UriError::Empty),
+            ("https://h/\n", UriError::ControlCharacter),
+            ("https://h/%zz", UriError::PercentEncoding),
+            ("https://h/%2", UriError::PercentEncoding),
+            ("https://h:x/", UriError::Authority),
+            ("https://a b/", UriError::Authority),
+            ("https://u<@h/", UriError::Authority),
+            ("https://h/?ü", UriError::NotAscii),
+            ("https://[::1/", UriError::Authority),
+            ("https://::1]/", UriError::Authority),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(Uri::parse(text), Err(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn scheme_and_host_are_told() {
+        let uri = Uri::parse("HTTPS://User@Accounts.Example.com:8443/x").unwrap();
+        assert_eq!((uri.scheme(), uri.host()), ("https", "Accounts.Example.com"));
+        assert_eq!(Uri::parse("http://[::1]:80/").unwrap().host(), "::1");
+        assert_eq!(Uri::parse("urn:x").unwrap().host(), "");
+    }
+
+    #[test]
+    fn joining_cleans_the_path() {
+        let join = |parts: &[&str]| Uri::join("https://github.com/", parts).unwrap().to_string();
+        assert_eq!(join(&["o/r/.github/x.yml@refs/heads/m"]), "https://github.com/o/r/.github/x.yml@refs/heads/m");
+        assert_eq!(join(&["o//r", "actions/runs", "1"]), "https://github.com/o/r/actions/runs/1");
+        assert_eq!(join(&["o/../x/./y/"]), "https://github.com/x/y/");
+        assert_eq!(Uri::join("https://host/a", &["b/../../c"]), Err(UriError::LeavesBase));
+        assert_eq!(join(&["a?b#c d"]), "https://github.com/a%3Fb%23c%20d");
+    }
+
+    proptest! {
+        #[test]
+        fn encoding_is_stable_and_ascii(text in "[a-z]{1,5}:(//)?\\PC*") {
+            if let Ok(uri) = Uri::parse(&text) {
+                prop_assert!(uri.as_str().is_ascii() && !uri.as_str().contains(' '), "{}", uri);
+                let again = Uri::parse(uri.as_str());
+                prop_assert_eq!(again.as_ref().map(Uri::as_str), Ok(uri.as_str()));
+            }
+        }
+
+        #[test]
+        fn parsing_never_panics(text in ".*") {
+            let _ = Uri::parse(&text);
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! The step from a token that says something to claims that are believed.
+//!
+//! Owns the order of the checks and the only constructor of [`VerifiedClaims`]. Knows neither identities nor key requests.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde_json::Value;
+
+use super::claims::{ClaimError, Claims, json_type, wrong_type};
+use super::keys::{KeyError, KeyStore, SignatureCheck};
+use super::token::UnverifiedToken;
+use crate::config::issuers::{Issuer, Issuers};
+
+/// How far ahead of our clock `nbf` may be: issuers' clocks differ.
+const NOT_BEFORE_LEEWAY: Duration = Duration::from_secs(5 * 60);
+
+/// Claims that one of the issuer's keys signed, for our audience, within their time.
+#[derive(Debug)]
+pub struct VerifiedClaims {
+    claims: Claims,
+    issuer: Arc<Issuer>,
+}
+
+/// Why a token is not believed.
+#[derive(Debug, thiserror::Error)]
+pub enum VerifyError {
+    /// The issuer is not configured.
+    #[error("no configured issuer is {0:?}")]
+    UnknownIssuer(String),
+    /// A claim that every token needs is missing or of the wrong type.
+    #[error(transparent)]
+    Claim(#[from] ClaimError),
+    /// The token is for somebody else.
+    #[error("the token's audience is not {expected:?}")]
+    Audience {
+        /// The audience that is configured for the issuer.
+        expected: String,
+    },
+    /// `exp` is not in the future.
+    #[error("the token has expired")]
+    Expired,
+    /// `nbf` is too far ahead.
+    #[error("the token is not valid yet")]
+    NotYetValid,
+    /// The issuer does not list the algorithm.
+    #[error("the issuer does not sign with the token's algorithm")]
+    AlgorithmNotOffered,
+    /// No key of the issuer made the signature.
+    #[error("no key of the issuer made the token's signature")]
+    Signature,
+    /// The issuer's keys cannot be had.
+    #[error("the keys of {issuer} cannot be had")]
+    Keys {
+        /// The issuer.
+        issuer: String,
+        /// Why.
+        source: Arc<KeyError>,
+    },
+}
+
+impl VerifiedClaims {
+    /// The claims.
+    #[must_use]
+    pub const fn claims(&self) -> &Claims {
+        &self.claims
+    }
+
+    /// The configured issuer that the token is of.
+    #[must_use]
+    pub fn issuer(&self) -> &Issuer {
+        &self.issuer
+    }
+
+    /// `iss`: for a meta issuer the concrete one.
+    #[must_use]
+    pub fn issuer_url(&self) -> &str {
+        self.claims.text("iss").unwrap_or_default()
+    }
+
+    /// `sub`: never empty.
+    #[must_use]
+    pub fn subject(&self) -> &str {
+        self.claims.text("sub").unwrap_or_default()
+    }
+
+    /// Claims as if they were verified, for the tests of what comes after.
+    #[cfg(test)]
+    pub(crate) const fn for_test(claims: Claims, issuer: Arc<Issuer>) -> Self {
+        Self { claims, issuer }
+    }
+}
+
+/// Verifies a token. What costs nothing is checked before the issuer's keys are asked for.
+///
+/// # Errors
+/// See [`VerifyError`].
+pub async fn verify(
+    token: UnverifiedToken,
+    issuers: &Issuers,
+    keys: &KeyStore,
+    now: SystemTime,
+) -> Result<VerifiedClaims, VerifyError> {
+    let issuer = issuers.find(token.issuer()).ok_or_else(|| VerifyError::UnknownIssuer(token.issuer().to_owned()))?;
+    check_audience(token.claims(), &issuer.audience)?;
+    check_times(token.claims(), now)?;
+    token.claims().filled_text("sub")?;
+    match keys.check(&token, issuer).await {
+        Ok(SignatureCheck::Good) => Ok(VerifiedClaims { claims: token.into_claims(), issuer: Arc::clone(issuer) }),
+        Ok(SignatureCheck::Bad) => Err(VerifyError::Signature),
+        Ok(SignatureCheck::AlgorithmNotOffered) => Err(VerifyError::AlgorithmNotOffered),
+        Err(source) => Err(VerifyError::Keys { issuer: token.issuer().to_owned(), source }),
+    }
+}
+
+/// `aud` is a text or a list of texts (RFC 7519 section 4.1.3) and contains the audience.
+fn check_audience(claims: &Claims, expected: &str) -> Result<(), VerifyError> {
+    let found = match claims.get("aud") {
+        None => return Err(ClaimError::Missing("aud".to_owned()).into()),
+        Some(Value::String(audience)) => audience == expected,
+        Some(Value::Array(list)) => {
+            if let Some(odd) = list.iter().find(|entry| !entry.is_string()) {
+                let found = json_type(odd);
+                return Err(ClaimError::WrongType { claim: "aud".to_owned(), found, wanted: "a list of texts" }.into());
+            }
+            list.iter().any(|entry| entry == expected)
+        }
+        Some(other) => return Err(wrong_type("aud", other, "a text or a list of texts").into()),
+    };
+    if found { Ok(()) } else { Err(VerifyError::Audience { expected: expected.to_owned() }) }
+}
+
+fn check_times(claims: &Claims, now: SystemTime) -> Result<(), VerifyError> {
+    let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+    let expiry = numeric_date(claims, "exp")?.ok_or_else(|| ClaimError::Missing("exp".to_owned()))?;
+    if expiry <= now {
+        return Err(VerifyError::Expired);
+    }
+    if numeric_date(claims, "nbf")?.is_some_and(|not_before| not_before > now + NOT_BEFORE_LEEWAY.as_secs_f64()) {
+        return Err(VerifyError::NotYetValid);
+    }
+    // Issuers' clocks run ahead: `iat` may be in the future, but not of another type.
+    numeric_date(claims, "iat")?;
+    Ok(())
+}
+
+/// Seconds since 1970, possibly fractional (RFC 7519 section 2, NumericDate).
+fn numeric_date(claims: &Claims, name: &str) -> Result<Option<f64>, ClaimError> {
+    match claims.get(name) {
+        None => Ok(None),
+        Some(value) => value.as_f64().map(Some).ok_or_else(|| wrong_type(name, value, "a number")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn claims(value: &Value) -> Claims {
+        Claims::parse(value.to_string().as_bytes()).unwrap()
+    }
+
+    fn times(value: &Value) -> Result<(), VerifyError> {
+        check_times(&claims(value), UNIX_EPOCH + Duration::from_secs(1000))
+    }
+
+    #[test]
+    fn expiry_has_no_leeway() {
+        assert!(times(&json!({"exp": 1001})).is_ok());
+        assert!(times(&json!({"exp": 1000.5})).is_ok());
+        for expired in [json!(1000), json!(999.9), json!(0), json!(-1)] {
+            assert!(matches!(times(&json!({"exp": expired})), Err(VerifyError::Expired)), "{expired}");
+        }
+    }
+
+    #[test]
+    fn not_before_has_five_minutes() {
+        assert!(times(&json!({"exp": 2000, "nbf": 1300})).is_ok());
+        assert!(matches!(times(&json!({"exp": 2000, "nbf": 1300.5})), Err(VerifyError::NotYetValid)));
+    }
+
+    #[test]
+    fn issued_at_may_be_in_the_future() {
+        assert!(times(&json!({"exp": 2000, "iat": 9000})).is_ok());
+    }
+
+    #[test]
+    fn a_time_of_the_wrong_type_is_refused_and_never_absent() {
+        for bad in [json!(null), json!("2000"), json!(true), json!([2000]), json!({})] {
+            for name in ["exp", "nbf", "iat"] {
+                let mut value = json!({"exp": 2000});
+                value[name] = bad.clone();
+                assert!(matches!(times(&value), Err(VerifyError::Claim(ClaimError::WrongType { .. }))), "{name} {bad}");
+            }
+        }
+        assert!(matches!(times(&json!({})), Err(VerifyError::Claim(ClaimError::Missing(_)))));
+    }
+
+    #[test]
+    fn the_audience_is_a_text_or_a_list_of_texts() {
+        let check = |aud: Value| check_audience(&claims(&json!({"aud": aud})), "sigstore");
+        assert!(check(json!("sigstore")).is_ok());
+        assert!(check(json!(["a", "sigstore"])).is_ok());
+        for other in [json!("Sigstore"), json!("a"), json!([]), json!(["a"]), json!("sigstore ")] {
+            assert!(matches!(check(other.clone()), Err(VerifyError::Audience { .. })), "{other}");
+        }
+        for wrong in [json!(null), json!(1), json!({"sigstore": 1}), json!(["sigstore", 1]), json!([["sigstore"]])] {
+            assert!(matches!(check(wrong.clone()), Err(VerifyError::Claim(_))), "{wrong}");
+        }
+        assert!(check_audience(&claims(&json!({})), "sigstore").is_err());
+    }
+}

@@ -1,0 +1,21 @@
+//! sigmint: a certificate authority for code-signing certificates, for private Sigstore deployments.
+//!
+//! The way of a request, each arrow consuming what it is given:
+//!
+//! ```text
+//! request -> UnverifiedToken -> VerifiedClaims -> Principal -> ProvenKey -> LintedTbs -> certificate -> answer
+//! ```
+//!
+//! [`issuance`] is the only module that knows this order. Nothing outside [`api`] and [`app`] knows the web framework.
+
+pub mod api;
+pub mod app;
+pub mod authority;
+pub mod certificate;
+pub mod cli;
+pub mod config;
+pub mod failure;
+pub mod identity;
+pub mod issuance;
+pub mod possession;
+pub mod telemetry;

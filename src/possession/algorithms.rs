@@ -1,0 +1,193 @@
+//! Kinds of client keys, hashes, and the list of pairs that the operator permits (`--client-signing-algorithms`).
+//!
+//! Owns the names and which verification function each pair needs. Knows no request.
+
+use std::str::FromStr;
+
+use aws_lc_rs::signature::{self, VerificationAlgorithm};
+
+/// A kind of public key that sigmint certifies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum KeyKind {
+    /// ECDSA on P-256
+    P256,
+    /// ECDSA on P-384
+    P384,
+    /// ECDSA on P-521
+    P521,
+    /// RSA with a modulus of 2048 bits
+    Rsa2048,
+    /// RSA with a modulus of 3072 bits
+    Rsa3072,
+    /// RSA with a modulus of 4096 bits
+    Rsa4096,
+    /// Ed25519
+    Ed25519,
+}
+
+/// The hash that a signature is made over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Hash {
+    /// The message itself: Ed25519.
+    None,
+    /// SHA-256
+    Sha256,
+    /// SHA-384
+    Sha384,
+    /// SHA-512
+    Sha512,
+}
+
+impl KeyKind {
+    /// The hash that a proof of possession uses with this kind of key.
+    #[must_use]
+    pub const fn proof_hash(self) -> Hash {
+        match self {
+            Self::P256 | Self::Rsa2048 | Self::Rsa3072 | Self::Rsa4096 => Hash::Sha256,
+            Self::P384 => Hash::Sha384,
+            Self::P521 => Hash::Sha512,
+            Self::Ed25519 => Hash::None,
+        }
+    }
+
+    /// A short name, for logs and metric labels.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::P256 => "ecdsa-p256",
+            Self::P384 => "ecdsa-p384",
+            Self::P521 => "ecdsa-p521",
+            Self::Rsa2048 => "rsa-2048",
+            Self::Rsa3072 => "rsa-3072",
+            Self::Rsa4096 => "rsa-4096",
+            Self::Ed25519 => "ed25519",
+        }
+    }
+}
+
+/// The function that verifies signatures of this pair; nothing for pairs that make no sense.
+pub(super) fn verification(kind: KeyKind, hash: Hash) -> Option<&'static dyn VerificationAlgorithm> {
+    Some(match (kind, hash) {
+        (KeyKind::P256, Hash::Sha256) => &signature::ECDSA_P256_SHA256_ASN1,
+        (KeyKind::P256, Hash::Sha384) => &signature::ECDSA_P256_SHA384_ASN1,
+        (KeyKind::P256, Hash::Sha512) => &signature::ECDSA_P256_SHA512_ASN1,
+        (KeyKind::P384, Hash::Sha256) => &signature::ECDSA_P384_SHA256_ASN1,
+        (KeyKind::P384, Hash::Sha384) => &signature::ECDSA_P384_SHA384_ASN1,
+        (KeyKind::P384, Hash::Sha512) => &signature::ECDSA_P384_SHA512_ASN1,
+        (KeyKind::P521, Hash::Sha256) => &signature::ECDSA_P521_SHA256_ASN1,
+        (KeyKind::P521, Hash::Sha384) => &signature::ECDSA_P521_SHA384_ASN1,
+        (KeyKind::P521, Hash::Sha512) => &signature::ECDSA_P521_SHA512_ASN1,
+        (KeyKind::Rsa2048 | KeyKind::Rsa3072 | KeyKind::Rsa4096, Hash::Sha256) => {
+            &signature::RSA_PKCS1_2048_8192_SHA256
+        }
+        (KeyKind::Rsa2048 | KeyKind::Rsa3072 | KeyKind::Rsa4096, Hash::Sha384) => {
+            &signature::RSA_PKCS1_2048_8192_SHA384
+        }
+        (KeyKind::Rsa2048 | KeyKind::Rsa3072 | KeyKind::Rsa4096, Hash::Sha512) => {
+            &signature::RSA_PKCS1_2048_8192_SHA512
+        }
+        (KeyKind::Ed25519, Hash::None) => &signature::ED25519,
+        _ => return None,
+    })
+}
+
+/// The function for a proof that is the two integers side by side (IEEE P1363, what browsers' `WebCrypto` makes) instead of DER, if the
+/// proof has the length for it.
+pub(super) fn p1363_verification(kind: KeyKind, length: usize) -> Option<&'static dyn VerificationAlgorithm> {
+    Some(match (kind, length) {
+        (KeyKind::P256, 64) => &signature::ECDSA_P256_SHA256_FIXED,
+        (KeyKind::P384, 96) => &signature::ECDSA_P384_SHA384_FIXED,
+        (KeyKind::P521, 132) => &signature::ECDSA_P521_SHA512_FIXED,
+        _ => return None,
+    })
+}
+
+/// Every name of `--client-signing-algorithms`, and the pair that it permits. The PSS names permit the same pair as the PKCS #1 names:
+/// what a client later signs with its key is its own choice.
+const NAMES: &[(&str, KeyKind, Hash)] = &[
+    ("ecdsa-sha2-256-nistp256", KeyKind::P256, Hash::Sha256),
+    ("ecdsa-sha2-384-nistp384", KeyKind::P384, Hash::Sha384),
+    ("ecdsa-sha2-512-nistp521", KeyKind::P521, Hash::Sha512),
+    ("rsa-sign-pkcs1-2048-sha256", KeyKind::Rsa2048, Hash::Sha256),
+    ("rsa-sign-pkcs1-3072-sha256", KeyKind::Rsa3072, Hash::Sha256),
+    ("rsa-sign-pkcs1-4096-sha256", KeyKind::Rsa4096, Hash::Sha256),
+    ("ed25519", KeyKind::Ed25519, Hash::None),
+    ("ecdsa-sha2-256-nistp384", KeyKind::P384, Hash::Sha256),
+    ("ecdsa-sha2-256-nistp521", KeyKind::P521, Hash::Sha256),
+    ("rsa-sign-pss-2048-sha256", KeyKind::Rsa2048, Hash::Sha256),
+    ("rsa-sign-pss-3072-sha256", KeyKind::Rsa3072, Hash::Sha256),
+    ("rsa-sign-pss-4096-sha256", KeyKind::Rsa4096, Hash::Sha256),
+    ("ed25519-ph", KeyKind::Ed25519, Hash::Sha512),
+];
+
+/// How many of [`NAMES`] are permitted unless the operator says otherwise.
+const DEFAULTS: usize = 7;
+
+/// The pairs of key and hash that clients may use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PermittedAlgorithms(Vec<(KeyKind, Hash)>);
+
+/// A name that is no client signing algorithm.
+#[derive(Debug, thiserror::Error)]
+#[error("{0:?} is no client signing algorithm; known are: {known}", known = NAMES.iter().map(|(name, ..)| *name).collect::<Vec<_>>().join(", "))]
+pub struct UnknownAlgorithm(String);
+
+impl PermittedAlgorithms {
+    /// Whether the pair is permitted.
+    #[must_use]
+    pub fn permits(&self, kind: KeyKind, hash: Hash) -> bool {
+        self.0.contains(&(kind, hash))
+    }
+
+    /// The default list, comma-separated, as on the command line.
+    #[must_use]
+    pub fn default_names() -> String {
+        NAMES.iter().take(DEFAULTS).map(|(name, ..)| *name).collect::<Vec<_>>().join(",")
+    }
+}
+
+impl Default for PermittedAlgorithms {
+    fn default() -> Self {
+        Self(NAMES.iter().take(DEFAULTS).map(|&(_, kind, hash)| (kind, hash)).collect())
+    }
+}
+
+impl FromStr for PermittedAlgorithms {
+    type Err = UnknownAlgorithm;
+
+    /// Reads a comma-separated list of names.
+    fn from_str(list: &str) -> Result<Self, UnknownAlgorithm> {
+        let pair = |name: &str| {
+            let name = name.trim();
+            let known = NAMES.iter().find(|(known, ..)| *known == name);
+            known.map(|&(_, kind, hash)| (kind, hash)).ok_or_else(|| UnknownAlgorithm(name.to_owned()))
+        };
+        list.split(',').map(pair).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_list_round_trips() {
+        assert_eq!(
+            PermittedAlgorithms::default_names().parse::<PermittedAlgorithms>().unwrap(),
+            PermittedAlgorithms::default()
+        );
+        assert!(PermittedAlgorithms::default().permits(KeyKind::P384, Hash::Sha384));
+        assert!(!PermittedAlgorithms::default().permits(KeyKind::P384, Hash::Sha256));
+        assert!(!PermittedAlgorithms::default().permits(KeyKind::Rsa2048, Hash::Sha512));
+    }
+
+    #[test]
+    fn a_list_permits_what_it_names_and_nothing_else() {
+        let only: PermittedAlgorithms = "ecdsa-sha2-256-nistp384, ed25519".parse().unwrap();
+        assert!(only.permits(KeyKind::P384, Hash::Sha256) && only.permits(KeyKind::Ed25519, Hash::None));
+        assert!(!only.permits(KeyKind::P256, Hash::Sha256));
+        let error = "ecdsa".parse::<PermittedAlgorithms>().unwrap_err().to_string();
+        assert!(error.contains("\"ecdsa\"") && error.contains("ed25519-ph"), "{error}");
+        assert!("".parse::<PermittedAlgorithms>().is_err());
+    }
+}
