@@ -82,8 +82,8 @@ run() {
 }
 
 parity() {
-    cargo build --locked --release --bin sigmint
-    "$venv/bin/python" tests/parity/check.py --binary "$target/release/sigmint" --ct none
+    cargo build --locked --release --bin sigmint &&
+        "$venv/bin/python" tests/parity/check.py --binary "$target/release/sigmint" --ct none
 }
 
 install_missing

@@ -175,7 +175,9 @@ impl From<PossessionError> for Failure {
     fn from(error: PossessionError) -> Self {
         use crate::possession::{CsrError, PublicKeyError};
         let kind = match error {
-            PossessionError::Key(PublicKeyError::Malformed(_)) => FailureKind::KeyMalformed,
+            PossessionError::Key(PublicKeyError::Malformed(_) | PublicKeyError::UnknownAlgorithm) => {
+                FailureKind::KeyMalformed
+            }
             PossessionError::Csr(CsrError::Malformed(_)) => FailureKind::CsrMalformed,
             PossessionError::Key(PublicKeyError::Insecure(_)) | PossessionError::Csr(CsrError::Insecure(_)) => {
                 FailureKind::KeyInsecure

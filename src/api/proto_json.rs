@@ -70,12 +70,12 @@ pub struct JsonProblem {
 }
 
 impl CreateSigningCertificateRequest {
-    /// Reads a body. An empty one is an empty message.
+    /// Reads a body. An empty one, or one of white space, is an empty message.
     ///
     /// # Errors
     /// When the body is not the message's JSON.
     pub fn parse(body: &[u8]) -> Result<Fields, JsonProblem> {
-        let message: Self = if body.is_empty() { Self::default() } else { read_first_value(body)? };
+        let message: Self = if body.trim_ascii().is_empty() { Self::default() } else { read_first_value(body)? };
         let public_key = message.public_key_request.map(|Message(request)| {
             let content = request.public_key.and_then(|Message(key)| key.content).unwrap_or_default();
             (content.into_bytes(), request.proof_of_possession.unwrap_or_default().0)
@@ -93,7 +93,11 @@ fn read_first_value(body: &[u8]) -> Result<CreateSigningCertificateRequest, Json
     if is_too_deep(body) {
         return Err(JsonProblem { problem: "the JSON is nested too deeply", line: 1, column: 1 });
     }
-    let mut reader = serde_json::Deserializer::from_slice(body);
+    // Members that are ignored are not checked by the reader; text that is no text is refused wherever it stands.
+    let Ok(text) = std::str::from_utf8(body) else {
+        return Err(JsonProblem { problem: "the body is not UTF-8", line: 1, column: 1 });
+    };
+    let mut reader = serde_json::Deserializer::from_str(text);
     let value = Message::deserialize(&mut reader).map(|Message(message)| message);
     value.map_err(|error: serde_json::Error| JsonProblem {
         problem: match error.classify() {

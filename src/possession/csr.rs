@@ -52,6 +52,7 @@ pub(super) fn parse(text: &[u8]) -> Result<SigningRequest, CsrError> {
     let info = &request.certification_request_info;
     let key = PublicKey::from_spki(info.subject_pki.raw).map_err(|error| match error {
         PublicKeyError::Malformed(why) => CsrError::Malformed(why),
+        PublicKeyError::UnknownAlgorithm => CsrError::Insecure("its algorithm is unknown"),
         PublicKeyError::Insecure(why) => CsrError::Insecure(why),
     })?;
     let algorithm = &request.signature_algorithm.algorithm;

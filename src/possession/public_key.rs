@@ -39,6 +39,9 @@ pub enum PublicKeyError {
     /// Not a key, or in no form that is read.
     #[error("the public key cannot be read: {0}")]
     Malformed(&'static str),
+    /// A key of an algorithm that is not known here.
+    #[error("the public key cannot be read: its algorithm is unknown")]
+    UnknownAlgorithm,
     /// A key that must not be certified.
     #[error("the public key is not accepted: {0}")]
     Insecure(&'static str),
@@ -88,7 +91,7 @@ impl PublicKey {
             other if READABLE_BUT_REFUSED.contains(&other) => {
                 return Err(PublicKeyError::Insecure("its type makes no accepted signatures"));
             }
-            _ => return Err(PublicKeyError::Malformed("its algorithm is unknown")),
+            _ => return Err(PublicKeyError::UnknownAlgorithm),
         };
         Ok(Self { kind, spki: der.to_vec(), key_bits: bits.to_vec() })
     }
@@ -146,8 +149,11 @@ fn ec_kind(algorithm: &AlgorithmIdentifierRef<'_>, point: &[u8]) -> Result<KeyKi
 
 fn rsa_kind(pkcs1: &[u8]) -> Result<KeyKind, PublicKeyError> {
     let key = RsaPublicKey::from_der(pkcs1).map_err(|_| PublicKeyError::Malformed("it is no RSAPublicKey"))?;
-    let modulus = key.modulus.as_bytes();
-    if key.public_exponent.as_bytes() != [1, 0, 1] {
+    let (modulus, exponent) = (key.modulus.as_bytes(), key.public_exponent.as_bytes());
+    if modulus == [0] || exponent == [0] || exponent.len() > 4 {
+        return Err(PublicKeyError::Malformed("its RSA modulus or exponent makes no sense"));
+    }
+    if exponent != [1, 0, 1] {
         return Err(PublicKeyError::Insecure("its RSA exponent is not 65537"));
     }
     let bits = modulus.len() * 8 - modulus.first().map_or(0, |first| first.leading_zeros() as usize);

@@ -73,8 +73,8 @@ mod tests {
     fn small_factors_are_found() {
         assert_eq!(small_primes().count(), 133);
         assert_eq!(small_primes().last(), Some(751));
-        let odd = BigUint::from(1u32) << 2047;
-        assert_eq!(find(&(odd + 1u32).to_bytes_be()), Some("its RSA modulus has a small factor"));
+        let power_of_two: BigUint = BigUint::from(1u32) << 2047u32;
+        assert_eq!(find(&(power_of_two + 1u32).to_bytes_be()), Some("its RSA modulus has a small factor"));
         assert_eq!(remainder(&[1, 0, 1], 65537), 0);
     }
 

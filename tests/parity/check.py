@@ -10,6 +10,7 @@ place of the incumbent's answer: 400 and code 3. The last line is `N passed, N f
 import argparse, contextlib, gzip, importlib, io, json, os, re, subprocess, sys, tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.dont_write_bytecode = True
 sys.path.insert(0, HERE)
 import run
 
@@ -34,7 +35,7 @@ def load(name):
 def play(suite, binary, ct, out):
     """The answers of `binary`, and the names of the cases that were demanded."""
     if suite == "raw":
-        subprocess.run([sys.executable, os.path.join(HERE, "raw.py"), "--binary", binary, "--out", out], check=True)
+        subprocess.run([sys.executable, "-B", os.path.join(HERE, "raw.py"), "--binary", binary, "--out", out], check=True)
         return {n for n in load(ANSWERS[suite, ct]) if n.startswith(RAW) and not RAW_WITHOUT.search(n)}
     cases = importlib.import_module(MODULE[suite]).CASES
     cases[:] = [c for c in cases if c.api in APIS]

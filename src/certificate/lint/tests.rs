@@ -1,1 +1,188 @@
+//! Each rule, broken once: bytes that were composed for one thing must not pass for another, and no octet that matters may differ.
 
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use serde_json::json;
+
+use super::super::{ComposeError, Ingredients, LintedTbs, Serial, ValidityPolicy, compose};
+use super::{LintError, check};
+use crate::authority::Authority;
+use crate::authority::ephemeral::{KeyKind, root_and_intermediate};
+use crate::authority::signer::SignatureAlgorithm;
+use crate::identity::Principal;
+use crate::identity::principal::testing::principal_of;
+use crate::possession::{ProvenKey, PublicKey};
+
+struct Kitchen {
+    authority: Arc<Authority>,
+    principal: Principal,
+    key: ProvenKey,
+    serial: Serial,
+    now: SystemTime,
+}
+
+fn key(seed: u8) -> ProvenKey {
+    use p256::pkcs8::EncodePublicKey as _;
+    let key = p256::ecdsa::SigningKey::from_slice(&[seed; 32]).unwrap();
+    ProvenKey::for_test(PublicKey::parse(key.verifying_key().to_public_key_der().unwrap().as_bytes()).unwrap())
+}
+
+fn email(address: &str) -> Principal {
+    principal_of("    type: email", json!({"email": address, "email_verified": true})).unwrap()
+}
+
+async fn kitchen() -> Kitchen {
+    let now = SystemTime::now();
+    let authority = Arc::new(root_and_intermediate(KeyKind::EcdsaP256, now).await.unwrap());
+    Kitchen { authority, principal: email("dev@example.com"), key: key(7), serial: Serial::from_random([5; 20]), now }
+}
+
+impl Kitchen {
+    fn ingredients(&self) -> Ingredients<'_> {
+        Ingredients {
+            principal: &self.principal,
+            key: &self.key,
+            issuer: self.authority.chain(),
+            algorithm: self.authority.algorithm(),
+            validity: ValidityPolicy::default(),
+            now: self.now,
+            serial: &self.serial,
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_composed_passes() {
+    let mut kitchen = kitchen().await;
+    assert!(LintedTbs::compose(&kitchen.ingredients()).is_ok());
+    for (settings, claims) in [
+        ("    type: username\n    subject-domain: example.com", json!({"sub": "späß"})),
+        ("    type: uri\n    subject-domain: https://example.com", json!({"sub": "https://example.com/ä b"})),
+    ] {
+        kitchen.principal = principal_of(settings, claims).unwrap();
+        assert!(LintedTbs::compose(&kitchen.ingredients()).is_ok(), "{settings}");
+    }
+}
+
+#[tokio::test]
+async fn bytes_for_one_thing_do_not_pass_for_another() {
+    let (good, other) = (kitchen().await, kitchen().await);
+    let der = compose::tbs_certificate(&good.ingredients()).unwrap();
+    let (other_principal, other_key) = (email("eve@example.com"), key(8));
+    let uri = principal_of(
+        "    type: kubernetes",
+        json!({"kubernetes.io": {"namespace": "n", "serviceaccount": {"name": "s"}}}),
+    )
+    .unwrap();
+    let cases = [
+        (
+            Ingredients { principal: &other_principal, ..good.ingredients() },
+            "the subject alternative name is not the principal's",
+        ),
+        (Ingredients { principal: &uri, ..good.ingredients() }, "the subject alternative name is not the principal's"),
+        (Ingredients { key: &other_key, ..good.ingredients() }, "the key is not the proven one"),
+        (
+            Ingredients { now: good.now - Duration::from_secs(60), ..good.ingredients() },
+            "notBefore is ahead of the clock",
+        ),
+    ];
+    for (expected, broken) in cases {
+        assert_eq!(check(&der, &expected), Err(LintError(broken)));
+    }
+    // The other authority has the same names and another key: only the key identifier tells them apart.
+    let expected = Ingredients { issuer: other.authority.chain(), ..good.ingredients() };
+    assert!(check(&der, &expected).is_err());
+}
+
+/// The place of a needle, which must stand once.
+fn place(haystack: &[u8], needle: &[u8]) -> usize {
+    let places: Vec<usize> =
+        haystack.windows(needle.len()).enumerate().filter(|(_, window)| *window == needle).map(|(at, _)| at).collect();
+    assert_eq!(places.len(), 1, "{needle:02x?}");
+    places[0]
+}
+
+#[tokio::test]
+async fn every_octet_that_matters_is_looked_at() {
+    let kitchen = kitchen().await;
+    let good = compose::tbs_certificate(&kitchen.ingredients()).unwrap();
+    // Extension identifier and criticality as they stand in the DER, and what they are turned into.
+    let cases: [(&[u8], &[u8], &str); 9] = [
+        (&[0x55, 0x1d, 0x0f, 0x01, 0x01, 0xff], &[0x55, 0x1d, 0x0e, 0x01, 0x01, 0xff], "another extension first"),
+        (&[0x03, 0x02, 0x07, 0x80], &[0x03, 0x02, 0x07, 0x00], "no key usage"),
+        (&[0x03, 0x02, 0x07, 0x80], &[0x03, 0x02, 0x01, 0x86], "more key usages"),
+        (&[0x55, 0x1d, 0x25], &[0x55, 0x1d, 0x26], "no extended key usage"),
+        (
+            &[0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x03],
+            &[0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x01],
+            "server authentication",
+        ),
+        (&[0x55, 0x1d, 0x11, 0x01, 0x01, 0xff], &[0x55, 0x1d, 0x12, 0x01, 0x01, 0xff], "issuer alternative name"),
+        (&[0xa0, 0x03, 0x02, 0x01, 0x02], &[0xa0, 0x03, 0x02, 0x01, 0x01], "version 2"),
+        (b"dev@example.com", b"eve@example.com", "another address"),
+        (&[0x83, 0xbf, 0x30, 0x01, 0x08], &[0x83, 0xbf, 0x30, 0x01, 0x09], "another Fulcio extension"),
+    ];
+    for (needle, replacement, what) in cases {
+        let mut bad = good.clone();
+        let at = place(&good, needle);
+        bad[at..at + needle.len()].copy_from_slice(replacement);
+        assert!(check(&bad, &kitchen.ingredients()).is_err(), "{what}");
+    }
+    for bad in [&good[..good.len() - 1], &[good.as_slice(), &[0]].concat(), &[]] {
+        assert!(check(bad, &kitchen.ingredients()).is_err());
+    }
+    assert_eq!(check(&good, &kitchen.ingredients()), Ok(()));
+}
+
+#[tokio::test]
+async fn the_two_issuers_and_the_subject_are_needed() {
+    let mut kitchen = kitchen().await;
+    let whole = kitchen.principal.clone();
+    for missing in 0..whole.extensions().len() {
+        kitchen.principal = whole.without_extension_for_test(missing);
+        let error = LintedTbs::compose(&kitchen.ingredients()).unwrap_err();
+        assert!(matches!(error, ComposeError::Lint(_)), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_neither_outlives_its_issuer_nor_comes_before_it() {
+    let kitchen = kitchen().await;
+    let at = |now| LintedTbs::compose(&Ingredients { now, ..kitchen.ingredients() }).map(drop);
+    let (begin, end) = (kitchen.authority.chain().not_before(), kitchen.authority.chain().not_after());
+    assert!(at(end - Duration::from_secs(600)).is_ok());
+    assert!(matches!(at(end - Duration::from_secs(599)), Err(ComposeError::IssuerExpires)));
+    assert!(matches!(at(begin - Duration::from_secs(1)), Err(ComposeError::IssuerNotYetValid)));
+}
+
+#[tokio::test]
+async fn validity_follows_the_policy() {
+    use x509_parser::prelude::{FromDer as _, TbsCertificate};
+    let kitchen = kitchen().await;
+    let now = kitchen.now + Duration::from_secs(3600);
+    let validity = ValidityPolicy::new(Duration::from_secs(1200), Duration::from_secs(60)).unwrap();
+    let tbs = LintedTbs::compose(&Ingredients { now, validity, ..kitchen.ingredients() }).unwrap();
+    let (_, tbs) = TbsCertificate::from_der(tbs.as_der()).unwrap();
+    let begin = i64::try_from(now.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs()).unwrap() - 60;
+    assert_eq!((tbs.validity.not_before.timestamp(), tbs.validity.not_after.timestamp()), (begin, begin + 1200));
+    for (lifetime, backdating) in [(599, 0), (1201, 0), (600, 301)] {
+        assert!(ValidityPolicy::new(Duration::from_secs(lifetime), Duration::from_secs(backdating)).is_err());
+    }
+}
+
+#[tokio::test]
+async fn the_certificate_carries_the_signature_and_its_algorithm() {
+    use x509_parser::prelude::{FromDer as _, X509Certificate};
+    let kitchen = kitchen().await;
+    let tbs = LintedTbs::compose(&kitchen.ingredients()).unwrap();
+    let signature = kitchen.authority.sign(&tbs).await.unwrap();
+    let der = tbs.assemble(SignatureAlgorithm::EcdsaP256Sha256, &signature).unwrap();
+    let (rest, certificate) = X509Certificate::from_der(&der).unwrap();
+    assert!(rest.is_empty());
+    assert_eq!(certificate.tbs_certificate.as_ref(), tbs.as_der());
+    assert_eq!(certificate.signature_algorithm, certificate.tbs_certificate.signature);
+    assert!(
+        kitchen.authority.chain().signature_check().verify(tbs.as_der(), &certificate.signature_value.data).is_ok()
+    );
+}

@@ -33,7 +33,6 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::super::testing::*;
-    use super::*;
 
     const SETTINGS: &str = "    type: codefresh-workflow";
 

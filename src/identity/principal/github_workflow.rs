@@ -40,7 +40,6 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::super::testing::*;
-    use super::*;
 
     const SETTINGS: &str = "    type: github-workflow";
 

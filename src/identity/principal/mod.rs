@@ -153,6 +153,14 @@ impl Principal {
         &self.challenge
     }
 
+    /// The same without one extension, for the tests of what comes after.
+    #[cfg(test)]
+    pub(crate) fn without_extension_for_test(&self, index: usize) -> Self {
+        let mut changed = self.clone();
+        changed.extensions.remove(index);
+        changed
+    }
+
     /// The certificate's only name.
     #[must_use]
     pub const fn name(&self) -> &SubjectAlternativeName {

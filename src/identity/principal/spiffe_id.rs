@@ -8,6 +8,10 @@ use crate::identity::uri::Uri;
 
 pub(super) fn principal(token: &VerifiedClaims, domain: &TrustDomain) -> Result<Principal, PrincipalError> {
     let id = SpiffeId::new(token.subject()).map_err(|_| PrincipalError::SubjectForm("SPIFFE ID"))?;
+    // The crate lower-cases scheme and trust domain; an id that was not lower case is not one (SPIFFE-ID section 2.1).
+    if id.to_string() != token.subject() {
+        return Err(PrincipalError::SubjectForm("SPIFFE ID"));
+    }
     if id.trust_domain() != domain {
         return Err(PrincipalError::ForeignSubject);
     }
@@ -41,6 +45,8 @@ mod tests {
             "spiffe://",
             "spiffe://example.org/../x",
             "spiffe://example.org/a?b",
+            "spiffe://Example.org/x",
+            "SPIFFE://example.org/x",
         ] {
             assert_eq!(
                 principal_of(SETTINGS, json!({"sub": sub})),
