@@ -3,6 +3,7 @@
 //! Owns listeners, start and shutdown, and is the only place that names concrete backends.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -16,11 +17,13 @@ use crate::authority::{Authority, AuthoritySource};
 use crate::certificate::{Serial, ValidityPolicy};
 use crate::config::issuer_file::IssuerFileError;
 use crate::config::issuers::Issuers;
-use crate::config::settings::{IssuersLocation, Settings, SignerSettings};
+use crate::config::settings::{IssuersLocation, LogLocation, LogsSettings, Settings, SignerSettings};
 use crate::identity::fetch::{ClusterFiles, Fetcher};
 use crate::identity::keys::{KeyStore, KeyTiming};
 use crate::issuance::{Ambient, Issuance};
 use crate::possession::PermittedAlgorithms;
+use crate::telemetry::metrics::{BuildInfo, Metrics};
+use crate::transparency::{LogKey, LogKeyError, LogSettings, LogSetupError, Logs, LogsOptions};
 
 /// How long requests in flight may take once the server is told to stop.
 const SHUTDOWN_SECONDS: u64 = 20;
@@ -43,6 +46,17 @@ pub enum AppError {
     /// The throw-away CA.
     #[error(transparent)]
     Ephemeral(#[from] EphemeralError),
+    /// The transparency logs.
+    #[error(transparent)]
+    Logs(#[from] LogSetupError),
+    /// A file that belongs to a log.
+    #[error("{path}: {message}")]
+    LogFile {
+        /// The file.
+        path: String,
+        /// What is wrong.
+        message: String,
+    },
     /// The HTTP client for issuers.
     #[error("cannot set up TLS for fetching issuers' keys")]
     Client(#[from] reqwest::Error),
@@ -68,7 +82,8 @@ pub async fn serve(settings: Settings) -> Result<(), AppError> {
     let authority = open_authority(settings.signer).await?;
     let chain_owner = authority.current();
     tracing::info!(subject = chain_owner.chain().subject(), algorithm = %chain_owner.algorithm(), "the CA is ready");
-    let issuance = issuance(issuers, authority, settings.algorithms, settings.validity)?;
+    let logs = settings.logs.map(open_logs).transpose()?;
+    let issuance = issuance_with_logs(issuers, authority, settings.algorithms, settings.validity, logs)?;
     warm_keys(&issuance);
     reload_issuers_on_hangup(&issuance, settings.issuers);
     let options = HttpOptions {
@@ -82,7 +97,7 @@ pub async fn serve(settings: Settings) -> Result<(), AppError> {
     server.run().await
 }
 
-/// Puts the core together, with the system's clock and randomness.
+/// Puts the core together without logs, with the system's clock and randomness.
 ///
 /// # Errors
 /// When the HTTP client cannot be set up.
@@ -92,6 +107,20 @@ pub fn issuance(
     algorithms: PermittedAlgorithms,
     validity: ValidityPolicy,
 ) -> Result<Arc<Issuance>, AppError> {
+    issuance_with_logs(issuers, authority, algorithms, validity, None)
+}
+
+/// Puts the core together, with the system's clock and randomness.
+///
+/// # Errors
+/// When the HTTP client cannot be set up.
+pub fn issuance_with_logs(
+    issuers: Issuers,
+    authority: AuthoritySource,
+    algorithms: PermittedAlgorithms,
+    validity: ValidityPolicy,
+    logs: Option<Logs>,
+) -> Result<Arc<Issuance>, AppError> {
     let keys = KeyStore::new(Fetcher::new()?, ClusterFiles::default(), &KeyTiming::default());
     Ok(Arc::new(Issuance {
         issuers: ArcSwap::from_pointee(issuers),
@@ -99,6 +128,8 @@ pub fn issuance(
         algorithms,
         validity,
         authority,
+        logs,
+        metrics: Metrics::new(&BuildInfo::default()),
         ambient: Ambient { clock: Box::new(SystemTime::now), random: Box::new(random_octets) },
     }))
 }
@@ -138,6 +169,37 @@ async fn open_authority(signer: SignerSettings) -> Result<AuthoritySource, AppEr
             Ok(AuthoritySource::Fixed(Arc::new(authority)))
         }
     }
+}
+
+/// Sets up the logs; none is asked before the first certificate.
+fn open_logs(settings: LogsSettings) -> Result<Logs, AppError> {
+    let read = |path: &Path| {
+        std::fs::read(path)
+            .map_err(|error| AppError::LogFile { path: path.display().to_string(), message: error.to_string() })
+    };
+    let tls_ca = settings.tls_ca.as_deref().map(read).transpose()?;
+    let key = |path: &Path| {
+        let unusable =
+            |error: LogKeyError| AppError::LogFile { path: path.display().to_string(), message: error.to_string() };
+        LogKey::from_pem(&read(path)?).map_err(unusable)
+    };
+    let log = |location: LogLocation| {
+        let public_key = location.public_key.as_deref().map(key).transpose()?;
+        if public_key.is_none() {
+            tracing::warn!(log = location.url, "no public key of the log is set: its timestamps are not verified");
+        }
+        Ok(LogSettings { url: location.url, origin: settings.origin.clone(), public_key, tls_ca: tls_ca.clone() })
+    };
+    let logs = settings.logs.into_iter().map(log).collect::<Result<Vec<_>, AppError>>()?;
+    let options =
+        LogsOptions { quorum: settings.quorum, deadline: settings.timeout, ..LogsOptions::new(SystemTime::now) };
+    let logs = Logs::new(logs, &options)?;
+    tracing::info!(
+        logs = logs.names().collect::<Vec<_>>().join(", "),
+        quorum = settings.quorum,
+        "certificates are logged"
+    );
+    Ok(logs)
 }
 
 /// Fetches every exact issuer's keys in the background; one that is down does not hold up the start.

@@ -126,6 +126,8 @@ failures! {
     SignerUnavailable => 503 Unavailable Dependency "SIGNER_UNAVAILABLE" BACKEND;
     /// The CA certificate would expire before the certificate.
     CaExpiring => 503 Unavailable Dependency "CA_CERTIFICATE_EXPIRING" BACKEND;
+    /// Too few logs answered with a timestamp.
+    LogUnavailable => 503 Unavailable Dependency "CT_LOG_UNAVAILABLE" "Error entering certificate in CTL";
     /// No such path.
     NotFound => 404 NotFound Caller "NOT_FOUND" "Not Found";
     /// The path does not know the method.

@@ -2,21 +2,24 @@
 //!
 //! Owns the order of the steps and what each failure is called. Knows no transport, no file and no concrete backend.
 
+mod conversion;
+
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
 
-use crate::authority::{Authority, AuthoritySource, SignerError};
+use crate::authority::chain::ChainCertificate;
+use crate::authority::{Authority, AuthoritySource};
 use crate::certificate::{ComposeError, Ingredients, LintedTbs, Serial, ValidityPolicy};
 use crate::config::issuers::Issuers;
 use crate::failure::{Failure, FailureKind};
 use crate::identity::keys::KeyStore;
-use crate::identity::principal::PrincipalError;
-use crate::identity::token::TokenError;
-use crate::identity::verify::{VerifyError, verify};
+use crate::identity::verify::{VerifiedClaims, VerifyError, verify};
 use crate::identity::{Principal, UnverifiedToken};
-use crate::possession::{KeyRequest, PermittedAlgorithms, PossessionError, prove};
+use crate::possession::{KeyRequest, PermittedAlgorithms, PossessionError, ProvenKey, prove};
+use crate::telemetry::metrics::{Metrics, Stage};
+use crate::transparency::{LogEntry, Logs, Sct, Submission, TransparencyError, serialize_list};
 
 /// What a client sends, whatever the transport.
 pub struct Request {
@@ -33,8 +36,21 @@ pub struct Issued {
     pub certificate: Vec<u8>,
     /// The authority that issued it, with its chain.
     pub authority: Arc<Authority>,
+    /// Where its timestamps are.
+    pub timestamps: SctDelivery,
     /// What the audit log says of it.
     pub record: Record,
+}
+
+/// How the logs' timestamps reach the client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SctDelivery {
+    /// No log is set.
+    None,
+    /// Inside the certificate.
+    Embedded,
+    /// Beside it: the AddChainResponse JSON (RFC 6962 section 4.1). For signers that cannot sign precertificates.
+    Detached(Vec<u8>),
 }
 
 /// What the audit log says of an issued certificate: no e-mail address, no claim.
@@ -70,6 +86,10 @@ pub struct Issuance {
     pub validity: ValidityPolicy,
     /// Who signs.
     pub authority: AuthoritySource,
+    /// Who is told of every certificate, if anybody is.
+    pub logs: Option<Logs>,
+    /// What is counted and timed.
+    pub metrics: Metrics,
     /// Clock and randomness.
     pub ambient: Ambient,
 }
@@ -80,14 +100,12 @@ impl Issuance {
     /// # Errors
     /// A [`Failure`] says what the client may know; its cause is for the log.
     pub async fn issue(&self, request: Request) -> Result<Issued, Failure> {
-        let now = (self.ambient.clock)();
         let token = UnverifiedToken::parse(&request.token)?;
-        let claims = verify(token, &self.issuers.load(), &self.keys, now).await?;
+        let claims = self.believe(token).await?;
         let principal = Principal::from_claims(&claims)?;
-        let key = prove(&request.key, principal.challenge(), &self.algorithms)?;
-        let authority = self.authority.current();
-        let serial = self.serial()?;
-        let tbs = LintedTbs::compose(&Ingredients {
+        let key = self.prove(&request.key, &principal)?;
+        let (authority, serial) = (self.authority.current(), self.serial()?);
+        let tbs = self.compose(&Ingredients {
             principal: &principal,
             key: &key,
             issuer: authority.chain(),
@@ -96,111 +114,71 @@ impl Issuance {
             now: (self.ambient.clock)(),
             serial: &serial,
         })?;
-        let signature = authority.sign(&tbs).await?;
-        let certificate = tbs
-            .assemble(authority.algorithm(), &signature)
-            .map_err(|error| Failure::new(FailureKind::Internal, error))?;
+        let (certificate, timestamps) = self.sign_and_log(&authority, &tbs).await?;
         let record = Record {
             serial: serial.to_hex(),
             issuer: claims.issuer_url().to_owned(),
             identity: claims.issuer().identity.name(),
             key: key.public_key().kind().name(),
         };
-        Ok(Issued { certificate, authority, record })
+        self.metrics.issued(record.identity, record.key);
+        Ok(Issued { certificate, authority, timestamps, record })
+    }
+
+    /// One signature without logs. With logs, a precertificate before them and the certificate with their timestamps after; signers that
+    /// make no precertificates have their certificates logged as they are.
+    async fn sign_and_log(&self, authority: &Authority, tbs: &LintedTbs) -> Result<(Vec<u8>, SctDelivery), Failure> {
+        let Some(logs) = &self.logs else { return Ok((self.sign(authority, tbs).await?, SctDelivery::None)) };
+        if !authority.signs_precertificates() {
+            let certificate = self.sign(authority, tbs).await?;
+            let timestamps = self.log(logs, authority, &certificate, LogEntry::X509(&certificate)).await?;
+            let first = timestamps.first().map(Sct::add_chain_response_json).unwrap_or_default();
+            return Ok((certificate, SctDelivery::Detached(first)));
+        }
+        let precertificate = self.sign(authority, &tbs.precertificate()?).await?;
+        let entry = LogEntry::Precertificate { issuer_key_hash: authority.chain().spki_sha256(), tbs: tbs.as_der() };
+        let timestamps = self.log(logs, authority, &precertificate, entry).await?;
+        let list = serialize_list(&timestamps).map_err(|error| Failure::new(FailureKind::LogUnavailable, error))?;
+        Ok((self.sign(authority, &tbs.with_timestamps(&list)?).await?, SctDelivery::Embedded))
+    }
+
+    async fn believe(&self, token: UnverifiedToken) -> Result<VerifiedClaims, VerifyError> {
+        let _timer = self.metrics.stage(Stage::Token);
+        verify(token, &self.issuers.load(), &self.keys, (self.ambient.clock)()).await
+    }
+
+    fn prove(&self, request: &KeyRequest, principal: &Principal) -> Result<ProvenKey, PossessionError> {
+        let _timer = self.metrics.stage(Stage::Proof);
+        prove(request, principal.challenge(), &self.algorithms)
+    }
+
+    fn compose(&self, ingredients: &Ingredients<'_>) -> Result<LintedTbs, ComposeError> {
+        let _timer = self.metrics.stage(Stage::Compose);
+        LintedTbs::compose(ingredients)
+    }
+
+    async fn sign(&self, authority: &Authority, tbs: &LintedTbs) -> Result<Vec<u8>, Failure> {
+        let _timer = self.metrics.stage(Stage::Sign);
+        let signature = authority.sign(tbs).await?;
+        tbs.assemble(authority.algorithm(), &signature).map_err(|error| Failure::new(FailureKind::Internal, error))
+    }
+
+    /// Sends a (pre)certificate and everything above it to the logs.
+    async fn log(
+        &self,
+        logs: &Logs,
+        authority: &Authority,
+        certificate: &[u8],
+        entry: LogEntry<'_>,
+    ) -> Result<Vec<Sct>, TransparencyError> {
+        let _timer = self.metrics.stage(Stage::Log);
+        let above = authority.chain().certificates().iter().map(ChainCertificate::der);
+        logs.submit(Submission { chain: std::iter::once(certificate).chain(above).collect(), entry }).await
     }
 
     fn serial(&self) -> Result<Serial, Failure> {
         let octets =
             (self.ambient.random)().ok_or_else(|| Failure::new(FailureKind::Internal, "no randomness is to be had"))?;
         Ok(Serial::from_random(octets))
-    }
-}
-
-impl From<TokenError> for Failure {
-    fn from(error: TokenError) -> Self {
-        let kind = match &error {
-            TokenError::Absent => FailureKind::TokenMissing,
-            TokenError::Algorithm => FailureKind::TokenAlgorithm,
-            TokenError::Issuer(_) => FailureKind::TokenClaim,
-            TokenError::TooLong
-            | TokenError::NotThreeParts
-            | TokenError::NotBase64(_)
-            | TokenError::Header(_)
-            | TokenError::Critical
-            | TokenError::Claims(_) => FailureKind::TokenMalformed,
-        };
-        Self::new(kind, error)
-    }
-}
-
-impl From<VerifyError> for Failure {
-    fn from(error: VerifyError) -> Self {
-        match error {
-            VerifyError::UnknownIssuer(_) => Self::new(FailureKind::TokenIssuerUnknown, error),
-            VerifyError::Claim(claim) => {
-                let name = claim.claim().to_owned();
-                Self::new(FailureKind::TokenClaim, claim).with("claim", name)
-            }
-            VerifyError::Audience { ref expected } => {
-                let expected = expected.clone();
-                Self::new(FailureKind::TokenAudience, error).with("expectedAudience", expected)
-            }
-            VerifyError::Expired => Self::new(FailureKind::TokenExpired, error),
-            VerifyError::NotYetValid => Self::new(FailureKind::TokenNotYetValid, error),
-            VerifyError::AlgorithmNotOffered => Self::new(FailureKind::TokenAlgorithm, error),
-            VerifyError::Signature => Self::new(FailureKind::TokenSignature, error),
-            VerifyError::Keys { .. } => Self::new(FailureKind::IssuerUnavailable, error),
-        }
-    }
-}
-
-impl From<PrincipalError> for Failure {
-    fn from(error: PrincipalError) -> Self {
-        let claim = error.claim().map(str::to_owned);
-        let failure = match (&error, &claim) {
-            (PrincipalError::Template { .. }, Some(name)) => {
-                let message = format!("{}: the claim {name:?}", FailureKind::IdentityTemplate.row().text);
-                Self::new(FailureKind::IdentityTemplate, error).saying(message)
-            }
-            _ => Self::new(FailureKind::IdentityRefused, error),
-        };
-        match claim {
-            Some(name) => failure.with("claim", name),
-            None => failure,
-        }
-    }
-}
-
-impl From<PossessionError> for Failure {
-    fn from(error: PossessionError) -> Self {
-        use crate::possession::{CsrError, PublicKeyError};
-        let kind = match error {
-            PossessionError::Key(PublicKeyError::Malformed(_) | PublicKeyError::UnknownAlgorithm) => {
-                FailureKind::KeyMalformed
-            }
-            PossessionError::Csr(CsrError::Malformed(_)) => FailureKind::CsrMalformed,
-            PossessionError::Key(PublicKeyError::Insecure(_)) | PossessionError::Csr(CsrError::Insecure(_)) => {
-                FailureKind::KeyInsecure
-            }
-            PossessionError::Proof(_) => FailureKind::ProofInvalid,
-            PossessionError::NotPermitted { .. } => FailureKind::AlgorithmNotPermitted,
-        };
-        // Why a key or proof is refused is a constant text of ours, and the caller's own business.
-        Self::new(kind, error).with("problem", error.to_string())
-    }
-}
-
-impl From<ComposeError> for Failure {
-    fn from(error: ComposeError) -> Self {
-        match error {
-            ComposeError::IssuerExpires | ComposeError::IssuerNotYetValid => Self::new(FailureKind::CaExpiring, error),
-            ComposeError::Encoding(_) | ComposeError::Lint(_) => Self::new(FailureKind::Internal, error),
-        }
-    }
-}
-
-impl From<SignerError> for Failure {
-    fn from(error: SignerError) -> Self {
-        Self::new(FailureKind::SignerUnavailable, error)
     }
 }

@@ -1,6 +1,6 @@
-//! Failures and certificate chains as REST answers.
+//! What the adapters' answers have in common: failures, certificate chains, and their lines in the log.
 //!
-//! Owns the JSON of `google.rpc.Status` with one `google.rpc.ErrorInfo`, and the one log line of each failure.
+//! Owns the JSON of `google.rpc.Status` with one `google.rpc.ErrorInfo`, and the one log line of each failure and each certificate.
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::RETRY_AFTER;
@@ -8,11 +8,14 @@ use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::middleware::RequestId;
+use super::request_id::RequestId;
 use crate::failure::{Failure, FailureKind, Fault};
+use crate::issuance::{Issued, Record};
 
 /// `google.rpc.ErrorInfo.domain` of our reasons.
-const DOMAIN: &str = "sigmint.dev";
+pub(super) const DOMAIN: &str = "sigmint.dev";
+/// The type of the details.
+pub(super) const ERROR_INFO: &str = "type.googleapis.com/google.rpc.ErrorInfo";
 /// What `Retry-After` says, in seconds: an issuer or signer that came back is found by then.
 const RETRY_AFTER_SECONDS: &str = "5";
 /// The longest cause that is logged, in characters: callers choose some of the words.
@@ -36,7 +39,8 @@ struct ErrorInfo {
 
 /// Writes a failure for the client, and logs it once.
 pub fn respond_to_failure(request: &HttpRequest, failure: &Failure) -> HttpResponse {
-    log(request, failure);
+    let path = request.match_pattern().unwrap_or_default();
+    log_failure(failure, &path, request.extensions().get());
     let row = failure.kind().row();
     let status = StatusCode::from_u16(row.http).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = HttpResponse::build(status);
@@ -54,14 +58,14 @@ fn details(failure: &Failure) -> Vec<ErrorInfo> {
     let metadata =
         failure.metadata().iter().map(|(name, value)| ((*name).to_owned(), Value::from(value.as_str()))).collect();
     let reason = failure.kind().row().reason;
-    vec![ErrorInfo { type_url: "type.googleapis.com/google.rpc.ErrorInfo", reason, domain: DOMAIN, metadata }]
+    vec![ErrorInfo { type_url: ERROR_INFO, reason, domain: DOMAIN, metadata }]
 }
 
-fn log(request: &HttpRequest, failure: &Failure) {
+/// One line for a failure, whatever the transport.
+pub(super) fn log_failure(failure: &Failure, path: &str, request_id: Option<&RequestId>) {
     let cause: String = failure.cause().chars().take(MAX_CAUSE).flat_map(char::escape_debug).collect();
-    let extensions = request.extensions();
-    let request_id = extensions.get::<RequestId>().map_or("", RequestId::as_str);
-    let (reason, path) = (failure.kind().row().reason, request.match_pattern().unwrap_or_default());
+    let request_id = request_id.map_or("", RequestId::as_str);
+    let reason = failure.kind().row().reason;
     match failure.kind().row().fault {
         Fault::Caller => tracing::info!(reason, cause, path, request_id, "refused a request"),
         Fault::Dependency => {
@@ -71,4 +75,29 @@ fn log(request: &HttpRequest, failure: &Failure) {
             tracing::error!(reason, cause, path, request_id, "could not serve a request: this is a bug in sigmint")
         }
     }
+}
+
+/// One line for a certificate, whatever the transport.
+pub(super) fn log_issued(record: &Record) {
+    tracing::info!(
+        serial = record.serial,
+        issuer = record.issuer,
+        identity = record.identity,
+        key = record.key,
+        "issued a certificate"
+    );
+}
+
+/// The certificate and the chain that it was issued under, PEM without a last line end, the root last.
+pub(super) fn chain_texts(issued: &Issued) -> Vec<String> {
+    let leaf = pem_text(&issued.certificate);
+    std::iter::once(leaf).chain(issued.authority.chain().pem_trimmed().iter().cloned()).collect()
+}
+
+/// PEM with lines of 64 characters and LF (RFC 7468), without the last LF.
+fn pem_text(der: &[u8]) -> String {
+    let config = pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF);
+    let mut text = pem::encode_config(&pem::Pem::new("CERTIFICATE", der), config);
+    text.truncate(text.trim_end().len());
+    text
 }

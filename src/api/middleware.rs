@@ -9,41 +9,13 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage as _, HttpResponse};
 
-/// Tells a request's lines in the log from others', and goes back to the client.
-pub struct RequestId(HeaderValue);
+use super::request_id::{self, RequestId};
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-/// The longest id of a client's that is taken over, in bytes.
-const MAX_REQUEST_ID: usize = 64;
+const REQUEST_ID: HeaderName = HeaderName::from_static(request_id::REQUEST_ID);
 
 /// Methods and headers that pages of any origin may use: those of simple requests and JSON.
 const ALLOWED_METHODS: [Method; 3] = [Method::GET, Method::POST, Method::HEAD];
 const ALLOWED_HEADERS: [&str; 3] = ["accept", "content-type", "x-requested-with"];
-
-impl RequestId {
-    /// The client's own id if it is a short word, else a new one.
-    fn of(headers: &HeaderMap) -> Self {
-        let sent = headers.get(&REQUEST_ID).filter(|value| {
-            let octets = value.as_bytes();
-            (1..=MAX_REQUEST_ID).contains(&octets.len()) && octets.iter().all(u8::is_ascii_graphic)
-        });
-        Self(sent.cloned().unwrap_or_else(Self::new))
-    }
-
-    fn new() -> HeaderValue {
-        let mut octets = [0; 8];
-        // An id that cannot be random is still an id.
-        let _ = aws_lc_rs::rand::fill(&mut octets);
-        HeaderValue::from_str(&format!("{:016x}", u64::from_be_bytes(octets)))
-            .unwrap_or_else(|_| HeaderValue::from_static("none"))
-    }
-
-    /// The id.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        self.0.to_str().unwrap_or_default()
-    }
-}
 
 /// Wraps every request.
 ///
@@ -53,8 +25,8 @@ pub async fn around<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    let id = RequestId::of(request.headers());
-    let id_header = id.0.clone();
+    let id = RequestId::of(request.headers().get(REQUEST_ID).map(HeaderValue::as_bytes));
+    let id_header = HeaderValue::from_str(id.as_str());
     request.extensions_mut().insert(id);
     let cross_origin = request.headers().contains_key(header::ORIGIN);
     let mut response = if is_preflight(&request) {
@@ -68,7 +40,9 @@ pub async fn around<B: MessageBody + 'static>(
         }
         response
     };
-    response.headers_mut().insert(REQUEST_ID, id_header);
+    if let Ok(id) = id_header {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
     // Header names are case-insensitive, but the incumbent's spelling is what scripts grep for.
     response.response_mut().head_mut().set_camel_case_headers(true);
     Ok(response)

@@ -3,8 +3,12 @@
 //! Owns what clients see of requests and answers. Decides nothing about certificates.
 
 mod answer;
+pub mod grpc;
 mod middleware;
 pub mod proto_json;
+mod request_id;
+mod rest;
+mod rest_v1;
 mod rest_v2;
 
 use std::sync::Arc;
@@ -31,6 +35,8 @@ pub fn configure(service: &mut web::ServiceConfig, issuance: &Arc<Issuance>) {
         .service(resource("/api/v2/signingCert", web::post().to(rest_v2::create_signing_certificate)))
         .service(resource("/api/v2/trustBundle", web::get().to(rest_v2::trust_bundle)))
         .service(resource("/api/v2/configuration", web::get().to(rest_v2::configuration)))
+        .service(resource("/api/v1/signingCert", web::post().to(rest_v1::create_signing_certificate)))
+        .service(resource("/api/v1/rootCert", web::get().to(rest_v1::root_certificate)))
         .service(resource("/healthz", web::get().to(rest_v2::health)))
         .default_service(web::to(not_found));
 }

@@ -3,6 +3,8 @@
 //! Owns the mapping's reading rules: both spellings of a member, `null` as absent, unknown members ignored, enums as words or numbers,
 //! bytes in either base64 alphabet. Knows the message, not what it is for.
 
+pub mod v1;
+
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -75,7 +77,7 @@ impl CreateSigningCertificateRequest {
     /// # Errors
     /// When the body is not the message's JSON.
     pub fn parse(body: &[u8]) -> Result<Fields, JsonProblem> {
-        let message: Self = if body.trim_ascii().is_empty() { Self::default() } else { read_first_value(body)? };
+        let message: Self = read_message(body)?;
         let public_key = message.public_key_request.map(|Message(request)| {
             let content = request.public_key.and_then(|Message(key)| key.content).unwrap_or_default();
             (content.into_bytes(), request.proof_of_possession.unwrap_or_default().0)
@@ -88,8 +90,13 @@ impl CreateSigningCertificateRequest {
     }
 }
 
+/// Reads a message. A body that is empty or of white space is an empty message.
+fn read_message<T: Default + de::DeserializeOwned>(body: &[u8]) -> Result<T, JsonProblem> {
+    if body.trim_ascii().is_empty() { Ok(T::default()) } else { read_first_value(body) }
+}
+
 /// Reads the first JSON value; what follows it is not looked at, as the incumbent's reader does not.
-fn read_first_value(body: &[u8]) -> Result<CreateSigningCertificateRequest, JsonProblem> {
+fn read_first_value<T: de::DeserializeOwned>(body: &[u8]) -> Result<T, JsonProblem> {
     if is_too_deep(body) {
         return Err(JsonProblem { problem: "the JSON is nested too deeply", line: 1, column: 1 });
     }

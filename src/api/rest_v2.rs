@@ -2,17 +2,17 @@
 //!
 //! Owns reading requests and writing answers in JSON. Calls the core in this process.
 
-use actix_web::http::header::{AUTHORIZATION, HeaderMap};
+use actix_web::http::header::HeaderMap;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 
-use super::answer::respond_to_failure;
-use super::proto_json::CreateSigningCertificateRequest;
-use super::{BODY_TIMEOUT, MAX_BODY_BYTES};
+use super::answer::{chain_texts, log_issued, respond_to_failure};
+use super::proto_json::{CreateSigningCertificateRequest, JsonProblem, encode};
+use super::rest::{bearer_token, read_body};
 use crate::authority::chain::ChainCertificate;
 use crate::config::issuers::{Issuer, IssuerAddress};
 use crate::failure::{Failure, FailureKind};
-use crate::issuance::{Issuance, Issued, Request};
+use crate::issuance::{Issuance, Issued, Request, SctDelivery};
 use crate::possession::KeyRequest;
 
 /// `POST /api/v2/signingCert`
@@ -31,23 +31,9 @@ pub(super) async fn create_signing_certificate(
     }
 }
 
-/// Reads the body up to its limit, whatever content type it says it has.
-async fn read_body(body: web::Payload) -> Result<web::Bytes, Failure> {
-    let whole = tokio::time::timeout(BODY_TIMEOUT, body.to_bytes_limited(MAX_BODY_BYTES)).await;
-    match whole {
-        Ok(Ok(Ok(bytes))) => Ok(bytes),
-        Ok(Ok(Err(error))) => Err(Failure::new(FailureKind::RequestIncomplete, error.to_string())),
-        Ok(Err(_)) => {
-            Err(Failure::new(FailureKind::RequestTooLarge, format!("the body is larger than {MAX_BODY_BYTES} bytes")))
-        }
-        Err(_) => Err(Failure::new(FailureKind::RequestIncomplete, "the body took too long")),
-    }
-}
-
 /// The message, with the token from the body or else from the `Authorization` header.
 fn read_request(body: &[u8], headers: &HeaderMap) -> Result<Request, Failure> {
-    let fields = CreateSigningCertificateRequest::parse(body)
-        .map_err(|problem| Failure::new(FailureKind::RequestMalformed, problem).with("problem", problem.to_string()))?;
+    let fields = CreateSigningCertificateRequest::parse(body).map_err(JsonProblem::into_failure)?;
     let key = match (fields.public_key, fields.signing_request) {
         (Some(_), Some(_)) => {
             return Err(Failure::new(FailureKind::RequestAmbiguous, "both a key and a signing request"));
@@ -61,26 +47,18 @@ fn read_request(body: &[u8], headers: &HeaderMap) -> Result<Request, Failure> {
     Ok(Request { token, key })
 }
 
-/// The token of the `Authorization` header (RFC 6750); a bare token without the scheme's name is taken as well.
-fn bearer_token(headers: &HeaderMap) -> &str {
-    let value = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    match value.split_once(' ') {
-        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token,
-        _ => value,
-    }
-}
-
+/// Exactly one of the two members, as clients demand.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct SigningCertificate<'a> {
-    signed_certificate_detached_sct: DetachedSct<'a>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct DetachedSct<'a> {
-    chain: CertificateChain<'a>,
-    signed_certificate_timestamp: &'static str,
+enum SigningCertificate<'a> {
+    SignedCertificateEmbeddedSct {
+        chain: CertificateChain<'a>,
+    },
+    #[serde(rename_all = "camelCase")]
+    SignedCertificateDetachedSct {
+        chain: CertificateChain<'a>,
+        signed_certificate_timestamp: String,
+    },
 }
 
 #[derive(Serialize)]
@@ -90,31 +68,18 @@ struct CertificateChain<'a> {
 
 /// Without a log the answer is the detached form with an empty timestamp.
 fn answer(issued: &Issued) -> HttpResponse {
-    let leaf = pem_text(&issued.certificate);
-    let chain = issued.authority.chain();
-    let certificates = std::iter::once(leaf.trim_end()).chain(chain.pem_trimmed().iter().map(String::as_str)).collect();
-    let record = &issued.record;
-    tracing::info!(
-        serial = record.serial,
-        issuer = record.issuer,
-        identity = record.identity,
-        key = record.key,
-        "issued a certificate"
-    );
-    HttpResponse::Ok().json(SigningCertificate {
-        signed_certificate_detached_sct: DetachedSct {
-            chain: CertificateChain { certificates },
-            signed_certificate_timestamp: "",
-        },
+    log_issued(&issued.record);
+    let texts = chain_texts(issued);
+    let chain = CertificateChain { certificates: texts.iter().map(String::as_str).collect() };
+    let detached = |chain, timestamp: &[u8]| SigningCertificate::SignedCertificateDetachedSct {
+        chain,
+        signed_certificate_timestamp: encode(timestamp),
+    };
+    HttpResponse::Ok().json(match &issued.timestamps {
+        SctDelivery::Embedded => SigningCertificate::SignedCertificateEmbeddedSct { chain },
+        SctDelivery::Detached(timestamp) => detached(chain, timestamp),
+        SctDelivery::None => detached(chain, &[]),
     })
-}
-
-/// PEM with lines of 64 characters and LF (RFC 7468).
-fn pem_text(der: &[u8]) -> String {
-    pem::encode_config(
-        &pem::Pem::new("CERTIFICATE", der),
-        pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF),
-    )
 }
 
 #[derive(Serialize)]

@@ -100,6 +100,12 @@ impl Authority {
         self.verification.algorithm()
     }
 
+    /// Whether this authority signs precertificates.
+    #[must_use]
+    pub fn signs_precertificates(&self) -> bool {
+        self.signer.signs_precertificates()
+    }
+
     /// Signs a linted certificate: the bits of its `signatureValue`, ECDSA as DER.
     ///
     /// What comes from outside this process is verified first, so that no broken or lying backend can put a bad

@@ -106,7 +106,7 @@ impl SignatureCheck {
     ///
     /// # Errors
     /// [`LinkError`] if the algorithm is not accepted for this key, or the signature is not its signature.
-    pub(super) fn verify_link(
+    pub(crate) fn verify_link(
         &self,
         algorithm: &AlgorithmIdentifier<'_>,
         message: &[u8],

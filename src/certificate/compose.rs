@@ -20,6 +20,10 @@ pub(super) const SUBJECT_KEY_IDENTIFIER: ObjectIdentifier = ObjectIdentifier::ne
 pub(super) const AUTHORITY_KEY_IDENTIFIER: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.35");
 pub(super) const SUBJECT_ALTERNATIVE_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.17");
 const CODE_SIGNING: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.3");
+pub(super) const POISON: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.11129.2.4.3");
+pub(super) const TIMESTAMPS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.11129.2.4.2");
+/// DER NULL.
+pub(super) const NULL: &[u8] = &[0x05, 0x00];
 /// An empty RDNSequence.
 const EMPTY_NAME: &[u8] = &[0x30, 0x00];
 /// BIT STRING with the first bit set: digitalSignature (RFC 5280 section 4.2.1.3).
@@ -136,6 +140,16 @@ fn extensions(ingredients: &Ingredients<'_>) -> der::Result<Vec<Extension>> {
 
 fn extension(extn_id: ObjectIdentifier, critical: bool, value: Vec<u8>) -> der::Result<Extension> {
     Ok(Extension { extn_id, critical, extn_value: OctetString::new(value)? })
+}
+
+/// The extension that makes a precertificate unusable as a certificate (RFC 6962 section 3.1).
+pub(super) fn poison() -> der::Result<Vec<u8>> {
+    extension(POISON, true, NULL.to_vec())?.to_der()
+}
+
+/// The extension with the logs' timestamps (RFC 6962 section 3.3): the TLS list inside an OCTET STRING.
+pub(super) fn timestamps(list: &[u8]) -> der::Result<Vec<u8>> {
+    extension(TIMESTAMPS, false, OctetStringRef::new(list)?.to_der()?)?.to_der()
 }
 
 /// A GeneralNames of one name (RFC 5280 section 4.2.1.6).

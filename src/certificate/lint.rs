@@ -11,13 +11,18 @@ use x509_parser::prelude::FromDer;
 use x509_parser::time::ASN1Time;
 
 use super::extensions::{Encoding, ExtensionId, OTHER_NAME};
-use super::{Ingredients, MAX_LIFETIME, MIN_LIFETIME, compose};
+use super::{Form, Ingredients, MAX_LIFETIME, MIN_LIFETIME, append, compose};
 use crate::identity::principal::SubjectAlternativeName;
 
 /// A rule that the bytes break. Always our bug; the client is told nothing of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct LintError(&'static str);
+
+impl LintError {
+    /// Only the plain form can be extended.
+    pub(super) const NOT_PLAIN: Self = Self("it carries a poison or timestamps already");
+}
 
 fn rule(holds: bool, broken: &'static str) -> Result<(), LintError> {
     if holds { Ok(()) } else { Err(LintError(broken)) }
@@ -46,6 +51,26 @@ pub(super) fn check(der: &[u8], expected: &Ingredients<'_>) -> Result<(), LintEr
     )?;
     check_name(next(compose::SUBJECT_ALTERNATIVE_NAME, true)?, expected)?;
     check_fulcio_extensions(extensions.as_slice(), expected)
+}
+
+/// Checks that `der` is `plain`, which was checked before, with the one extension that the form asks for.
+pub(super) fn check_extended(der: &[u8], plain: &[u8], form: Form) -> Result<(), LintError> {
+    let (rest, tbs) = TbsCertificate::from_der(der).map_err(|_| LintError("it is not a TBSCertificate"))?;
+    rule(rest.is_empty(), "octets follow the TBSCertificate")?;
+    rule(append::remove_last(der).is_ok_and(|without| without == plain), "it differs in more than its last extension")?;
+    let last = tbs.extensions().last().ok_or(LintError("an extension is missing"))?;
+    match form {
+        Form::Plain => Err(LintError::NOT_PLAIN),
+        Form::Precertificate => {
+            rule(is(last, compose::POISON) && last.critical && last.value == compose::NULL, "the poison is wrong")
+        }
+        Form::Timestamped => {
+            let ParsedExtension::SCT(list) = last.parsed_extension() else {
+                return Err(LintError("the timestamps cannot be read"));
+            };
+            rule(is(last, compose::TIMESTAMPS) && !last.critical && !list.is_empty(), "the timestamps are wrong")
+        }
+    }
 }
 
 fn check_fields(tbs: &TbsCertificate<'_>, expected: &Ingredients<'_>) -> Result<(), LintError> {

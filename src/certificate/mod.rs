@@ -2,6 +2,7 @@
 //!
 //! Owns the profile (RFC 5280). Knows the issuing chain, but neither signs nor knows who does.
 
+mod append;
 mod compose;
 pub mod extensions;
 mod lint;
@@ -96,7 +97,21 @@ pub enum ComposeError {
 
 /// The DER of a TBSCertificate that was read back and found to have the profile. The signer takes nothing else.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LintedTbs(Vec<u8>);
+pub struct LintedTbs {
+    der: Vec<u8>,
+    form: Form,
+}
+
+/// What stands in the last place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// Nothing that has to do with logs: a certificate for which no log is asked, or the base of the other two.
+    Plain,
+    /// The poison extension (RFC 6962 section 3.1).
+    Precertificate,
+    /// The list of signed certificate timestamps (RFC 6962 section 3.3).
+    Timestamped,
+}
 
 impl LintedTbs {
     /// Puts a certificate together and lints it.
@@ -104,15 +119,41 @@ impl LintedTbs {
     /// # Errors
     /// See [`ComposeError`].
     pub fn compose(ingredients: &Ingredients<'_>) -> Result<Self, ComposeError> {
-        let tbs = compose::tbs_certificate(ingredients)?;
-        lint::check(&tbs, ingredients)?;
-        Ok(Self(tbs))
+        let der = compose::tbs_certificate(ingredients)?;
+        lint::check(&der, ingredients)?;
+        Ok(Self { der, form: Form::Plain })
+    }
+
+    /// The precertificate: the same with the poison extension.
+    ///
+    /// # Errors
+    /// When this is not the plain form, or the result is not what it should be.
+    pub fn precertificate(&self) -> Result<Self, ComposeError> {
+        self.extended(compose::poison()?, Form::Precertificate)
+    }
+
+    /// The final certificate: the same with the logs' timestamps. `list` is a TLS-encoded SignedCertificateTimestampList.
+    ///
+    /// # Errors
+    /// When this is not the plain form, or the result is not what it should be.
+    pub fn with_timestamps(&self, list: &[u8]) -> Result<Self, ComposeError> {
+        self.extended(compose::timestamps(list)?, Form::Timestamped)
+    }
+
+    /// Both forms come from the same linted bytes; that they differ from them in one extension only is checked by taking it away again.
+    fn extended(&self, extension: Vec<u8>, form: Form) -> Result<Self, ComposeError> {
+        if self.form != Form::Plain {
+            return Err(LintError::NOT_PLAIN.into());
+        }
+        let der = append::append(&self.der, &extension)?;
+        lint::check_extended(&der, &self.der, form)?;
+        Ok(Self { der, form })
     }
 
     /// The bytes to sign.
     #[must_use]
     pub fn as_der(&self) -> &[u8] {
-        &self.0
+        &self.der
     }
 
     /// The certificate (RFC 5280 section 4.1).
@@ -121,7 +162,7 @@ impl LintedTbs {
     /// When the signature is too long for DER.
     pub fn assemble(&self, algorithm: SignatureAlgorithm, signature: &[u8]) -> der::Result<Vec<u8>> {
         Certificate {
-            tbs_certificate: AnyRef::from_der(&self.0)?,
+            tbs_certificate: AnyRef::from_der(&self.der)?,
             signature_algorithm: AnyRef::from_der(algorithm.algorithm_identifier_der())?,
             signature: BitStringRef::from_bytes(signature)?,
         }

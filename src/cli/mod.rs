@@ -2,11 +2,16 @@
 //!
 //! Owns names, help and exit codes. What a command does is done elsewhere.
 
+pub mod dev;
+pub mod error;
+pub mod inspect;
+pub mod request;
 mod serve;
+pub mod words;
 
 use std::process::ExitCode;
 
-use clap::{ArgMatches, Command};
+use clap::{ArgMatches, Args as _, Command, FromArgMatches as _};
 use clap_complete::Shell;
 
 const ABOUT: &str = "A certificate authority for code signing with OIDC identities, for private Sigstore deployments";
@@ -21,7 +26,7 @@ pub async fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             eprintln!("sigmint: {}", with_sources(error.as_ref()));
-            ExitCode::FAILURE
+            error.downcast_ref::<error::CommandError>().map_or(ExitCode::FAILURE, error::CommandError::exit_code)
         }
     }
 }
@@ -29,6 +34,9 @@ pub async fn main() -> ExitCode {
 async fn run(matches: &ArgMatches) -> Result<ExitCode, CliError> {
     match matches.subcommand() {
         Some(("serve", matches)) => serve::run(matches).await,
+        Some(("dev", matches)) => Ok(dev::run(dev::DevArgs::from_arg_matches(matches)?).await?),
+        Some(("request", matches)) => Ok(request::run(request::RequestArgs::from_arg_matches(matches)?).await?),
+        Some(("inspect", matches)) => Ok(inspect::run(&inspect::InspectArgs::from_arg_matches(matches)?)?),
         Some(("completions", matches)) => Ok(completions(matches)),
         _ => Ok(ExitCode::FAILURE),
     }
@@ -44,6 +52,9 @@ pub fn command() -> Command {
         .about(ABOUT)
         .subcommand_required(true)
         .arg_required_else_help(true)
+        .subcommand(dev::DevArgs::augment_args(Command::new("dev")))
+        .subcommand(request::RequestArgs::augment_args(Command::new("request")))
+        .subcommand(inspect::InspectArgs::augment_args(Command::new("inspect")))
         .subcommand(serve::command())
         .subcommand(Command::new("completions").about("Write shell completions to standard output").arg(shell))
 }

@@ -60,7 +60,27 @@ pub const FLAGS: &[Flag] = &[
         "fileca: the password of an encrypted key; better set as FULCIO_SERVE_FILECA_KEY_PASSWD",
     ),
     flag("fileca-watch", "BOOL", "true", "fileca: load chain and key anew when the files are replaced"),
-    flag("ct-log-url", "URL", "", "The certificate transparency log. Not built yet: must be empty"),
+    flag(
+        "ct-log-url",
+        "URL",
+        "http://localhost:6962/test",
+        "The certificate transparency log, with its prefix; several with commas; none: --ct-log-url=\"\"",
+    ),
+    flag(
+        "ct-log-public-key-path",
+        "FILE",
+        "",
+        "The log's public key, PEM, to verify its timestamps with; for several logs as many files with commas",
+    ),
+    flag("ct-log-origin", "NAME", "", "The Host header for the log, when it is not the URL's"),
+    flag("ct-log.tls-ca-cert", "FILE", "", "Certificates to trust for the log's HTTPS besides the system's, PEM"),
+    flag(
+        "ct-log-quorum",
+        "NUMBER",
+        "1",
+        "How many different logs must take a certificate; as many timestamps are embedded",
+    ),
+    flag("ct-log-timeout", "DURATION", "10s", "How long the logs may take altogether"),
     flag(
         "client-signing-algorithms",
         "LIST",
@@ -77,15 +97,29 @@ pub const FLAGS: &[Flag] = &[
     flag("log_type", "KIND", "dev", "The form of the log: dev (for people) or prod (JSON)"),
     flag("read-header-timeout", "DURATION", "10s", "How long a client may take to send its request headers"),
     flag("idle-connection-timeout", "DURATION", "30s", "How long an idle connection is kept"),
-    flag("grpc-host", "ADDRESS", "0.0.0.0", "Accepted for the incumbent's charts; gRPC is not built yet"),
-    flag("grpc-port", "PORT", "8081", "Accepted for the incumbent's charts; gRPC is not built yet"),
+    flag(
+        "grpc-host",
+        "ADDRESS",
+        "0.0.0.0",
+        "Where gRPC is served; the same host and port as HTTP's make one listener for both",
+    ),
+    flag("grpc-port", "PORT", "8081", "Where gRPC is served"),
+    flag(
+        "grpc-tls-certificate",
+        "FILE",
+        "",
+        "gRPC over TLS 1.3: the certificate chain, PEM, loaded anew when it is replaced",
+    ),
+    flag("grpc-tls-key", "FILE", "", "gRPC over TLS 1.3: the private key, PEM, not encrypted"),
+    flag(
+        "tls-certificate",
+        "FILE",
+        "",
+        "HTTP over TLS 1.3: the certificate chain, PEM, loaded anew when it is replaced",
+    ),
+    flag("tls-key", "FILE", "", "HTTP over TLS 1.3: the private key, PEM, not encrypted"),
     flag("metrics-port", "PORT", "2112", "Accepted for the incumbent's charts; metrics are not built yet"),
     flag("legacy-unix-domain-socket", "PATH", "", "Accepted and not used"),
-    flag("grpc-tls-certificate", "FILE", "", "Not built yet: must be empty"),
-    flag("grpc-tls-key", "FILE", "", "Not built yet: must be empty"),
-    flag("ct-log-origin", "NAME", "", "Not built yet: must be empty"),
-    flag("ct-log-public-key-path", "FILE", "", "Not built yet: must be empty"),
-    flag("ct-log.tls-ca-cert", "FILE", "", "Not built yet: must be empty"),
     flag("kms-resource", "URI", "", "Not built yet: belongs to kmsca"),
     flag("kms-cert-chain-path", "FILE", "", "Not built yet: belongs to kmsca"),
     flag("gcp-kms-retries", "NUMBER", "0", "Not built yet: belongs to kmsca"),
@@ -170,6 +204,12 @@ impl Values {
 
     fn set(&mut self, flag: &'static Flag, text: String, origin: String) {
         self.0.insert(flag.name, Value { text, origin });
+    }
+
+    /// The values of a list, separated by commas; none when it is empty.
+    #[must_use]
+    pub fn list(&self, name: &str) -> Vec<&str> {
+        self.text(name).split(',').map(str::trim).filter(|entry| !entry.is_empty()).collect()
     }
 
     /// The value, or the default; empty when there is neither.

@@ -5,5 +5,7 @@
 pub mod flags;
 pub mod issuer_file;
 pub mod issuers;
+pub mod listeners;
 pub mod settings;
 mod settings_file;
+pub mod watch;

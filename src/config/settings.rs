@@ -2,6 +2,7 @@
 //!
 //! Owns the meaning of each flag and the message for each mistake. Opens no socket and loads no key.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -34,6 +35,32 @@ pub struct Settings {
     pub algorithms: PermittedAlgorithms,
     /// How long certificates live.
     pub validity: ValidityPolicy,
+    /// The transparency logs, if any.
+    pub logs: Option<LogsSettings>,
+}
+
+/// The transparency logs that certificates are entered in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogsSettings {
+    /// The logs; never empty.
+    pub logs: Vec<LogLocation>,
+    /// The Host header, when it is not the URL's.
+    pub origin: Option<String>,
+    /// Certificates to trust besides the system's.
+    pub tls_ca: Option<PathBuf>,
+    /// How many different logs must answer; at most as many as there are.
+    pub quorum: NonZeroUsize,
+    /// How long they may take altogether.
+    pub timeout: Duration,
+}
+
+/// One log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogLocation {
+    /// With the log's prefix, without `/ct/v1/..`.
+    pub url: String,
+    /// The log's public key; without one its timestamps are taken as they are.
+    pub public_key: Option<PathBuf>,
 }
 
 /// A host and a port to listen on.
@@ -119,20 +146,49 @@ impl Settings {
             issuers: issuers_location(values)?,
             algorithms: parsed(values, "client-signing-algorithms", "names are separated by commas")?,
             validity,
+            logs: logs(values)?,
         })
     }
 }
 
+fn logs(values: &Values) -> Result<Option<LogsSettings>, SettingsError> {
+    let (urls, keys) = (values.list("ct-log-url"), values.list("ct-log-public-key-path"));
+    if urls.is_empty() {
+        return Ok(None);
+    }
+    let refused = |name: &str, message: &str, hint: &str| SettingsError::new(values.origin(name), message, hint);
+    if let Some(url) = urls.iter().find(|url| !url.starts_with("http://") && !url.starts_with("https://")) {
+        return Err(refused(
+            "ct-log-url",
+            &format!("{url}: not an http or https URL"),
+            "write the log's prefix, like https://log.example/2026",
+        ));
+    }
+    if !keys.is_empty() && keys.len() != urls.len() {
+        return Err(refused(
+            "ct-log-public-key-path",
+            "there are not as many keys as logs",
+            "give each log's key, in the logs' order",
+        ));
+    }
+    let quorum: NonZeroUsize = parsed(values, "ct-log-quorum", "a number from 1 to the number of logs")?;
+    if quorum.get() > urls.len() {
+        return Err(refused("ct-log-quorum", "more than there are logs", "set it to the number of logs at most"));
+    }
+    let mut keys = keys.into_iter().map(PathBuf::from);
+    let path = |name: &str| values.is_set(name).then(|| PathBuf::from(values.text(name)));
+    Ok(Some(LogsSettings {
+        logs: urls.into_iter().map(|url| LogLocation { url: url.to_owned(), public_key: keys.next() }).collect(),
+        origin: values.is_set("ct-log-origin").then(|| values.text("ct-log-origin").to_owned()),
+        tls_ca: path("ct-log.tls-ca-cert"),
+        quorum,
+        timeout: duration(values, "ct-log-timeout")?,
+    }))
+}
+
 /// A setting that we do not honour yet must not be taken for one that we do.
 fn refuse_unbuilt(values: &Values) -> Result<(), SettingsError> {
-    const HONOURED_LATER: [&str; 6] = [
-        "ct-log-url",
-        "ct-log-origin",
-        "ct-log-public-key-path",
-        "ct-log.tls-ca-cert",
-        "grpc-tls-certificate",
-        "grpc-tls-key",
-    ];
+    const HONOURED_LATER: [&str; 2] = ["grpc-tls-certificate", "grpc-tls-key"];
     match FLAGS.iter().find(|flag| HONOURED_LATER.contains(&flag.name) && values.is_set(flag.name)) {
         Some(flag) => {
             let hint = format!("leave it out, or set it to nothing: --{}=\"\"", flag.name);
@@ -240,6 +296,27 @@ mod tests {
         assert_eq!(settings.validity, ValidityPolicy::default());
         assert_eq!(settings.algorithms, PermittedAlgorithms::default());
         assert_eq!(settings.log, LogFormat::Dev);
+        assert_eq!(
+            settings.logs.unwrap().logs,
+            [LogLocation { url: "http://localhost:6962/test".into(), public_key: None }]
+        );
+    }
+
+    #[test]
+    fn no_log_one_log_and_several() {
+        assert_eq!(read(&["--ca=ephemeralca", "--ct-log-url="]).unwrap().logs, None);
+        let several = [
+            "--ca=ephemeralca",
+            "--ct-log-url=http://a/x, http://b",
+            "--ct-log-public-key-path=a.pem,b.pem",
+            "--ct-log-quorum=2",
+        ];
+        let logs = read(&several).unwrap().logs.unwrap();
+        assert_eq!(logs.logs[1], LogLocation { url: "http://b".into(), public_key: Some("b.pem".into()) });
+        assert_eq!(
+            (logs.quorum.get(), logs.timeout, logs.origin, logs.tls_ca),
+            (2, Duration::from_secs(10), None, None)
+        );
     }
 
     #[test]
@@ -256,7 +333,13 @@ mod tests {
             (&["--ca=ephemeralca", "--certificate-backdating=6m"], "backdated"),
             (&["--ca=ephemeralca", "--idle-connection-timeout=soon"], "--idle-connection-timeout"),
             (&["--ca=ephemeralca", "--client-signing-algorithms=rsa"], "--client-signing-algorithms"),
-            (&["--ca=ephemeralca", "--ct-log-url=http://log"], "--ct-log-url"),
+            (&["--ca=ephemeralca", "--ct-log-url=log.example"], "--ct-log-url"),
+            (
+                &["--ca=ephemeralca", "--ct-log-url=http://a,http://b", "--ct-log-public-key-path=a"],
+                "--ct-log-public-key-path",
+            ),
+            (&["--ca=ephemeralca", "--ct-log-url=http://a", "--ct-log-quorum=2"], "--ct-log-quorum"),
+            (&["--ca=ephemeralca", "--ct-log-url=http://a", "--ct-log-quorum=0"], "--ct-log-quorum"),
             (&["--ca=ephemeralca", "--config-path=/nonexistent"], "--config-path"),
             (&["--ca=ephemeralca", "--log_type=xml"], "--log_type"),
             (&["--ca=ephemeralca", "-c", "/nonexistent"], "/nonexistent"),

@@ -2,6 +2,9 @@
 //!
 //! Owns the log's form. What is logged, and that it holds no secret, is decided where it is logged.
 
+pub mod endpoint;
+pub mod metrics;
+
 use std::io::IsTerminal as _;
 
 use tracing_subscriber::EnvFilter;
@@ -16,7 +19,7 @@ pub enum LogFormat {
 }
 
 /// What is logged when `RUST_LOG` does not say otherwise.
-const DEFAULT_FILTER: &str = "info";
+const DEFAULT_FILTER: &str = "info,actix_server=warn";
 
 /// Starts logging to standard error. A second call changes nothing.
 pub fn start_log(format: LogFormat) {

@@ -82,10 +82,12 @@ def main():
     p.add_argument("--show", metavar="NAME")
     a = p.parse_args()
     if a.show:
-        for (suite, ct), name in ANSWERS.items():
-            if a.show in load(name):
-                print(suite, ct, json.dumps(load(name)[a.show], indent=1, ensure_ascii=False))
-        return 0
+        found = [(key, doc[a.show]) for key, doc in ((key, load(name)) for key, name in ANSWERS.items()) if a.show in doc]
+        for (suite, ct), answer in found:
+            print("%s, --ct %s: %s" % (suite, ct, json.dumps(answer, indent=1, ensure_ascii=False)))
+        return 0 if found else "no answer is recorded for " + a.show
+    if not a.binary:
+        p.error("--binary is needed")
     folder = a.out or tempfile.mkdtemp(prefix="parity-check-")
     os.makedirs(folder, exist_ok=True)
     totals = [0, 0]

@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::json;
 
-use super::super::{ComposeError, Ingredients, LintedTbs, Serial, ValidityPolicy, compose};
-use super::{LintError, check};
+use super::super::{ComposeError, Form, Ingredients, LintedTbs, Serial, ValidityPolicy, append, compose};
+use super::{LintError, check, check_extended};
 use crate::authority::Authority;
 use crate::authority::ephemeral::{KeyKind, root_and_intermediate};
 use crate::authority::signer::SignatureAlgorithm;
@@ -185,4 +185,50 @@ async fn the_certificate_carries_the_signature_and_its_algorithm() {
     assert!(
         kitchen.authority.chain().signature_check().verify(tbs.as_der(), &certificate.signature_value.data).is_ok()
     );
+}
+
+/// One SCT in a list, with nothing in it that makes sense but its lengths (RFC 6962 sections 3.2 and 3.3).
+fn sct_list() -> Vec<u8> {
+    let sct = [&[0][..], &[9; 32], &[0; 8], &[0, 2, 0xab, 0xcd], &[4, 3, 0, 4, 1, 2, 3, 4]].concat();
+    let length = u16::try_from(sct.len()).unwrap();
+    [&(length + 2).to_be_bytes()[..], &length.to_be_bytes(), &sct].concat()
+}
+
+#[tokio::test]
+async fn precertificate_and_certificate_differ_in_one_extension_only() {
+    use x509_parser::prelude::{FromDer as _, ParsedExtension, TbsCertificate};
+    let kitchen = kitchen().await;
+    let plain = LintedTbs::compose(&kitchen.ingredients()).unwrap();
+    let precertificate = plain.precertificate().unwrap();
+    let certificate = plain.with_timestamps(&sct_list()).unwrap();
+    assert_eq!(append::remove_last(precertificate.as_der()).unwrap(), plain.as_der());
+    assert_eq!(append::remove_last(certificate.as_der()).unwrap(), plain.as_der());
+    let (_, parsed) = TbsCertificate::from_der(precertificate.as_der()).unwrap();
+    let poison = parsed.extensions().last().unwrap();
+    assert_eq!(
+        (poison.oid.to_id_string().as_str(), poison.critical, poison.value),
+        ("1.3.6.1.4.1.11129.2.4.3", true, &[5, 0][..])
+    );
+    let (_, parsed) = TbsCertificate::from_der(certificate.as_der()).unwrap();
+    let ParsedExtension::SCT(list) = parsed.extensions().last().unwrap().parsed_extension() else { panic!("no list") };
+    assert_eq!((list.len(), list[0].extensions.0), (1, &[0xab, 0xcd][..]));
+    assert!(precertificate.precertificate().is_err() && precertificate.with_timestamps(&sct_list()).is_err());
+    assert!(certificate.with_timestamps(&sct_list()).is_err(), "never two lists");
+}
+
+#[tokio::test]
+async fn wrong_extended_forms_are_refused() {
+    let kitchen = kitchen().await;
+    let plain = LintedTbs::compose(&kitchen.ingredients()).unwrap();
+    for bad in [&[][..], &[0, 0], &[0, 3, 0, 1, 9], b"rubbish"] {
+        assert!(plain.with_timestamps(bad).is_err(), "{bad:02x?}");
+    }
+    let precertificate = plain.precertificate().unwrap();
+    assert_eq!(check_extended(precertificate.as_der(), plain.as_der(), Form::Precertificate), Ok(()));
+    assert!(check_extended(precertificate.as_der(), plain.as_der(), Form::Timestamped).is_err());
+    let other = Serial::from_random([6; 20]);
+    let other = LintedTbs::compose(&Ingredients { serial: &other, ..kitchen.ingredients() }).unwrap();
+    let differs = LintError("it differs in more than its last extension");
+    assert_eq!(check_extended(precertificate.as_der(), other.as_der(), Form::Precertificate), Err(differs));
+    assert_eq!(check_extended(plain.as_der(), plain.as_der(), Form::Precertificate), Err(differs));
 }

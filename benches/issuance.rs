@@ -1,0 +1,134 @@
+//! What one certificate costs: the floor that cryptography sets, and the whole pipeline above it, without HTTP.
+//!
+//! `cargo bench` prints both; their ratio is the figure to watch. A tiny issuer on loopback serves its keys once.
+#![allow(
+    clippy::unwrap_used,
+    missing_docs,
+    reason = "a bench stops when its setup fails; criterion's macros write undocumented items"
+)]
+
+use std::hint::black_box;
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use aws_lc_rs::encoding::{AsDer as _, PublicKeyX509Der};
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::rsa;
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _, RSA_PKCS1_2048_8192_SHA256,
+    RSA_PKCS1_SHA256, RsaPublicKeyComponents, UnparsedPublicKey,
+};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use criterion::{Criterion, criterion_group, criterion_main};
+use sigmint::authority::AuthoritySource;
+use sigmint::authority::ephemeral::{KeyKind, root_and_intermediate};
+use sigmint::certificate::ValidityPolicy;
+use sigmint::config::issuers::Issuers;
+use sigmint::identity::UnverifiedToken;
+use sigmint::issuance::{Issuance, Request};
+use sigmint::possession::{KeyRequest, PermittedAlgorithms};
+
+struct Issuer {
+    key: rsa::KeyPair,
+    url: String,
+}
+
+impl Issuer {
+    /// Starts an issuer that serves a discovery document and one RSA key, and nothing else.
+    fn start() -> Self {
+        let key = rsa::KeyPair::generate(rsa::KeySize::Rsa2048).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let components = RsaPublicKeyComponents::<Vec<u8>>::from(key.public_key());
+        let (n, e) = (URL_SAFE_NO_PAD.encode(components.n), URL_SAFE_NO_PAD.encode(components.e));
+        let keys = format!(r#"{{"keys":[{{"kty":"RSA","kid":"a","n":"{n}","e":"{e}"}}]}}"#);
+        let discovery = format!(
+            r#"{{"issuer":"{url}","jwks_uri":"{url}/keys","id_token_signing_alg_values_supported":["RS256"]}}"#
+        );
+        std::thread::spawn(move || {
+            for mut connection in listener.incoming().flatten() {
+                let mut request = [0; 2048];
+                let length = connection.read(&mut request).unwrap_or(0);
+                let body = if request[..length].starts_with(b"GET /keys") { &keys } else { &discovery };
+                let _ = write!(
+                    connection,
+                    "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+                    body.len()
+                );
+            }
+        });
+        Self { key, url }
+    }
+
+    fn token(&self) -> String {
+        let expiry = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() + 3600;
+        let claims = format!(
+            r#"{{"iss":"{}","aud":"sigstore","sub":"17","exp":{expiry},"email":"dev@example.com","email_verified":true}}"#,
+            self.url
+        );
+        let signed =
+            format!("{}.{}", URL_SAFE_NO_PAD.encode(r#"{"alg":"RS256","kid":"a"}"#), URL_SAFE_NO_PAD.encode(claims));
+        let mut signature = vec![0; self.key.public_modulus_len()];
+        self.key.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), signed.as_bytes(), &mut signature).unwrap();
+        format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
+    }
+}
+
+fn floor(criterion: &mut Criterion) {
+    let random = SystemRandom::new();
+    let message = [7; 900];
+    let rsa = rsa::KeyPair::generate(rsa::KeySize::Rsa2048).unwrap();
+    let mut rsa_signature = vec![0; rsa.public_modulus_len()];
+    rsa.sign(&RSA_PKCS1_SHA256, &random, &message, &mut rsa_signature).unwrap();
+    let rsa_key = UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, rsa.public_key().as_ref().to_vec());
+    let p256 = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).unwrap();
+    let p256_signature = p256.sign(&random, &message).unwrap();
+    let p256_key = UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, p256.public_key().as_ref().to_vec());
+    criterion.bench_function("floor: RS256 verify, P-256 verify, P-256 sign", |bencher| {
+        bencher.iter(|| {
+            rsa_key.verify(black_box(&message), &rsa_signature).unwrap();
+            p256_key.verify(black_box(&message), p256_signature.as_ref()).unwrap();
+            p256.sign(&random, black_box(&message)).unwrap()
+        });
+    });
+}
+
+fn pipeline(criterion: &mut Criterion) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let issuer = Issuer::start();
+    let token = issuer.token();
+    criterion.bench_function("take a token apart", |bencher| {
+        bencher.iter(|| UnverifiedToken::parse(black_box(&token)).unwrap())
+    });
+
+    let file = format!("oidc-issuers:\n  {}:\n    client-id: sigstore\n    type: email\n", issuer.url);
+    let issuance: Arc<Issuance> = runtime.block_on(async {
+        let authority = root_and_intermediate(KeyKind::EcdsaP256, SystemTime::now()).await.unwrap();
+        let source = AuthoritySource::Fixed(Arc::new(authority));
+        let issuers = Issuers::parse("bench.yaml", &file).unwrap();
+        sigmint::app::issuance(issuers, source, PermittedAlgorithms::default(), ValidityPolicy::default()).unwrap()
+    });
+    let key = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).unwrap();
+    let proof = key.sign(&SystemRandom::new(), b"dev@example.com").unwrap().as_ref().to_vec();
+    let spki: PublicKeyX509Der<'_> = key.public_key().as_der().unwrap();
+    let content = pem::encode(&pem::Pem::new("PUBLIC KEY", spki.as_ref()));
+    criterion.bench_function("issue: token and P-256 key to certificate", |bencher| {
+        bencher.iter(|| {
+            let request = Request {
+                token: token.clone(),
+                key: KeyRequest::PublicKey { content: content.clone().into_bytes(), proof: proof.clone() },
+            };
+            runtime.block_on(issuance.issue(black_box(request))).unwrap()
+        });
+    });
+}
+
+criterion_group! {
+    name = benches;
+    config = Criterion::default().measurement_time(Duration::from_secs(4));
+    targets = floor, pipeline
+}
+criterion_main!(benches);

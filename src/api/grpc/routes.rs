@@ -1,0 +1,171 @@
+//! Which service answers a call, and what goes around every answer: the request's id and the time limit.
+//!
+//! Owns the services' names and the answers of calls that no service takes. Knows no socket: a call is an HTTP request.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tonic::Status;
+use tonic::body::Body;
+use tonic::codegen::{BoxFuture, Service, http};
+use tonic::server::NamedService;
+use tonic_health::ServingStatus;
+use tonic_health::pb::health_server::HealthServer;
+use tonic_health::server::{HealthReporter, HealthService};
+
+use super::proto::DESCRIPTORS;
+use super::proto::ca_server::CaServer;
+use super::{CertificateAuthority, status};
+use crate::api::MAX_BODY_BYTES;
+use crate::api::request_id::{REQUEST_ID, RequestId};
+use crate::issuance::Issuance;
+
+/// How long a call may take, its message's arrival included, when the client does not ask for less.
+const CALL_LIMIT: Duration = Duration::from_secs(60);
+/// How many digits `grpc-timeout` may have (<https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>).
+const TIMEOUT_DIGITS: usize = 8;
+
+type Call = Box<dyn Fn(http::Request<Body>) -> BoxFuture<http::Response<Body>, Infallible> + Send + Sync>;
+
+/// The services by name.
+#[derive(Clone)]
+pub struct Routes {
+    services: Arc<HashMap<&'static str, Call>>,
+    health: HealthReporter,
+}
+
+/// The descriptors of our own services cannot be read: a build that went wrong.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot set up gRPC reflection")]
+pub struct RoutesError(#[from] tonic_reflection::server::Error);
+
+impl Routes {
+    /// All services, serving.
+    ///
+    /// # Errors
+    /// When the descriptors for reflection cannot be read.
+    pub fn new(issuance: Arc<Issuance>) -> Result<Self, RoutesError> {
+        let health = HealthReporter::new();
+        let reflection = || {
+            tonic_reflection::server::Builder::configure()
+                .register_encoded_file_descriptor_set(DESCRIPTORS)
+                .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        };
+        let authority = CaServer::new(CertificateAuthority { issuance }).max_decoding_message_size(MAX_BODY_BYTES);
+        let services = HashMap::from([
+            route(authority),
+            route(HealthServer::new(HealthService::from_health_reporter(health.clone()))),
+            route(reflection().build_v1()?),
+            route(reflection().build_v1alpha()?),
+        ]);
+        Ok(Self { services: Arc::new(services), health })
+    }
+
+    /// Says how the server and its service are, to those who ask or watch.
+    pub async fn set_serving(&self, serving: bool) {
+        let status = if serving { ServingStatus::Serving } else { ServingStatus::NotServing };
+        for name in ["", CaServer::<CertificateAuthority>::NAME] {
+            self.health.set_service_status(name, status).await;
+        }
+    }
+
+    /// Answers a call. What is no gRPC call is refused as other servers refuse it.
+    pub async fn call(&self, mut request: http::Request<Body>) -> http::Response<Body> {
+        let id = RequestId::of(request.headers().get(REQUEST_ID).map(http::HeaderValue::as_bytes));
+        let mut response = if is_grpc(request.headers()) {
+            request.extensions_mut().insert(id.clone());
+            self.answer(request, &id).await
+        } else {
+            let mut refused = http::Response::new(Body::empty());
+            *refused.status_mut() = http::StatusCode::UNSUPPORTED_MEDIA_TYPE;
+            refused
+        };
+        if let Ok(value) = http::HeaderValue::from_str(id.as_str()) {
+            response.headers_mut().insert(REQUEST_ID, value);
+        }
+        response
+    }
+
+    async fn answer(&self, request: http::Request<Body>, id: &RequestId) -> http::Response<Body> {
+        let path = request.uri().path().to_owned();
+        let limit = time_limit(request.headers());
+        let service = path.trim_start_matches('/').split('/').next().unwrap_or_default();
+        let Some(call) = self.services.get(service) else {
+            return Status::unimplemented("unknown service").into_http();
+        };
+        let response = match tokio::time::timeout(limit, call(request)).await {
+            Ok(Ok(response)) => response,
+            Err(_) => return Status::deadline_exceeded("the call took too long").into_http(),
+        };
+        let refused = Status::from_header_map(response.headers()).and_then(|sent| status::of_refused_message(&sent));
+        match refused {
+            Some(failure) => status::of_failure(&failure, &path, Some(id)).into_http(),
+            None => response,
+        }
+    }
+}
+
+fn route<S>(service: S) -> (&'static str, Call)
+where
+    S: NamedService + Clone + Send + Sync + 'static,
+    S: Service<http::Request<Body>, Response = http::Response<Body>, Error = Infallible>,
+    S::Future: Send + 'static,
+{
+    // Generated services are always ready.
+    let call: Call = Box::new(move |request| Box::pin(service.clone().call(request)));
+    (S::NAME, call)
+}
+
+fn is_grpc(headers: &http::HeaderMap) -> bool {
+    headers.get(http::header::CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
+}
+
+/// What the client's `grpc-timeout` says, if that is less than our own limit. One that cannot be read counts as none.
+fn time_limit(headers: &http::HeaderMap) -> Duration {
+    let sent = headers.get("grpc-timeout").and_then(|value| value.to_str().ok());
+    sent.and_then(read_timeout).map_or(CALL_LIMIT, |asked| asked.min(CALL_LIMIT))
+}
+
+fn read_timeout(text: &str) -> Option<Duration> {
+    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    let number: u64 = if digits.len() <= TIMEOUT_DIGITS && digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        digits.parse().ok()?
+    } else {
+        return None;
+    };
+    Some(match unit {
+        "H" => Duration::from_secs(number * 3600),
+        "M" => Duration::from_secs(number * 60),
+        "S" => Duration::from_secs(number),
+        "m" => Duration::from_millis(number),
+        "u" => Duration::from_micros(number),
+        "n" => Duration::from_nanos(number),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timeouts_are_read_and_never_lengthen_our_own() {
+        assert_eq!(read_timeout("5S"), Some(Duration::from_secs(5)));
+        assert_eq!(read_timeout("99999999H"), Some(Duration::from_secs(99_999_999 * 3600)));
+        assert_eq!(read_timeout("1n"), Some(Duration::from_nanos(1)));
+        for text in ["", "S", "5", "5s", "-1S", "+1S", "123456789S", "5é"] {
+            assert_eq!(read_timeout(text), None, "{text}");
+        }
+        let headers = |text: &'static str| {
+            http::HeaderMap::from_iter([(
+                http::HeaderName::from_static("grpc-timeout"),
+                http::HeaderValue::from_static(text),
+            )])
+        };
+        assert_eq!(time_limit(&headers("1H")), CALL_LIMIT);
+        assert_eq!(time_limit(&headers("1m")), Duration::from_millis(1));
+        assert_eq!(time_limit(&http::HeaderMap::new()), CALL_LIMIT);
+    }
+}

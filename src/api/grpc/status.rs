@@ -1,0 +1,109 @@
+//! Failures as gRPC statuses.
+//!
+//! Owns `google.rpc.Status` with one `google.rpc.ErrorInfo` in `grpc-status-details-bin`: the same row of the table that REST answers
+//! with.
+
+use std::collections::HashMap;
+
+use prost::Message as _;
+use tonic::{Code, Status};
+
+use crate::api::answer::{DOMAIN, ERROR_INFO, log_failure};
+use crate::api::request_id::RequestId;
+use crate::failure::{Failure, FailureKind, GrpcCode};
+
+/// `google.rpc.Status` (<https://github.com/googleapis/googleapis/blob/master/google/rpc/status.proto>).
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct RpcStatus {
+    #[prost(int32, tag = "1")]
+    pub code: i32,
+    #[prost(string, tag = "2")]
+    pub message: String,
+    #[prost(message, repeated, tag = "3")]
+    pub details: Vec<Any>,
+}
+
+/// `google.protobuf.Any`
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct Any {
+    #[prost(string, tag = "1")]
+    pub type_url: String,
+    #[prost(bytes = "vec", tag = "2")]
+    pub value: Vec<u8>,
+}
+
+/// `google.rpc.ErrorInfo` (<https://github.com/googleapis/googleapis/blob/master/google/rpc/error_details.proto>).
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct ErrorInfo {
+    #[prost(string, tag = "1")]
+    pub reason: String,
+    #[prost(string, tag = "2")]
+    pub domain: String,
+    #[prost(map = "string, string", tag = "3")]
+    pub metadata: HashMap<String, String>,
+}
+
+/// Writes a failure for the client, and logs it once.
+pub(super) fn of_failure(failure: &Failure, method: &str, request_id: Option<&RequestId>) -> Status {
+    log_failure(failure, method, request_id);
+    let row = failure.kind().row();
+    let metadata = failure.metadata().iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+    let info = ErrorInfo { reason: row.reason.to_owned(), domain: DOMAIN.to_owned(), metadata };
+    let message = failure.message().into_owned();
+    let details = RpcStatus {
+        code: i32::from(row.grpc as u8),
+        message: message.clone(),
+        details: vec![Any { type_url: ERROR_INFO.to_owned(), value: info.encode_to_vec() }],
+    };
+    Status::with_details(code(row.grpc), message, details.encode_to_vec().into())
+}
+
+const fn code(code: GrpcCode) -> Code {
+    match code {
+        GrpcCode::InvalidArgument => Code::InvalidArgument,
+        GrpcCode::NotFound => Code::NotFound,
+        GrpcCode::ResourceExhausted => Code::ResourceExhausted,
+        GrpcCode::Unimplemented => Code::Unimplemented,
+        GrpcCode::Internal => Code::Internal,
+        GrpcCode::Unavailable => Code::Unavailable,
+    }
+}
+
+/// What the library refused before the service saw it, in our own words and codes; the service's own statuses have details.
+///
+/// The library says out of range for a message over the limit, and internal for one that is no protobuf. Clients of other servers know the
+/// first as exhausted; and the second is the caller's fault, not a bug.
+pub(super) fn of_refused_message(status: &Status) -> Option<Failure> {
+    if !status.details().is_empty() {
+        return None;
+    }
+    let (kind, text) = match status.code() {
+        Code::OutOfRange => (FailureKind::RequestTooLarge, "The message is larger than 4 MiB"),
+        Code::Internal => {
+            (FailureKind::RequestMalformed, "The message is not a valid protobuf message for this request")
+        }
+        _ => return None,
+    };
+    Some(Failure::new(kind, status.message().to_owned()).saying(text.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn code_text_reason_and_metadata_are_the_rows() {
+        for kind in FailureKind::ALL {
+            let status = of_failure(&Failure::new(*kind, "secret detail").with("claim", "sub"), "method", None);
+            let row = kind.row();
+            assert_eq!((i32::from(status.code()), status.message()), (i32::from(row.grpc as u8), row.text));
+            let details = RpcStatus::decode(status.details()).unwrap();
+            assert_eq!((details.code, details.message.as_str()), (i32::from(row.grpc as u8), row.text));
+            assert_eq!(details.details[0].type_url, "type.googleapis.com/google.rpc.ErrorInfo");
+            let info = ErrorInfo::decode(details.details[0].value.as_slice()).unwrap();
+            assert_eq!((info.reason.as_str(), info.domain.as_str()), (row.reason, "sigmint.dev"));
+            assert_eq!(info.metadata, HashMap::from([("claim".to_owned(), "sub".to_owned())]));
+            assert!(of_refused_message(&status).is_none(), "our own statuses stay as they are");
+        }
+    }
+}

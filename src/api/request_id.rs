@@ -1,0 +1,50 @@
+//! The id that tells one request's lines in the log from others'.
+//!
+//! Owns what makes an id. Knows no transport: adapters read and write the header or metadata `x-request-id`.
+
+/// The name of the header and of the metadata.
+pub const REQUEST_ID: &str = "x-request-id";
+/// The longest id of a client's that is taken over, in bytes.
+const MAX_LENGTH: usize = 64;
+
+/// A request's id: a short word without white space.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestId(String);
+
+impl RequestId {
+    /// The client's own id if it is a short word, else a new one.
+    #[must_use]
+    pub fn of(sent: Option<&[u8]>) -> Self {
+        let word =
+            sent.filter(|octets| (1..=MAX_LENGTH).contains(&octets.len()) && octets.iter().all(u8::is_ascii_graphic));
+        word.and_then(|octets| String::from_utf8(octets.to_vec()).ok()).map_or_else(Self::new, Self)
+    }
+
+    fn new() -> Self {
+        let mut octets = [0; 8];
+        // An id that cannot be random is still an id.
+        let _ = aws_lc_rs::rand::fill(&mut octets);
+        Self(format!("{:016x}", u64::from_be_bytes(octets)))
+    }
+
+    /// The id.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_word_is_taken_over_and_anything_else_replaced() {
+        assert_eq!(RequestId::of(Some(b"abc-1")).as_str(), "abc-1");
+        for sent in [None, Some(&b""[..]), Some(b"a b"), Some(b"a\n"), Some("é".as_bytes()), Some(&[b'a'; 65])] {
+            let id = RequestId::of(sent);
+            assert!(id.as_str().len() == 16 && id.as_str().bytes().all(|octet| octet.is_ascii_hexdigit()), "{sent:?}");
+        }
+        assert_ne!(RequestId::of(None), RequestId::of(None));
+    }
+}

@@ -1,0 +1,73 @@
+//! What a subcommand says when it fails: plain words, what to do next, and the exit code.
+//!
+//! Owns exit codes. Knows no subcommand.
+
+use std::fmt;
+use std::process::ExitCode;
+
+/// Exit code of a command that could not do what it was asked.
+pub const FAILED: u8 = 1;
+/// Exit code of a command line, a file or a variable that makes no sense; the same as clap's.
+pub const USAGE: u8 = 2;
+
+/// A failure, for people.
+#[derive(Debug)]
+pub struct CommandError {
+    code: u8,
+    message: String,
+    hint: Option<String>,
+}
+
+impl CommandError {
+    /// The command was understood, but failed or was refused.
+    pub fn failed(message: impl Into<String>) -> Self {
+        Self { code: FAILED, message: message.into(), hint: None }
+    }
+
+    /// The command line, or something that it names, makes no sense.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self { code: USAGE, message: message.into(), hint: None }
+    }
+
+    /// Adds what to do next.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// What the process ends with.
+    #[must_use]
+    pub fn exit_code(&self) -> ExitCode {
+        ExitCode::from(self.code)
+    }
+
+    /// Whether the caller has to change the command rather than its surroundings.
+    #[must_use]
+    pub const fn is_usage(&self) -> bool {
+        self.code == USAGE
+    }
+}
+
+impl fmt::Display for CommandError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.message)?;
+        self.hint.as_ref().map_or(Ok(()), |hint| write!(formatter, "\nWhat to do: {hint}"))
+    }
+}
+
+impl std::error::Error for CommandError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_says_what_to_do_and_ends_with_its_code() {
+        let error = CommandError::usage("no token").hint("use --token");
+        assert_eq!(error.to_string(), "no token\nWhat to do: use --token");
+        assert_eq!(error.exit_code(), ExitCode::from(2));
+        assert_eq!(CommandError::failed("refused").exit_code(), ExitCode::from(1));
+        assert!(error.is_usage() && !CommandError::failed("refused").is_usage());
+    }
+}

@@ -1,0 +1,90 @@
+//! Names of keys, algorithms and subject alternative names as people and machines read them.
+//!
+//! Owns words only.
+
+use std::net::IpAddr;
+
+use x509_parser::extensions::GeneralName;
+use x509_parser::public_key::PublicKey;
+use x509_parser::x509::{AlgorithmIdentifier, SubjectPublicKeyInfo};
+
+use super::super::words::hex;
+use super::read::utf8_string;
+use super::report::Name;
+use crate::certificate::extensions::OTHER_NAME;
+
+/// The kind of a key, with curve or size.
+pub(super) fn key(info: &SubjectPublicKeyInfo<'_>) -> String {
+    let oid = info.algorithm.algorithm.to_id_string();
+    let curve = info
+        .algorithm
+        .parameters
+        .as_ref()
+        .and_then(|parameters| parameters.as_oid().ok())
+        .map(|oid| oid.to_id_string());
+    match (oid.as_str(), curve.as_deref()) {
+        ("1.2.840.10045.2.1", Some("1.2.840.10045.3.1.7")) => "ECDSA P-256".to_owned(),
+        ("1.2.840.10045.2.1", Some("1.3.132.0.34")) => "ECDSA P-384".to_owned(),
+        ("1.2.840.10045.2.1", Some("1.3.132.0.35")) => "ECDSA P-521".to_owned(),
+        ("1.2.840.10045.2.1", curve) => format!("ECDSA on the curve {}", curve.unwrap_or("that its parameters give")),
+        ("1.2.840.113549.1.1.1", _) => match info.parsed() {
+            Ok(PublicKey::RSA(key)) => format!("RSA {} bits", key.key_size()),
+            _ => "RSA, malformed".to_owned(),
+        },
+        ("1.3.101.112", _) => "Ed25519".to_owned(),
+        _ => format!("of the type {oid}"),
+    }
+}
+
+/// How something is signed.
+pub(super) fn signature_algorithm(algorithm: &AlgorithmIdentifier<'_>) -> String {
+    let oid = algorithm.algorithm.to_id_string();
+    let name = match oid.as_str() {
+        "1.2.840.10045.4.1" => "ECDSA with SHA-1",
+        "1.2.840.10045.4.3.2" => "ECDSA with SHA-256",
+        "1.2.840.10045.4.3.3" => "ECDSA with SHA-384",
+        "1.2.840.10045.4.3.4" => "ECDSA with SHA-512",
+        "1.2.840.113549.1.1.5" => "RSA with SHA-1",
+        "1.2.840.113549.1.1.10" => "RSA-PSS",
+        "1.2.840.113549.1.1.11" => "RSA with SHA-256",
+        "1.2.840.113549.1.1.12" => "RSA with SHA-384",
+        "1.2.840.113549.1.1.13" => "RSA with SHA-512",
+        "1.3.101.112" => "Ed25519",
+        _ => return format!("algorithm {oid}"),
+    };
+    name.to_owned()
+}
+
+/// A subject alternative name: a stable word for its kind, and the name.
+pub(super) fn general_name(name: &GeneralName<'_>) -> Name {
+    let (kind, value) = match name {
+        GeneralName::RFC822Name(text) => ("email", (*text).to_owned()),
+        GeneralName::URI(text) => ("uri", (*text).to_owned()),
+        GeneralName::DNSName(text) => ("dns", (*text).to_owned()),
+        GeneralName::OtherName(oid, value) => other_name(&oid.to_id_string(), value),
+        GeneralName::IPAddress(octets) => ("ip", ip_address(octets)),
+        GeneralName::DirectoryName(name) => ("directory", name.to_string()),
+        GeneralName::RegisteredID(oid) => ("registeredId", oid.to_id_string()),
+        GeneralName::X400Address(any) | GeneralName::EDIPartyName(any) => ("other", hex(any.data)),
+        GeneralName::Invalid(_, octets) => ("invalid", hex(octets)),
+    };
+    Name { kind, value }
+}
+
+/// The value of an `otherName` is `[0] EXPLICIT` (RFC 5280 section 4.2.1.6).
+fn other_name(oid: &str, value: &[u8]) -> (&'static str, String) {
+    if oid == OTHER_NAME.to_string() {
+        let inner: Option<der::asn1::AnyRef<'_>> = der::Decode::from_der(value).ok();
+        let text = utf8_string(value).or_else(|| utf8_string(inner?.value()));
+        if let Some(text) = text {
+            return ("username", text.to_owned());
+        }
+    }
+    ("otherName", format!("{oid} {}", hex(value)))
+}
+
+fn ip_address(octets: &[u8]) -> String {
+    let v4 = <[u8; 4]>::try_from(octets).map(IpAddr::from);
+    let address = v4.or_else(|_| <[u8; 16]>::try_from(octets).map(IpAddr::from));
+    address.map_or_else(|_| hex(octets), |address| address.to_string())
+}

@@ -1,0 +1,230 @@
+//! The request to the certificate authority, and its answer.
+//!
+//! Owns REST v2 from the client's side, and what a refusal looks like to people. Knows no command line.
+
+use std::error::Error;
+use std::fmt::Write as _;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use reqwest::header::CONTENT_TYPE;
+use reqwest::{Client, Response, Url, redirect};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::{Map, Value, json};
+
+use super::super::error::CommandError;
+use super::super::with_sources;
+use super::super::words::visible;
+
+/// How long a request may take, connection and answer included.
+const TIMEOUT: Duration = Duration::from_secs(30);
+/// The longest answer that is read, in bytes.
+const MAX_ANSWER_BYTES: usize = 4 * 1024 * 1024;
+
+/// What the authority answered.
+pub(crate) struct Answer {
+    /// The whole of it, for machines.
+    pub(crate) json: Value,
+    /// PEM, the new certificate first.
+    pub(crate) chain: Vec<String>,
+}
+
+/// A client that follows no redirect: the token is for one server only.
+pub(super) fn client_for(url: &Url) -> Result<Client, CommandError> {
+    let builder = Client::builder().timeout(TIMEOUT).redirect(redirect::Policy::none());
+    // This machine is reached without the proxy that the environment may name.
+    let builder = if is_loopback(url) { builder.no_proxy() } else { builder };
+    builder.build().map_err(|error| CommandError::failed(format!("cannot set up HTTP: {}", with_sources(&error))))
+}
+
+/// Whether the address is this machine.
+pub(super) fn is_loopback(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// Reads an answer up to the limit.
+pub(super) async fn read_answer(mut answer: Response) -> Result<Vec<u8>, CommandError> {
+    let mut body = Vec::new();
+    let failed = |error: reqwest::Error| {
+        CommandError::failed(format!("the answer broke off: {}", with_sources(&error.without_url())))
+    };
+    while let Some(chunk) = answer.chunk().await.map_err(failed)? {
+        if body.len() + chunk.len() > MAX_ANSWER_BYTES {
+            return Err(CommandError::failed("the answer is longer than 4 MiB: this is no certificate authority"));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+/// Nobody there, or nobody who speaks HTTP.
+pub(super) fn unreachable(who: &str, base: &Url, error: &reqwest::Error) -> CommandError {
+    let why = if error.is_timeout() { "it took too long".to_owned() } else { innermost(error) };
+    CommandError::failed(format!("cannot reach {who} at {base}: {why}"))
+}
+
+/// The cause that says most: `Connection refused`, not `error sending request`.
+fn innermost(error: &dyn Error) -> String {
+    let mut cause: &dyn Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
+}
+
+/// Asks for a certificate.
+pub(crate) async fn post(
+    base: &Url,
+    token: &SecretString,
+    public_key: &str,
+    proof: &[u8],
+) -> Result<Answer, CommandError> {
+    let cannot = || {
+        CommandError::usage(format!("{base} cannot be a server's address"))
+            .hint("use one like https://fulcio.example.com")
+    };
+    let mut url = base.clone();
+    url.path_segments_mut().map_err(|()| cannot())?.pop_if_empty().extend(["api", "v2", "signingCert"]);
+    let body = json!({
+        "credentials": {"oidcIdentityToken": token.expose_secret()},
+        "publicKeyRequest": {"publicKey": {"content": public_key}, "proofOfPossession": STANDARD.encode(proof)},
+    });
+    let request = client_for(&url)?.post(url).header(CONTENT_TYPE, "application/json").body(body.to_string());
+    let hint = "is the server running, and is --url its address?";
+    let answer = request.send().await.map_err(|error| unreachable("the server", base, &error).hint(hint))?;
+    let (status, request_id) = (answer.status(), header(&answer, "x-request-id"));
+    let body = read_answer(answer).await?;
+    let json: Option<Value> = serde_json::from_slice(&body).ok();
+    match json {
+        Some(json) if status.is_success() => match chain(&json) {
+            Some(chain) => Ok(Answer { json, chain }),
+            None => Err(CommandError::failed("the server answered without a certificate").hint(hint)),
+        },
+        Some(Value::Object(refusal)) => Err(refused(status.as_u16(), &refusal, &request_id)),
+        _ => Err(CommandError::failed(format!(
+            "the server at {base} answered {status}, but not as a certificate authority does"
+        ))
+        .hint(hint)),
+    }
+}
+
+fn header(answer: &Response, name: &str) -> String {
+    answer.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
+}
+
+/// The PEM texts of either form of the answer.
+fn chain(json: &Value) -> Option<Vec<String>> {
+    let certificate = json.get("signedCertificateEmbeddedSct").or_else(|| json.get("signedCertificateDetachedSct"))?;
+    let list = certificate.get("chain")?.get("certificates")?.as_array()?;
+    let texts: Option<Vec<String>> = list.iter().map(|text| text.as_str().map(|text| text.trim().to_owned())).collect();
+    texts.filter(|texts| !texts.is_empty())
+}
+
+/// A refusal: what the server says, why, and how its operator finds it in the log.
+fn refused(status: u16, refusal: &Map<String, Value>, request_id: &str) -> CommandError {
+    let message = refusal.get("message").and_then(Value::as_str).unwrap_or("no reason given");
+    let mut text = format!("the server refused (HTTP {status}): {}", visible(message));
+    let details = refusal.get("details").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let mut reason = "";
+    for detail in details {
+        if let Some(word) = detail.get("reason").and_then(Value::as_str) {
+            reason = word;
+            add(&mut text, "reason", word);
+        }
+        for (name, value) in detail.get("metadata").and_then(Value::as_object).into_iter().flatten() {
+            add(&mut text, name, value.as_str().unwrap_or_default());
+        }
+    }
+    if !request_id.is_empty() {
+        add(&mut text, "request id", request_id);
+    }
+    let error = CommandError::failed(text);
+    match what_to_do(reason) {
+        Some(hint) => error.hint(hint),
+        None => error,
+    }
+}
+
+fn add(text: &mut String, name: &str, value: &str) {
+    // Writing to a String cannot fail.
+    let _ = write!(text, "\n  {}: {}", visible(name), visible(value));
+}
+
+/// For reasons that a caller can mend.
+fn what_to_do(reason: &str) -> Option<&'static str> {
+    Some(match reason {
+        "TOKEN_EXPIRED" => "get a new token: they live for minutes",
+        "TOKEN_NOT_YET_VALID" => "compare the clocks of this machine, the issuer and the server",
+        "TOKEN_AUDIENCE_MISMATCH" => "ask the issuer for a token with the expected audience",
+        "TOKEN_ISSUER_UNKNOWN" => {
+            "use a token of an issuer that the server trusts: GET /api/v2/configuration lists them"
+        }
+        "TOKEN_MISSING" | "TOKEN_MALFORMED" => "check that the whole token was given, and nothing else",
+        "TOKEN_SIGNATURE_INVALID" => {
+            "check that the token was not changed, and that the issuer still publishes the key that signed it"
+        }
+        "IDENTITY_REFUSED" | "IDENTITY_CLAIM_MISSING" | "TOKEN_CLAIM_INVALID" => {
+            "compare the token's claims with what the server expects of this issuer"
+        }
+        "PUBLIC_KEY_INSECURE" | "SIGNING_ALGORITHM_NOT_PERMITTED" => {
+            "try another --key-kind, or ask the operator which are accepted"
+        }
+        "ISSUER_UNAVAILABLE" | "SIGNER_UNAVAILABLE" => {
+            "try again in a few seconds; tell the operator the request id if it lasts"
+        }
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_forms_of_the_answer_hold_a_chain() {
+        let chain_of = |form: &str| chain(&json!({form: {"chain": {"certificates": ["a\n", "b"]}}}));
+        for form in ["signedCertificateEmbeddedSct", "signedCertificateDetachedSct"] {
+            assert_eq!(chain_of(form), Some(vec!["a".to_owned(), "b".to_owned()]));
+        }
+        for odd in [json!({}), json!([]), json!({"signedCertificateEmbeddedSct": {"chain": {"certificates": []}}})] {
+            assert_eq!(chain(&odd), None);
+        }
+        assert_eq!(chain(&json!({"signedCertificateDetachedSct": {"chain": {"certificates": ["a", 7]}}})), None);
+    }
+
+    #[test]
+    fn a_refusal_tells_message_reason_metadata_and_request_id() {
+        let refusal = json!({"code": 3, "message": "There was an error\u{1b}[2J", "details": [
+            {"reason": "TOKEN_AUDIENCE_MISMATCH", "metadata": {"expectedAudience": "sigstore"}}]});
+        let text = refused(400, refusal.as_object().unwrap(), "0123").to_string();
+        assert_eq!(
+            text,
+            "the server refused (HTTP 400): There was an error\\u{1b}[2J\n  reason: TOKEN_AUDIENCE_MISMATCH\n  \
+             expectedAudience: sigstore\n  request id: 0123\nWhat to do: ask the issuer for a token with the expected audience"
+        );
+        assert!(refused(500, &Map::new(), "").to_string().contains("no reason given"));
+    }
+
+    #[test]
+    fn reasons_with_a_hint_exist() {
+        use crate::failure::FailureKind;
+        let known = FailureKind::ALL.iter().filter(|kind| what_to_do(kind.row().reason).is_some()).count();
+        assert_eq!(known, 14);
+    }
+
+    #[test]
+    fn loopback_addresses_are_known() {
+        for (text, expected) in [
+            ("http://127.0.0.1:8080", true),
+            ("http://localhost", true),
+            ("http://[::1]:1", true),
+            ("https://fulcio.example.com", false),
+            ("http://127.0.0.1.example.com", false),
+        ] {
+            assert_eq!(is_loopback(&Url::parse(text).unwrap()), expected, "{text}");
+        }
+    }
+}

@@ -1,0 +1,316 @@
+//! The development OpenID Connect issuer: one HTTP server on the loopback address, with an issuer below it for each identity type.
+//!
+//! Owns discovery, keys and the token endpoint. Binds 127.0.0.1 and cannot be told another address.
+
+use std::fmt::Write as _;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use actix_web::body::BoxBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CACHE_CONTROL, HOST};
+use actix_web::middleware::{Next, from_fn};
+use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
+use serde_json::{Value, json};
+
+use super::claims::compose;
+use super::key::TokenKey;
+use super::{DevIdentity, TOKEN_LIFETIME, WARNING};
+
+/// The longest request body, in bytes.
+pub const MAX_BODY_BYTES: usize = 64 * 1024;
+/// How long a client may take to send its headers.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// How many connections are served at the same time.
+const MAX_CONNECTIONS: usize = 256;
+
+/// Why there is no issuer.
+#[derive(Debug, thiserror::Error)]
+pub enum DevIssuerError {
+    /// The port cannot be listened on.
+    #[error("cannot listen on 127.0.0.1:{port}: {source}")]
+    Listen {
+        /// What was asked for.
+        port: u16,
+        /// The system's error.
+        source: io::Error,
+    },
+    /// No key could be made.
+    #[error("the issuer's key could not be made")]
+    Key,
+    /// The server failed.
+    #[error("the development issuer stopped: {0}")]
+    Run(io::Error),
+}
+
+/// An issuer that is bound and ready to run.
+pub struct DevIssuer {
+    address: SocketAddr,
+    server: actix_web::dev::Server,
+}
+
+struct Shared {
+    base: String,
+    key: TokenKey,
+}
+
+impl DevIssuer {
+    /// Binds 127.0.0.1 with a new key; port 0 lets the system choose.
+    ///
+    /// # Errors
+    /// See [`DevIssuerError`].
+    pub fn bind(port: u16) -> Result<Self, DevIssuerError> {
+        let refused = |source| DevIssuerError::Listen { port, source };
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(refused)?;
+        let address = listener.local_addr().map_err(refused)?;
+        let key = TokenKey::generate().map_err(|_| DevIssuerError::Key)?;
+        let shared = web::Data::from(Arc::new(Shared { base: format!("http://{address}"), key }));
+        let server = HttpServer::new(move || {
+            App::new()
+                .app_data(shared.clone())
+                .app_data(web::PayloadConfig::new(MAX_BODY_BYTES))
+                .wrap(from_fn(loopback_only))
+                .route("/", web::get().to(welcome))
+                .route("/{type}/.well-known/openid-configuration", web::get().to(discovery))
+                .route("/{type}/keys", web::get().to(keys))
+                .route("/{type}/token", web::get().to(token))
+                .route("/{type}/token", web::post().to(token))
+        })
+        .workers(1)
+        .max_connections(MAX_CONNECTIONS)
+        .client_request_timeout(HEADER_TIMEOUT)
+        .shutdown_timeout(1)
+        // Whoever runs the issuer decides when it ends.
+        .disable_signals()
+        .listen(listener)
+        .map_err(refused)?
+        .run();
+        Ok(Self { address, server })
+    }
+
+    /// Below which the issuers are: `http://127.0.0.1:5556`.
+    #[must_use]
+    pub fn base(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Serves until it is dropped.
+    ///
+    /// # Errors
+    /// When the server fails.
+    pub async fn run(self) -> Result<(), DevIssuerError> {
+        tracing::warn!(address = %self.address, "{WARNING}");
+        self.server.await.map_err(DevIssuerError::Run)
+    }
+}
+
+/// Refuses requests that were not meant for this machine: a web page could otherwise reach the issuer under a name of its own that
+/// resolves to the loopback address (DNS rebinding), and read the tokens.
+async fn loopback_only(
+    request: ServiceRequest,
+    next: Next<BoxBody>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    let header = request.headers().get(HOST).and_then(|value| value.to_str().ok());
+    let target = request.uri().authority().map(actix_web::http::uri::Authority::as_str);
+    let hosts_fit = header.is_some_and(is_loopback) && target.is_none_or(is_loopback);
+    if hosts_fit && request.headers().get_all(HOST).count() == 1 {
+        return next.call(request).await;
+    }
+    Ok(request.into_response(text(
+        StatusCode::FORBIDDEN,
+        "this issuer answers on the loopback address only, under that name\n",
+    )))
+}
+
+/// Whether `host[:port]` is this machine.
+fn is_loopback(host: &str) -> bool {
+    let name = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((address, _)) => address,
+        None => host.split_once(':').map_or(host, |(name, _)| name),
+    };
+    name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+async fn welcome(shared: web::Data<Shared>) -> HttpResponse {
+    let base = &shared.base;
+    let mut page = format!(
+        "{WARNING}\n\n\
+        A token:                     curl '{base}/email/token?email=me@example.com'\n\
+        With claims as JSON:         curl -d '{{\"sub\": \"7\", \"email_verified\": false}}' {base}/email/token\n\
+        Another audience or expiry:  curl '{base}/github-workflow/token?aud=other&exp=4000000000'\n\
+        Discovery:                   curl {base}/email/.well-known/openid-configuration\n\n\
+        Issuers, one for each identity type:\n"
+    );
+    for identity in DevIdentity::ALL {
+        // Writing to a String cannot fail.
+        let _ = writeln!(page, "  {base}/{}", identity.name());
+    }
+    text(StatusCode::OK, &page)
+}
+
+async fn discovery(request: HttpRequest, shared: web::Data<Shared>) -> HttpResponse {
+    let Some(identity) = identity(&request) else { return unknown() };
+    let issuer = format!("{}/{}", shared.base, identity.name());
+    HttpResponse::Ok().json(json!({
+        "issuer": issuer,
+        "jwks_uri": format!("{issuer}/keys"),
+        // Required by OpenID Connect Discovery 1.0 section 3; nobody has to log in here.
+        "authorization_endpoint": format!("{issuer}/token"),
+        "token_endpoint": format!("{issuer}/token"),
+        "response_types_supported": ["id_token"],
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": ["ES256"],
+        "warning": WARNING,
+    }))
+}
+
+async fn keys(request: HttpRequest, shared: web::Data<Shared>) -> HttpResponse {
+    match identity(&request) {
+        Some(_) => HttpResponse::Ok().json(shared.key.key_set()),
+        None => unknown(),
+    }
+}
+
+async fn token(request: HttpRequest, body: web::Bytes, shared: web::Data<Shared>) -> HttpResponse {
+    let Some(identity) = identity(&request) else { return unknown() };
+    let query: Vec<(String, String)> =
+        url::form_urlencoded::parse(request.query_string().as_bytes()).into_owned().collect();
+    let issuer = format!("{}/{}", shared.base, identity.name());
+    let claims = match compose(identity, &issuer, &query, &body, SystemTime::now()) {
+        Ok(claims) => claims,
+        Err(error) => return refused(StatusCode::BAD_REQUEST, &error.to_string()),
+    };
+    let Ok(token) = shared.key.sign(&claims) else {
+        return refused(StatusCode::INTERNAL_SERVER_ERROR, "the token could not be signed");
+    };
+    tracing::info!(identity = identity.name(), "gave out a development token");
+    HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(json!({
+        "id_token": token,
+        "access_token": token,
+        "token_type": "Bearer",
+        "expires_in": TOKEN_LIFETIME.as_secs(),
+    }))
+}
+
+fn identity(request: &HttpRequest) -> Option<DevIdentity> {
+    DevIdentity::from_name(request.match_info().get("type")?)
+}
+
+fn unknown() -> HttpResponse {
+    let names = DevIdentity::ALL.map(DevIdentity::name).join(", ");
+    refused(StatusCode::NOT_FOUND, &format!("there is no such identity type; there are {names}"))
+}
+
+fn refused(status: StatusCode, problem: &str) -> HttpResponse {
+    let body: Value = json!({"error": "invalid_request", "error_description": problem});
+    HttpResponse::build(status).json(body)
+}
+
+fn text(status: StatusCode, words: &str) -> HttpResponse {
+    HttpResponse::build(status).content_type("text/plain; charset=utf-8").body(words.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+    /// A running issuer's base URL.
+    fn start() -> String {
+        let issuer = DevIssuer::bind(0).unwrap();
+        let base = issuer.base();
+        tokio::spawn(issuer.run());
+        base
+    }
+
+    async fn json_of(answer: reqwest::Response) -> Value {
+        serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap()
+    }
+
+    async fn get(url: String) -> Value {
+        json_of(reqwest::get(url).await.unwrap()).await
+    }
+
+    fn payload(answer: &Value) -> Value {
+        let token = answer["id_token"].as_str().unwrap();
+        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap()).unwrap()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn each_type_has_discovery_keys_and_tokens() {
+        let base = start();
+        assert!(base.starts_with("http://127.0.0.1:"));
+        for identity in DevIdentity::ALL {
+            let issuer = format!("{base}/{}", identity.name());
+            let document = get(format!("{issuer}/.well-known/openid-configuration")).await;
+            assert_eq!((&document["issuer"], &document["warning"]), (&json!(issuer), &json!(WARNING)));
+            let keys = get(document["jwks_uri"].as_str().unwrap().to_owned()).await;
+            assert_eq!(keys["keys"][0]["alg"], "ES256");
+            let claims = payload(&get(document["token_endpoint"].as_str().unwrap().to_owned()).await);
+            assert_eq!((&claims["iss"], &claims["aud"]), (&json!(issuer), &json!("sigstore")));
+        }
+    }
+
+    #[tokio::test]
+    async fn claims_come_from_the_query_and_the_body() {
+        let base = start();
+        let claims = payload(&get(format!("{base}/email/token?email=me%40example.com&exp=5")).await);
+        assert_eq!((&claims["email"], &claims["exp"]), (&json!("me@example.com"), &json!(5)));
+        let url = format!("{base}/email/token");
+        let post = |body: String| reqwest::Client::new().post(&url).body(body).send();
+        let claims =
+            payload(&json_of(post(r#"{"email_verified": false, "aud": ["a"]}"#.to_owned()).await.unwrap()).await);
+        assert_eq!((&claims["email_verified"], &claims["aud"]), (&json!(false), &json!(["a"])));
+        assert_eq!(post("email=x".to_owned()).await.unwrap().status(), 400);
+        let long = format!(r#"{{"a": "{}"}}"#, "x".repeat(MAX_BODY_BYTES));
+        assert_eq!(post(long).await.unwrap().status(), 413);
+    }
+
+    #[tokio::test]
+    async fn unknown_types_and_methods_are_not_found() {
+        let base = start();
+        for path in ["nobody/token", "nobody/keys", "nobody/.well-known/openid-configuration", "email", "email/tokens"]
+        {
+            assert_eq!(reqwest::get(format!("{base}/{path}")).await.unwrap().status(), 404, "{path}");
+        }
+        assert!(reqwest::get(base).await.unwrap().text().await.unwrap().starts_with("FOR DEVELOPMENT ONLY"));
+    }
+
+    #[tokio::test]
+    async fn other_hosts_are_refused() {
+        let base = start();
+        let url = format!("{base}/email/token");
+        let status = |host: &'static str| {
+            let request = reqwest::Client::new().get(&url).header(HOST.as_str(), host);
+            async move { request.send().await.unwrap().status().as_u16() }
+        };
+        for host in [
+            "evil.example",
+            "evil.example:5556",
+            "127.0.0.1.evil.example",
+            "localhost.evil.example",
+            "10.0.0.1",
+            "[::2]:1",
+            "",
+        ] {
+            assert_ne!(status(host).await, 200, "{host}");
+        }
+        for host in ["localhost", "LOCALHOST:5556", "127.0.0.1", "127.0.0.2:80", "[::1]:80"] {
+            assert_eq!(status(host).await, 200, "{host}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_port_that_is_taken_is_named() {
+        let first = DevIssuer::bind(0).unwrap();
+        let port = first.address.port();
+        let error = DevIssuer::bind(port).err().unwrap();
+        assert!(
+            matches!(&error, DevIssuerError::Listen { port: named, source } if *named == port && source.kind() == io::ErrorKind::AddrInUse)
+        );
+    }
+}

@@ -1,0 +1,21 @@
+//! Development only: an OpenID Connect issuer that gives anybody a token for any identity.
+//!
+//! Owns what `sigmint dev` needs beside the real server, which does not know it. Never part of `sigmint serve`.
+
+mod claims;
+mod identity;
+mod issuer;
+mod issuers_file;
+mod key;
+
+pub use claims::{ClaimsError, TOKEN_LIFETIME};
+pub use identity::DevIdentity;
+pub use issuer::{DevIssuer, DevIssuerError, MAX_BODY_BYTES};
+pub use issuers_file::issuers_file;
+
+/// What is said wherever the issuer shows itself.
+pub const WARNING: &str =
+    "FOR DEVELOPMENT ONLY: this issuer gives anybody on this machine a token for any identity. Trust it nowhere else.";
+
+/// The audience of the issuer's tokens, unless another is asked for.
+pub const AUDIENCE: &str = "sigstore";

@@ -1,0 +1,107 @@
+//! What each step's errors are called towards the client.
+//!
+//! Owns the choice of a [`FailureKind`] for every error of the core, and of what helps the client. Exhaustive: a new error does not
+//! compile until it has a name here.
+
+use crate::authority::SignerError;
+use crate::certificate::ComposeError;
+use crate::failure::{Failure, FailureKind};
+use crate::identity::principal::PrincipalError;
+use crate::identity::token::TokenError;
+use crate::identity::verify::VerifyError;
+use crate::possession::{CsrError, PossessionError, PublicKeyError};
+use crate::transparency::TransparencyError;
+
+impl From<TokenError> for Failure {
+    fn from(error: TokenError) -> Self {
+        let kind = match &error {
+            TokenError::Absent => FailureKind::TokenMissing,
+            TokenError::Algorithm => FailureKind::TokenAlgorithm,
+            TokenError::Issuer(_) => FailureKind::TokenClaim,
+            TokenError::TooLong
+            | TokenError::NotThreeParts
+            | TokenError::NotBase64(_)
+            | TokenError::Header(_)
+            | TokenError::Critical
+            | TokenError::Claims(_) => FailureKind::TokenMalformed,
+        };
+        Self::new(kind, error)
+    }
+}
+
+impl From<VerifyError> for Failure {
+    fn from(error: VerifyError) -> Self {
+        match error {
+            VerifyError::UnknownIssuer(_) => Self::new(FailureKind::TokenIssuerUnknown, error),
+            VerifyError::Claim(claim) => {
+                let name = claim.claim().to_owned();
+                Self::new(FailureKind::TokenClaim, claim).with("claim", name)
+            }
+            VerifyError::Audience { ref expected } => {
+                let expected = expected.clone();
+                Self::new(FailureKind::TokenAudience, error).with("expectedAudience", expected)
+            }
+            VerifyError::Expired => Self::new(FailureKind::TokenExpired, error),
+            VerifyError::NotYetValid => Self::new(FailureKind::TokenNotYetValid, error),
+            VerifyError::AlgorithmNotOffered => Self::new(FailureKind::TokenAlgorithm, error),
+            VerifyError::Signature => Self::new(FailureKind::TokenSignature, error),
+            VerifyError::Keys { .. } => Self::new(FailureKind::IssuerUnavailable, error),
+        }
+    }
+}
+
+impl From<PrincipalError> for Failure {
+    fn from(error: PrincipalError) -> Self {
+        let claim = error.claim().map(str::to_owned);
+        let failure = match (&error, &claim) {
+            (PrincipalError::Template { .. }, Some(name)) => {
+                let message = format!("{}: the claim {name:?}", FailureKind::IdentityTemplate.row().text);
+                Self::new(FailureKind::IdentityTemplate, error).saying(message)
+            }
+            _ => Self::new(FailureKind::IdentityRefused, error),
+        };
+        match claim {
+            Some(name) => failure.with("claim", name),
+            None => failure,
+        }
+    }
+}
+
+impl From<PossessionError> for Failure {
+    fn from(error: PossessionError) -> Self {
+        let kind = match error {
+            PossessionError::Key(PublicKeyError::Malformed(_) | PublicKeyError::UnknownAlgorithm) => {
+                FailureKind::KeyMalformed
+            }
+            PossessionError::Csr(CsrError::Malformed(_)) => FailureKind::CsrMalformed,
+            PossessionError::Key(PublicKeyError::Insecure(_)) | PossessionError::Csr(CsrError::Insecure(_)) => {
+                FailureKind::KeyInsecure
+            }
+            PossessionError::Proof(_) => FailureKind::ProofInvalid,
+            PossessionError::NotPermitted { .. } => FailureKind::AlgorithmNotPermitted,
+        };
+        // Why a key or proof is refused is a constant text of ours, and the caller's own business.
+        Self::new(kind, error).with("problem", error.to_string())
+    }
+}
+
+impl From<ComposeError> for Failure {
+    fn from(error: ComposeError) -> Self {
+        match error {
+            ComposeError::IssuerExpires | ComposeError::IssuerNotYetValid => Self::new(FailureKind::CaExpiring, error),
+            ComposeError::Encoding(_) | ComposeError::Lint(_) => Self::new(FailureKind::Internal, error),
+        }
+    }
+}
+
+impl From<TransparencyError> for Failure {
+    fn from(error: TransparencyError) -> Self {
+        Self::new(FailureKind::LogUnavailable, error)
+    }
+}
+
+impl From<SignerError> for Failure {
+    fn from(error: SignerError) -> Self {
+        Self::new(FailureKind::SignerUnavailable, error)
+    }
+}

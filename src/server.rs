@@ -1,0 +1,270 @@
+//! Listeners and their life: bind, serve, and stop without losing what is in flight.
+//!
+//! Owns sockets, TLS and signals. Knows neither paths nor messages, nor what is behind them.
+
+mod grpc;
+mod http;
+mod preface;
+mod tls;
+
+use std::io;
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs as _};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpSocket;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{Notify, mpsc, watch};
+use tokio_rustls::TlsAcceptor;
+
+use crate::api::grpc::{Routes, RoutesError};
+use crate::config::listeners::{Address, Endpoint, Listeners};
+use crate::issuance::Issuance;
+use http::Front;
+use tls::ServerCertificate;
+
+pub use tls::TlsError;
+
+/// How long what is in flight may take once the server is told to stop.
+const SHUTDOWN: Duration = Duration::from_secs(20);
+/// Connections at the same time: of all gRPC together, and of each HTTP worker.
+const MAX_CONNECTIONS: usize = 10_000;
+/// Connections that the system holds ready to be accepted.
+const BACKLOG: u32 = 2048;
+/// Connections on their way from a shared listener to gRPC.
+const HANDED: usize = 1024;
+
+/// How the server listens.
+#[derive(Clone, Debug)]
+pub struct ServerOptions {
+    /// Where.
+    pub listeners: Listeners,
+    /// For how long clients may be silent.
+    pub timeouts: Timeouts,
+}
+
+/// For how long clients may be silent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// While they send a request's headers, or shake hands.
+    pub headers: Duration,
+    /// Between requests.
+    pub idle: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self { headers: Duration::from_secs(10), idle: Duration::from_secs(30) }
+    }
+}
+
+impl Default for ServerOptions {
+    /// Ports of the loopback address that the system chooses.
+    fn default() -> Self {
+        Self { listeners: Listeners::any_ports("127.0.0.1"), timeouts: Timeouts::default() }
+    }
+}
+
+/// Why the server does not start or stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    /// An address cannot be listened on.
+    #[error("cannot listen on {}:{}: {source}", address.host, address.port)]
+    Listen {
+        /// What was asked for.
+        address: Address,
+        /// The system's error.
+        source: io::Error,
+    },
+    /// There is no certificate for TLS.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// gRPC cannot be set up.
+    #[error(transparent)]
+    Grpc(#[from] RoutesError),
+    /// A listener failed.
+    #[error("the server stopped: {0}")]
+    Run(#[from] io::Error),
+    /// A second signal came while requests were in flight.
+    #[error("stopped at once by a second signal; requests in flight were not answered")]
+    Interrupted,
+}
+
+/// A server that is bound and ready to run.
+pub struct Server {
+    addresses: [SocketAddr; 2],
+    http: actix_server::Server,
+    grpc: grpc::Source,
+    routes: Routes,
+    timeouts: Timeouts,
+    certificates: Vec<Arc<ServerCertificate>>,
+    stop: Arc<Notify>,
+}
+
+/// Stops a server from elsewhere.
+#[derive(Clone, Debug)]
+pub struct StopHandle(Arc<Notify>);
+
+impl StopHandle {
+    /// Asks the server to finish what is in flight and stop.
+    pub fn stop(&self) {
+        self.0.notify_one();
+    }
+}
+
+impl Server {
+    /// Binds the listeners. Needs a Tokio runtime.
+    ///
+    /// # Errors
+    /// When an address cannot be listened on, or a TLS certificate not be used.
+    pub fn bind(issuance: Arc<Issuance>, options: &ServerOptions) -> Result<Self, ServerError> {
+        let routes = Routes::new(Arc::clone(&issuance))?;
+        let mut certificates = Vec::new();
+        let (listener, front, grpc) = match &options.listeners {
+            Listeners::Shared(address) => {
+                let (sender, receiver) = mpsc::channel(HANDED);
+                (listen(address)?, Front::Shared(sender), grpc::Source::Handed(receiver))
+            }
+            Listeners::Separate { http, grpc } => {
+                let front = tls(http, b"http/1.1", &mut certificates)?.map_or(Front::Plain, Front::Tls);
+                let acceptor = tls(grpc, b"h2", &mut certificates)?.map(|config| TlsAcceptor::from(Arc::new(config)));
+                let source = grpc::Source::Listener(listen(&grpc.address)?, acceptor);
+                (listen(&http.address)?, front, source)
+            }
+        };
+        let http_address = listener.local_addr()?;
+        let grpc_address = match &grpc {
+            grpc::Source::Listener(listener, _) => listener.local_addr()?,
+            grpc::Source::Handed(_) => http_address,
+        };
+        Ok(Self {
+            addresses: [http_address, grpc_address],
+            http: http::server(listener, issuance, options.timeouts, front)?,
+            grpc,
+            routes,
+            timeouts: options.timeouts,
+            certificates,
+            stop: Arc::new(Notify::new()),
+        })
+    }
+
+    /// Where HTTP is listened for.
+    #[must_use]
+    pub const fn local_addr(&self) -> SocketAddr {
+        let [http, _] = self.addresses;
+        http
+    }
+
+    /// Where gRPC is listened for.
+    #[must_use]
+    pub const fn grpc_addr(&self) -> SocketAddr {
+        let [_, grpc] = self.addresses;
+        grpc
+    }
+
+    /// A handle that stops the server.
+    #[must_use]
+    pub fn handle(&self) -> StopHandle {
+        StopHandle(Arc::clone(&self.stop))
+    }
+
+    /// Serves until SIGTERM, SIGINT or the handle; what is in flight is finished first, within [`SHUTDOWN`].
+    ///
+    /// # Errors
+    /// When a listener fails, or a second signal comes.
+    pub async fn run(self) -> Result<(), ServerError> {
+        let mut signals = Signals::new()?;
+        let (drain, draining) = watch::channel(false);
+        let grpc = grpc::serve(self.grpc, self.routes.clone(), self.timeouts, draining);
+        let (http_handle, mut http, mut grpc) = (self.http.handle(), tokio::spawn(self.http), tokio::spawn(grpc));
+        let reloading: Vec<_> =
+            self.certificates.into_iter().map(|certificate| tokio::spawn(certificate.keep_up())).collect();
+        let outcome = tokio::select! {
+            () = signals.next() => Ok(()),
+            () = self.stop.notified() => Ok(()),
+            ended = &mut http => Err(unexpected(ended)),
+            ended = &mut grpc => Err(unexpected(ended)),
+        };
+        tracing::info!(seconds = SHUTDOWN.as_secs(), "stopping: finishing what is in flight");
+        self.routes.set_serving(false).await;
+        let _ = drain.send(true);
+        let finished = async {
+            let _ = tokio::join!(http_handle.stop(true), tokio::time::timeout(SHUTDOWN, &mut grpc));
+        };
+        let interrupted = tokio::select! {
+            () = finished => false,
+            () = signals.next() => true,
+        };
+        grpc.abort();
+        for task in reloading {
+            task.abort();
+        }
+        if interrupted { Err(ServerError::Interrupted) } else { outcome }
+    }
+}
+
+/// A listener ended though nobody told it to.
+fn unexpected(ended: Result<io::Result<()>, tokio::task::JoinError>) -> ServerError {
+    let error = match ended {
+        Ok(Err(error)) => error,
+        Ok(Ok(())) => io::Error::other("a listener ended"),
+        Err(error) => io::Error::other(error),
+    };
+    ServerError::Run(error)
+}
+
+fn tls(
+    endpoint: &Endpoint,
+    protocol: &[u8],
+    certificates: &mut Vec<Arc<ServerCertificate>>,
+) -> Result<Option<rustls::ServerConfig>, TlsError> {
+    let Some(files) = &endpoint.tls else { return Ok(None) };
+    let certificate = ServerCertificate::load(files.clone())?;
+    let config = certificate.server_config(protocol)?;
+    certificates.push(certificate);
+    Ok(Some(config))
+}
+
+/// Listens on the first of the name's addresses that can be listened on.
+fn listen(address: &Address) -> Result<TcpListener, ServerError> {
+    let refused = |source| ServerError::Listen { address: address.clone(), source };
+    // No host stands for every address of both families, or of IPv4 where there is no other.
+    let hosts: &[&str] = if address.host.is_empty() { &["::", "0.0.0.0"] } else { &[&address.host] };
+    let mut failure = io::Error::from(io::ErrorKind::AddrNotAvailable);
+    for host in hosts {
+        for socket in (*host, address.port).to_socket_addrs().map_err(refused)? {
+            match listen_on(socket) {
+                Ok(listener) => return Ok(listener),
+                Err(error) => failure = error,
+            }
+        }
+    }
+    Err(refused(failure))
+}
+
+fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // A server that is started again at once finds its port still in use otherwise.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)?.into_std()
+}
+
+/// The signals that stop the server.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! Which protocol a new connection speaks, on a port that serves both.
+//!
+//! Owns the telling apart by the first bytes, which stay unread for whoever serves the connection.
+
+use std::io;
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+use tokio::time;
+
+/// What an HTTP/2 client sends first (RFC 9113 section 3.4); no HTTP/1 method is `PRI`.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// How long to wait for more when a first packet ends within the preface; unread bytes wake nobody.
+const AGAIN: Duration = Duration::from_millis(5);
+
+/// A protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Protocol {
+    /// REST.
+    Http1,
+    /// gRPC.
+    Http2,
+}
+
+/// Looks at the first bytes until they tell, at most for `limit`.
+pub(super) async fn detect(stream: &TcpStream, limit: Duration) -> io::Result<Protocol> {
+    time::timeout(limit, async {
+        let mut first = [0; PREFACE.len()];
+        loop {
+            let length = stream.peek(&mut first).await?;
+            match first.get(..length).and_then(tell) {
+                Some(protocol) => return Ok(protocol),
+                None if length == 0 => return Err(io::Error::from(io::ErrorKind::UnexpectedEof)),
+                None => time::sleep(AGAIN).await,
+            }
+        }
+    })
+    .await?
+}
+
+/// What the first bytes tell, if they do.
+fn tell(first: &[u8]) -> Option<Protocol> {
+    match first {
+        [] => None,
+        PREFACE => Some(Protocol::Http2),
+        part if PREFACE.starts_with(part) => None,
+        _ => Some(Protocol::Http1),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::AsyncWriteExt as _;
+    use tokio::net::TcpListener;
+
+    #[test]
+    fn the_whole_preface_is_http2_and_any_difference_http1() {
+        assert_eq!(tell(PREFACE), Some(Protocol::Http2));
+        for length in 0..PREFACE.len() {
+            assert_eq!(tell(&PREFACE[..length]), None, "{length}");
+        }
+        for other in [&b"POST /"[..], b"PUT", b"GET", b"\x16\x03\x01", b"PRI * HTTP/1.1\r\n"] {
+            assert_eq!(tell(other), Some(Protocol::Http1));
+        }
+    }
+
+    #[tokio::test]
+    async fn packets_may_be_small_and_clients_may_say_nothing() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        let silent = detect(&stream, Duration::from_millis(50)).await;
+        assert_eq!(silent.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        client.write_all(&PREFACE[..7]).await.unwrap();
+        let partial = detect(&stream, Duration::from_millis(50)).await;
+        assert_eq!(partial.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        client.write_all(&PREFACE[7..]).await.unwrap();
+        assert_eq!(detect(&stream, Duration::from_secs(5)).await.unwrap(), Protocol::Http2);
+        drop(client);
+        let (closed, _) = {
+            drop(TcpStream::connect(listener.local_addr().unwrap()).await.unwrap());
+            listener.accept().await.unwrap()
+        };
+        assert!(detect(&closed, Duration::from_secs(5)).await.is_err());
+    }
+}

@@ -1,0 +1,210 @@
+//! The server's own certificate for TLS, and its replacement while the server runs.
+//!
+//! Owns reading it and handing it to handshakes. Knows neither HTTP nor gRPC.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::pki_types::pem::{self, PemObject as _};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::{ClientHello, ResolvesServerCert, ServerConfig};
+use rustls::sign::CertifiedKey;
+use zeroize::Zeroizing;
+
+use crate::config::listeners::TlsFiles;
+use crate::config::watch::Changes;
+
+/// How often replaced files are looked for, besides being told of them.
+const POLL: Duration = Duration::from_secs(60);
+/// The largest file read, in bytes.
+const MAX_FILE_BYTES: u64 = 1024 * 1024;
+
+/// Why there is no TLS.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// A file cannot be read.
+    #[error("{} cannot be read", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// A file is not the PEM that it should be.
+    #[error("{} is not the PEM of a {what}", path.display())]
+    Pem {
+        /// The file.
+        path: PathBuf,
+        /// What it should be.
+        what: &'static str,
+        /// The reason.
+        source: pem::Error,
+    },
+    /// Certificate and key are of no use, or do not belong together.
+    #[error("the certificate in {} and the key in {} cannot be used", files.certificate.display(), files.key.display())]
+    Unusable {
+        /// The files.
+        files: TlsFiles,
+        /// The reason.
+        source: rustls::Error,
+    },
+}
+
+/// The certificate of the moment.
+#[derive(Debug)]
+pub(super) struct ServerCertificate {
+    files: TlsFiles,
+    current: ArcSwap<CertifiedKey>,
+}
+
+impl ServerCertificate {
+    /// Reads the files.
+    pub(super) fn load(files: TlsFiles) -> Result<Arc<Self>, TlsError> {
+        let current = ArcSwap::from_pointee(read(&files)?);
+        Ok(Arc::new(Self { files, current }))
+    }
+
+    /// TLS 1.3 with this certificate, for one application protocol (RFC 7301).
+    pub(super) fn server_config(self: &Arc<Self>, protocol: &[u8]) -> Result<ServerConfig, TlsError> {
+        let versions = ServerConfig::builder_with_provider(provider())
+            .with_protocol_versions(&[&rustls::version::TLS13])
+            .map_err(|source| TlsError::Unusable { files: self.files.clone(), source })?;
+        let resolver: Arc<dyn ResolvesServerCert> = Arc::<Self>::clone(self);
+        let mut config = versions.with_no_client_auth().with_cert_resolver(resolver);
+        config.alpn_protocols = vec![protocol.to_vec()];
+        Ok(config)
+    }
+
+    /// Loads the files anew whenever they are replaced. Broken ones change nothing and are logged once.
+    pub(super) async fn keep_up(self: Arc<Self>) {
+        let changes = Changes::of(&[&self.files.certificate, &self.files.key], POLL);
+        let mut complaint = None;
+        loop {
+            changes.next().await;
+            match self.reload().await {
+                Ok(Reload::Unchanged) => complaint = None,
+                Ok(Reload::Replaced) => {
+                    complaint = None;
+                    tracing::info!(file = %self.files.certificate.display(), "the server's TLS certificate was replaced");
+                }
+                Err(error) => {
+                    let cause = with_source(&error);
+                    if complaint.as_ref() != Some(&cause) {
+                        tracing::error!(cause, "the server's new TLS certificate is bad, the old one stays in use");
+                        complaint = Some(cause);
+                    }
+                }
+            }
+        }
+    }
+
+    async fn reload(&self) -> Result<Reload, TlsError> {
+        let files = self.files.clone();
+        let Ok(read) = tokio::task::spawn_blocking(move || read(&files)).await else { return Ok(Reload::Unchanged) };
+        let new = read?;
+        // A key has no comparison, but a certificate belongs to one key only.
+        if new.cert == self.current.load().cert {
+            return Ok(Reload::Unchanged);
+        }
+        self.current.store(Arc::new(new));
+        Ok(Reload::Replaced)
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reload {
+    Unchanged,
+    Replaced,
+}
+
+impl ResolvesServerCert for ServerCertificate {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(self.current.load_full())
+    }
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(aws_lc_rs::default_provider())
+}
+
+fn read(files: &TlsFiles) -> Result<CertifiedKey, TlsError> {
+    let (certificate, key) = (read_file(&files.certificate)?, read_file(&files.key)?);
+    let bad = |path: &PathBuf, what| {
+        let path = path.clone();
+        move |source| TlsError::Pem { path, what, source }
+    };
+    let chain: Result<Vec<CertificateDer<'static>>, pem::Error> =
+        CertificateDer::pem_slice_iter(&certificate).collect();
+    let chain = chain.map_err(bad(&files.certificate, "certificate chain"))?;
+    let key = PrivateKeyDer::from_pem_slice(&key).map_err(bad(&files.key, "private key"))?;
+    let unusable = |source| TlsError::Unusable { files: files.clone(), source };
+    if chain.is_empty() {
+        return Err(unusable(rustls::Error::NoCertificatesPresented));
+    }
+    CertifiedKey::from_der(chain, key, &provider()).map_err(unusable)
+}
+
+fn read_file(path: &PathBuf) -> Result<Zeroizing<Vec<u8>>, TlsError> {
+    let unreadable = |source| TlsError::Read { path: path.clone(), source };
+    let length = std::fs::metadata(path).map_err(unreadable)?.len();
+    if length > MAX_FILE_BYTES {
+        return Err(unreadable(io::Error::from(io::ErrorKind::FileTooLarge)));
+    }
+    std::fs::read(path).map(Zeroizing::new).map_err(unreadable)
+}
+
+fn with_source(error: &TlsError) -> String {
+    match std::error::Error::source(error) {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn write(folder: &std::path::Path, name: &str) -> TlsFiles {
+        let made = rcgen::generate_simple_self_signed(vec![name.to_owned()]).unwrap();
+        let files = TlsFiles { certificate: folder.join("c.pem"), key: folder.join("k.pem") };
+        std::fs::write(&files.certificate, made.cert.pem()).unwrap();
+        std::fs::write(&files.key, made.signing_key.serialize_pem()).unwrap();
+        files
+    }
+
+    #[tokio::test]
+    async fn a_replacement_is_served_and_a_broken_one_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = write(folder.path(), "one.test");
+        let served = ServerCertificate::load(files.clone()).unwrap();
+        let first = served.current.load_full();
+        assert_eq!(served.reload().await.unwrap(), Reload::Unchanged);
+
+        std::fs::write(&files.key, "no key").unwrap();
+        assert!(matches!(served.reload().await, Err(TlsError::Pem { .. })));
+        assert!(Arc::ptr_eq(&first, &served.current.load_full()));
+
+        write(folder.path(), "two.test");
+        assert_eq!(served.reload().await.unwrap(), Reload::Replaced);
+        assert_ne!(first.cert, served.current.load().cert);
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_refused_by_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = write(folder.path(), "one.test");
+        let other = tempfile::tempdir().unwrap();
+        let others = write(other.path(), "two.test");
+        let mixed = TlsFiles { certificate: files.certificate.clone(), key: others.key };
+        assert!(matches!(ServerCertificate::load(mixed), Err(TlsError::Unusable { .. })));
+        std::fs::write(&files.certificate, "").unwrap();
+        assert!(matches!(ServerCertificate::load(files.clone()), Err(TlsError::Unusable { .. })));
+        std::fs::remove_file(&files.certificate).unwrap();
+        let error = ServerCertificate::load(files).unwrap_err();
+        assert!(matches!(error, TlsError::Read { .. }) && error.to_string().contains("c.pem"));
+    }
+}

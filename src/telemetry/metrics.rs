@@ -1,0 +1,278 @@
+//! What operators can count and time of a running server.
+//!
+//! Owns the names, types and label values of every metric; docs/metrics.md says what each is good for. Knows neither requests nor
+//! listeners: callers say what happened. Label values come from closed sets, so that no caller of the service can make a series
+//! (GHSA-9c54-x2g4-v92j), and hot paths find their series by index, not by a look-up of labels.
+
+mod cells;
+mod exposition;
+mod grpc;
+mod http;
+mod process;
+mod watched;
+
+use std::fmt;
+use std::hash::Hash;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+
+use crate::failure::FailureKind;
+use cells::Cells;
+pub use grpc::{GrpcCall, GrpcMethod};
+pub use watched::Reading;
+
+/// Upper bounds in seconds, 10 µs to 10 s: a local signature takes some 100 µs, one by an HSM or a log's answer up to seconds.
+const STAGE_BUCKETS: [f64; 19] = [
+    1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 2.5e-2, 5e-2, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
+];
+/// The names of `identity::IdentityType`. What is not here is counted as [`OTHER`].
+const IDENTITIES: [&str; 12] = [
+    "email",
+    "uri",
+    "username",
+    "spiffe",
+    "kubernetes",
+    "github-workflow",
+    "gitlab-pipeline",
+    "buildkite-job",
+    "codefresh-workflow",
+    "chainguard-identity",
+    "ci-provider",
+    OTHER,
+];
+/// The names of `possession::KeyKind`. What is not here is counted as [`OTHER`].
+const KEYS: [&str; 8] =
+    ["ecdsa-p256", "ecdsa-p384", "ecdsa-p521", "rsa-2048", "rsa-3072", "rsa-4096", "ed25519", OTHER];
+const OTHER: &str = "other";
+
+/// A stage of the issuance whose time is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// The token: parsed, its issuer's keys found (and fetched, when they are not in memory), signature and claims verified.
+    Token,
+    /// The key: parsed, judged, its proof verified.
+    Proof,
+    /// The certificate: composed and linted.
+    Compose,
+    /// A signature by the CA's key.
+    Sign,
+    /// The transparency logs' answers.
+    Log,
+}
+
+impl Stage {
+    const ALL: [Self; 5] = [Self::Token, Self::Proof, Self::Compose, Self::Sign, Self::Log];
+
+    const fn label(self) -> &'static str {
+        match self {
+            Self::Token => "token",
+            Self::Proof => "proof",
+            Self::Compose => "compose",
+            Self::Sign => "sign",
+            Self::Log => "log",
+        }
+    }
+}
+
+/// What `fulcio_build_info` says of this program.
+#[derive(Clone, Copy, Debug)]
+pub struct BuildInfo {
+    /// The release.
+    pub version: &'static str,
+    /// The commit.
+    pub revision: &'static str,
+    /// When it was built, RFC 3339.
+    pub build_date: &'static str,
+}
+
+impl Default for BuildInfo {
+    /// The package's version; commit and date as the build sets `SIGMINT_REVISION` and `SIGMINT_BUILD_DATE`.
+    fn default() -> Self {
+        Self {
+            version: env!("CARGO_PKG_VERSION"),
+            revision: option_env!("SIGMINT_REVISION").unwrap_or("unknown"),
+            build_date: option_env!("SIGMINT_BUILD_DATE").unwrap_or("unknown"),
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct BuildLabels {
+    build_date: &'static str,
+    goversion: &'static str,
+    revision: &'static str,
+    version: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct FailureLabels {
+    reason: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct IssuedLabels {
+    identity: &'static str,
+    key: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StageLabels {
+    stage: &'static str,
+}
+
+/// Every metric. Clones are cheap and count together.
+#[derive(Clone)]
+pub struct Metrics(Arc<Inner>);
+
+struct Inner {
+    registry: Registry,
+    new_certs: Counter,
+    issued: Cells<IssuedLabels, Counter>,
+    failures: Vec<Counter>,
+    stages: Vec<Histogram>,
+    http: http::HttpMetrics,
+    grpc: grpc::GrpcMetrics,
+    watched: watched::Watched,
+}
+
+impl Metrics {
+    /// All metrics at zero.
+    #[must_use]
+    pub fn new(build: &BuildInfo) -> Self {
+        let mut registry = Registry::default();
+        register_build_info(&mut registry, build);
+        let new_certs = Counter::default();
+        registry.register("fulcio_new_certs", "Certificates issued", new_certs.clone());
+        let issued = Cells::new(IDENTITIES.len() * KEYS.len(), Counter::default);
+        registry.register("sigmint_issued", "Certificates issued, by identity type and kind of key", issued.family());
+        let failures = Family::<FailureLabels, Counter>::default();
+        registry.register("sigmint_failures", "Requests that were refused or failed, by reason", failures.clone());
+        let failures = FailureKind::ALL
+            .iter()
+            .map(|kind| failures.get_or_create_owned(&FailureLabels { reason: kind.label() }))
+            .collect();
+        let stages = Family::<StageLabels, Histogram>::new_with_constructor(|| Histogram::new(STAGE_BUCKETS));
+        registry.register("sigmint_stage_seconds", "Time that the stages of issuing take", stages.clone());
+        let stages =
+            Stage::ALL.iter().map(|stage| stages.get_or_create_owned(&StageLabels { stage: stage.label() })).collect();
+        let http = http::HttpMetrics::register(&mut registry);
+        let grpc = grpc::GrpcMetrics::register(&mut registry);
+        let watched = watched::Watched::default();
+        registry.register_collector(Box::new(watched.clone()));
+        registry.register_collector(Box::new(process::Process));
+        Self(Arc::new(Inner { registry, new_certs, issued, failures, stages, http, grpc, watched }))
+    }
+
+    /// A certificate went out. The names are those of `IdentityType` and `KeyKind`.
+    pub fn issued(&self, identity: &'static str, key: &'static str) {
+        self.0.new_certs.inc();
+        let (row, identity) = listed(&IDENTITIES, identity);
+        let (column, key) = listed(&KEYS, key);
+        if let Some(counter) = self.0.issued.get(row * KEYS.len() + column, || IssuedLabels { identity, key }) {
+            counter.inc();
+        }
+    }
+
+    /// A request failed.
+    pub fn failed(&self, kind: FailureKind) {
+        if let Some(counter) = self.0.failures.get(kind as usize) {
+            counter.inc();
+        }
+    }
+
+    /// Times a stage until what is returned is dropped: a stage that fails or is given up counts as well.
+    pub fn stage(&self, stage: Stage) -> StageTimer<'_> {
+        StageTimer { metrics: self, stage, started: Instant::now() }
+    }
+
+    /// A stage took so long.
+    pub fn observe(&self, stage: Stage, elapsed: Duration) {
+        if let Some(histogram) = self.0.stages.get(stage as usize) {
+            histogram.observe(elapsed.as_secs_f64());
+        }
+    }
+
+    /// An HTTP request was answered.
+    pub fn http(&self, method: &str, status: u16, elapsed: Duration) {
+        self.0.http.answered(method, status, elapsed);
+    }
+
+    /// A gRPC call came in. What is returned counts its end.
+    pub fn grpc_started(&self, method: GrpcMethod) -> GrpcCall {
+        GrpcCall::start(self.clone(), method)
+    }
+
+    /// Sets where the gauges of the issuers and the CA's certificate are read from, at each scrape: so they are right after a reload
+    /// as well. Only the first call counts. The function should hold `Weak` references to what in turn holds these metrics.
+    pub fn watch(&self, read: impl Fn() -> Option<Reading> + Send + Sync + 'static) {
+        self.0.watched.set(Box::new(read));
+    }
+
+    /// Everything in Prometheus' text format 0.0.4, see [`CONTENT_TYPE`](Self::CONTENT_TYPE).
+    ///
+    /// # Errors
+    /// Never in practice: writing to a string does not fail.
+    pub fn encode(&self) -> Result<String, fmt::Error> {
+        let mut open = String::new();
+        text::encode(&mut open, &self.0.registry)?;
+        Ok(exposition::classic(&open))
+    }
+
+    /// The media type of what [`encode`](Self::encode) returns, as the incumbent writes it.
+    pub const CONTENT_TYPE: &'static str = "text/plain; version=0.0.4; charset=utf-8";
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Metrics").finish_non_exhaustive()
+    }
+}
+
+/// Times a stage until it is dropped.
+#[must_use = "a timer that is dropped at once measures nothing"]
+#[derive(Debug)]
+pub struct StageTimer<'a> {
+    metrics: &'a Metrics,
+    stage: Stage,
+    started: Instant,
+}
+
+impl Drop for StageTimer<'_> {
+    fn drop(&mut self) {
+        self.metrics.observe(self.stage, self.started.elapsed());
+    }
+}
+
+fn register_build_info(registry: &mut Registry, build: &BuildInfo) {
+    let info = Family::<BuildLabels, Gauge>::default();
+    registry.register(
+        "fulcio_build_info",
+        "The constant 1, labelled by what this program was built from",
+        info.clone(),
+    );
+    let labels = BuildLabels {
+        build_date: build.build_date,
+        // The incumbent's label is kept for dashboards that group by it; there is no Go here.
+        goversion: "none",
+        revision: build.revision,
+        version: build.version,
+    };
+    info.get_or_create_owned(&labels).set(1);
+}
+
+/// The place and the name in the list; the list's last name stands for everything else.
+fn listed(names: &[&'static str], name: &str) -> (usize, &'static str) {
+    let last = names.len().saturating_sub(1);
+    names.iter().enumerate().find(|(_, listed)| **listed == name).map_or((last, OTHER), |(place, name)| (place, *name))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,64 @@
+//! Gauges that are read when they are asked for: how many issuers are trusted, and when the CA's certificate ends.
+//!
+//! Owns the two gauges. Knows not where the readings come from.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::gauge::ConstGauge;
+
+/// What the gauges say.
+#[derive(Clone, Copy, Debug)]
+pub struct Reading {
+    /// How many issuers are trusted.
+    pub issuers: usize,
+    /// When the CA's certificate, or the first of its chain to, expires.
+    pub ca_not_after: SystemTime,
+}
+
+type Read = Box<dyn Fn() -> Option<Reading> + Send + Sync>;
+
+/// Where the readings come from, once that is known.
+#[derive(Clone, Default)]
+pub(super) struct Watched(Arc<OnceLock<Read>>);
+
+impl Watched {
+    pub(super) fn set(&self, read: Read) {
+        // A second source is refused: two would contradict each other.
+        let _ = self.0.set(read);
+    }
+}
+
+impl fmt::Debug for Watched {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "watched: {}", self.0.get().is_some())
+    }
+}
+
+impl Collector for Watched {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let Some(reading) = self.0.get().and_then(|read| read()) else { return Ok(()) };
+        let mut gauge = |name, help, value: i64| {
+            ConstGauge::new(value).encode(encoder.encode_descriptor(name, help, None, MetricType::Gauge)?)
+        };
+        gauge(
+            "sigmint_issuers",
+            "Issuers whose tokens are accepted",
+            i64::try_from(reading.issuers).unwrap_or(i64::MAX),
+        )?;
+        gauge(
+            "sigmint_ca_certificate_not_after_seconds",
+            "When the CA's certificate expires, in seconds since 1970",
+            unix_seconds(reading.ca_not_after),
+        )
+    }
+}
+
+fn unix_seconds(time: SystemTime) -> i64 {
+    let seconds = |duration: std::time::Duration| i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
+    time.duration_since(UNIX_EPOCH).map_or_else(|before| -seconds(before.duration()), seconds)
+}

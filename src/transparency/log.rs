@@ -1,0 +1,258 @@
+//! One certificate transparency log over HTTP (RFC 6962, section 4): a chain goes in, a timestamp comes out.
+//!
+//! Owns every bound on that (time, size, retries, redirects, concurrency) and the judgement of one answer. Refuses to know other
+//! logs. Bodies are never logged, in neither direction.
+
+use std::num::NonZeroUsize;
+use std::time::{Duration, SystemTime};
+
+use reqwest::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::{Certificate, Client, Method, Request, Response, StatusCode, Url, redirect};
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+use super::error::{LogFault, LogSetupError};
+use super::log_key::LogKey;
+use super::sct::{LogEntry, Sct};
+
+/// The largest answer, in bytes.
+const MAX_ANSWER: usize = 64 * 1024;
+/// The longest that a connection may take to come about: a dead address leaves time for the retry.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// Less than what servers and load balancers usually keep an idle connection for.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(50);
+/// How often a log that says 429 or 503 is asked again.
+const MAX_RETRIES: u32 = 4;
+/// The first wait when the log does not say how long; it doubles.
+const FIRST_WAIT: Duration = Duration::from_millis(100);
+/// How far ahead of our clock a log's clock may be.
+const CLOCK_SKEW: Duration = Duration::from_secs(5 * 60);
+
+/// Where a log is and who it is.
+#[derive(Clone, Debug)]
+pub struct LogSettings {
+    /// The submission prefix: `http` or `https`, without `/ct/v1`.
+    pub url: String,
+    /// The `Host` header, when it is not the URL's: a log behind a proxy that chooses by name.
+    pub origin: Option<String>,
+    /// The log's key. Without it an answer is checked for its form only.
+    pub public_key: Option<LogKey>,
+    /// PEM certificates to trust for `https` in place of the system's.
+    pub tls_ca: Option<Vec<u8>>,
+}
+
+/// One log and the connections to it.
+#[derive(Debug)]
+pub(super) struct Log {
+    name: String,
+    prefix: Url,
+    origin: Option<HeaderValue>,
+    key: Option<LogKey>,
+    client: Client,
+    permits: Semaphore,
+    clock: fn() -> SystemTime,
+}
+
+/// Which kind of entry is submitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Endpoint {
+    AddChain,
+    AddPreChain,
+}
+
+/// How one attempt ended without an answer.
+enum Attempt {
+    /// 429 or 503, with the wait that the log asks for.
+    Busy(StatusCode, Option<Duration>),
+    /// No whole answer came.
+    Broken(String),
+    /// Asking again is pointless.
+    Final(LogFault),
+}
+
+impl Log {
+    pub(super) fn new(
+        settings: LogSettings,
+        max_in_flight: NonZeroUsize,
+        clock: fn() -> SystemTime,
+    ) -> Result<Self, LogSetupError> {
+        let prefix = submission_prefix(&settings.url)?;
+        let name = log_name(&prefix);
+        let unusable = |what: &'static str| LogSetupError::Unusable { log: name.clone(), what };
+        let origin = match settings.origin.filter(|origin| !origin.is_empty()) {
+            Some(origin) => Some(HeaderValue::try_from(origin).map_err(|_| unusable("the origin is no host name"))?),
+            None => None,
+        };
+        let client = client(settings.tls_ca.as_deref(), origin.is_some())
+            .map_err(|source| LogSetupError::Tls { log: name.clone(), source })?;
+        let permits = Semaphore::new(max_in_flight.get().min(Semaphore::MAX_PERMITS));
+        Ok(Self { name, prefix, origin, key: settings.public_key, client, permits, clock })
+    }
+
+    /// Host and path, for people.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The log's key, when it is known.
+    pub(super) fn key(&self) -> Option<&LogKey> {
+        self.key.as_ref()
+    }
+
+    /// Submits a body of [`request_body`]. Waits for a free slot and retries, both within the deadline. The answer is not yet judged.
+    pub(super) async fn submit(&self, to: Endpoint, body: Vec<u8>, deadline: Instant) -> Result<Sct, LogFault> {
+        let Ok(Ok(_permit)) = timeout_at(deadline, self.permits.acquire()).await else { return Err(LogFault::Busy) };
+        let request = self.request(to, body)?;
+        let (mut busy, mut broken) = (0, false);
+        loop {
+            let again =
+                request.try_clone().ok_or_else(|| LogFault::Unreachable("request cannot be repeated".into()))?;
+            let attempt = match timeout_at(deadline, self.attempt(again)).await {
+                Ok(Ok(sct)) => return Ok(sct),
+                Ok(Err(attempt)) => attempt,
+                Err(_) => return Err(LogFault::Timeout),
+            };
+            match attempt {
+                Attempt::Final(fault) => return Err(fault),
+                Attempt::Broken(cause) if broken => return Err(LogFault::Unreachable(cause)),
+                Attempt::Broken(_) => broken = true,
+                Attempt::Busy(status, asked) => {
+                    let until = Instant::now() + self.wait(busy, asked);
+                    // Waiting for what cannot come in time would only hold the client up.
+                    if busy == MAX_RETRIES || until >= deadline {
+                        return Err(LogFault::Refused { status: status.as_u16() });
+                    }
+                    busy += 1;
+                    sleep_until(until).await;
+                }
+            }
+        }
+    }
+
+    /// Decides whether an answer is a promise for the entry. `named` is the key that the configuration has for the log that the
+    /// answer names: a log without a key must not speak for one with a key.
+    pub(super) fn judge(&self, sct: &Sct, entry: &LogEntry<'_>, named: Option<&LogKey>) -> Result<(), LogFault> {
+        let Some(key) = self.key.as_ref().or(named) else { return Ok(()) };
+        key.verify(sct, entry)?;
+        let latest = (self.clock)().checked_add(CLOCK_SKEW);
+        match (sct.time(), latest) {
+            (Some(time), Some(latest)) if time <= latest => Ok(()),
+            _ => Err(LogFault::BadAnswer("the timestamp lies in the future: compare the clocks".into())),
+        }
+    }
+
+    fn request(&self, to: Endpoint, body: Vec<u8>) -> Result<Request, LogFault> {
+        let path = match to {
+            Endpoint::AddChain => "ct/v1/add-chain",
+            Endpoint::AddPreChain => "ct/v1/add-pre-chain",
+        };
+        let url = self.prefix.join(path).map_err(|error| LogFault::Unreachable(error.to_string()))?;
+        let mut request = Request::new(Method::POST, url);
+        request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if let Some(origin) = &self.origin {
+            request.headers_mut().insert(HOST, origin.clone());
+        }
+        *request.body_mut() = Some(body.into());
+        Ok(request)
+    }
+
+    async fn attempt(&self, request: Request) -> Result<Sct, Attempt> {
+        let response = self.client.execute(request).await.map_err(broken)?;
+        match response.status() {
+            StatusCode::OK => {}
+            status @ (StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) => {
+                return Err(Attempt::Busy(status, retry_after(response.headers(), (self.clock)())));
+            }
+            status => return Err(Attempt::Final(LogFault::Refused { status: status.as_u16() })),
+        }
+        let body = read_capped(response).await?;
+        Sct::from_add_chain_response(&body).map_err(|error| Attempt::Final(LogFault::BadAnswer(error.to_string())))
+    }
+
+    /// What the log asked for, or the doubled wait, and up to a quarter more so that many clients do not come back at once. The
+    /// clock's fraction of a second is random enough for that.
+    fn wait(&self, retries: u32, asked: Option<Duration>) -> Duration {
+        let wait = asked.unwrap_or(FIRST_WAIT * 2_u32.saturating_pow(retries)).max(FIRST_WAIT);
+        let fraction = (self.clock)().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |time| time.subsec_micros());
+        wait.saturating_add((wait / 4_000_000).saturating_mul(fraction)).min(Duration::from_secs(3600))
+    }
+}
+
+/// The JSON of a submission, the certificate first (RFC 6962, section 4.1).
+pub(super) fn request_body(chain: &[&[u8]]) -> Vec<u8> {
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
+    let certificates: Vec<String> = chain.iter().map(|der| STANDARD.encode(der)).collect();
+    // Base64 needs no escaping.
+    format!(r#"{{"chain":["{}"]}}"#, certificates.join(r#"",""#)).into_bytes()
+}
+
+fn submission_prefix(url: &str) -> Result<Url, LogSetupError> {
+    // What stands before an `@` may be a password, which belongs in no log.
+    let refused = || LogSetupError::Url(url.rsplit('@').next().unwrap_or_default().to_owned());
+    // A path without a final slash would lose its last segment when joined.
+    let prefix = Url::parse(&format!("{}/", url.trim_end_matches('/'))).map_err(|_| refused())?;
+    if !matches!(prefix.scheme(), "http" | "https") || prefix.query().is_some() || prefix.fragment().is_some() {
+        return Err(refused());
+    }
+    if !prefix.username().is_empty() || prefix.password().is_some() {
+        return Err(refused());
+    }
+    Ok(prefix)
+}
+
+fn log_name(prefix: &Url) -> String {
+    let port = prefix.port().map(|port| format!(":{port}")).unwrap_or_default();
+    format!("{}{port}{}", prefix.host_str().unwrap_or_default(), prefix.path().trim_end_matches('/'))
+}
+
+fn client(tls_ca: Option<&[u8]>, own_host_header: bool) -> Result<Client, reqwest::Error> {
+    let mut builder = Client::builder()
+        .user_agent(concat!("sigmint/", env!("CARGO_PKG_VERSION")))
+        .redirect(redirect::Policy::none())
+        .connect_timeout(CONNECT_TIMEOUT)
+        .pool_idle_timeout(IDLE_TIMEOUT)
+        .tcp_nodelay(true);
+    if own_host_header {
+        // HTTP/2 takes the name from the URL.
+        builder = builder.http1_only();
+    }
+    if let Some(pem) = tls_ca {
+        builder = builder.tls_certs_only(Certificate::from_pem_bundle(pem)?);
+    }
+    builder.build()
+}
+
+async fn read_capped(mut response: Response) -> Result<Vec<u8>, Attempt> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(broken)? {
+        if body.len() + chunk.len() > MAX_ANSWER {
+            return Err(Attempt::Final(LogFault::BadAnswer(format!("longer than {MAX_ANSWER} bytes"))));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+/// Seconds or a date (RFC 9110, section 10.2.3).
+fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    match value.parse() {
+        Ok(seconds) => Some(Duration::from_secs(seconds)),
+        Err(_) => httpdate::parse_http_date(value).ok().map(|date| date.duration_since(now).unwrap_or_default()),
+    }
+}
+
+/// The library's error down to its cause: the outermost says only that a request failed. None of them quotes a body.
+#[expect(clippy::needless_pass_by_value, reason = "is given to map_err")]
+fn broken(error: reqwest::Error) -> Attempt {
+    let error = error.without_url();
+    let (mut text, mut source) = (error.to_string(), std::error::Error::source(&error));
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    Attempt::Broken(text)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,175 @@
+//! Certificate transparency (RFC 6962): no certificate leaves before enough distinct logs have promised to show it.
+//!
+//! Owns the asking of several logs at once and the quorum. Refuses to know certificates: bytes come in, timestamps go out.
+
+mod error;
+mod log;
+mod log_key;
+mod sct;
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+pub use self::log::LogSettings;
+pub use error::{LogFault, LogSetupError, TransparencyError};
+pub use log_key::{LogKey, LogKeyError, PromiseError};
+pub use sct::{DigitallySigned, LogEntry, LogId, Sct, SctError, parse_list, serialize_list};
+
+use self::log::{Endpoint, Log, request_body};
+
+/// How the logs are asked.
+#[derive(Clone, Copy, Debug)]
+pub struct LogsOptions {
+    /// How many distinct logs must answer; also how many timestamps [`Logs::submit`] returns.
+    pub quorum: NonZeroUsize,
+    /// The longest that a submission may take, retries and all.
+    pub deadline: Duration,
+    /// How many submissions one log gets at the same time; more wait.
+    pub max_in_flight: NonZeroUsize,
+    /// The time of day.
+    pub clock: fn() -> SystemTime,
+}
+
+impl LogsOptions {
+    /// One timestamp, within 10 seconds.
+    #[must_use]
+    pub const fn new(clock: fn() -> SystemTime) -> Self {
+        const IN_FLIGHT: NonZeroUsize = match NonZeroUsize::new(512) {
+            Some(number) => number,
+            None => NonZeroUsize::MIN,
+        };
+        Self { quorum: NonZeroUsize::MIN, deadline: Duration::from_secs(10), max_in_flight: IN_FLIGHT, clock }
+    }
+}
+
+/// What is submitted.
+#[derive(Clone, Debug)]
+pub struct Submission<'a> {
+    /// DER: the certificate or precertificate first, then each one's issuer; the root may stand at the end.
+    pub chain: Vec<&'a [u8]>,
+    /// What the logs' signatures are over.
+    pub entry: LogEntry<'a>,
+}
+
+/// The configured logs.
+#[derive(Debug)]
+pub struct Logs {
+    logs: Vec<Arc<Log>>,
+    quorum: usize,
+    deadline: Duration,
+}
+
+impl Logs {
+    /// Sets the logs up; connects to none. Their order is the order of the timestamps in certificates.
+    ///
+    /// # Errors
+    /// [`LogSetupError`] when a log cannot be used, or the quorum cannot be reached even if all answer.
+    pub fn new(logs: Vec<LogSettings>, options: &LogsOptions) -> Result<Self, LogSetupError> {
+        let logs = logs
+            .into_iter()
+            .map(|settings| Log::new(settings, options.max_in_flight, options.clock).map(Arc::new))
+            .collect::<Result<Vec<_>, _>>()?;
+        let (quorum, distinct) = (options.quorum.get(), distinct(&logs));
+        if distinct < quorum {
+            return Err(LogSetupError::Quorum { quorum, distinct });
+        }
+        Ok(Self { logs, quorum, deadline: options.deadline })
+    }
+
+    /// The logs' names (host and path) in configured order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.logs.iter().map(|log| log.name())
+    }
+
+    /// Has the logs promise to show a (pre)certificate. Returns exactly as many timestamps as the quorum says, each of another log,
+    /// in configured order.
+    ///
+    /// All logs are asked at once and the first good answers win, so that a dead log costs no time. What is still under way then is
+    /// abandoned: those logs may or may not show the entry too. Dropping the future abandons everything.
+    ///
+    /// # Errors
+    /// [`TransparencyError`] as soon as the quorum is out of reach, at the latest when the deadline passes.
+    pub async fn submit(&self, submission: Submission<'_>) -> Result<Vec<Sct>, TransparencyError> {
+        let deadline = Instant::now() + self.deadline;
+        let endpoint = match submission.entry {
+            LogEntry::X509(_) => Endpoint::AddChain,
+            LogEntry::Precertificate { .. } => Endpoint::AddPreChain,
+        };
+        let body = request_body(&submission.chain);
+        let mut tally = Tally::default();
+        if let [log] = self.logs.as_slice() {
+            // The usual case needs no task of its own.
+            let answer = log.submit(endpoint, body, deadline).await;
+            tally.count(0, self.check(log, answer, &submission.entry));
+            return self.conclude(tally);
+        }
+        let mut under_way = JoinSet::new();
+        for (index, log) in self.logs.iter().enumerate() {
+            let (log, body) = (Arc::clone(log), body.clone());
+            under_way.spawn(async move { (index, log.submit(endpoint, body, deadline).await) });
+        }
+        while tally.promises.len() < self.quorum && tally.promises.len() + under_way.len() >= self.quorum {
+            // A task that panicked is a log that gave nothing.
+            let Some(joined) = under_way.join_next().await else { break };
+            let Ok((index, answer)) = joined else { continue };
+            if let Some(log) = self.logs.get(index) {
+                tally.count(index, self.check(log, answer, &submission.entry));
+            }
+        }
+        self.conclude(tally)
+    }
+
+    fn check(&self, log: &Log, answer: Result<Sct, LogFault>, entry: &LogEntry<'_>) -> Result<Sct, LogFault> {
+        let sct = answer?;
+        let named = self.logs.iter().filter_map(|log| log.key()).find(|key| key.id() == sct.log_id());
+        log.judge(&sct, entry, named)?;
+        Ok(sct)
+    }
+
+    fn conclude(&self, mut tally: Tally) -> Result<Vec<Sct>, TransparencyError> {
+        tally.faults.sort_by_key(|(index, _)| *index);
+        let named = tally.faults.into_iter().filter_map(|(index, fault)| Some((self.logs.get(index)?.name(), fault)));
+        if tally.promises.len() >= self.quorum {
+            for (log, fault) in named {
+                tracing::warn!(log, kind = fault.label(), error = %fault, "a transparency log failed; the others were enough");
+            }
+            tally.promises.sort_by_key(|(index, _)| *index);
+            return Ok(tally.promises.into_iter().map(|(_, sct)| sct).collect());
+        }
+        let faults = named.map(|(log, fault)| (log.to_owned(), fault)).collect();
+        Err(TransparencyError { quorum: self.quorum, obtained: tally.promises.len(), faults })
+    }
+}
+
+/// What the logs have said so far, each by its place in the configuration.
+#[derive(Default)]
+struct Tally {
+    promises: Vec<(usize, Sct)>,
+    faults: Vec<(usize, LogFault)>,
+}
+
+impl Tally {
+    /// Two names for one log are one log: its word counts once.
+    fn count(&mut self, index: usize, answer: Result<Sct, LogFault>) {
+        match answer {
+            Ok(sct) if self.promises.iter().any(|(_, other)| other.log_id() == sct.log_id()) => {
+                self.faults.push((index, LogFault::SameLog));
+            }
+            Ok(sct) => self.promises.push((index, sct)),
+            Err(fault) => self.faults.push((index, fault)),
+        }
+    }
+}
+
+/// How many logs can give timestamps that count. Those without a key are taken to be distinct until they answer.
+fn distinct(logs: &[Arc<Log>]) -> usize {
+    let mut ids: Vec<LogId> = logs.iter().filter_map(|log| log.key()).map(LogKey::id).collect();
+    let unknown = logs.len() - ids.len();
+    ids.sort_unstable();
+    ids.dedup();
+    ids.len() + unknown
+}

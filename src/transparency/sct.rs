@@ -1,0 +1,356 @@
+//! The signed certificate timestamp (RFC 6962, section 3.2) in its three encodings: a log's JSON answer, TLS, and the bytes
+//! that the log signed.
+//!
+//! Owns what a timestamp looks like and keeps its extensions byte for byte: a static CT log puts the leaf index there. Refuses to
+//! know keys, networks and clocks, and whether a timestamp is true.
+
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde::Deserialize;
+
+/// The longest extensions taken from a log, in bytes. They go into every certificate; the only ones in use have 8.
+pub const MAX_EXTENSIONS: usize = 1024;
+/// The longest signature taken from a log, in bytes: that of an RSA key of 8192 bits.
+pub const MAX_SIGNATURE: usize = 1024;
+
+/// `Version.v1`.
+const V1: u8 = 0;
+/// `SignatureType.certificate_timestamp`.
+const CERTIFICATE_TIMESTAMP: u8 = 0;
+/// `LogEntryType.x509_entry`.
+const X509_ENTRY: u16 = 0;
+/// `LogEntryType.precert_entry`.
+const PRECERT_ENTRY: u16 = 1;
+/// The length prefix of a TLS `opaque<0..2^16-1>`, in bytes.
+const PREFIX: usize = 2;
+
+/// A log's identifier: the SHA-256 of its key's DER `SubjectPublicKeyInfo`. Shown in base64, as log lists do.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LogId(pub [u8; 32]);
+
+impl fmt::Display for LogId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&STANDARD.encode(self.0))
+    }
+}
+
+impl fmt::Debug for LogId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "LogId({self})")
+    }
+}
+
+/// What a log is asked to take in, and what its signature is over.
+#[derive(Clone, Copy, Debug)]
+pub enum LogEntry<'a> {
+    /// A certificate, DER.
+    X509(&'a [u8]),
+    /// A certificate that is yet to be signed.
+    Precertificate {
+        /// The SHA-256 of the `SubjectPublicKeyInfo` of the CA that will sign the certificate.
+        issuer_key_hash: [u8; 32],
+        /// The DER `TBSCertificate` with neither the poison nor the SCT list extension.
+        tbs: &'a [u8],
+    },
+}
+
+/// A log's promise, version 1.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sct {
+    log_id: LogId,
+    timestamp: u64,
+    extensions: Opaque16,
+    signature: DigitallySigned,
+}
+
+/// A TLS 1.2 `DigitallySigned` (RFC 5246, section 4.7).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DigitallySigned {
+    hash: u8,
+    algorithm: u8,
+    bytes: Opaque16,
+}
+
+/// Why bytes are no timestamp, or timestamps make no list. No variant carries what was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SctError {
+    /// Not JSON, or not the members of an add-chain answer.
+    #[error("the answer is not the JSON of a signed certificate timestamp")]
+    Json,
+    /// A version other than 1, which is written 0.
+    #[error("version {0} is not the one that is known, 0")]
+    Version(u64),
+    /// A log id that is not 32 bytes in base64.
+    #[error("the log id is not 32 bytes in base64")]
+    LogId,
+    /// Extensions that are no base64 or over the limit.
+    #[error("the extensions are not base64, or longer than {MAX_EXTENSIONS} bytes")]
+    Extensions,
+    /// A signature that is no base64, no `DigitallySigned`, empty or over the limit.
+    #[error("the signature is not a DigitallySigned in base64, or longer than {MAX_SIGNATURE} bytes")]
+    Signature,
+    /// TLS bytes that end too early or too late.
+    #[error("the timestamp's TLS encoding is malformed")]
+    Tls,
+    /// A list without timestamps.
+    #[error("a list of timestamps cannot be empty")]
+    EmptyList,
+    /// More than a length prefix can say.
+    #[error("too long for its TLS encoding")]
+    TooLong,
+}
+
+/// The answer to add-chain and add-pre-chain (RFC 6962, section 4.1). Members that are not known are none of our business.
+#[derive(Deserialize)]
+struct AddChainAnswer {
+    sct_version: u64,
+    id: String,
+    timestamp: u64,
+    /// Some logs leave it out rather than empty. If it should be there, the signature shows.
+    #[serde(default)]
+    extensions: String,
+    signature: String,
+}
+
+impl Sct {
+    /// Reads a log's answer to add-chain or add-pre-chain.
+    ///
+    /// # Errors
+    /// [`SctError`] when it is no timestamp of version 1, or a part is over its limit.
+    pub fn from_add_chain_response(body: &[u8]) -> Result<Self, SctError> {
+        let answer: AddChainAnswer = serde_json::from_slice(body).map_err(|_| SctError::Json)?;
+        if answer.sct_version != u64::from(V1) {
+            return Err(SctError::Version(answer.sct_version));
+        }
+        let id = STANDARD.decode(answer.id).map_err(|_| SctError::LogId)?;
+        let extensions = STANDARD.decode(answer.extensions).map_err(|_| SctError::Extensions)?;
+        if extensions.len() > MAX_EXTENSIONS {
+            return Err(SctError::Extensions);
+        }
+        let signature = STANDARD.decode(answer.signature).map_err(|_| SctError::Signature)?;
+        let signature = DigitallySigned::from_tls(&signature).map_err(|_| SctError::Signature)?;
+        if signature.bytes().is_empty() || signature.bytes().len() > MAX_SIGNATURE {
+            return Err(SctError::Signature);
+        }
+        Ok(Self {
+            log_id: LogId(id.try_into().map_err(|_| SctError::LogId)?),
+            timestamp: answer.timestamp,
+            extensions: Opaque16::new(&extensions).ok_or(SctError::Extensions)?,
+            signature,
+        })
+    }
+
+    /// Reads one timestamp's TLS encoding, all of it.
+    ///
+    /// # Errors
+    /// [`SctError::Tls`] or [`SctError::Version`].
+    pub fn from_tls(bytes: &[u8]) -> Result<Self, SctError> {
+        let mut reader = Reader(bytes);
+        let [version] = reader.array()?;
+        if version != V1 {
+            return Err(SctError::Version(version.into()));
+        }
+        let log_id = LogId(reader.array()?);
+        let timestamp = u64::from_be_bytes(reader.array()?);
+        let extensions = reader.opaque()?;
+        let signature = DigitallySigned::from_tls(reader.0)?;
+        Ok(Self { log_id, timestamp, extensions, signature })
+    }
+
+    /// The TLS encoding.
+    #[must_use]
+    pub fn to_tls(&self) -> Vec<u8> {
+        let mut bytes = vec![V1];
+        bytes.extend_from_slice(&self.log_id.0);
+        bytes.extend_from_slice(&self.timestamp.to_be_bytes());
+        bytes.extend_from_slice(self.extensions.encoded());
+        self.signature.append_to(&mut bytes);
+        bytes
+    }
+
+    /// The log's answer as JSON, byte for byte as the incumbent prints it for clients: a detached timestamp.
+    #[must_use]
+    pub fn add_chain_response_json(&self) -> Vec<u8> {
+        let mut signature = Vec::new();
+        self.signature.append_to(&mut signature);
+        let (extensions, signature) = (STANDARD.encode(self.extensions()), STANDARD.encode(signature));
+        let (id, timestamp) = (self.log_id, self.timestamp);
+        format!(
+            r#"{{"sct_version":{V1},"id":"{id}","timestamp":{timestamp},"extensions":"{extensions}","signature":"{signature}"}}"#
+        )
+        .into_bytes()
+    }
+
+    /// What the log signed if this is its promise for `entry` (RFC 6962, section 3.2).
+    ///
+    /// # Errors
+    /// [`SctError::TooLong`] when the entry has 16 MiB or more.
+    pub fn signed_data(&self, entry: &LogEntry<'_>) -> Result<Vec<u8>, SctError> {
+        let mut bytes = vec![V1, CERTIFICATE_TIMESTAMP];
+        bytes.extend_from_slice(&self.timestamp.to_be_bytes());
+        match entry {
+            LogEntry::X509(certificate) => {
+                bytes.extend_from_slice(&X509_ENTRY.to_be_bytes());
+                append_opaque_24(&mut bytes, certificate)?;
+            }
+            LogEntry::Precertificate { issuer_key_hash, tbs } => {
+                bytes.extend_from_slice(&PRECERT_ENTRY.to_be_bytes());
+                bytes.extend_from_slice(issuer_key_hash);
+                append_opaque_24(&mut bytes, tbs)?;
+            }
+        }
+        bytes.extend_from_slice(self.extensions.encoded());
+        Ok(bytes)
+    }
+
+    /// The log that says it made this.
+    #[must_use]
+    pub const fn log_id(&self) -> LogId {
+        self.log_id
+    }
+
+    /// Milliseconds since 1970.
+    #[must_use]
+    pub const fn timestamp(&self) -> u64 {
+        self.timestamp
+    }
+
+    /// [`Sct::timestamp`] as a time; nothing when it is too far off to be one.
+    #[must_use]
+    pub fn time(&self) -> Option<SystemTime> {
+        SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(self.timestamp))
+    }
+
+    /// The `CtExtensions`, as the log sent them.
+    #[must_use]
+    pub fn extensions(&self) -> &[u8] {
+        self.extensions.bytes()
+    }
+
+    /// The signature.
+    #[must_use]
+    pub const fn signature(&self) -> &DigitallySigned {
+        &self.signature
+    }
+}
+
+impl DigitallySigned {
+    fn from_tls(bytes: &[u8]) -> Result<Self, SctError> {
+        let mut reader = Reader(bytes);
+        let [hash, algorithm] = reader.array()?;
+        let bytes = reader.opaque()?;
+        if reader.0.is_empty() { Ok(Self { hash, algorithm, bytes }) } else { Err(SctError::Tls) }
+    }
+
+    fn append_to(&self, bytes: &mut Vec<u8>) {
+        bytes.extend_from_slice(&[self.hash, self.algorithm]);
+        bytes.extend_from_slice(self.bytes.encoded());
+    }
+
+    /// TLS `HashAlgorithm`: 4 is SHA-256.
+    #[must_use]
+    pub const fn hash(&self) -> u8 {
+        self.hash
+    }
+
+    /// TLS `SignatureAlgorithm`: 1 is RSA PKCS#1 v1.5, 3 is ECDSA.
+    #[must_use]
+    pub const fn algorithm(&self) -> u8 {
+        self.algorithm
+    }
+
+    /// The signature itself; of ECDSA the DER.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        self.bytes.bytes()
+    }
+}
+
+/// The TLS encoding of a `SignedCertificateTimestampList` (RFC 6962, section 3.3). The extension's OCTET STRING goes around it.
+///
+/// # Errors
+/// [`SctError::EmptyList`], and [`SctError::TooLong`] above 65535 bytes.
+pub fn serialize_list(scts: &[Sct]) -> Result<Vec<u8>, SctError> {
+    if scts.is_empty() {
+        return Err(SctError::EmptyList);
+    }
+    let mut items = Vec::new();
+    for sct in scts {
+        items.extend_from_slice(Opaque16::new(&sct.to_tls()).ok_or(SctError::TooLong)?.encoded());
+    }
+    Opaque16::new(&items).map(|list| list.0).ok_or(SctError::TooLong)
+}
+
+/// Reads a list that [`serialize_list`] may have written.
+///
+/// # Errors
+/// [`SctError`] when it is empty, malformed, or holds a timestamp of another version.
+pub fn parse_list(bytes: &[u8]) -> Result<Vec<Sct>, SctError> {
+    let mut outer = Reader(bytes);
+    let items = outer.opaque()?;
+    if !outer.0.is_empty() {
+        return Err(SctError::Tls);
+    }
+    let mut items = Reader(items.bytes());
+    let mut scts = Vec::new();
+    while !items.0.is_empty() {
+        scts.push(Sct::from_tls(items.opaque()?.bytes())?);
+    }
+    if scts.is_empty() { Err(SctError::EmptyList) } else { Ok(scts) }
+}
+
+/// A TLS `opaque<0..2^16-1>`, kept with its length prefix so that encoding it cannot fail.
+#[derive(Clone, PartialEq, Eq)]
+struct Opaque16(Vec<u8>);
+
+impl Opaque16 {
+    fn new(bytes: &[u8]) -> Option<Self> {
+        let length = u16::try_from(bytes.len()).ok()?;
+        Some(Self([&length.to_be_bytes(), bytes].concat()))
+    }
+
+    fn bytes(&self) -> &[u8] {
+        self.0.get(PREFIX..).unwrap_or_default()
+    }
+
+    fn encoded(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Opaque16 {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&STANDARD.encode(self.bytes()))
+    }
+}
+
+/// What is left to read.
+struct Reader<'a>(&'a [u8]);
+
+impl Reader<'_> {
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], SctError> {
+        let (array, rest) = self.0.split_first_chunk::<N>().ok_or(SctError::Tls)?;
+        self.0 = rest;
+        Ok(*array)
+    }
+
+    fn opaque(&mut self) -> Result<Opaque16, SctError> {
+        let length = u16::from_be_bytes(self.array()?);
+        let (bytes, rest) = self.0.split_at_checked(length.into()).ok_or(SctError::Tls)?;
+        self.0 = rest;
+        Opaque16::new(bytes).ok_or(SctError::Tls)
+    }
+}
+
+fn append_opaque_24(bytes: &mut Vec<u8>, content: &[u8]) -> Result<(), SctError> {
+    let length = u32::try_from(content.len()).map_err(|_| SctError::TooLong)?;
+    let [0, prefix @ ..] = length.to_be_bytes() else { return Err(SctError::TooLong) };
+    bytes.extend_from_slice(&prefix);
+    bytes.extend_from_slice(content);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,156 @@
+//! Known answers from certificate-transparency-go's test data, each limit, and properties.
+
+use proptest::prelude::*;
+
+use super::*;
+
+const KNOWN: &str = "00df1c2ec11500945247a96168325ddc5c7959e8f7c6d388fc002e0bbd3f74d7640000013ddb27ded900000403004730450220606e10ae5c2d5a1b0aed49dc4937f48de71a4e9784e9c208dfbfe9ef536cf7f2022100beb29c72d7d06d61d06bdb38a069469aa86fe12e18bb7cc45689a2c0187ef5a5";
+
+fn hex(text: &str) -> Vec<u8> {
+    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
+}
+
+fn answer(version: &str, id: &[u8], extensions: &str, signature: &[u8]) -> Vec<u8> {
+    let (id, signature) = (STANDARD.encode(id), STANDARD.encode(signature));
+    format!(
+        r#"{{"sct_version":{version},"id":"{id}","timestamp":7,"extensions":{extensions},"signature":"{signature}","more":{{}}}}"#
+    )
+    .into_bytes()
+}
+
+fn signed(length: usize) -> Vec<u8> {
+    let prefix = u16::try_from(length).unwrap().to_be_bytes();
+    [&[4, 3][..], &prefix, &vec![9; length]].concat()
+}
+
+#[test]
+fn a_public_timestamp_reads_and_writes_as_it_was() {
+    let sct = Sct::from_tls(&hex(KNOWN)).unwrap();
+    assert_eq!(sct.log_id().to_string(), "3xwuwRUAlFJHqWFoMl3cXHlZ6PfG04j8AC4LvT9012Q=");
+    assert_eq!((sct.timestamp(), sct.extensions()), (1_365_181_456_089, &[][..]));
+    assert_eq!((sct.signature().hash(), sct.signature().algorithm(), sct.signature().bytes().len()), (4, 3, 71));
+    assert_eq!(sct.to_tls(), hex(KNOWN));
+    let json = sct.add_chain_response_json();
+    assert_eq!(
+        String::from_utf8(json.clone()).unwrap(),
+        r#"{"sct_version":0,"id":"3xwuwRUAlFJHqWFoMl3cXHlZ6PfG04j8AC4LvT9012Q=","timestamp":1365181456089,"extensions":"","signature":"BAMARzBFAiBgbhCuXC1aGwrtSdxJN/SN5xpOl4Tpwgjfv+nvU2z38gIhAL6ynHLX0G1h0GvbOKBpRpqob+EuGLt8xFaJosAYfvWl"}"#
+    );
+    assert_eq!(Sct::from_add_chain_response(&json).unwrap(), sct);
+}
+
+#[test]
+fn extensions_are_kept_byte_for_byte() {
+    let extensions = [0, 0, 5, 0, 0, 0, 1, 44];
+    let json = answer("0", &[1; 32], r#""AAAFAAAAASw=""#, &signed(8));
+    let sct = Sct::from_add_chain_response(&json).unwrap();
+    assert_eq!(sct.extensions(), extensions);
+    let prefixed = [&[0, 8][..], &extensions].concat();
+    assert_eq!(sct.to_tls().get(41..51).unwrap(), prefixed);
+    assert!(sct.signed_data(&LogEntry::X509(b"x")).unwrap().ends_with(&prefixed));
+    assert!(String::from_utf8(sct.add_chain_response_json()).unwrap().contains(r#""extensions":"AAAFAAAAASw=""#));
+}
+
+#[test]
+fn every_fault_of_an_answer_is_refused() {
+    let read = |json: &[u8]| Sct::from_add_chain_response(json).map(|_| ());
+    let (id, good) = ([1; 32], signed(8));
+    assert_eq!(read(&answer("0", &id, r#""""#, &good)), Ok(()));
+    assert_eq!(read(br#"{"sct_version":0}"#), Err(SctError::Json));
+    assert_eq!(read(b"<html>"), Err(SctError::Json));
+    assert_eq!(read(&answer("-1", &id, r#""""#, &good)), Err(SctError::Json));
+    assert_eq!(read(&answer(r#""0""#, &id, r#""""#, &good)), Err(SctError::Json));
+    assert_eq!(read(&[answer("0", &id, r#""""#, &good), b"x".to_vec()].concat()), Err(SctError::Json));
+    assert_eq!(read(&answer("1", &id, r#""""#, &good)), Err(SctError::Version(1)));
+    assert_eq!(read(&answer("256", &id, r#""""#, &good)), Err(SctError::Version(256)));
+    assert_eq!(read(&answer("0", &[1; 31], r#""""#, &good)), Err(SctError::LogId));
+    assert_eq!(read(&answer("0", &[1; 33], r#""""#, &good)), Err(SctError::LogId));
+    assert_eq!(read(&answer("0", &id, r#""-_8=""#, &good)), Err(SctError::Extensions));
+    let long = |length: usize| format!("{:?}", STANDARD.encode(vec![0; length]));
+    assert_eq!(read(&answer("0", &id, &long(MAX_EXTENSIONS), &good)), Ok(()));
+    assert_eq!(read(&answer("0", &id, &long(MAX_EXTENSIONS + 1), &good)), Err(SctError::Extensions));
+    assert_eq!(read(&answer("0", &id, r#""""#, &signed(MAX_SIGNATURE))), Ok(()));
+    for bad in [signed(0), signed(MAX_SIGNATURE + 1), good[..11].to_vec(), [&good[..], &[0]].concat(), vec![4, 3]] {
+        assert_eq!(read(&answer("0", &id, r#""""#, &bad)), Err(SctError::Signature));
+    }
+}
+
+#[test]
+fn absent_extensions_are_empty() {
+    let json =
+        String::from_utf8(answer("0", &[1; 32], r#""""#, &signed(8))).unwrap().replace(r#""extensions":"","#, "");
+    assert_eq!(Sct::from_add_chain_response(json.as_bytes()).unwrap().extensions(), b"");
+}
+
+#[test]
+fn signed_data_is_laid_out_as_the_rfc_says() {
+    let sct = Sct::from_tls(&hex(KNOWN)).unwrap();
+    let time = hex("0000013ddb27ded9");
+    let certificate = [&[0, 0][..], &time, &[0, 0], &[0, 0, 3], b"abc", &[0, 0]].concat();
+    assert_eq!(sct.signed_data(&LogEntry::X509(b"abc")).unwrap(), certificate);
+    let entry = LogEntry::Precertificate { issuer_key_hash: [7; 32], tbs: b"abc" };
+    let precertificate = [&[0, 0][..], &time, &[0, 1], &[7; 32], &[0, 0, 3], b"abc", &[0, 0]].concat();
+    assert_eq!(sct.signed_data(&entry).unwrap(), precertificate);
+    assert_eq!(sct.signed_data(&LogEntry::X509(&vec![0; 1 << 24])), Err(SctError::TooLong));
+    assert!(sct.signed_data(&LogEntry::X509(&vec![0; (1 << 24) - 1])).is_ok());
+}
+
+#[test]
+fn a_list_is_as_long_as_it_says() {
+    let sct = Sct::from_tls(&hex(KNOWN)).unwrap();
+    let list = serialize_list(&[sct.clone(), sct.clone()]).unwrap();
+    assert_eq!(list.get(..4).unwrap(), [0, 240, 0, 118]);
+    assert_eq!(list.len(), 242);
+    assert_eq!(parse_list(&list).unwrap(), [sct.clone(), sct.clone()]);
+    assert_eq!(parse_list(&list[..241]), Err(SctError::Tls));
+    assert_eq!(parse_list(&[&list[..], &[0]].concat()), Err(SctError::Tls));
+    assert_eq!(parse_list(&[0, 0]), Err(SctError::EmptyList));
+    assert_eq!(serialize_list(&[]), Err(SctError::EmptyList));
+    assert_eq!(serialize_list(&vec![sct; 547]), Err(SctError::TooLong));
+    let mut other_version = list;
+    other_version[4] = 1;
+    assert_eq!(parse_list(&other_version), Err(SctError::Version(1)));
+}
+
+prop_compose! {
+    fn any_sct()(
+        id: [u8; 32], timestamp: u64, hash: u8, algorithm: u8,
+        extensions in prop::collection::vec(any::<u8>(), 0..300), bytes in prop::collection::vec(any::<u8>(), 1..300),
+    ) -> Sct {
+        Sct {
+            log_id: LogId(id),
+            timestamp,
+            extensions: Opaque16::new(&extensions).unwrap(),
+            signature: DigitallySigned { hash, algorithm, bytes: Opaque16::new(&bytes).unwrap() },
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_reads_back(scts in prop::collection::vec(any_sct(), 1..5)) {
+        prop_assert_eq!(&parse_list(&serialize_list(&scts).unwrap()).unwrap(), &scts);
+        for sct in &scts {
+            prop_assert_eq!(&Sct::from_tls(&sct.to_tls()).unwrap(), sct);
+            prop_assert_eq!(&Sct::from_add_chain_response(&sct.add_chain_response_json()).unwrap(), sct);
+        }
+    }
+
+    #[test]
+    fn what_is_read_writes_back_or_is_refused(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+        if let Ok(scts) = parse_list(&bytes) {
+            prop_assert_eq!(serialize_list(&scts).unwrap(), bytes.clone());
+        }
+        if let Ok(sct) = Sct::from_tls(&bytes) {
+            prop_assert_eq!(sct.to_tls(), bytes.clone());
+        }
+        let _ = Sct::from_add_chain_response(&bytes);
+    }
+
+    #[test]
+    fn a_damaged_list_never_reads_as_the_same(sct in any_sct(), at: prop::sample::Index, bit in 0..8) {
+        let list = serialize_list(std::slice::from_ref(&sct)).unwrap();
+        let mut damaged = list.clone();
+        damaged[at.index(list.len())] ^= 1 << bit;
+        prop_assert_ne!(parse_list(&damaged), Ok(vec![sct]));
+    }
+}

@@ -1,0 +1,56 @@
+//! The program itself: what it prints, and what it ends with.
+
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+use std::io::Write as _;
+use std::process::{Command, Output, Stdio};
+
+fn sigmint(words: &[&str], input: &str) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sigmint"));
+    command.args(words).env_remove("SIGMINT_TOKEN").env_remove("SIGSTORE_ID_TOKEN").env_remove("SIGMINT_URL");
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    child.wait_with_output().unwrap()
+}
+
+fn text(octets: &[u8]) -> String {
+    String::from_utf8(octets.to_vec()).unwrap()
+}
+
+#[test]
+fn one_command_shows_a_certificate_that_inspect_understands() {
+    let output = sigmint(&["dev", "--once", "--port", "0", "--issuer-port", "0", "--identity", "username"], "");
+    let shown = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    for expected in
+        ["FOR DEVELOPMENT ONLY", "Certificate for dev!127.0.0.1", "signed by itself: the signature is right"]
+    {
+        assert!(shown.contains(expected), "{expected}\n{shown}");
+    }
+    assert!(text(&output.stderr).contains("FOR DEVELOPMENT ONLY"), "the log says so, too");
+    let inspected = sigmint(&["inspect", "--json", "-"], &shown);
+    let report: serde_json::Value = serde_json::from_slice(&inspected.stdout).unwrap();
+    assert_eq!(report["identity"][0], serde_json::json!({"kind": "username", "value": "dev!127.0.0.1"}));
+    assert_eq!(report["chain"].as_array().map(Vec::len), Some(3));
+}
+
+#[test]
+fn exit_codes_tell_a_refusal_from_a_mistake() {
+    let token = "e30.eyJzdWIiOiJzIn0.AAAA";
+    let nobody = sigmint(&["request", "--url", "http://127.0.0.1:1", "--token", token], "");
+    assert_eq!(nobody.status.code(), Some(1));
+    let said = text(&nobody.stderr);
+    assert!(said.contains("cannot reach the server at http://127.0.0.1:1/") && said.contains("What to do:"), "{said}");
+    assert!(!said.contains(token), "{said}");
+    for (words, input) in [
+        (&["request"][..], ""),
+        (&["request", "--token", "-"], "no token"),
+        (&["request", "--key-kind", "rsa"], ""),
+        (&["inspect", "-"], "no certificate"),
+        (&["inspect", "/nowhere/at/all"], ""),
+    ] {
+        let output = sigmint(words, input);
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{words:?}: {}", text(&output.stderr));
+    }
+}

@@ -1,0 +1,292 @@
+//! Input that is meant to hurt: too long, too deep, of the wrong type. Always a refusal in JSON, never a panic, and the server goes on.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that fails must stop"
+)]
+
+mod support;
+
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, TcpStream};
+use std::sync::{LazyLock, Mutex};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
+use sigmint::failure::FailureKind;
+use sigmint::identity::token::MAX_TOKEN_BYTES;
+use support::scene::{ADDRESS, Scene, assert_refused};
+use support::server::key_body;
+use support::{Key, Kind};
+
+const MAX_BODY: usize = sigmint::api::MAX_BODY_BYTES;
+
+/// Panics of any thread but a test's own, which are the server's.
+static PANICS: LazyLock<Mutex<Vec<String>>> = LazyLock::new(|| {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if std::thread::current().name().is_some_and(|name| name.starts_with("actix")) {
+            PANICS.lock().unwrap().push(panic.to_string());
+        }
+        usual(panic);
+    }));
+    Mutex::default()
+});
+
+async fn scene() -> Scene {
+    LazyLock::force(&PANICS);
+    Scene::new().await
+}
+
+impl Scene {
+    /// The server still issues certificates, and nothing has panicked.
+    async fn is_well(&self) {
+        assert_eq!(self.ask(&self.token()).await.status, 200);
+        let panics = PANICS.lock().unwrap();
+        assert!(panics.is_empty(), "{panics:?}");
+    }
+
+    async fn refuses_text(&self, body: impl Into<reqwest::Body>, kind: FailureKind, case: &str) {
+        let reply = self.server.post(body).await;
+        assert_refused(&self.server, &reply, kind, case);
+    }
+
+    /// Sends octets as they are and reads until the server closes; the status and the body.
+    async fn raw(&self, parts: Vec<Vec<u8>>) -> (u16, Value) {
+        let address = self.server.url.strip_prefix("http://").unwrap().to_owned();
+        let exchange = move || {
+            let mut connection = TcpStream::connect(address).unwrap();
+            connection.set_read_timeout(Some(support::DEADLINE)).unwrap();
+            for part in parts {
+                // A server that has heard enough may close before the last part is sent.
+                if connection.write_all(&part).is_err() {
+                    break;
+                }
+            }
+            let _ = connection.shutdown(Shutdown::Write);
+            let mut answer = Vec::new();
+            let mut buffer = [0; 4096];
+            while let Ok(read @ 1..) = connection.read(&mut buffer) {
+                answer.extend_from_slice(&buffer[..read]);
+            }
+            String::from_utf8(answer).unwrap()
+        };
+        let answer = tokio::task::spawn_blocking(exchange).await.unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: {answer:?}"));
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        (status, serde_json::from_str(body).unwrap_or(Value::Null))
+    }
+}
+
+fn head(length: &str) -> Vec<u8> {
+    format!("POST /api/v2/signingCert HTTP/1.1\r\nHost: sigmint\r\n{length}\r\n\r\n").into_bytes()
+}
+
+#[tokio::test]
+async fn a_body_of_four_mebibytes_is_read_and_one_octet_more_is_not() {
+    let scene = scene().await;
+    let mut body = key_body(Some(&scene.token()), &scene.key.spki_pem(), b"").to_string().into_bytes();
+    body.resize(MAX_BODY, b' ');
+    scene.refuses_text(body.clone(), FailureKind::ProofInvalid, "4 MiB").await;
+    body.push(b' ');
+    scene.refuses_text(body, FailureKind::RequestTooLarge, "4 MiB and one").await;
+    scene.is_well().await;
+}
+
+#[tokio::test]
+async fn a_body_without_a_length_ends_at_the_same_limit() {
+    let scene = scene().await;
+    let chunk = [b"10000\r\n".to_vec(), vec![b' '; 0x10000], b"\r\n".to_vec()].concat();
+    let mut parts = vec![head("Transfer-Encoding: chunked")];
+    parts.extend(std::iter::repeat_n(chunk, 80));
+    let (status, answer) = scene.raw(parts).await;
+    assert_eq!((status, &answer["code"]), (413, &json!(8)), "{answer}");
+    assert_eq!(scene.server.signer().calls(), 0);
+    scene.is_well().await;
+}
+
+#[tokio::test]
+async fn a_body_that_ends_early_is_answered() {
+    let scene = scene().await;
+    let (status, answer) = scene.raw(vec![head("Content-Length: 100"), b"{\"credentials\":".to_vec()]).await;
+    assert!((400..500).contains(&status), "{status} {answer}");
+    assert_eq!(scene.server.signer().calls(), 0);
+    scene.is_well().await;
+}
+
+#[tokio::test]
+async fn what_is_no_http_is_closed() {
+    let scene = scene().await;
+    for octets in [
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03".to_vec(),
+        b"GET\r\n\r\n".to_vec(),
+        b"POST /api/v2/signingCert HTTP/1.1\r\nContent-Length: x\r\n\r\n".to_vec(),
+        b"POST /api/v2/signingCert HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\nxyz".to_vec(),
+        [b"GET / HTTP/1.1\r\nX: ".to_vec(), vec![b'x'; 1 << 20], b"\r\n\r\n".to_vec()].concat(),
+    ] {
+        let address = scene.server.url.strip_prefix("http://").unwrap().to_owned();
+        let exchange = move || {
+            let mut connection = TcpStream::connect(address).unwrap();
+            connection.set_read_timeout(Some(support::DEADLINE)).unwrap();
+            let _ = connection.write_all(&octets);
+            let _ = connection.shutdown(Shutdown::Write);
+            let mut answer = Vec::new();
+            let _ = connection.read_to_end(&mut answer);
+            answer
+        };
+        let answer = tokio::task::spawn_blocking(exchange).await.unwrap();
+        assert!(!answer.starts_with(b"HTTP/1.1 2"), "{}", String::from_utf8_lossy(&answer));
+    }
+    scene.is_well().await;
+}
+
+#[tokio::test]
+async fn tokens_that_are_too_long_or_nothing_but_dots() {
+    let scene = scene().await;
+    for (case, token) in [
+        ("64 KiB and one", "a".repeat(MAX_TOKEN_BYTES + 1)),
+        ("64 KiB of one part", "a".repeat(MAX_TOKEN_BYTES)),
+        ("64 KiB of dots", ".".repeat(MAX_TOKEN_BYTES)),
+        ("64 KiB of dots and one", ".".repeat(MAX_TOKEN_BYTES + 1)),
+        ("2 MiB of dots", ".".repeat(2 << 20)),
+        ("two dots", "..".to_owned()),
+        ("64 KiB of white space", " ".repeat(MAX_TOKEN_BYTES + 1)),
+        ("not ASCII", "\u{e9}.\u{e9}.\u{e9}".to_owned()),
+        ("a zero", "a\0.b.c".to_owned()),
+    ] {
+        scene.refuses(&token, FailureKind::TokenMalformed, case).await;
+    }
+    scene.is_well().await;
+}
+
+#[tokio::test]
+async fn deep_json_in_every_place() {
+    let scene = scene().await;
+    let deep = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
+    let objects = "{\"a\":".repeat(100_000) + "1" + &"}".repeat(100_000);
+    for (case, body) in [
+        ("lists", deep(100_000)),
+        ("lists without end", "[".repeat(100_000)),
+        ("objects", objects.clone()),
+        ("in an unknown member", format!("{{\"x\":{}}}", deep(100_000))),
+        ("in a known one", format!("{{\"credentials\":{objects}}}")),
+        ("megabytes of it", "[".repeat(4_000_000)),
+    ] {
+        scene.refuses_text(body, FailureKind::RequestMalformed, case).await;
+    }
+    // The token's own limit leaves room for depth of about 24000.
+    let (header, payload) = (r#"{"alg":"ES256"}"#, scene.claims().to_string());
+    let open = payload.strip_suffix('}').unwrap();
+    let depths = [200, 20_000];
+    for depth in depths {
+        for payload in
+            [format!("{open},\"x\":{}}}", deep(depth)), deep(depth), format!("{open},\"x\":{}", "[".repeat(depth))]
+        {
+            scene.refuses(&scene.issuer.token_of_text(header, &payload), FailureKind::TokenMalformed, "payload").await;
+        }
+    }
+    for depth in depths {
+        for header in [deep(depth), "{\"a\":".repeat(depth / 2), format!(r#"{{"alg":{}}}"#, deep(depth))] {
+            scene.refuses(&scene.issuer.token_of_text(&header, &payload), FailureKind::TokenMalformed, "header").await;
+        }
+    }
+    // What the header holds besides is not looked at: refused or not, nothing breaks.
+    for depth in depths {
+        let header = format!(r#"{{"alg":"ES256","x":{}}}"#, deep(depth));
+        let reply = scene.ask(&scene.issuer.token_of_text(&header, &payload)).await;
+        assert!(matches!(reply.status, 200 | 400), "{reply:?}");
+    }
+    scene.is_well().await;
+}
+
+#[tokio::test]
+async fn wrong_types_everywhere_in_the_body() {
+    let scene = scene().await;
+    let good = key_body(Some(&scene.token()), &scene.key.spki_pem(), &scene.key.prove(ADDRESS));
+    let values = [json!(1), json!(true), json!(-1.5e300), json!([]), json!(["x"]), json!({"x": 1}), json!("")];
+    for path in [
+        "/credentials",
+        "/credentials/oidcIdentityToken",
+        "/publicKeyRequest",
+        "/publicKeyRequest/publicKey",
+        "/publicKeyRequest/publicKey/content",
+        "/publicKeyRequest/proofOfPossession",
+    ] {
+        for value in &values {
+            let mut body = good.clone();
+            *body.pointer_mut(path).unwrap() = value.clone();
+            let reply = scene.server.post(body.to_string()).await;
+            assert_eq!(reply.status, 400, "{path} = {value}: {reply:?}");
+            assert_eq!(reply.json()["code"], json!(3), "{path} = {value}");
+        }
+    }
+    for value in [json!(1), json!([]), json!({}), json!("*"), json!("A")] {
+        let body = json!({"credentials": good["credentials"], "certificateSigningRequest": value});
+        let reply = scene.server.post(body.to_string()).await;
+        assert_eq!(reply.status, 400, "{value}");
+    }
+    assert_eq!(scene.server.signer().calls(), 0);
+    scene.is_well().await;
+}
+
+#[tokio::test]
+async fn octets_that_are_no_text() {
+    let scene = scene().await;
+    for body in [
+        vec![0xff; 100],
+        b"{\"credentials\":{\"oidcIdentityToken\":\"\xff\"}}".to_vec(),
+        vec![0; 1000],
+        b"\xef\xbb\xbf{}".to_vec(),
+    ] {
+        let reply = scene.server.post(body.clone()).await;
+        assert_eq!((reply.status, reply.json()["code"].clone()), (400, json!(3)), "{body:?}");
+    }
+    let binary = URL_SAFE_NO_PAD.encode([0xff; 64]);
+    for token in [format!("{binary}.{binary}.{binary}"), format!("e30.{binary}.{binary}")] {
+        scene.refuses(&token, FailureKind::TokenMalformed, "no UTF-8").await;
+    }
+    scene.is_well().await;
+}
+
+#[tokio::test]
+async fn long_claims_and_many_of_them() {
+    let scene = scene().await;
+    let mut claims = scene.claims();
+    claims["email"] = json!(format!("{}@example.com", "a".repeat(40_000)));
+    let address = claims["email"].as_str().unwrap().to_owned();
+    let reply = scene.server.ask(&scene.issuer.token(&claims), &scene.key, &address).await;
+    assert!(matches!(reply.status, 200 | 400), "{reply:?}");
+    let mut claims = scene.claims();
+    for number in 0..2000 {
+        claims[format!("c{number}")] = json!(number);
+    }
+    assert_eq!(scene.ask(&scene.issuer.token(&claims)).await.status, 200);
+    scene.is_well().await;
+}
+
+#[tokio::test]
+async fn a_hundred_hostile_requests_at_once_do_not_keep_a_good_one_from_its_certificate() {
+    let scene = std::sync::Arc::new(scene().await);
+    let hostile: Vec<_> = (0..100)
+        .map(|number| {
+            let scene = std::sync::Arc::clone(&scene);
+            tokio::spawn(async move {
+                let body = match number % 3 {
+                    0 => "[".repeat(1 << 20),
+                    1 => key_body(Some(&".".repeat(1 << 20)), "", b"").to_string(),
+                    _ => key_body(Some("a.b.c"), &Key::new(Kind::P256).spki_pem(), b"x").to_string(),
+                };
+                scene.server.post(body).await.status
+            })
+        })
+        .collect();
+    assert_eq!(scene.ask(&scene.token()).await.status, 200);
+    for one in hostile {
+        assert_eq!(one.await.unwrap(), 400);
+    }
+    scene.is_well().await;
+}

@@ -1,0 +1,333 @@
+//! Issuers as they are out there: slow, down, rotating, wrong and hostile. What is asked of them, how often, and what a token then gets.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that fails must stop"
+)]
+
+mod support;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use sigmint::failure::FailureKind;
+use sigmint::identity::keys::KeyTiming;
+use support::identities::{email_claims, email_file};
+use support::issuer::{ALGORITHMS, KEYS, signed};
+use support::scene::{ADDRESS, Scene, assert_refused};
+use support::{Answer, FakeIssuer, Key, Kind, Running, eventually};
+
+const DISCOVERY: &str = "/email/.well-known/openid-configuration";
+
+/// A key store that asks again at every token whose signature is bad.
+const NO_COOL_DOWN: KeyTiming = KeyTiming { lifetime: Duration::from_mins(5), cool_down: Duration::ZERO };
+
+async fn impatient(issuer: FakeIssuer) -> Scene {
+    let server = Running::start_timed(&email_file(&issuer.issuer("email")), &NO_COOL_DOWN).await;
+    Scene { issuer, server, key: Key::new(Kind::P256) }
+}
+
+impl Scene {
+    /// How often discovery and keys were fetched.
+    fn fetches(&self) -> (usize, usize) {
+        (self.issuer.requests(DISCOVERY), self.issuer.requests(KEYS))
+    }
+
+    async fn refuses_for_now(&self, case: &str) {
+        self.refuses(&self.token(), FailureKind::IssuerUnavailable, case).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fifty_first_tokens_at_once_cause_one_fetch() {
+    let scene = Arc::new(Scene::new().await);
+    // Held back until all are waiting, so that they are at the same time for certain.
+    scene.issuer.answer(DISCOVERY, Answer::Held);
+    let asking: Vec<_> = (0..50)
+        .map(|_| {
+            let scene = Arc::clone(&scene);
+            tokio::spawn(async move { scene.ask(&scene.token()).await.status })
+        })
+        .collect();
+    eventually("the first fetch", async || (scene.issuer.requests(DISCOVERY) > 0).then_some(())).await;
+    scene.issuer.release();
+    for one in asking {
+        assert_eq!(one.await.unwrap(), 200);
+    }
+    assert_eq!(scene.fetches(), (1, 1));
+    assert_eq!(scene.ask(&scene.token()).await.status, 200);
+    assert_eq!(scene.fetches(), (1, 1), "later tokens find the keys in the cache");
+}
+
+#[tokio::test]
+async fn nothing_is_fetched_for_a_token_that_is_refused_without_keys() {
+    let scene = Scene::new().await;
+    for (name, value) in [("aud", json!("other")), ("exp", json!(1)), ("iss", json!("https://stranger.example"))] {
+        let mut claims = scene.claims();
+        claims[name] = value;
+        assert_eq!(scene.ask(&scene.issuer.token(&claims)).await.status, 400);
+    }
+    assert_eq!(scene.ask("x.y.z").await.status, 400);
+    assert!(scene.issuer.received().is_empty());
+}
+
+#[tokio::test]
+async fn bad_signatures_cause_no_fetch_within_the_cool_down() {
+    let scene = Scene::new().await;
+    assert_eq!(scene.ask(&scene.token()).await.status, 200);
+    let payload = scene.claims().to_string();
+    for number in 0..20 {
+        let header = json!({"alg": "ES256", "kid": format!("unknown-{number}")}).to_string();
+        assert_eq!(scene.ask(&scene.issuer.token_of_text(&header, &payload)).await.status, 400);
+        let stranger = signed(&Key::new(Kind::P256), "ES256", r#"{"alg":"ES256","kid":"first"}"#, &payload);
+        assert_eq!(scene.ask(&stranger).await.status, 400);
+    }
+    // One refetch in 30 seconds is the most there may be, however slow the machine.
+    assert!(scene.fetches().0 <= 2, "{:?}", scene.fetches());
+}
+
+#[tokio::test]
+async fn rotated_keys_are_found_after_the_cool_down() {
+    let scene = impatient(FakeIssuer::start()).await;
+    let old = scene.token();
+    assert_eq!(scene.ask(&old).await.status, 200);
+    scene.issuer.set_keys(vec![(Key::new(Kind::P384), Some("second"))]);
+    assert_eq!(scene.ask(&scene.token()).await.status, 200, "a new key of another kind");
+    let after_rotation = scene.fetches();
+    assert_eq!(after_rotation.0, 2);
+    assert_eq!(scene.ask(&scene.token()).await.status, 200);
+    assert_eq!(scene.fetches(), after_rotation, "the new keys are kept");
+    assert_eq!(scene.ask(&old).await.reason(), "TOKEN_SIGNATURE_INVALID", "the old key is gone");
+}
+
+#[tokio::test]
+async fn an_issuer_that_is_down_for_the_refetch_keeps_its_old_keys() {
+    let scene = impatient(FakeIssuer::start()).await;
+    assert_eq!(scene.ask(&scene.token()).await.status, 200);
+    scene.issuer.answer(DISCOVERY, Answer::Close);
+    let stranger = signed(&Key::new(Kind::P256), "ES256", r#"{"alg":"ES256"}"#, &scene.claims().to_string());
+    assert_eq!(scene.ask(&stranger).await.reason(), "TOKEN_SIGNATURE_INVALID");
+    assert_eq!(scene.ask(&scene.token()).await.status, 200);
+}
+
+#[tokio::test]
+async fn keys_are_fetched_anew_after_their_lifetime() {
+    let issuer = FakeIssuer::start();
+    let timing = KeyTiming { lifetime: Duration::from_millis(1), cool_down: Duration::from_mins(5) };
+    let server = Running::start_timed(&email_file(&issuer.issuer("email")), &timing).await;
+    let scene = Scene { issuer, server, key: Key::new(Kind::P256) };
+    assert_eq!(scene.ask(&scene.token()).await.status, 200);
+    eventually("a second fetch", async || {
+        assert_eq!(scene.ask(&scene.token()).await.status, 200);
+        (scene.fetches().0 > 1).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_server_starts_while_its_issuer_is_down_and_finds_it_when_it_is_back() {
+    let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let server = Running::start(&email_file(&format!("http://{address}/email"))).await;
+    assert_eq!(server.get("/healthz").await.status, 200);
+    let (elsewhere, key) = (FakeIssuer::start(), Key::new(Kind::P256));
+    let claims = elsewhere.claims("email", &email_claims());
+    let mut lost = claims.clone();
+    lost["iss"] = json!(format!("http://{address}/email"));
+    let reply = server.ask(&elsewhere.token(&lost), &key, ADDRESS).await;
+    assert_refused(&server, &reply, FailureKind::IssuerUnavailable, "down");
+
+    let issuer = FakeIssuer::start_at(address);
+    let reply = server.ask(&issuer.token(&issuer.claims("email", &email_claims())), &key, ADDRESS).await;
+    assert_eq!(reply.status, 200, "a failure is not kept: {reply:?}");
+}
+
+#[tokio::test]
+async fn documents_that_cannot_be_used_are_the_issuers_fault_and_not_kept() {
+    let jwk = Key::new(Kind::P256).jwk();
+    let text = |value: Value| Answer::Body(200, value.to_string().into_bytes());
+    let cases = [
+        (DISCOVERY, "closed", Answer::Close),
+        (DISCOVERY, "404", Answer::Body(404, b"{}".to_vec())),
+        (DISCOVERY, "500", Answer::Body(500, b"oops".to_vec())),
+        (DISCOVERY, "no JSON", Answer::Body(200, b"<html>".to_vec())),
+        (DISCOVERY, "a list", Answer::Body(200, b"[]".to_vec())),
+        (DISCOVERY, "no keys' URL", text(json!({"issuer": "x"}))),
+        (DISCOVERY, "10 MB", Answer::Body(200, vec![b' '; 10_000_000])),
+        (DISCOVERY, "without end", Answer::Endless),
+        (DISCOVERY, "100000 lists", Answer::Body(200, vec![b'['; 100_000])),
+        (KEYS, "closed", Answer::Close),
+        (KEYS, "404", Answer::Body(404, b"{}".to_vec())),
+        (KEYS, "no JSON", Answer::Body(200, b"keys".to_vec())),
+        (KEYS, "no list", text(json!({"keys": {"a": jwk}}))),
+        (KEYS, "no keys", text(json!({"keys": []}))),
+        (KEYS, "no usable keys", text(json!({"keys": [{"kty": "oct", "k": "AAAA"}, null, "x", {"kty": "EC"}]}))),
+        (KEYS, "10 MB", Answer::Body(200, vec![b' '; 10_000_000])),
+        (KEYS, "without end", Answer::Endless),
+    ];
+    let scene = Scene::new().await;
+    for (path, case, answer) in cases {
+        scene.issuer.answer(path, answer);
+        scene.refuses_for_now(&format!("{path}: {case}")).await;
+        scene.issuer.recover(path);
+    }
+    assert_eq!(scene.ask(&scene.token()).await.status, 200, "once it is well again");
+}
+
+#[tokio::test]
+async fn a_discovery_document_of_another_issuer_is_refused() {
+    let scene = Scene::new().await;
+    for other in [
+        scene.issuer.issuer("other"),
+        scene.issuer.issuer("email/"),
+        scene.issuer.issuer("Email"),
+        "https://issuer.example.com".to_owned(),
+    ] {
+        let document = json!({"issuer": other, "jwks_uri": scene.issuer.issuer("keys"),
+            "id_token_signing_alg_values_supported": ALGORITHMS});
+        scene.issuer.answer(DISCOVERY, Answer::Body(200, document.to_string().into_bytes()));
+        scene.refuses_for_now(&other).await;
+    }
+    assert_eq!(scene.issuer.requests(KEYS), 0, "its keys are not even looked at");
+}
+
+#[tokio::test]
+async fn a_redirect_is_followed_on_the_same_host_only() {
+    let scene = Scene::new().await;
+    // The same machine by another name is another host.
+    let elsewhere = FakeIssuer::start();
+    let other_host = elsewhere.url.replace("127.0.0.1", "localhost");
+    for path in [DISCOVERY, KEYS] {
+        scene.issuer.answer(path, Answer::Redirect(format!("{other_host}{path}")));
+        scene.refuses_for_now(path).await;
+        scene.issuer.recover(path);
+    }
+    scene.issuer.answer(DISCOVERY, Answer::Redirect(scene.issuer.issuer("email/.well-known/openid-configuration")));
+    scene.refuses_for_now("in circles").await;
+    assert!(elsewhere.received().is_empty(), "{:?}", elsewhere.received());
+
+    scene.issuer.recover(DISCOVERY);
+    scene.issuer.answer(KEYS, Answer::Redirect(scene.issuer.issuer("moved")));
+    let jwks = json!({"keys": [scene.issuer.first_key().jwk()]});
+    scene.issuer.answer("/moved", Answer::Body(200, jwks.to_string().into_bytes()));
+    let token = scene.issuer.token_of_text(r#"{"alg":"ES256"}"#, &scene.claims().to_string());
+    assert_eq!(scene.ask(&token).await.status, 200, "moved on the same host");
+}
+
+#[tokio::test]
+async fn an_issuer_gets_to_see_nothing_of_the_token_or_of_ours() {
+    let scene = Scene::new().await;
+    let token = scene.token();
+    assert_eq!(scene.ask(&token).await.status, 200);
+    for request in scene.issuer.received() {
+        let head = request.head.join("\n").to_lowercase();
+        assert!(!head.contains("authorization") && !head.contains("cookie"), "{head}");
+        assert!(!head.contains(&token.to_lowercase()[..20]), "{head}");
+    }
+}
+
+#[tokio::test]
+async fn a_slow_issuer_holds_up_nobody_else() {
+    let (slow, quick) = (FakeIssuer::start(), FakeIssuer::start());
+    slow.answer(DISCOVERY, Answer::Held);
+    let file = email_file(&slow.issuer("email")) + &email_file(&quick.issuer("email")).replace("oidc-issuers:\n", "");
+    let server = Arc::new(Running::start(&file).await);
+    let key = Arc::new(Key::new(Kind::P256));
+    let waiting: Vec<_> = (0..20)
+        .map(|_| {
+            let (server, key) = (Arc::clone(&server), Arc::clone(&key));
+            let token = slow.token(&slow.claims("email", &email_claims()));
+            tokio::spawn(async move { server.ask(&token, &key, ADDRESS).await.status })
+        })
+        .collect();
+    eventually("the slow fetch", async || (slow.requests(DISCOVERY) > 0).then_some(())).await;
+    let token = quick.token(&quick.claims("email", &email_claims()));
+    assert_eq!(server.ask(&token, &key, ADDRESS).await.status, 200);
+    assert_eq!(server.get("/healthz").await.status, 200);
+    assert!(waiting.iter().all(|task| !task.is_finished()), "they still wait");
+    slow.release();
+    for task in waiting {
+        assert_eq!(task.await.unwrap(), 200);
+    }
+}
+
+#[tokio::test]
+async fn tokens_of_every_algorithm_are_verified() {
+    let scene = impatient(FakeIssuer::start()).await;
+    let kinds = [Kind::Rsa2048, Kind::P256, Kind::P384, Kind::P521, Kind::Ed25519];
+    for id in [Some("of this kind"), None] {
+        for kind in kinds {
+            scene.issuer.set_keys(vec![(Key::new(kind), id)]);
+            let algorithms: &[&str] = match kind {
+                Kind::Rsa2048 | Kind::Rsa3072 => &ALGORITHMS[..6],
+                _ => &[scene.issuer.first_key().token_algorithm()],
+            };
+            for algorithm in algorithms {
+                let mut header = json!({"alg": algorithm});
+                if let Some(id) = id {
+                    header["kid"] = json!(id);
+                }
+                let key = scene.issuer.first_key();
+                let token = signed(&key, algorithm, &header.to_string(), &scene.claims().to_string());
+                let reply = scene.ask(&token).await;
+                assert_eq!(reply.status, 200, "{algorithm} with {id:?}: {reply:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn jwks_of_unknown_types_and_other_uses_do_not_spoil_the_set() {
+    let scene = Scene::new().await;
+    let other_use = |usage: &str| {
+        let mut jwk = Key::new(Kind::P256).jwk();
+        jwk["use"] = json!(usage);
+        jwk
+    };
+    scene.issuer.add_jwks(vec![
+        json!({"kty": "AKP", "kid": "post-quantum", "alg": "ML-DSA-44", "pub": "AAAA"}),
+        json!({"kty": "oct", "k": "AAAA", "kid": "first"}),
+        json!({"kty": "EC", "crv": "secp256k1", "x": "AA", "y": "AA"}),
+        json!({"kty": "RSA", "n": "*", "e": 3}),
+        json!(null),
+        json!(["not a key"]),
+        other_use("enc"),
+    ]);
+    assert_eq!(scene.ask(&scene.token()).await.status, 200);
+}
+
+#[tokio::test]
+async fn any_of_several_keys_verifies_a_token_without_key_id() {
+    let issuer = FakeIssuer::start();
+    let keys = [Kind::P256, Kind::P256, Kind::P384, Kind::Ed25519].map(|kind| (Key::new(kind), None));
+    issuer.set_keys(keys.into_iter().collect());
+    let scene = impatient(issuer).await;
+    for position in 0..4 {
+        let key = scene.issuer.key(position);
+        let header = json!({"alg": key.token_algorithm()}).to_string();
+        let token = signed(&key, key.token_algorithm(), &header, &scene.claims().to_string());
+        assert_eq!(scene.ask(&token).await.status, 200, "key {position}");
+    }
+}
+
+#[tokio::test]
+async fn a_meta_issuer_is_one_label_and_each_has_its_own_keys() {
+    let issuer = FakeIssuer::start();
+    let file = format!("meta-issuers:\n  {}/clusters/*/id:\n    client-id: sigstore\n    type: email\n", issuer.url);
+    let server = Running::start(&file).await;
+    let key = Key::new(Kind::P256);
+    let ask = async |name: &str| server.ask(&issuer.token(&issuer.claims(name, &email_claims())), &key, ADDRESS).await;
+    for name in ["clusters/blue/id", "clusters/eu-1_A/id"] {
+        assert_eq!(ask(name).await.status, 200, "{name}");
+        assert_eq!(issuer.requests(&format!("/{name}/.well-known/openid-configuration")), 1);
+    }
+    for name in
+        ["clusters//id", "clusters/a.b/id", "clusters/a/b/id", "clusters/a/id/", "clusters/a%2fb/id", "clusters/a"]
+    {
+        assert_eq!(ask(name).await.reason(), "TOKEN_ISSUER_UNKNOWN", "{name}");
+    }
+    assert_eq!(issuer.received().len(), 4, "nobody else was asked for anything");
+}

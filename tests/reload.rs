@@ -1,0 +1,195 @@
+//! A CA whose files are replaced while certificates are issued: chain and signature of every answer belong together.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that fails must stop"
+)]
+
+mod support;
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, SystemTime};
+
+use sigmint::authority::AuthoritySource;
+use sigmint::authority::file::{FileAuthority, FileAuthorityOptions, Watch};
+use sigmint::issuance::Issuance;
+use support::authority::{chain_der, pem_file};
+use support::certificate::assert_chain;
+use support::identities::{email_claims, email_file};
+use support::scene::ADDRESS;
+use support::server::by_hand;
+use support::{FakeIssuer, Key, Kind, Running, TestCa, eventually};
+
+/// A chain and its key, as text of files; of another kind of key each time, so that a mixture could never verify.
+struct Generation {
+    chain: Vec<Vec<u8>>,
+    key: String,
+}
+
+impl Generation {
+    fn new(kind: Kind) -> Self {
+        let key = Key::new(kind);
+        let chain = chain_der(&key, SystemTime::now(), Duration::from_hours(24 * 365));
+        Self { chain, key: pem::encode(&pem::Pem::new("PRIVATE KEY", key.pkcs8())) }
+    }
+
+    fn write(&self, directory: &Path) {
+        fs::create_dir_all(directory).unwrap();
+        fs::write(directory.join("tls.crt"), pem_file(&self.chain)).unwrap();
+        fs::write(directory.join("tls.key"), &self.key).unwrap();
+    }
+}
+
+/// Generations to rotate through, the first one served at the start.
+fn generations() -> Vec<Generation> {
+    [Kind::P256, Kind::P384, Kind::Ed25519, Kind::Rsa2048, Kind::P521, Kind::P256].map(Generation::new).into()
+}
+
+/// A server whose CA is in two files.
+async fn server(issuer: &FakeIssuer, directory: &Path, watch: Watch) -> Running {
+    let options = FileAuthorityOptions {
+        cert_path: directory.join("tls.crt"),
+        key_path: directory.join("tls.key"),
+        password: None,
+        watch,
+        clock: SystemTime::now,
+    };
+    let ca = TestCa::new().await;
+    let issuance = Issuance {
+        authority: AuthoritySource::File(FileAuthority::open(options).await.unwrap()),
+        ..by_hand(&email_file(&issuer.issuer("email")), &ca)
+    };
+    Running::serve(Arc::new(issuance), ca)
+}
+
+/// A minute between looks: what is noticed within the deadline was reported by the system.
+const WATCHED: Watch = Watch::On { poll: Duration::from_mins(1) };
+
+/// Issues certificates without a pause while `replace` brings in one generation after the other; each answer must hold together.
+async fn rotate_under_load(issuer: FakeIssuer, server: Running, replace: impl Fn(usize, &Generation)) {
+    let generations = generations();
+    let (server, issuer) = (Arc::new(server), Arc::new(issuer));
+    let (stop, issued) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+    let load: Vec<_> = (0..2)
+        .map(|_| {
+            let (server, issuer, stop, issued) =
+                (Arc::clone(&server), Arc::clone(&issuer), Arc::clone(&stop), Arc::clone(&issued));
+            tokio::spawn(async move {
+                let key = Key::new(Kind::P256);
+                while !stop.load(Ordering::Relaxed) {
+                    assert_chain(&ask(&server, &issuer, &key).await);
+                    issued.fetch_add(1, Ordering::Relaxed);
+                }
+            })
+        })
+        .collect();
+    let key = Key::new(Kind::P256);
+    for (number, generation) in generations.iter().enumerate().skip(1) {
+        replace(number, generation);
+        eventually("the new CA", async || (ask(&server, &issuer, &key).await[1..] == generation.chain).then_some(()))
+            .await;
+        let bundle = server.get("/api/v2/trustBundle").await.json();
+        let root = bundle["chains"][0]["certificates"][1].as_str().unwrap().to_owned();
+        assert_eq!(pem::parse(root).unwrap().contents(), generation.chain[1]);
+    }
+    stop.store(true, Ordering::Relaxed);
+    for task in load {
+        task.await.unwrap();
+    }
+    assert!(issued.load(Ordering::Relaxed) > 0);
+}
+
+async fn ask(server: &Running, issuer: &FakeIssuer, key: &Key) -> Vec<Vec<u8>> {
+    let token = issuer.token(&issuer.claims("email", &email_claims()));
+    server.ask(&token, key, ADDRESS).await.certificates()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn files_replaced_by_rename() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().to_owned();
+    Generation::new(Kind::P256).write(&path);
+    let issuer = FakeIssuer::start();
+    let server = server(&issuer, &path, WATCHED).await;
+    rotate_under_load(issuer, server, |number, generation| {
+        let new = path.join(format!("new-{number}"));
+        generation.write(&new);
+        // Two renames: between them the files do not belong together, and the old CA must go on.
+        for file in ["tls.crt", "tls.key"] {
+            fs::rename(new.join(file), path.join(file)).unwrap();
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn files_replaced_by_a_symlink_swap_as_kubernetes_does() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().to_owned();
+    Generation::new(Kind::P256).write(&path.join("..2026_01_01"));
+    symlink("..2026_01_01", path.join("..data")).unwrap();
+    for file in ["tls.crt", "tls.key"] {
+        symlink(format!("..data/{file}"), path.join(file)).unwrap();
+    }
+    let issuer = FakeIssuer::start();
+    let server = server(&issuer, &path, WATCHED).await;
+    rotate_under_load(issuer, server, |number, generation| {
+        let name = format!("..2026_02_{number:02}");
+        generation.write(&path.join(&name));
+        symlink(&name, path.join("..data_tmp")).unwrap();
+        let old = fs::read_link(path.join("..data")).unwrap();
+        fs::rename(path.join("..data_tmp"), path.join("..data")).unwrap();
+        fs::remove_dir_all(path.join(old)).unwrap();
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn broken_files_change_nothing_and_mended_ones_are_taken() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().to_owned();
+    let (first, other) = (Generation::new(Kind::P256), Generation::new(Kind::P384));
+    first.write(&path);
+    let issuer = FakeIssuer::start();
+    // Looks all the time, so that the broken files have been seen for certain when the wait below is over.
+    let server = server(&issuer, &path, Watch::On { poll: Duration::from_millis(5) }).await;
+    let key = Key::new(Kind::P256);
+    for (certificate, private_key) in [
+        (pem_file(&other.chain), first.key.clone()),
+        ("no certificate".to_owned(), first.key.clone()),
+        (pem_file(&first.chain), String::new()),
+        (pem_file(&first.chain[..1]).replace('A', "B"), other.key.clone()),
+    ] {
+        fs::write(path.join("tls.crt"), certificate).unwrap();
+        fs::write(path.join("tls.key"), private_key).unwrap();
+        for _ in 0..20 {
+            let certificates = ask(&server, &issuer, &key).await;
+            assert_chain(&certificates);
+            assert_eq!(certificates[1..], first.chain);
+        }
+    }
+    fs::remove_file(path.join("tls.key")).unwrap();
+    assert_eq!(ask(&server, &issuer, &key).await[1..], first.chain, "a file that is gone");
+    other.write(&path);
+    eventually("the mended CA", async || (ask(&server, &issuer, &key).await[1..] == other.chain).then_some(())).await;
+}
+
+#[tokio::test]
+async fn without_watching_nothing_changes() {
+    let directory = tempfile::tempdir().unwrap();
+    let first = Generation::new(Kind::P256);
+    first.write(directory.path());
+    let issuer = FakeIssuer::start();
+    let server = server(&issuer, directory.path(), Watch::Off).await;
+    Generation::new(Kind::P384).write(directory.path());
+    let certificates = ask(&server, &issuer, &Key::new(Kind::P256)).await;
+    assert_chain(&certificates);
+    assert_eq!(certificates[1..], first.chain);
+}

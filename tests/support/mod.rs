@@ -1,0 +1,38 @@
+//! What the integration tests share: keys, an issuer that speaks HTTP, a CA that counts its signatures, a running server.
+//!
+//! Owns no assertion about sigmint: those stand in the test files, next to what they are about.
+
+#![allow(dead_code, unused_imports, reason = "each test crate uses its own part of this module")]
+
+pub mod authority;
+pub mod certificate;
+pub mod identities;
+pub mod issuer;
+pub mod keys;
+pub mod scene;
+pub mod server;
+
+pub use authority::TestCa;
+pub use issuer::{Answer, FakeIssuer};
+pub use keys::{Key, Kind};
+pub use scene::Scene;
+pub use server::{Reply, Running};
+
+use std::future::Future;
+use std::time::Duration;
+
+/// How long a test waits for what must happen, before it fails. Generous: it is a bound, not a measure.
+pub const DEADLINE: Duration = Duration::from_secs(30);
+
+/// Looks again and again until the answer is `Some`.
+pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut look: impl FnMut() -> F) -> T {
+    let waiting = async {
+        loop {
+            if let Some(found) = look().await {
+                return found;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, waiting).await.unwrap_or_else(|_| panic!("{what} did not happen"))
+}
