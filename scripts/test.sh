@@ -83,7 +83,7 @@ run() {
 
 parity() {
     cargo build --locked --release --bin sigmint &&
-        "$venv/bin/python" tests/parity/check.py --binary "$target/release/sigmint" --ct none
+        "$venv/bin/python" tests/parity/check.py --binary "$target/release/sigmint"
 }
 
 install_missing

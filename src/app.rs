@@ -1,16 +1,13 @@
 //! The composition root: settings become backends, backends become a running server.
 //!
-//! Owns listeners, start and shutdown, and is the only place that names concrete backends.
+//! Owns the start, and is the only place that names concrete backends. Listeners are [`crate::server`]'s.
 
-use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use actix_web::{App, HttpServer};
 use arc_swap::ArcSwap;
 
-use crate::api;
 use crate::authority::ephemeral::{self, EphemeralError};
 use crate::authority::file::{FileAuthority, FileAuthorityError, FileAuthorityOptions, Watch};
 use crate::authority::{Authority, AuthoritySource};
@@ -22,17 +19,12 @@ use crate::identity::fetch::{ClusterFiles, Fetcher};
 use crate::identity::keys::{KeyStore, KeyTiming};
 use crate::issuance::{Ambient, Issuance};
 use crate::possession::PermittedAlgorithms;
+use crate::server::{Server, ServerError, ServerOptions, Timeouts};
 use crate::telemetry::metrics::{BuildInfo, Metrics};
 use crate::transparency::{LogKey, LogKeyError, LogSettings, LogSetupError, Logs, LogsOptions};
 
-/// How long requests in flight may take once the server is told to stop.
-const SHUTDOWN_SECONDS: u64 = 20;
-/// How long a closed connection may linger.
-const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often replaced CA files are looked for, besides being told of them.
 const FILE_POLL: Duration = Duration::from_secs(60);
-/// Connections that one worker serves at the same time.
-const MAX_CONNECTIONS: usize = 10_000;
 
 /// Why the server does not start or stopped.
 #[derive(Debug, thiserror::Error)]
@@ -60,17 +52,9 @@ pub enum AppError {
     /// The HTTP client for issuers.
     #[error("cannot set up TLS for fetching issuers' keys")]
     Client(#[from] reqwest::Error),
-    /// The listener.
-    #[error("cannot listen on {address}: {source}")]
-    Listen {
-        /// What was asked for.
-        address: String,
-        /// The system's error.
-        source: std::io::Error,
-    },
-    /// The server itself.
-    #[error("the server stopped: {0}")]
-    Run(std::io::Error),
+    /// The listeners.
+    #[error(transparent)]
+    Server(#[from] ServerError),
 }
 
 /// Runs `sigmint serve` until it is told to stop.
@@ -86,15 +70,10 @@ pub async fn serve(settings: Settings) -> Result<(), AppError> {
     let issuance = issuance_with_logs(issuers, authority, settings.algorithms, settings.validity, logs)?;
     warm_keys(&issuance);
     reload_issuers_on_hangup(&issuance, settings.issuers);
-    let options = HttpOptions {
-        host: settings.http.host,
-        port: settings.http.port,
-        header_timeout: settings.header_timeout,
-        idle_timeout: settings.idle_timeout,
-    };
-    let server = Server::bind(issuance, &options)?;
-    tracing::info!(address = %server.local_addr(), "listening for HTTP");
-    server.run().await
+    let timeouts = Timeouts { headers: settings.header_timeout, idle: settings.idle_timeout };
+    let server = Server::bind(issuance, &ServerOptions { listeners: settings.listeners, timeouts })?;
+    tracing::info!(http = %server.local_addr(), grpc = %server.grpc_addr(), "listening");
+    Ok(server.run().await?)
 }
 
 /// Puts the core together without logs, with the system's clock and randomness.
@@ -235,80 +214,4 @@ fn reload_issuers_on_hangup(issuance: &Arc<Issuance>, location: IssuersLocation)
             }
         }
     });
-}
-
-/// How HTTP is served.
-#[derive(Clone, Debug)]
-pub struct HttpOptions {
-    /// A name or an address.
-    pub host: String,
-    /// The port; 0 lets the system choose.
-    pub port: u16,
-    /// How long a client may take to send its headers.
-    pub header_timeout: Duration,
-    /// How long an idle connection is kept.
-    pub idle_timeout: Duration,
-}
-
-impl Default for HttpOptions {
-    fn default() -> Self {
-        Self {
-            host: "127.0.0.1".to_owned(),
-            port: 0,
-            header_timeout: Duration::from_secs(10),
-            idle_timeout: Duration::from_secs(30),
-        }
-    }
-}
-
-/// An HTTP server that is bound and ready to run.
-pub struct Server {
-    address: SocketAddr,
-    server: actix_web::dev::Server,
-}
-
-impl Server {
-    /// Binds the listener.
-    ///
-    /// # Errors
-    /// When the address cannot be listened on.
-    pub fn bind(issuance: Arc<Issuance>, options: &HttpOptions) -> Result<Self, AppError> {
-        let refused = |source| AppError::Listen { address: format!("{}:{}", options.host, options.port), source };
-        let server = HttpServer::new(move || {
-            let issuance = Arc::clone(&issuance);
-            App::new()
-                .wrap(actix_web::middleware::from_fn(api::around))
-                .configure(|service| api::configure(service, &issuance))
-        })
-        .client_request_timeout(options.header_timeout)
-        .client_disconnect_timeout(DISCONNECT_TIMEOUT)
-        .keep_alive(options.idle_timeout)
-        .max_connections(MAX_CONNECTIONS)
-        .shutdown_timeout(SHUTDOWN_SECONDS)
-        .bind((options.host.as_str(), options.port))
-        .map_err(refused)?;
-        let nothing = || refused(std::io::Error::from(std::io::ErrorKind::AddrNotAvailable));
-        let address = server.addrs().first().copied().ok_or_else(nothing)?;
-        Ok(Self { address, server: server.run() })
-    }
-
-    /// The address that is listened on.
-    #[must_use]
-    pub const fn local_addr(&self) -> SocketAddr {
-        self.address
-    }
-
-    /// A handle that stops the server.
-    #[must_use]
-    pub fn handle(&self) -> actix_web::dev::ServerHandle {
-        self.server.handle()
-    }
-
-    /// Serves until SIGTERM or SIGINT; requests in flight are finished first.
-    ///
-    /// # Errors
-    /// When the server fails.
-    pub async fn run(self) -> Result<(), AppError> {
-        self.server.await.map_err(AppError::Run)
-    }
 }

@@ -174,6 +174,7 @@ impl Server {
     /// When a listener fails, or a second signal comes.
     pub async fn run(self) -> Result<(), ServerError> {
         let mut signals = Signals::new()?;
+        self.routes.set_serving(true).await;
         let (drain, draining) = watch::channel(false);
         let grpc = grpc::serve(self.grpc, self.routes.clone(), self.timeouts, draining);
         let (http_handle, mut http, mut grpc) = (self.http.handle(), tokio::spawn(self.http), tokio::spawn(grpc));

@@ -169,9 +169,16 @@ async fn documents_that_cannot_be_used_are_the_issuers_fault_and_not_kept() {
         (KEYS, "without end", Answer::Endless),
     ];
     let scene = Scene::new().await;
+    // Good documents, but for their length.
+    let discovery = json!({"issuer": scene.issuer.issuer("email"), "jwks_uri": format!("{}{KEYS}", scene.issuer.url),
+        "id_token_signing_alg_values_supported": ALGORITHMS});
+    let keys = json!({"keys": [scene.issuer.first_key().jwk()]});
+    let long = |document: Value| Answer::Body(200, format!("{document}{}", " ".repeat(2 << 20)).into_bytes());
+    let cases = cases.into_iter().chain([(DISCOVERY, "2 MiB", long(discovery)), (KEYS, "2 MiB", long(keys))]);
     for (path, case, answer) in cases {
         scene.issuer.answer(path, answer);
-        scene.refuses_for_now(&format!("{path}: {case}")).await;
+        let token = scene.issuer.token_of_text(r#"{"alg":"ES256"}"#, &scene.claims().to_string());
+        scene.refuses(&token, FailureKind::IssuerUnavailable, &format!("{path}: {case}")).await;
         scene.issuer.recover(path);
     }
     assert_eq!(scene.ask(&scene.token()).await.status, 200, "once it is well again");

@@ -11,7 +11,8 @@
 mod support;
 
 use serde_json::{Value, json};
-use support::certificate::{assert_chain, extensions, parse, subject_alternative_names};
+use sigmint::authority::chain::ChainCertificate;
+use support::certificate::{assert_chain, extensions, hex, parse, subject_alternative_names};
 use support::identities::{email_claims, email_file, identities, issuers_file};
 use support::server::{key_body, request_body};
 use support::{FakeIssuer, Key, Kind, Reply, Running};
@@ -48,7 +49,7 @@ async fn every_kind_of_key_gets_a_certificate_with_key_or_signing_request() {
 /// The profile of contract section 6, field by field.
 fn assert_profile(server: &Running, certificates: &[Vec<u8>], key: &Key, issuer_url: &str) {
     assert_chain(certificates);
-    let chain: Vec<&[u8]> = server.ca.authority.chain().certificates().iter().map(|one| one.der()).collect();
+    let chain: Vec<&[u8]> = server.ca.authority.chain().certificates().iter().map(ChainCertificate::der).collect();
     assert_eq!(certificates[1..], chain, "the chain with its root follows the leaf");
     let leaf = parse(&certificates[0]);
     assert_eq!(leaf.version().0, 2);
@@ -67,7 +68,6 @@ fn assert_profile(server: &Running, certificates: &[Vec<u8>], key: &Key, issuer_
         &aws_lc_rs::digest::SHA1_FOR_LEGACY_USE_ONLY,
         &leaf.public_key().subject_public_key.data,
     );
-    let hex = |octets: &[u8]| octets.iter().map(|octet| format!("{octet:02x}")).collect::<String>();
     let authority = hex(server.ca.authority.chain().subject_key_identifier());
     let own = |oid: &str, value: String| (format!("1.3.6.1.4.1.57264.1.{oid}"), false, value);
     let expected = [

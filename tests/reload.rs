@@ -1,4 +1,4 @@
-//! A CA whose files are replaced while certificates are issued: chain and signature of every answer belong together.
+//! A CA whose files are replaced while certificates are served: chain and signature of every answer belong together.
 
 #![allow(
     clippy::unwrap_used,
@@ -27,7 +27,7 @@ use support::scene::ADDRESS;
 use support::server::by_hand;
 use support::{FakeIssuer, Key, Kind, Running, TestCa, eventually};
 
-/// A chain and its key, as text of files; of another kind of key each time, so that a mixture could never verify.
+/// A chain and its key, as text of files.
 struct Generation {
     chain: Vec<Vec<u8>>,
     key: String,
@@ -47,9 +47,11 @@ impl Generation {
     }
 }
 
-/// Generations to rotate through, the first one served at the start.
+/// Generations to bring in one after the other: mixtures of two of the same kind of key, and of two different ones, would not verify.
 fn generations() -> Vec<Generation> {
-    [Kind::P256, Kind::P384, Kind::Ed25519, Kind::Rsa2048, Kind::P521, Kind::P256].map(Generation::new).into()
+    [Kind::P256, Kind::P384, Kind::P384, Kind::Ed25519, Kind::Rsa2048, Kind::P521, Kind::P256]
+        .map(Generation::new)
+        .into()
 }
 
 /// A server whose CA is in two files.
@@ -76,22 +78,22 @@ const WATCHED: Watch = Watch::On { poll: Duration::from_mins(1) };
 async fn rotate_under_load(issuer: FakeIssuer, server: Running, replace: impl Fn(usize, &Generation)) {
     let generations = generations();
     let (server, issuer) = (Arc::new(server), Arc::new(issuer));
-    let (stop, issued) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+    let (stop, served) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
     let load: Vec<_> = (0..2)
         .map(|_| {
-            let (server, issuer, stop, issued) =
-                (Arc::clone(&server), Arc::clone(&issuer), Arc::clone(&stop), Arc::clone(&issued));
+            let (server, issuer, stop, served) =
+                (Arc::clone(&server), Arc::clone(&issuer), Arc::clone(&stop), Arc::clone(&served));
             tokio::spawn(async move {
                 let key = Key::new(Kind::P256);
                 while !stop.load(Ordering::Relaxed) {
                     assert_chain(&ask(&server, &issuer, &key).await);
-                    issued.fetch_add(1, Ordering::Relaxed);
+                    served.fetch_add(1, Ordering::Relaxed);
                 }
             })
         })
         .collect();
     let key = Key::new(Kind::P256);
-    for (number, generation) in generations.iter().enumerate().skip(1) {
+    for (number, generation) in generations.iter().enumerate() {
         replace(number, generation);
         eventually("the new CA", async || (ask(&server, &issuer, &key).await[1..] == generation.chain).then_some(()))
             .await;
@@ -103,7 +105,7 @@ async fn rotate_under_load(issuer: FakeIssuer, server: Running, replace: impl Fn
     for task in load {
         task.await.unwrap();
     }
-    assert!(issued.load(Ordering::Relaxed) > 0);
+    assert!(served.load(Ordering::Relaxed) > 0);
 }
 
 async fn ask(server: &Running, issuer: &FakeIssuer, key: &Key) -> Vec<Vec<u8>> {
@@ -155,7 +157,7 @@ async fn files_replaced_by_a_symlink_swap_as_kubernetes_does() {
 async fn broken_files_change_nothing_and_mended_ones_are_taken() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().to_owned();
-    let (first, other) = (Generation::new(Kind::P256), Generation::new(Kind::P384));
+    let [first, other, third] = [Kind::P256, Kind::P384, Kind::P256].map(Generation::new);
     first.write(&path);
     let issuer = FakeIssuer::start();
     // Looks all the time, so that the broken files have been seen for certain when the wait below is over.
@@ -163,6 +165,7 @@ async fn broken_files_change_nothing_and_mended_ones_are_taken() {
     let key = Key::new(Kind::P256);
     for (certificate, private_key) in [
         (pem_file(&other.chain), first.key.clone()),
+        (pem_file(&third.chain), first.key.clone()),
         ("no certificate".to_owned(), first.key.clone()),
         (pem_file(&first.chain), String::new()),
         (pem_file(&first.chain[..1]).replace('A', "B"), other.key.clone()),

@@ -13,6 +13,10 @@ use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use base64::engine::{DecodePaddingMode, general_purpose};
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor, value::MapAccessDeserializer};
 
+use crate::possession::MAX_CSR_BYTES;
+
+/// The longest base64 text that is decoded: more than the longest signing request that is looked at.
+const MAX_BASE64: usize = 2 * MAX_CSR_BYTES;
 /// How deep a body may be nested.
 const MAX_DEPTH: usize = 10_000;
 
@@ -119,7 +123,8 @@ fn read_first_value<T: de::DeserializeOwned>(body: &[u8]) -> Result<T, JsonProbl
 
 /// Members that are ignored are skipped without recursion; their depth is bounded nevertheless, as in other protobuf readers.
 fn is_too_deep(body: &[u8]) -> bool {
-    if body.len() <= MAX_DEPTH {
+    // Counting is many times faster than following, and enough for all bodies but hostile ones.
+    if body.len() <= MAX_DEPTH || body.iter().filter(|byte| matches!(byte, b'[' | b'{')).count() <= MAX_DEPTH {
         return false;
     }
     let (mut depth, mut in_text, mut escaped) = (0usize, false, false);
@@ -226,6 +231,8 @@ impl<'de> Deserialize<'de> for Bytes {
 
 /// Text of a multiple of four characters is padded, other text is not; line ends count for that and are skipped otherwise.
 fn decode(text: &str) -> Option<Vec<u8>> {
+    // No key, proof or request is as long as this; what stands behind need not be read to be refused as too long.
+    let text = text.get(..MAX_BASE64).unwrap_or(text);
     let [standard, url_safe] = if text.len().is_multiple_of(4) { &PADDED } else { &UNPADDED };
     let engine = if text.contains(['-', '_']) { url_safe } else { standard };
     if text.contains(['\r', '\n']) {

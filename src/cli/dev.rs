@@ -1,28 +1,27 @@
-//! `sigmint dev`: everything at once, for trying out: an issuer of tokens, a throw-away CA, the API, and a first certificate.
+//! `sigmint dev`: everything at once, for trying out: an issuer of tokens, a throw-away CA, a transparency log, the API, a first
+//! certificate, and what other clients need.
 //!
 //! Owns the order of the demonstration and its words. The server is the real one; the certificate comes over real HTTP.
 
+mod clients;
+mod deployment;
+
 use std::io::{self, Write as _};
-use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::time::SystemTime;
 
 use reqwest::Url;
 
 use super::error::CommandError;
-use super::request::{self, RequestKeyKind};
+use super::request::{self, Obtained, RequestKeyKind};
 use super::with_sources;
-use crate::app::{self, HttpOptions, Server};
-use crate::authority::AuthoritySource;
-use crate::authority::ephemeral::{KeyKind, root_and_intermediate};
-use crate::certificate::ValidityPolicy;
-use crate::config::issuers::Issuers;
-use crate::dev::{self, DevIdentity, DevIssuer};
-use crate::possession::PermittedAlgorithms;
+use crate::dev::{self, DevIdentity, DevIssuer, Folder};
 use crate::telemetry::{self, LogFormat};
 
-/// Try it out: a certificate authority, an issuer of identity tokens, and a first certificate, all on this machine.
+use clients::Signer;
+use deployment::Bound;
+
+/// Try it out: a certificate authority, an issuer of identity tokens, a transparency log, and a first certificate, all on this machine.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -32,31 +31,44 @@ Examples:
   Show a certificate for a GitHub Actions workflow, and stop:
     sigmint dev --once --identity github-workflow
 
-  Let the system choose free ports:
-    sigmint dev --port 0 --issuer-port 0
+  Let the system choose free ports, and put the files for clients into a folder:
+    sigmint dev --port 0 --issuer-port 0 --log-port 0 --dir sigstore
+
+  Tokens for a certificate authority of your own:
+    sigmint dev --issuer-only --dir issuer
+    sigmint serve --ca ephemeralca --config-path issuer/issuers.yaml
 
 FOR DEVELOPMENT ONLY. The issuer gives anybody on this machine a token for any
-identity, and the CA's key is forgotten at the end. Both listen on 127.0.0.1
-and nowhere else.")]
+identity, and the keys of the CA and the log are forgotten at the end. All of
+them listen on 127.0.0.1 and nowhere else.")]
 pub struct DevArgs {
-    /// The certificate authority's port; 0 lets the system choose
+    /// The certificate authority's port, REST and gRPC; 0 lets the system choose
     #[arg(long, value_name = "PORT", default_value_t = 5555)]
     port: u16,
     /// The development issuer's port; 0 lets the system choose
     #[arg(long, value_name = "PORT", default_value_t = 5556)]
     issuer_port: u16,
+    /// The transparency log's port; 0 lets the system choose
+    #[arg(long, value_name = "PORT", default_value_t = 5557)]
+    log_port: u16,
     /// Show one certificate and stop
-    #[arg(long)]
+    #[arg(long, conflicts_with = "issuer_only")]
     once: bool,
-    /// Whom the first certificate is for
+    /// Start the issuer of tokens and nothing else
+    #[arg(long)]
+    issuer_only: bool,
+    /// Whom the first certificate and the identity token are for
     #[arg(long, value_name = "TYPE", value_enum, default_value = "email")]
     identity: DevIdentity,
+    /// Where the files for clients go: a new or empty folder, or one of an earlier run; by default a new one among the temporary files
+    #[arg(long, value_name = "FOLDER")]
+    dir: Option<PathBuf>,
 }
 
 /// Runs `sigmint dev`.
 ///
 /// # Errors
-/// When a port is taken, or something that should never fail does.
+/// When a port is taken, files cannot be written, or something that should never fail does.
 pub async fn run(args: DevArgs) -> Result<ExitCode, CommandError> {
     telemetry::start_log(LogFormat::Dev);
     start(args).await
@@ -66,39 +78,77 @@ async fn start(args: DevArgs) -> Result<ExitCode, CommandError> {
     say(&format!("{}\n", dev::WARNING));
     let issuer =
         DevIssuer::bind(args.issuer_port).map_err(|error| start_error(&error, "--issuer-port", args.issuer_port))?;
-    let issuer_base = issuer.base();
-    let server = bind_server(&issuer_base, args.port).await?;
-    let address = server.local_addr();
-    let issuer = tokio::spawn(issuer.run());
-    let server = tokio::spawn(server.run());
-    say(&demonstrate(&issuer_base, address, args.identity).await?);
+    if args.issuer_only {
+        return issuer_only(issuer, &args).await;
+    }
+    let bound = Bound::new(issuer, &args).await?;
+    let (base, address, deployment) = (bound.issuer.base(), bound.server.local_addr(), bound.deployment.clone());
+    let servers = bound.start();
+    let obtained = demonstrate(&base, &deployment.authority, args.identity).await?;
+    say(&format!("{}\n{}\n", obtained.chain, obtained.report));
+    let folder = folder(&args)?;
+    if let Some(folder) = &folder {
+        let token = long_lived_token(&base, args.identity).await?;
+        clients::write(folder, &deployment, &base, &token).map_err(|error| CommandError::failed(error.to_string()))?;
+    }
     if args.once {
         return Ok(ExitCode::SUCCESS);
     }
-    say(&what_next(&issuer_base, address, args.identity));
-    let ended = tokio::select! {
-        outcome = server => outcome.map(|outcome| outcome.map_err(|error| with_sources(&error))),
-        outcome = issuer => outcome.map(|outcome| outcome.map_err(|error| with_sources(&error))),
-    };
-    match ended {
-        Ok(Ok(())) => Ok(ExitCode::SUCCESS),
-        Ok(Err(problem)) => Err(CommandError::failed(problem)),
-        Err(_) => Err(CommandError::failed("a server ended unexpectedly")),
+    if let Some(folder) = &folder {
+        say(&clients::instructions(folder.path(), &Signer::new(&deployment.authority, &base, &obtained.report)));
+    }
+    say(&what_next(&base, &deployment.authority, args.identity));
+    say(&format!(
+        "Serving the certificate authority (REST and gRPC) at {address}, tokens at {base}, the log at {}. Ctrl-C ends them.",
+        deployment.log.url
+    ));
+    servers.wait().await
+}
+
+/// Tokens for somebody else's server.
+async fn issuer_only(issuer: DevIssuer, args: &DevArgs) -> Result<ExitCode, CommandError> {
+    let base = issuer.base();
+    let running = tokio::spawn(issuer.run());
+    if let Some(folder) = folder(args)? {
+        let token = long_lived_token(&base, args.identity).await?;
+        clients::write_for_issuer(&folder, &base, &token).map_err(|error| CommandError::failed(error.to_string()))?;
+        say(&format!("Wrote issuers.yaml and identity-token to {}.", folder.path().display()));
+    }
+    say(&format!("Serving tokens at {base}. Ctrl-C ends it."));
+    tokio::select! {
+        outcome = running => deployment::ended(outcome),
+        outcome = tokio::signal::ctrl_c() => {
+            outcome.map(|()| ExitCode::SUCCESS).map_err(|error| CommandError::failed(error.to_string()))
+        }
     }
 }
 
-/// The real server, with a CA that dies with it, trusting the development issuers only.
-async fn bind_server(issuer_base: &str, port: u16) -> Result<Server, CommandError> {
-    let failed = |error: &(dyn std::error::Error + 'static)| CommandError::failed(with_sources(error));
-    let issuers =
-        Issuers::parse("development issuers", &dev::issuers_file(issuer_base)).map_err(|error| failed(&error))?;
-    let authority =
-        root_and_intermediate(KeyKind::EcdsaP256, SystemTime::now()).await.map_err(|error| failed(&error))?;
-    let authority = AuthoritySource::Fixed(Arc::new(authority));
-    let issuance = app::issuance(issuers, authority, PermittedAlgorithms::default(), ValidityPolicy::default());
-    let issuance = issuance.map_err(|error| failed(&error))?;
-    let options = HttpOptions { port, ..HttpOptions::default() };
-    Server::bind(issuance, &options).map_err(|error| start_error(&error, "--port", port))
+/// A demonstration that stops at once leaves nothing behind, unless it is told where.
+fn folder(args: &DevArgs) -> Result<Option<Folder>, CommandError> {
+    let folder = match &args.dir {
+        Some(path) => Folder::at(path).map(Some),
+        None if args.once => Ok(None),
+        None => Folder::temporary().map(Some),
+    };
+    folder.map_err(|error| CommandError::usage(error.to_string()).hint("choose another folder with --dir"))
+}
+
+/// One certificate, over real HTTP from end to end.
+async fn demonstrate(issuer: &str, authority: &str, identity: DevIdentity) -> Result<Obtained, CommandError> {
+    let token = request::from_dev_issuer(&url(issuer)?, identity, &[]).await?;
+    request::obtain(&url(authority)?, &token, RequestKeyKind::P256).await
+}
+
+/// A token in a file shall still be good after lunch.
+async fn long_lived_token(issuer: &str, identity: DevIdentity) -> Result<secrecy::SecretString, CommandError> {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    let expiry = format!("exp={}", (now + clients::TOKEN_LIFETIME).as_secs());
+    let expiry = expiry.parse().map_err(|error| CommandError::failed(format!("{expiry}: {error}")))?;
+    request::from_dev_issuer(&url(issuer)?, identity, &[expiry]).await
+}
+
+fn url(text: &str) -> Result<Url, CommandError> {
+    text.parse().map_err(|error| CommandError::failed(format!("{text}: {error}")))
 }
 
 /// A port that is taken is the one thing that often goes wrong: the flag that chooses another is named.
@@ -116,29 +166,18 @@ fn start_error(error: &(dyn std::error::Error + 'static), flag: &str, port: u16)
     }
 }
 
-/// One certificate, over real HTTP from end to end.
-async fn demonstrate(issuer_base: &str, address: SocketAddr, identity: DevIdentity) -> Result<String, CommandError> {
-    let no_url = |error| CommandError::failed(format!("{issuer_base} or {address}: {error}"));
-    let issuer: Url = issuer_base.parse().map_err(no_url)?;
-    let url: Url = format!("http://{address}").parse().map_err(no_url)?;
-    let token = request::from_dev_issuer(&issuer, identity, &[]).await?;
-    let obtained = request::obtain(&url, &token, RequestKeyKind::P256).await?;
-    Ok(format!("{}\n{}\n", obtained.chain, obtained.report))
-}
-
-fn what_next(issuer: &str, address: SocketAddr, identity: DevIdentity) -> String {
+fn what_next(issuer: &str, authority: &str, identity: DevIdentity) -> String {
     let identity = identity.name();
     format!(
-        "Serving the certificate authority at http://{address} and tokens at {issuer}. Ctrl-C ends both.\n\n\
-        Try next, in another terminal:\n\
+        "Without another client:\n\
         \n  # a certificate for somebody else, explained\n  \
-          sigmint request --url http://{address} --dev-issuer {issuer} --claim email=me@example.com | sigmint inspect -\n\
+          sigmint request --url {authority} --dev-issuer {issuer} --claim email=me@example.com | sigmint inspect -\n\
         \n  # a certificate and its key in files\n  \
-          sigmint request --url http://{address} --dev-issuer {issuer} --identity {identity} --out signing\n\
+          sigmint request --url {authority} --dev-issuer {issuer} --identity {identity} --out signing\n\
         \n  # a token, for another client\n  \
           curl -s '{issuer}/{identity}/token'\n\
         \n  # what to trust: the CA's chain\n  \
-          curl -s http://{address}/api/v2/trustBundle\n"
+          curl -s {authority}/api/v2/trustBundle\n"
     )
 }
 
@@ -151,41 +190,48 @@ fn say(text: &str) {
 mod tests {
     use super::*;
 
+    fn args() -> DevArgs {
+        let (identity, dir) = (DevIdentity::Email, None);
+        DevArgs { port: 0, issuer_port: 0, log_port: 0, once: true, issuer_only: false, identity, dir }
+    }
+
+    /// Everything started: the issuer's base and the authority's URL.
+    async fn serve() -> (String, String) {
+        let bound = Bound::new(DevIssuer::bind(0).unwrap(), &args()).await.unwrap();
+        let addresses = (bound.issuer.base(), bound.deployment.authority.clone());
+        assert!(bound.server.local_addr().ip().is_loopback());
+        bound.start();
+        addresses
+    }
+
     /// The whole way for every identity type, over real sockets.
     #[tokio::test]
     async fn every_identity_type_gets_a_certificate_over_http() {
-        let issuer = DevIssuer::bind(0).unwrap();
-        let base = issuer.base();
-        let server = bind_server(&base, 0).await.unwrap();
-        let address = server.local_addr();
-        assert!(address.ip().is_loopback());
-        tokio::spawn(issuer.run());
-        tokio::spawn(server.run());
+        let (base, authority) = serve().await;
         for identity in DevIdentity::ALL {
-            let text =
-                demonstrate(&base, address, identity).await.unwrap_or_else(|error| panic!("{identity:?}: {error}"));
-            assert!(text.starts_with("-----BEGIN CERTIFICATE-----\n"), "{text}");
+            let obtained =
+                demonstrate(&base, &authority, identity).await.unwrap_or_else(|error| panic!("{identity:?}: {error}"));
+            assert!(obtained.chain.starts_with("-----BEGIN CERTIFICATE-----\n"), "{}", obtained.chain);
+            let text = obtained.report.to_string();
             for expected in [
                 format!("{base}/{}", identity.name()).as_str(),
                 "signed by certificate 2: the signature is right",
                 "CN=sigmint development root",
+                "Transparency log",
             ] {
                 assert!(text.contains(expected), "{identity:?}: {expected}\n{text}");
             }
+            assert!(obtained.report.timestamps.unwrap().well_formed, "{identity:?}");
         }
     }
 
     #[tokio::test]
     async fn a_refusal_is_told_in_the_servers_words() {
-        let issuer = DevIssuer::bind(0).unwrap();
-        let base = issuer.base();
-        let server = bind_server(&base, 0).await.unwrap();
-        let url: Url = format!("http://{}", server.local_addr()).parse().unwrap();
-        tokio::spawn(issuer.run());
-        tokio::spawn(server.run());
+        let (base, authority) = serve().await;
         let claims = ["aud=other".parse().unwrap()];
         let token = request::from_dev_issuer(&base.parse().unwrap(), DevIdentity::Email, &claims).await.unwrap();
-        let error = request::obtain(&url, &token, RequestKeyKind::P384).await.err().unwrap().to_string();
+        let refused = request::obtain(&authority.parse().unwrap(), &token, RequestKeyKind::P384).await;
+        let error = refused.err().unwrap().to_string();
         for expected in [
             "HTTP 400",
             "There was an error processing the identity token",
@@ -201,10 +247,13 @@ mod tests {
     async fn a_taken_port_names_its_flag() {
         let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let port = taken.local_addr().unwrap().port();
-        let args = |port, issuer_port| DevArgs { port, issuer_port, once: true, identity: DevIdentity::Email };
-        let error = start(args(0, port)).await.unwrap_err().to_string();
-        assert!(error.contains("--issuer-port") && error.contains(&port.to_string()), "{error}");
-        let error = start(args(port, 0)).await.unwrap_err().to_string();
-        assert!(error.contains("with --port") && error.contains(&port.to_string()), "{error}");
+        for (taken, flag) in [
+            (DevArgs { issuer_port: port, ..args() }, "with --issuer-port"),
+            (DevArgs { log_port: port, ..args() }, "with --log-port"),
+            (DevArgs { port, ..args() }, "with --port"),
+        ] {
+            let error = start(taken).await.unwrap_err().to_string();
+            assert!(error.contains(flag) && error.contains(&port.to_string()), "{error}");
+        }
     }
 }

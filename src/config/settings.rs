@@ -10,7 +10,8 @@ use std::time::Duration;
 use clap::ArgMatches;
 use secrecy::SecretString;
 
-use super::flags::{DEFAULT_CONFIG_PATH, FLAGS, Values};
+use super::flags::{DEFAULT_CONFIG_PATH, Values};
+use super::listeners::{self, Listeners};
 use super::settings_file;
 use crate::certificate::ValidityPolicy;
 use crate::possession::PermittedAlgorithms;
@@ -21,8 +22,8 @@ use crate::telemetry::LogFormat;
 pub struct Settings {
     /// The form of the log.
     pub log: LogFormat,
-    /// Where HTTP is served.
-    pub http: Address,
+    /// Where HTTP and gRPC are served.
+    pub listeners: Listeners,
     /// How long a client may take to send its headers.
     pub header_timeout: Duration,
     /// How long an idle connection is kept.
@@ -61,15 +62,6 @@ pub struct LogLocation {
     pub url: String,
     /// The log's public key; without one its timestamps are taken as they are.
     pub public_key: Option<PathBuf>,
-}
-
-/// A host and a port to listen on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Address {
-    /// A name or an address.
-    pub host: String,
-    /// The port; 0 lets the system choose.
-    pub port: u16,
 }
 
 /// Who signs (`--ca`).
@@ -128,7 +120,6 @@ impl Settings {
     }
 
     fn from_values(values: &Values) -> Result<Self, SettingsError> {
-        refuse_unbuilt(values)?;
         let validity =
             ValidityPolicy::new(duration(values, "certificate-lifetime")?, duration(values, "certificate-backdating")?)
                 .map_err(|error| {
@@ -136,10 +127,7 @@ impl Settings {
                 })?;
         Ok(Self {
             log: log_format(values)?,
-            http: Address {
-                host: values.text("host").to_owned(),
-                port: parsed(values, "port", "a port is a number from 0 to 65535")?,
-            },
+            listeners: listeners::read(values)?,
             header_timeout: duration(values, "read-header-timeout")?,
             idle_timeout: duration(values, "idle-connection-timeout")?,
             signer: signer(values)?,
@@ -184,18 +172,6 @@ fn logs(values: &Values) -> Result<Option<LogsSettings>, SettingsError> {
         quorum,
         timeout: duration(values, "ct-log-timeout")?,
     }))
-}
-
-/// A setting that we do not honour yet must not be taken for one that we do.
-fn refuse_unbuilt(values: &Values) -> Result<(), SettingsError> {
-    const HONOURED_LATER: [&str; 2] = ["grpc-tls-certificate", "grpc-tls-key"];
-    match FLAGS.iter().find(|flag| HONOURED_LATER.contains(&flag.name) && values.is_set(flag.name)) {
-        Some(flag) => {
-            let hint = format!("leave it out, or set it to nothing: --{}=\"\"", flag.name);
-            Err(SettingsError::new(values.origin(flag.name), "not built yet in this version of sigmint", hint))
-        }
-        None => Ok(()),
-    }
 }
 
 fn signer(values: &Values) -> Result<SignerSettings, SettingsError> {
@@ -260,7 +236,7 @@ fn log_format(values: &Values) -> Result<LogFormat, SettingsError> {
     }
 }
 
-fn parsed<T: FromStr<Err: std::fmt::Display>>(values: &Values, name: &str, hint: &str) -> Result<T, SettingsError> {
+pub(super) fn parsed<T: FromStr<Err: std::fmt::Display>>(values: &Values, name: &str, hint: &str) -> Result<T, SettingsError> {
     values.text(name).parse().map_err(|error: T::Err| SettingsError::new(values.origin(name), error.to_string(), hint))
 }
 
@@ -288,7 +264,6 @@ mod tests {
     #[test]
     fn defaults_are_the_incumbents() {
         let settings = read(&["--ca", "ephemeralca"]).unwrap();
-        assert_eq!(settings.http, Address { host: "0.0.0.0".into(), port: 8080 });
         assert_eq!(
             (settings.header_timeout, settings.idle_timeout),
             (Duration::from_secs(10), Duration::from_secs(30))
@@ -356,7 +331,8 @@ mod tests {
         let path = folder.path().join("serve.yaml");
         std::fs::write(&path, "ca: ephemeralca\nport: 5555\nhost: 127.0.0.1\n").unwrap();
         let settings = read(&["-c", path.to_str().unwrap(), "--port=6"]).unwrap();
-        assert_eq!(settings.http, Address { host: "127.0.0.1".into(), port: 6 });
+        let Listeners::Separate { http, .. } = settings.listeners else { panic!("two listeners") };
+        assert_eq!((http.address.host.as_str(), http.address.port), ("127.0.0.1", 6));
         std::fs::write(&path, "ca: ephemeralca\nprot: 5555\n").unwrap();
         assert!(refused(&["-c", path.to_str().unwrap()]).contains("prot: no such setting"));
     }

@@ -4,28 +4,23 @@
 
 use std::fmt::Write as _;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
-use actix_web::body::BoxBody;
-use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CACHE_CONTROL, HOST};
-use actix_web::middleware::{Next, from_fn};
+use actix_web::http::header::CACHE_CONTROL;
+use actix_web::middleware::from_fn;
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use serde_json::{Value, json};
 
 use super::claims::compose;
 use super::key::TokenKey;
+use super::loopback::{HEADER_TIMEOUT, MAX_CONNECTIONS, listen, loopback_only, text};
 use super::{DevIdentity, TOKEN_LIFETIME, WARNING};
 
 /// The longest request body, in bytes.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
-/// How long a client may take to send its headers.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
-/// How many connections are served at the same time.
-const MAX_CONNECTIONS: usize = 256;
 
 /// Why there is no issuer.
 #[derive(Debug, thiserror::Error)]
@@ -64,7 +59,7 @@ impl DevIssuer {
     /// See [`DevIssuerError`].
     pub fn bind(port: u16) -> Result<Self, DevIssuerError> {
         let refused = |source| DevIssuerError::Listen { port, source };
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(refused)?;
+        let listener = listen(port).map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;
         let key = TokenKey::generate().map_err(|_| DevIssuerError::Key)?;
         let shared = web::Data::from(Arc::new(Shared { base: format!("http://{address}"), key }));
@@ -105,33 +100,6 @@ impl DevIssuer {
         tracing::warn!(address = %self.address, "{WARNING}");
         self.server.await.map_err(DevIssuerError::Run)
     }
-}
-
-/// Refuses requests that were not meant for this machine: a web page could otherwise reach the issuer under a name of its own that
-/// resolves to the loopback address (DNS rebinding), and read the tokens.
-async fn loopback_only(
-    request: ServiceRequest,
-    next: Next<BoxBody>,
-) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
-    let header = request.headers().get(HOST).and_then(|value| value.to_str().ok());
-    let target = request.uri().authority().map(actix_web::http::uri::Authority::as_str);
-    let hosts_fit = header.is_some_and(is_loopback) && target.is_none_or(is_loopback);
-    if hosts_fit && request.headers().get_all(HOST).count() == 1 {
-        return next.call(request).await;
-    }
-    Ok(request.into_response(text(
-        StatusCode::FORBIDDEN,
-        "this issuer answers on the loopback address only, under that name\n",
-    )))
-}
-
-/// Whether `host[:port]` is this machine.
-fn is_loopback(host: &str) -> bool {
-    let name = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        Some((address, _)) => address,
-        None => host.split_once(':').map_or(host, |(name, _)| name),
-    };
-    name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 async fn welcome(shared: web::Data<Shared>) -> HttpResponse {
@@ -209,13 +177,10 @@ fn refused(status: StatusCode, problem: &str) -> HttpResponse {
     HttpResponse::build(status).json(body)
 }
 
-fn text(status: StatusCode, words: &str) -> HttpResponse {
-    HttpResponse::build(status).content_type("text/plain; charset=utf-8").body(words.to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use actix_web::http::header::HOST;
     use base64::Engine as _;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 

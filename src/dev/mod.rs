@@ -1,17 +1,24 @@
-//! Development only: an OpenID Connect issuer that gives anybody a token for any identity.
+//! Development only: an OpenID Connect issuer that gives anybody a token for any identity, a transparency log, and files for clients.
 //!
 //! Owns what `sigmint dev` needs beside the real server, which does not know it. Never part of `sigmint serve`.
 
 mod claims;
+mod folder;
 mod identity;
 mod issuer;
 mod issuers_file;
 mod key;
+mod log;
+mod loopback;
+mod trust;
 
 pub use claims::{ClaimsError, TOKEN_LIFETIME};
+pub use folder::{Folder, FolderError, Readers};
 pub use identity::DevIdentity;
 pub use issuer::{DevIssuer, DevIssuerError, MAX_BODY_BYTES};
 pub use issuers_file::issuers_file;
+pub use log::{DevLog, DevLogError};
+pub use trust::{Deployment, LogDescription};
 
 /// What is said wherever the issuer shows itself.
 pub const WARNING: &str =

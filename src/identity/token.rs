@@ -109,6 +109,9 @@ struct Header {
     kid: Option<String>,
     #[serde(default, deserialize_with = "present")]
     crit: bool,
+    /// RFC 7797: a payload that is not encoded. It would have to be listed in `crit`.
+    #[serde(default)]
+    b64: Option<serde_json::Value>,
 }
 
 fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
@@ -134,7 +137,7 @@ impl UnverifiedToken {
             return Err(TokenError::NotThreeParts);
         }
         let header: Header = serde_json::from_slice(&decode(header, "header")?).map_err(TokenError::Header)?;
-        if header.crit {
+        if header.crit || header.b64 == Some(false.into()) {
             return Err(TokenError::Critical);
         }
         let algorithm = TokenAlgorithm::from_name(&header.alg).ok_or(TokenError::Algorithm)?;
@@ -247,6 +250,8 @@ mod tests {
             let text = token(&format!(r#"{{"alg":"RS256","crit":{crit},"b64":false}}"#), PAYLOAD);
             assert!(matches!(UnverifiedToken::parse(&text), Err(TokenError::Critical)), "{crit}");
         }
+        let unencoded = token(r#"{"alg":"RS256","b64":false}"#, PAYLOAD);
+        assert!(matches!(UnverifiedToken::parse(&unencoded), Err(TokenError::Critical)));
     }
 
     #[test]

@@ -15,6 +15,9 @@ use crate::config::issuers::{Issuer, Issuers};
 /// How far ahead of our clock `nbf` may be: issuers' clocks differ.
 const NOT_BEFORE_LEEWAY: Duration = Duration::from_secs(5 * 60);
 
+/// Numbers from here on are no times, in seconds: some thirty million years.
+const BEYOND_TIME: f64 = 1e15;
+
 /// Claims that one of the issuer's keys signed, for our audience, within their time.
 #[derive(Debug)]
 pub struct VerifiedClaims {
@@ -104,6 +107,7 @@ pub async fn verify(
     let issuer = issuers.find(token.issuer()).ok_or_else(|| VerifyError::UnknownIssuer(token.issuer().to_owned()))?;
     check_audience(token.claims(), &issuer.audience)?;
     check_times(token.claims(), now)?;
+    check_unused(token.claims())?;
     token.claims().filled_text("sub")?;
     match keys.check(&token, issuer).await {
         Ok(SignatureCheck::Good) => Ok(VerifiedClaims { claims: token.into_claims(), issuer: Arc::clone(issuer) }),
@@ -146,10 +150,25 @@ fn check_times(claims: &Claims, now: SystemTime) -> Result<(), VerifyError> {
 
 /// Seconds since 1970, possibly fractional (RFC 7519 section 2, NumericDate).
 fn numeric_date(claims: &Claims, name: &str) -> Result<Option<f64>, ClaimError> {
+    let is_a_time = |seconds: &f64| seconds.abs() < BEYOND_TIME;
     match claims.get(name) {
         None => Ok(None),
-        Some(value) => value.as_f64().map(Some).ok_or_else(|| wrong_type(name, value, "a number")),
+        Some(value) => value.as_f64().filter(is_a_time).map(Some).ok_or_else(|| wrong_type(name, value, "a point in time")),
     }
+}
+
+/// Claims that OpenID Connect defines (Core 1.0 sections 2 and 5.6.2) and that are of no use here: absent, null, or of their type.
+fn check_unused(claims: &Claims) -> Result<(), ClaimError> {
+    let checks: [(&str, fn(&Value) -> bool, &'static str); 4] = [
+        ("nonce", Value::is_string, "a text"),
+        ("at_hash", Value::is_string, "a text"),
+        ("_claim_names", Value::is_object, "an object"),
+        ("_claim_sources", Value::is_object, "an object"),
+    ];
+    checks.into_iter().try_for_each(|(name, is_right, wanted)| match claims.get(name) {
+        Some(value) if !value.is_null() && !is_right(value) => Err(wrong_type(name, value, wanted)),
+        _ => Ok(()),
+    })
 }
 
 #[cfg(test)]
@@ -187,7 +206,7 @@ mod tests {
 
     #[test]
     fn a_time_of_the_wrong_type_is_refused_and_never_absent() {
-        for bad in [json!(null), json!("2000"), json!(true), json!([2000]), json!({})] {
+        for bad in [json!(null), json!("2000"), json!(true), json!([2000]), json!({}), json!(1e20), json!(i64::MAX), json!(-1e300)] {
             for name in ["exp", "nbf", "iat"] {
                 let mut value = json!({"exp": 2000});
                 value[name] = bad.clone();
@@ -195,6 +214,18 @@ mod tests {
             }
         }
         assert!(matches!(times(&json!({})), Err(VerifyError::Claim(ClaimError::Missing(_)))));
+    }
+
+    #[test]
+    fn claims_that_are_not_used_are_still_of_their_type() {
+        let check = |name: &str, value: Value| check_unused(&claims(&json!({name: value})));
+        for name in ["nonce", "at_hash"] {
+            assert!(check(name, json!("x")).is_ok() && check(name, json!(null)).is_ok());
+            assert!(check(name, json!(7)).is_err() && check(name, json!(["x"])).is_err(), "{name}");
+        }
+        for name in ["_claim_names", "_claim_sources"] {
+            assert!(check(name, json!({})).is_ok() && check(name, json!("x")).is_err(), "{name}");
+        }
     }
 
     #[test]

@@ -2,12 +2,16 @@
 //!
 //! Owns how connections become requests: plain, with TLS, or on the port that gRPC shares. Knows no path.
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_http::{HttpService, TlsAcceptorConfig};
-use actix_service::{IntoServiceFactory as _, ServiceFactoryExt as _, boxed, fn_service, map_config, pipeline_factory};
+use actix_http::body::BoxBody;
+use actix_http::{HttpServiceBuilder, Request, Response, TlsAcceptorConfig};
+use actix_server::GracefulShutdownSignal;
+use actix_service::{
+    IntoServiceFactory as _, Service, ServiceFactory, ServiceFactoryExt as _, boxed, fn_service, map_config,
+};
 use actix_web::App;
 use actix_web::dev::AppConfig;
 use tokio::net::TcpStream;
@@ -52,31 +56,42 @@ pub(super) fn server(
             .configure(move |service| api::configure(service, &issuance))
             .into_factory()
             .map_err(|error: actix_web::Error| error.error_response());
+        let app = map_config(app, |()| AppConfig::default());
         let draining = draining.clone();
-        let http = HttpService::build()
-            .graceful_shutdown_signal(move || {
-                let draining = draining.clone();
-                async move { draining.notified().await }
-            })
-            .keep_alive(timeouts.idle)
-            .client_request_timeout(timeouts.headers)
-            .client_disconnect_timeout(DISCONNECT_TIMEOUT)
-            .local_addr(address);
         match front.clone() {
-            Front::Plain => boxed::factory(http.finish(map_config(app, |()| AppConfig::default())).tcp().map_err(drop)),
+            Front::Plain => boxed::factory(http(address, timeouts, draining).finish(app).tcp().map_err(drop)),
             Front::Tls(config) => {
                 let acceptor = TlsAcceptorConfig::default().handshake_timeout(timeouts.headers);
-                let http = http.secure().finish(map_config(app, |()| AppConfig::default()));
+                let http = http(address, timeouts, draining).secure().finish(app);
                 boxed::factory(http.rustls_0_23_with_config(config, acceptor).map_err(drop))
             }
             Front::Shared(grpc) => {
-                let http = http.finish(map_config(app, |()| AppConfig::default())).tcp().map_err(drop);
                 let sort = move |stream| sort(stream, grpc.clone(), timeouts.headers);
-                boxed::factory(pipeline_factory(fn_service(sort)).and_then(http))
+                let http = http(address, timeouts, draining).finish(app).tcp().map_err(drop);
+                boxed::factory(fn_service(sort).and_then(http))
             }
         }
     })?;
     Ok(builder.run())
+}
+
+/// HTTP/1 on connections of any kind.
+fn http<T, S>(address: SocketAddr, timeouts: Timeouts, draining: GracefulShutdownSignal) -> HttpServiceBuilder<T, S>
+where
+    S: ServiceFactory<Request, Config = ()>,
+    S::Error: Into<Response<BoxBody>> + 'static,
+    S::InitError: std::fmt::Debug,
+    <S::Service as Service<Request>>::Future: 'static,
+{
+    HttpServiceBuilder::default()
+        .graceful_shutdown_signal(move || {
+            let draining = draining.clone();
+            async move { draining.notified().await }
+        })
+        .keep_alive(timeouts.idle)
+        .client_request_timeout(timeouts.headers)
+        .client_disconnect_timeout(DISCONNECT_TIMEOUT)
+        .local_addr(address)
 }
 
 /// Lets HTTP/1 pass and sends HTTP/2 to gRPC; to this worker the connection is then done with.

@@ -25,8 +25,10 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(50);
 const MAX_RETRIES: u32 = 4;
 /// The first wait when the log does not say how long; it doubles.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
+/// The longest wait that is reckoned with; any deadline is shorter.
+const LONGEST_WAIT: Duration = Duration::from_hours(1);
 /// How far ahead of our clock a log's clock may be.
-const CLOCK_SKEW: Duration = Duration::from_secs(5 * 60);
+const CLOCK_SKEW: Duration = Duration::from_mins(5);
 
 /// Where a log is and who it is.
 #[derive(Clone, Debug)]
@@ -83,8 +85,13 @@ impl Log {
             Some(origin) => Some(HeaderValue::try_from(origin).map_err(|_| unusable("the origin is no host name"))?),
             None => None,
         };
-        let client = client(settings.tls_ca.as_deref(), origin.is_some())
-            .map_err(|source| LogSetupError::Tls { log: name.clone(), source })?;
+        let unusable_tls = |source| LogSetupError::Tls { log: name.clone(), source };
+        let anchors =
+            settings.tls_ca.map(|pem| Certificate::from_pem_bundle(&pem)).transpose().map_err(unusable_tls)?;
+        if anchors.as_ref().is_some_and(Vec::is_empty) {
+            return Err(unusable("the TLS CA file holds no PEM certificate"));
+        }
+        let client = client(anchors, origin.is_some()).map_err(unusable_tls)?;
         let permits = Semaphore::new(max_in_flight.get().min(Semaphore::MAX_PERMITS));
         Ok(Self { name, prefix, origin, key: settings.public_key, client, permits, clock })
     }
@@ -174,7 +181,7 @@ impl Log {
     fn wait(&self, retries: u32, asked: Option<Duration>) -> Duration {
         let wait = asked.unwrap_or(FIRST_WAIT * 2_u32.saturating_pow(retries)).max(FIRST_WAIT);
         let fraction = (self.clock)().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |time| time.subsec_micros());
-        wait.saturating_add((wait / 4_000_000).saturating_mul(fraction)).min(Duration::from_secs(3600))
+        wait.saturating_add((wait / 4_000_000).saturating_mul(fraction)).min(LONGEST_WAIT)
     }
 }
 
@@ -205,7 +212,7 @@ fn log_name(prefix: &Url) -> String {
     format!("{}{port}{}", prefix.host_str().unwrap_or_default(), prefix.path().trim_end_matches('/'))
 }
 
-fn client(tls_ca: Option<&[u8]>, own_host_header: bool) -> Result<Client, reqwest::Error> {
+fn client(anchors: Option<Vec<Certificate>>, own_host_header: bool) -> Result<Client, reqwest::Error> {
     let mut builder = Client::builder()
         .user_agent(concat!("sigmint/", env!("CARGO_PKG_VERSION")))
         .redirect(redirect::Policy::none())
@@ -216,8 +223,8 @@ fn client(tls_ca: Option<&[u8]>, own_host_header: bool) -> Result<Client, reqwes
         // HTTP/2 takes the name from the URL.
         builder = builder.http1_only();
     }
-    if let Some(pem) = tls_ca {
-        builder = builder.tls_certs_only(Certificate::from_pem_bundle(pem)?);
+    if let Some(anchors) = anchors {
+        builder = builder.tls_certs_only(anchors);
     }
     builder.build()
 }
@@ -243,7 +250,6 @@ fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
 }
 
 /// The library's error down to its cause: the outermost says only that a request failed. None of them quotes a body.
-#[expect(clippy::needless_pass_by_value, reason = "is given to map_err")]
 fn broken(error: reqwest::Error) -> Attempt {
     let error = error.without_url();
     let (mut text, mut source) = (error.to_string(), std::error::Error::source(&error));

@@ -58,7 +58,7 @@ pub struct Submission<'a> {
 /// The configured logs.
 #[derive(Debug)]
 pub struct Logs {
-    logs: Vec<Arc<Log>>,
+    members: Vec<Arc<Log>>,
     quorum: usize,
     deadline: Duration,
 }
@@ -69,20 +69,20 @@ impl Logs {
     /// # Errors
     /// [`LogSetupError`] when a log cannot be used, or the quorum cannot be reached even if all answer.
     pub fn new(logs: Vec<LogSettings>, options: &LogsOptions) -> Result<Self, LogSetupError> {
-        let logs = logs
+        let members = logs
             .into_iter()
             .map(|settings| Log::new(settings, options.max_in_flight, options.clock).map(Arc::new))
             .collect::<Result<Vec<_>, _>>()?;
-        let (quorum, distinct) = (options.quorum.get(), distinct(&logs));
+        let (quorum, distinct) = (options.quorum.get(), distinct(&members));
         if distinct < quorum {
             return Err(LogSetupError::Quorum { quorum, distinct });
         }
-        Ok(Self { logs, quorum, deadline: options.deadline })
+        Ok(Self { members, quorum, deadline: options.deadline })
     }
 
     /// The logs' names (host and path) in configured order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.logs.iter().map(|log| log.name())
+        self.members.iter().map(|log| log.name())
     }
 
     /// Has the logs promise to show a (pre)certificate. Returns exactly as many timestamps as the quorum says, each of another log,
@@ -101,14 +101,14 @@ impl Logs {
         };
         let body = request_body(&submission.chain);
         let mut tally = Tally::default();
-        if let [log] = self.logs.as_slice() {
+        if let [log] = self.members.as_slice() {
             // The usual case needs no task of its own.
             let answer = log.submit(endpoint, body, deadline).await;
             tally.count(0, self.check(log, answer, &submission.entry));
             return self.conclude(tally);
         }
         let mut under_way = JoinSet::new();
-        for (index, log) in self.logs.iter().enumerate() {
+        for (index, log) in self.members.iter().enumerate() {
             let (log, body) = (Arc::clone(log), body.clone());
             under_way.spawn(async move { (index, log.submit(endpoint, body, deadline).await) });
         }
@@ -116,7 +116,7 @@ impl Logs {
             // A task that panicked is a log that gave nothing.
             let Some(joined) = under_way.join_next().await else { break };
             let Ok((index, answer)) = joined else { continue };
-            if let Some(log) = self.logs.get(index) {
+            if let Some(log) = self.members.get(index) {
                 tally.count(index, self.check(log, answer, &submission.entry));
             }
         }
@@ -125,14 +125,15 @@ impl Logs {
 
     fn check(&self, log: &Log, answer: Result<Sct, LogFault>, entry: &LogEntry<'_>) -> Result<Sct, LogFault> {
         let sct = answer?;
-        let named = self.logs.iter().filter_map(|log| log.key()).find(|key| key.id() == sct.log_id());
+        let named = self.members.iter().filter_map(|log| log.key()).find(|key| key.id() == sct.log_id());
         log.judge(&sct, entry, named)?;
         Ok(sct)
     }
 
     fn conclude(&self, mut tally: Tally) -> Result<Vec<Sct>, TransparencyError> {
         tally.faults.sort_by_key(|(index, _)| *index);
-        let named = tally.faults.into_iter().filter_map(|(index, fault)| Some((self.logs.get(index)?.name(), fault)));
+        let named =
+            tally.faults.into_iter().filter_map(|(index, fault)| Some((self.members.get(index)?.name(), fault)));
         if tally.promises.len() >= self.quorum {
             for (log, fault) in named {
                 tracing::warn!(log, kind = fault.label(), error = %fault, "a transparency log failed; the others were enough");

@@ -1,7 +1,17 @@
 //! Reading certificates back, with another decoder than the one that wrote them.
 
+use std::fmt::Write as _;
+
 use aws_lc_rs::signature::{self, UnparsedPublicKey, VerificationAlgorithm};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
+
+/// Octets in hexadecimal.
+pub fn hex(octets: &[u8]) -> String {
+    octets.iter().fold(String::new(), |mut text, octet| {
+        let _ = write!(text, "{octet:02x}");
+        text
+    })
+}
 
 /// Parses a whole certificate.
 pub fn parse(der: &[u8]) -> X509Certificate<'_> {
@@ -54,14 +64,13 @@ fn value_text(value: &[u8]) -> String {
     }
     match std::str::from_utf8(value) {
         Ok(text) if !text.is_empty() && !text.contains(char::is_control) => format!("raw {text:?}"),
-        _ => value.iter().map(|octet| format!("{octet:02x}")).collect(),
+        _ => hex(value),
     }
 }
 
 /// Everything in a certificate, a line each, for people who compare two.
 pub fn dump(der: &[u8]) -> String {
     let certificate = parse(der);
-    let hex = |octets: &[u8]| octets.iter().map(|octet| format!("{octet:02x}")).collect::<String>();
     let mut text = format!(
         "version {}\nserial {}\nsignature algorithm {}\nissuer {}\nnot before {}\nnot after {}\nsubject {:?}\nkey {}\n",
         certificate.version().0 + 1,
@@ -75,10 +84,10 @@ pub fn dump(der: &[u8]) -> String {
     );
     for (oid, critical, value) in extensions(der) {
         let critical = if critical { " critical" } else { "" };
-        text.push_str(&format!("{oid}{critical} = {value}\n"));
+        let _ = writeln!(text, "{oid}{critical} = {value}");
     }
     for name in subject_alternative_names(&certificate) {
-        text.push_str(&format!("name {name}\n"));
+        let _ = writeln!(text, "name {name}");
     }
     text
 }

@@ -1,5 +1,7 @@
 //! An issuer of each identity type below one URL, and claims that fit it.
 
+use std::fmt::Write as _;
+
 use serde_json::{Value, json};
 
 /// One issuer and what its tokens say.
@@ -24,9 +26,9 @@ pub struct Identity {
 pub fn issuers_file(base: &str, host: &str) -> String {
     let mut file = "oidc-issuers:\n".to_owned();
     for identity in identities(base, host) {
-        file.push_str(&format!("  {base}/{}:\n    client-id: sigstore\n", identity.name));
+        let _ = writeln!(file, "  {base}/{}:\n    client-id: sigstore", identity.name);
         for line in identity.settings.lines() {
-            file.push_str(&format!("    {line}\n"));
+            let _ = writeln!(file, "    {line}");
         }
     }
     file.push_str(METADATA);
@@ -88,7 +90,132 @@ fn forge() -> Value {
         "sha": "1a2b", "forge/trigger": true})
 }
 
-fn identity(name: &'static str, settings: &str, claims: Value, challenge: &str, san: &str) -> Identity {
+/// Every identity type, `email` also with `issuer-claim`.
+pub fn identities(base: &str, host: &str) -> Vec<Identity> {
+    let mut all = people(host);
+    all.extend(workloads());
+    all.extend(pipelines());
+    all.push(identity(
+        "chainguard-identity",
+        "type: chainguard-identity",
+        json!({"sub": "2b3a/9f"}),
+        "2b3a/9f",
+        &format!("URI {base}/chainguard-identity/2b3a/9f"),
+        &["sub"],
+    ));
+    all
+}
+
+fn people(host: &str) -> Vec<Identity> {
+    let federated = json!({"sub": "5", "email": "dev@example.com", "email_verified": "true",
+        "federated_claims": {"connector_id": "https://accounts.example.com", "user_id": "5"}});
+    let claim = "type: email\nissuer-claim: $.federated_claims.connector_id";
+    let (address, san) = ("dev@example.com", "email dev@example.com");
+    let user = format!("http://{host}/users/17");
+    vec![
+        identity("email", "type: email", email_claims(), address, san, &["sub", "email"]),
+        Identity {
+            issuer: Some("https://accounts.example.com"),
+            ..identity("email-issuer-claim", claim, federated, address, san, &["sub", "email"])
+        },
+        identity(
+            "uri",
+            &format!("type: uri\nsubject-domain: http://{host}"),
+            json!({"sub": user}),
+            &user,
+            &format!("URI {user}"),
+            &["sub"],
+        ),
+        identity(
+            "username",
+            &format!("type: username\nsubject-domain: {host}"),
+            json!({"sub": "jane"}),
+            "jane",
+            &format!("other 1.3.6.1.4.1.57264.1.7 jane!{host}"),
+            &["sub"],
+        ),
+    ]
+}
+
+fn workloads() -> Vec<Identity> {
+    let workload = "spiffe://example.org/ns/prod/sa/builder";
+    let account = json!({"sub": "system:serviceaccount:builds:signer", "kubernetes.io": {"namespace": "builds",
+        "pod": {"name": "p"}, "serviceaccount": {"name": "signer"}}});
+    vec![
+        identity(
+            "spiffe",
+            "type: spiffe\nspiffe-trust-domain: example.org",
+            json!({"sub": workload}),
+            workload,
+            &format!("URI {workload}"),
+            &["sub"],
+        ),
+        identity(
+            "kubernetes",
+            "type: kubernetes",
+            account,
+            "system:serviceaccount:builds:signer",
+            "URI https://kubernetes.io/namespaces/builds/serviceaccounts/signer",
+            &["sub", "kubernetes.io"],
+        ),
+    ]
+}
+
+fn pipelines() -> Vec<Identity> {
+    let buildkite =
+        json!({"sub": "organization:acme:pipeline:app", "organization_slug": "acme", "pipeline_slug": "app"});
+    vec![
+        identity(
+            "github-workflow",
+            "type: github-workflow",
+            github(),
+            "repo:octo-org/octo-repo:ref:refs/heads/main",
+            "URI https://github.com/octo-org/shared/.github/workflows/build.yml@refs/tags/v2",
+            &["sub", "event_name", "job_workflow_ref", "run_id", "repository_visibility"],
+        ),
+        identity(
+            "gitlab-pipeline",
+            "type: gitlab-pipeline",
+            gitlab(),
+            "project_path:my-group/my-project:ref_type:branch:ref:main",
+            "URI https://gitlab.com/my-group/my-project//.gitlab-ci.yml@refs/heads/main",
+            &["sub", "project_path", "ref_type", "runner_id", "ci_config_ref_uri"],
+        ),
+        identity(
+            "buildkite-job",
+            "type: buildkite-job",
+            buildkite,
+            "organization:acme:pipeline:app",
+            "URI https://buildkite.com/acme/app",
+            &["sub", "organization_slug", "pipeline_slug"],
+        ),
+        identity(
+            "codefresh-workflow",
+            "type: codefresh-workflow",
+            codefresh(),
+            "account:628a:pipeline:65e5",
+            "URI https://g.codefresh.io/acme/oidc-test/get-token:628a/65e5",
+            &["sub", "account_id", "pipeline_name", "workflow_id"],
+        ),
+        identity(
+            "ci-provider",
+            "type: ci-provider\nci-provider: forge",
+            forge(),
+            "project:17",
+            "URI https://forge.example.com/group/app/build.yml@v1",
+            &["sub", "project", "ref", "kind", "sha", "project_id", "forge/trigger"],
+        ),
+    ]
+}
+
+fn identity(
+    name: &'static str,
+    settings: &str,
+    claims: Value,
+    challenge: &str,
+    san: &str,
+    needed: &'static [&'static str],
+) -> Identity {
     Identity {
         name,
         settings: settings.to_owned(),
@@ -96,120 +223,6 @@ fn identity(name: &'static str, settings: &str, claims: Value, challenge: &str, 
         challenge: challenge.to_owned(),
         san: san.to_owned(),
         issuer: None,
-        needed: &[],
+        needed,
     }
-}
-
-/// Every identity type, `email` also with `issuer-claim`.
-pub fn identities(base: &str, host: &str) -> Vec<Identity> {
-    let dex = json!({"sub": "5", "email": "dev@example.com", "email_verified": "true",
-        "federated_claims": {"connector_id": "https://accounts.example.com", "user_id": "5"}});
-    let kubernetes = json!({"sub": "system:serviceaccount:builds:signer", "kubernetes.io": {"namespace": "builds",
-        "pod": {"name": "p"}, "serviceaccount": {"name": "signer"}}});
-    let buildkite =
-        json!({"sub": "organization:acme:pipeline:app", "organization_slug": "acme", "pipeline_slug": "app"});
-    let own_site = format!("type: uri\nsubject-domain: http://{host}");
-    let own_user = format!("type: username\nsubject-domain: {host}");
-    let user = format!("http://{host}/users/17");
-    let claim = "type: email\nissuer-claim: $.federated_claims.connector_id";
-    let workload = "spiffe://example.org/ns/prod/sa/builder";
-    let workflow = "https://github.com/octo-org/shared/.github/workflows/build.yml@refs/tags/v2";
-    let pipeline = "https://gitlab.com/my-group/my-project//.gitlab-ci.yml@refs/heads/main";
-    let job = "https://g.codefresh.io/acme/oidc-test/get-token:628a/65e5";
-    let account = "https://kubernetes.io/namespaces/builds/serviceaccounts/signer";
-    let uri = |text: &str| format!("URI {text}");
-    let other_name = format!("other 1.3.6.1.4.1.57264.1.7 jane!{host}");
-    vec![
-        Identity {
-            needed: &["sub", "email"],
-            ..identity("email", "type: email", email_claims(), "dev@example.com", "email dev@example.com")
-        },
-        Identity {
-            issuer: Some("https://accounts.example.com"),
-            needed: &["sub", "email"],
-            ..identity("email-issuer-claim", claim, dex, "dev@example.com", "email dev@example.com")
-        },
-        Identity { needed: &["sub"], ..identity("uri", &own_site, json!({"sub": user}), &user, &uri(&user)) },
-        Identity { needed: &["sub"], ..identity("username", &own_user, json!({"sub": "jane"}), "jane", &other_name) },
-        Identity {
-            needed: &["sub"],
-            ..identity(
-                "spiffe",
-                "type: spiffe\nspiffe-trust-domain: example.org",
-                json!({"sub": workload}),
-                workload,
-                &uri(workload),
-            )
-        },
-        Identity {
-            needed: &["sub", "kubernetes.io"],
-            ..identity(
-                "kubernetes",
-                "type: kubernetes",
-                kubernetes,
-                "system:serviceaccount:builds:signer",
-                &uri(account),
-            )
-        },
-        Identity {
-            needed: &["sub", "event_name", "job_workflow_ref", "run_id", "repository_visibility"],
-            ..identity(
-                "github-workflow",
-                "type: github-workflow",
-                github(),
-                "repo:octo-org/octo-repo:ref:refs/heads/main",
-                &uri(workflow),
-            )
-        },
-        Identity {
-            needed: &["sub", "project_path", "ref_type", "runner_id", "ci_config_ref_uri"],
-            ..identity(
-                "gitlab-pipeline",
-                "type: gitlab-pipeline",
-                gitlab(),
-                "project_path:my-group/my-project:ref_type:branch:ref:main",
-                &uri(pipeline),
-            )
-        },
-        Identity {
-            needed: &["sub", "organization_slug", "pipeline_slug"],
-            ..identity(
-                "buildkite-job",
-                "type: buildkite-job",
-                buildkite,
-                "organization:acme:pipeline:app",
-                &uri("https://buildkite.com/acme/app"),
-            )
-        },
-        Identity {
-            needed: &["sub", "account_id", "pipeline_name", "workflow_id"],
-            ..identity(
-                "codefresh-workflow",
-                "type: codefresh-workflow",
-                codefresh(),
-                "account:628a:pipeline:65e5",
-                &uri(job),
-            )
-        },
-        Identity {
-            needed: &["sub"],
-            ..identity(
-                "chainguard-identity",
-                "type: chainguard-identity",
-                json!({"sub": "2b3a/9f"}),
-                "2b3a/9f",
-                &uri(&format!("{base}/chainguard-identity/2b3a/9f")),
-            )
-        },
-        Identity {
-            needed: &["sub", "project", "ref", "kind", "sha", "project_id", "forge/trigger"],
-            ..identity(
-                "ci-provider",
-                "type: ci-provider\nci-provider: forge",
-                forge(),
-                "project:17",
-                &uri("https://forge.example.com/group/app/build.yml@v1"),
-            )
-        },
-    ]
 }

@@ -96,7 +96,7 @@ impl FakeIssuer {
         std::thread::spawn(move || {
             for connection in listener.incoming().flatten() {
                 let state = Arc::clone(&shared);
-                std::thread::spawn(move || state.serve(connection));
+                std::thread::spawn(move || state.serve(&connection));
             }
         });
         Self { url, state }
@@ -195,15 +195,15 @@ pub fn signed(key: &Key, algorithm: &str, header: &str, payload: &str) -> String
 }
 
 impl State {
-    fn serve(&self, connection: TcpStream) {
+    fn serve(&self, connection: &TcpStream) {
         // A client that goes away in the middle is its own business.
         let _ = self.try_serve(connection);
     }
 
-    fn try_serve(&self, connection: TcpStream) -> std::io::Result<()> {
+    fn try_serve(&self, connection: &TcpStream) -> std::io::Result<()> {
         connection.set_read_timeout(Some(Duration::from_secs(20)))?;
         let mut head = Vec::new();
-        for line in BufReader::new((&connection).take(64 * 1024)).lines() {
+        for line in BufReader::new(connection.take(64 * 1024)).lines() {
             let line = line?;
             if line.is_empty() {
                 break;
@@ -219,16 +219,16 @@ impl State {
         self.requests.lock().unwrap().push(Received { path: path.clone(), head });
         let answer = self.answers.lock().unwrap().get(&path).cloned();
         match answer {
-            Some(Answer::Body(status, body)) => write_answer(&connection, status, "", &body),
-            Some(Answer::Redirect(url)) => write_answer(&connection, 302, &format!("Location: {url}\r\n"), b""),
+            Some(Answer::Body(status, body)) => write_answer(connection, status, "", &body),
+            Some(Answer::Redirect(url)) => write_answer(connection, 302, &format!("Location: {url}\r\n"), b""),
             Some(Answer::Close) => Ok(()),
-            Some(Answer::Endless) => write_endlessly(&connection),
+            Some(Answer::Endless) => write_endlessly(connection),
             Some(Answer::Held) => {
                 let released = self.release.wait_while(self.released.lock().unwrap(), |released| !*released);
                 drop(released);
-                self.write_document(&connection, &base, &path)
+                self.write_document(connection, &base, &path)
             }
-            None => self.write_document(&connection, &base, &path),
+            None => self.write_document(connection, &base, &path),
         }
     }
 

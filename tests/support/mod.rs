@@ -6,6 +6,7 @@
 
 pub mod authority;
 pub mod certificate;
+pub mod grpc;
 pub mod identities;
 pub mod issuer;
 pub mod keys;

@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
-use sigmint::app::{self, HttpOptions, Server};
+use sigmint::app;
 use sigmint::authority::AuthoritySource;
 use sigmint::certificate::ValidityPolicy;
 use sigmint::config::issuers::Issuers;
@@ -15,6 +15,7 @@ use sigmint::identity::fetch::{ClusterFiles, Fetcher};
 use sigmint::identity::keys::{KeyStore, KeyTiming};
 use sigmint::issuance::{Ambient, Issuance};
 use sigmint::possession::PermittedAlgorithms;
+use sigmint::server::{Server, ServerOptions};
 use sigmint::telemetry::metrics::{BuildInfo, Metrics};
 
 use super::authority::{CountingSigner, TestCa};
@@ -24,6 +25,8 @@ use super::keys::Key;
 pub struct Running {
     /// `http://127.0.0.1:PORT`
     pub url: String,
+    /// The same for gRPC.
+    pub grpc_url: String,
     pub ca: TestCa,
     client: reqwest::Client,
 }
@@ -90,12 +93,18 @@ impl Running {
 
     /// Serves what a test put together.
     pub fn serve(issuance: Arc<Issuance>, ca: TestCa) -> Self {
-        let server = Server::bind(issuance, &HttpOptions::default()).unwrap();
+        Self::serve_on(issuance, ca, &ServerOptions::default())
+    }
+
+    /// The same, listening as told.
+    pub fn serve_on(issuance: Arc<Issuance>, ca: TestCa, options: &ServerOptions) -> Self {
+        let server = Server::bind(issuance, options).unwrap();
         let url = format!("http://{}", server.local_addr());
+        let grpc_url = format!("http://{}", server.grpc_addr());
         tokio::spawn(server.run());
         // Without a pool: a server that closes a connection early must not spoil the next request.
         let client = reqwest::Client::builder().pool_max_idle_per_host(0).no_proxy().build().unwrap();
-        Self { url, ca, client }
+        Self { url, grpc_url, ca, client }
     }
 
     pub fn signer(&self) -> &CountingSigner {

@@ -42,7 +42,7 @@ pub struct Routes {
 pub struct RoutesError(#[from] tonic_reflection::server::Error);
 
 impl Routes {
-    /// All services, serving.
+    /// All services.
     ///
     /// # Errors
     /// When the descriptors for reflection cannot be read.

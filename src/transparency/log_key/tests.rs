@@ -1,9 +1,5 @@
 //! Known answers with a P-256 and an RSA log, made ones with P-384, and everything that must be refused.
 
-use aws_lc_rs::encoding::AsDer as _;
-use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{ECDSA_P384_SHA384_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _};
-
 use super::*;
 
 macro_rules! fixture {
@@ -93,20 +89,14 @@ fn the_log_and_the_algorithm_must_be_the_keys() {
 
 #[test]
 fn a_p384_log_signs_with_sha256_too() {
-    let pair = EcdsaKeyPair::generate(&aws_lc_rs::signature::ECDSA_P384_SHA256_ASN1_SIGNING).unwrap();
-    let spki = pair.public_key().as_der().unwrap();
-    let key = LogKey::from_spki_der(spki.as_ref()).unwrap();
-    let signed_with = |pair: &EcdsaKeyPair| {
-        let entry = LogEntry::X509(CERTIFICATE);
-        let data = sct(key.id(), 5, &[4, 3, 0, 0]).signed_data(&entry).unwrap();
-        let signature = pair.sign(&SystemRandom::new(), &data).unwrap();
-        let length = u16::try_from(signature.as_ref().len()).unwrap().to_be_bytes();
-        key.verify(&sct(key.id(), 5, &[&[4, 3][..], &length, signature.as_ref()].concat()), &entry)
+    let key = LogKey::from_pem(fixture!("transparency/p384-log.pub.pem")).unwrap();
+    let signed = |signature: &[u8]| {
+        let length = u16::try_from(signature.len()).unwrap().to_be_bytes();
+        let sct = sct(key.id(), 5, &[&[4, 3][..], &length, signature].concat());
+        key.verify(&sct, &LogEntry::X509(CERTIFICATE))
     };
-    assert_eq!(signed_with(&pair), Ok(()));
-    let pkcs8 = pair.to_pkcs8v1().unwrap();
-    let sha384 = EcdsaKeyPair::from_pkcs8(&ECDSA_P384_SHA384_ASN1_SIGNING, pkcs8.as_ref()).unwrap();
-    assert_eq!(signed_with(&sha384), Err(PromiseError::Signature));
+    assert_eq!(signed(fixture!("transparency/p384-log-sha256.der")), Ok(()));
+    assert_eq!(signed(fixture!("transparency/p384-log-sha384.der")), Err(PromiseError::Signature));
 }
 
 #[test]

@@ -147,10 +147,10 @@ proptest! {
     }
 
     #[test]
-    fn a_damaged_list_never_reads_as_the_same(sct in any_sct(), at: prop::sample::Index, bit in 0..8) {
+    fn a_damaged_list_never_reads_as_the_same(sct in any_sct(), at: prop::sample::Index, bit in 0_u8..8) {
         let list = serialize_list(std::slice::from_ref(&sct)).unwrap();
         let mut damaged = list.clone();
-        damaged[at.index(list.len())] ^= 1 << bit;
+        damaged[at.index(list.len())] ^= 1_u8 << bit;
         prop_assert_ne!(parse_list(&damaged), Ok(vec![sct]));
     }
 }

@@ -1,0 +1,114 @@
+//! The servers of `sigmint dev`: issuer, log and the real server, put together and run.
+//!
+//! Owns how they find each other. What is said of them is said elsewhere.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use tokio::task::{JoinError, JoinHandle};
+
+use super::super::error::CommandError;
+use super::super::with_sources;
+use super::{DevArgs, start_error};
+use crate::app;
+use crate::authority::AuthoritySource;
+use crate::authority::chain::ChainCertificate;
+use crate::authority::ephemeral::{KeyKind, root_and_intermediate};
+use crate::certificate::ValidityPolicy;
+use crate::config::issuers::Issuers;
+use crate::config::listeners::{Address, Listeners};
+use crate::dev::{self, Deployment, DevIssuer, DevIssuerError, DevLog, DevLogError, LogDescription};
+use crate::possession::PermittedAlgorithms;
+use crate::server::{Server, ServerError, ServerOptions, Timeouts};
+use crate::transparency::{LogKey, LogSettings, Logs, LogsOptions};
+
+/// All of them, listening but not serving yet.
+pub(super) struct Bound {
+    pub(super) issuer: DevIssuer,
+    pub(super) server: Server,
+    pub(super) log: DevLog,
+    pub(super) deployment: Deployment,
+}
+
+/// All of them, serving.
+pub(super) struct Running {
+    issuer: JoinHandle<Result<(), DevIssuerError>>,
+    server: JoinHandle<Result<(), ServerError>>,
+    log: JoinHandle<Result<(), DevLogError>>,
+}
+
+impl Bound {
+    /// The real server, with a CA and a log that die with it, trusting the development issuers only.
+    pub(super) async fn new(issuer: DevIssuer, args: &DevArgs) -> Result<Self, CommandError> {
+        let base = issuer.base();
+        let issuers = Issuers::parse("development issuers", &dev::issuers_file(&base)).map_err(|error| failed(&error))?;
+        let since = SystemTime::now();
+        let authority = root_and_intermediate(KeyKind::EcdsaP256, since).await.map_err(|error| failed(&error))?;
+        let chain: Vec<Vec<u8>> =
+            authority.chain().certificates().iter().map(ChainCertificate::der).map(<[u8]>::to_vec).collect();
+        let log = DevLog::bind(args.log_port, chain.last().cloned().unwrap_or_default())
+            .map_err(|error| start_error(&error, "--log-port", args.log_port))?;
+        let issuance = app::issuance_with_logs(
+            issuers,
+            AuthoritySource::Fixed(Arc::new(authority)),
+            PermittedAlgorithms::default(),
+            ValidityPolicy::default(),
+            Some(logs(&log)?),
+        );
+        let listeners = Listeners::Shared(Address { host: "127.0.0.1".to_owned(), port: args.port });
+        let options = ServerOptions { listeners, timeouts: Timeouts::default() };
+        let server = Server::bind(issuance.map_err(|error| failed(&error))?, &options)
+            .map_err(|error| start_error(&error, "--port", args.port))?;
+        let deployment = Deployment {
+            authority: format!("http://{}", server.local_addr()),
+            token_issuer: format!("{base}/{}", args.identity.name()),
+            chain,
+            log: LogDescription { url: log.base(), spki: log.spki_der().to_vec(), id: log.id() },
+            since,
+        };
+        Ok(Self { issuer, server, log, deployment })
+    }
+
+    /// Lets them serve.
+    pub(super) fn start(self) -> Running {
+        Running {
+            issuer: tokio::spawn(self.issuer.run()),
+            server: tokio::spawn(self.server.run()),
+            log: tokio::spawn(self.log.run()),
+        }
+    }
+}
+
+impl Running {
+    /// Waits for the first that ends. The server ends when the process is told to stop.
+    pub(super) async fn wait(self) -> Result<ExitCode, CommandError> {
+        tokio::select! {
+            outcome = self.server => ended(outcome),
+            outcome = self.issuer => ended(outcome),
+            outcome = self.log => ended(outcome),
+        }
+    }
+}
+
+/// How a server's end ends the command.
+pub(super) fn ended<E: std::error::Error + 'static>(
+    outcome: Result<Result<(), E>, JoinError>,
+) -> Result<ExitCode, CommandError> {
+    match outcome {
+        Ok(Ok(())) => Ok(ExitCode::SUCCESS),
+        Ok(Err(error)) => Err(failed(&error)),
+        Err(_) => Err(CommandError::failed("a server ended unexpectedly")),
+    }
+}
+
+/// The real client of the development log, which verifies its promises.
+fn logs(log: &DevLog) -> Result<Logs, CommandError> {
+    let key = LogKey::from_spki_der(log.spki_der()).map_err(|error| failed(&error))?;
+    let settings = LogSettings { url: log.base(), origin: None, public_key: Some(key), tls_ca: None };
+    Logs::new(vec![settings], &LogsOptions::new(SystemTime::now)).map_err(|error| failed(&error))
+}
+
+fn failed(error: &(dyn std::error::Error + 'static)) -> CommandError {
+    CommandError::failed(with_sources(error))
+}

@@ -1,0 +1,122 @@
+//! The development transparency log: RFC 6962 over HTTP on the loopback address, in memory, with a key of its own.
+//!
+//! Owns the log's address, key and root. Binds 127.0.0.1 and cannot be told another address. The real log client talks to it as to any
+//! other log.
+
+mod key;
+mod ledger;
+mod routes;
+mod submission;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use actix_web::middleware::from_fn;
+use actix_web::{App, HttpServer, web};
+
+use super::loopback::{HEADER_TIMEOUT, MAX_CONNECTIONS, listen, loopback_only};
+use key::SigningKey;
+use ledger::{Ledger, MAX_ENTRIES};
+
+/// The longest request body, in bytes: a chain of eight certificates.
+const MAX_BODY_BYTES: usize = 256 * 1024;
+
+/// Why there is no log.
+#[derive(Debug, thiserror::Error)]
+pub enum DevLogError {
+    /// The port cannot be listened on.
+    #[error("cannot listen on 127.0.0.1:{port}: {source}")]
+    Listen {
+        /// What was asked for.
+        port: u16,
+        /// The system's error.
+        source: io::Error,
+    },
+    /// No key could be made.
+    #[error("the log's key could not be made")]
+    Key,
+    /// The server failed.
+    #[error("the development log stopped: {0}")]
+    Run(io::Error),
+}
+
+/// A log that is bound and ready to run.
+pub struct DevLog {
+    address: SocketAddr,
+    spki: Vec<u8>,
+    id: [u8; 32],
+    server: actix_web::dev::Server,
+}
+
+struct Shared {
+    key: SigningKey,
+    /// The one root that chains must end at, DER.
+    root: Vec<u8>,
+    ledger: Mutex<Ledger>,
+}
+
+impl Shared {
+    /// Every change of the ledger is complete before it can panic: one that did not finish left nothing behind.
+    fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl DevLog {
+    /// Binds 127.0.0.1 with a new key; port 0 lets the system choose. Chains must end at `root`, a certificate in DER.
+    ///
+    /// # Errors
+    /// See [`DevLogError`].
+    pub fn bind(port: u16, root: Vec<u8>) -> Result<Self, DevLogError> {
+        let refused = |source| DevLogError::Listen { port, source };
+        let listener = listen(port).map_err(refused)?;
+        let address = listener.local_addr().map_err(refused)?;
+        let key = SigningKey::generate().map_err(|_| DevLogError::Key)?;
+        let (spki, id) = (key.spki_der().to_vec(), key.id());
+        let shared = web::Data::new(Shared { key, root, ledger: Mutex::new(Ledger::new(MAX_ENTRIES)) });
+        let server = HttpServer::new(move || {
+            App::new()
+                .app_data(shared.clone())
+                .app_data(web::PayloadConfig::new(MAX_BODY_BYTES))
+                .wrap(from_fn(loopback_only))
+                .configure(routes::configure)
+        })
+        .workers(1)
+        .max_connections(MAX_CONNECTIONS)
+        .client_request_timeout(HEADER_TIMEOUT)
+        .shutdown_timeout(1)
+        // Whoever runs the log decides when it ends.
+        .disable_signals()
+        .listen(listener)
+        .map_err(refused)?
+        .run();
+        Ok(Self { address, spki, id, server })
+    }
+
+    /// The URL that log clients take: `/ct/v1/..` is below it.
+    #[must_use]
+    pub fn base(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The log's key, a DER `SubjectPublicKeyInfo`.
+    #[must_use]
+    pub fn spki_der(&self) -> &[u8] {
+        &self.spki
+    }
+
+    /// The log's identifier: the SHA-256 of its key.
+    #[must_use]
+    pub const fn id(&self) -> [u8; 32] {
+        self.id
+    }
+
+    /// Serves until it is dropped.
+    ///
+    /// # Errors
+    /// When the server fails.
+    pub async fn run(self) -> Result<(), DevLogError> {
+        self.server.await.map_err(DevLogError::Run)
+    }
+}

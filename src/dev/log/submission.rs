@@ -1,0 +1,185 @@
+//! What the log takes in: a chain that ends at its root, with a code-signing certificate or precertificate in front.
+//!
+//! Owns the checks of RFC 6962 section 3.1 and the octets of an entry. Written without the issuing side's code, so that each shows the
+//! other's mistakes. Knows neither tree nor HTTP.
+
+use aws_lc_rs::digest;
+use der::asn1::AnyRef;
+use der::{Decode, Encode, Header, Length, Reader, SliceReader, Tag, TagNumber, Tagged, Writer};
+use x509_parser::certificate::X509Certificate;
+use x509_parser::extensions::X509Extension;
+use x509_parser::prelude::FromDer as _;
+
+use crate::authority::SignatureCheck;
+
+/// The most certificates in a chain.
+const MAX_CHAIN: usize = 8;
+/// The critical extension of precertificates (RFC 6962 section 3.1).
+const POISON: &str = "1.3.6.1.4.1.11129.2.4.3";
+/// `LogEntryType`.
+const X509_ENTRY: u16 = 0;
+const PRECERT_ENTRY: u16 = 1;
+
+/// Which of the two is submitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// `add-chain`.
+    Certificate,
+    /// `add-pre-chain`.
+    Precertificate,
+}
+
+/// Why a chain is not taken in. The submitter is told.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Refusal {
+    /// None or more than a chain has.
+    #[error("a chain has 1 to {MAX_CHAIN} certificates")]
+    Length,
+    /// Not DER of X.509; counted from 1.
+    #[error("certificate {0} is not a valid X.509 certificate")]
+    Malformed(usize),
+    /// Not signed by the next one, or the last not by the root; counted from 1.
+    #[error("certificate {0} is not signed by the one after it, or by the root of this log")]
+    Unsigned(usize),
+    /// One that signs others and must not; counted from 1.
+    #[error("certificate {0} is no certificate authority's")]
+    NotAuthority(usize),
+    /// Sent to the wrong endpoint.
+    #[error("a precertificate, which has the critical poison extension, goes to add-pre-chain, a certificate to add-chain")]
+    Poison,
+    /// Another purpose.
+    #[error("the certificate is not for code signing")]
+    Purpose,
+    /// More than an entry can hold.
+    #[error("the chain is too long for an entry")]
+    TooLong,
+}
+
+/// An accepted submission: what will be logged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Submission {
+    /// Which submissions are the same: the SHA-256 of the certificate as it was sent.
+    pub(super) fingerprint: [u8; 32],
+    /// `entry_type` and `signed_entry` of a `TimestampedEntry` (RFC 6962 section 3.4).
+    pub(super) entry: Vec<u8>,
+    /// The `extra_data` of get-entries (section 4.6).
+    pub(super) extra_data: Vec<u8>,
+}
+
+impl Submission {
+    /// Checks a chain of DER certificates.
+    pub(super) fn accept(kind: Kind, chain: &[Vec<u8>], root: &[u8]) -> Result<Self, Refusal> {
+        let (leaf, above) = match chain {
+            [leaf, above @ ..] if chain.len() <= MAX_CHAIN => (leaf, above),
+            _ => return Err(Refusal::Length),
+        };
+        let mut above: Vec<&[u8]> = above.iter().map(Vec::as_slice).collect();
+        if above.last() != Some(&root) {
+            above.push(root);
+        }
+        let issuer = verify(leaf, &above)?;
+        let parsed = parse(leaf, 0)?;
+        let has_poison = parsed.extensions().iter().any(|extension| is_poison(extension) && extension.critical);
+        if has_poison != (kind == Kind::Precertificate) {
+            return Err(Refusal::Poison);
+        }
+        let purpose = parsed.extended_key_usage().ok().flatten();
+        if !purpose.is_some_and(|purpose| purpose.value.code_signing) {
+            return Err(Refusal::Purpose);
+        }
+        let chain_octets = vector_24(&above.iter().map(|der| vector_24(der)).collect::<Result<Vec<_>, _>>()?.concat())?;
+        let (entry, extra_data) = match kind {
+            Kind::Certificate => ([&X509_ENTRY.to_be_bytes()[..], &vector_24(leaf)?].concat(), chain_octets),
+            Kind::Precertificate => {
+                let tbs = without_poison(parsed.tbs_certificate.as_ref()).map_err(|_| Refusal::Malformed(1))?;
+                let entry = [&PRECERT_ENTRY.to_be_bytes()[..], &sha256(&issuer), &vector_24(&tbs)?].concat();
+                (entry, [vector_24(leaf)?, chain_octets].concat())
+            }
+        };
+        Ok(Self { fingerprint: sha256(leaf), entry, extra_data })
+    }
+}
+
+/// Checks every signature from the leaf to the root; returns the SubjectPublicKeyInfo of who signed the leaf.
+fn verify(leaf: &[u8], above: &[&[u8]]) -> Result<Vec<u8>, Refusal> {
+    let mut signed = parse(leaf, 0)?;
+    let mut direct_issuer = None;
+    for (index, der) in above.iter().enumerate() {
+        let issuer = parse(der, index + 1)?;
+        if !issuer.is_ca() {
+            return Err(Refusal::NotAuthority(index + 2));
+        }
+        let unsigned = Refusal::Unsigned(index + 1);
+        let check = SignatureCheck::from_spki_der(issuer.public_key().raw).map_err(|_| unsigned.clone())?;
+        let (message, signature) = (signed.tbs_certificate.as_ref(), signed.signature_value.data.as_ref());
+        let is_signed = check.verify_link(&signed.signature_algorithm, message, signature).is_ok();
+        if !is_signed || signed.issuer().as_raw() != issuer.subject().as_raw() {
+            return Err(unsigned);
+        }
+        direct_issuer.get_or_insert_with(|| issuer.public_key().raw.to_vec());
+        signed = issuer;
+    }
+    direct_issuer.ok_or(Refusal::Length)
+}
+
+fn parse(der: &[u8], index: usize) -> Result<X509Certificate<'_>, Refusal> {
+    match X509Certificate::from_der(der) {
+        Ok(([], certificate)) => Ok(certificate),
+        _ => Err(Refusal::Malformed(index + 1)),
+    }
+}
+
+fn is_poison(extension: &X509Extension<'_>) -> bool {
+    extension.oid.to_id_string() == POISON
+}
+
+/// The TBSCertificate without the poison, everything else octet for octet (RFC 6962 section 3.2).
+fn without_poison(tbs: &[u8]) -> der::Result<Vec<u8>> {
+    const EXTENSIONS: Tag = Tag::ContextSpecific { constructed: true, number: TagNumber(3) };
+    let mut fields = Vec::new();
+    for field in elements(AnyRef::from_der(tbs)?.value())? {
+        let value = AnyRef::from_der(field)?;
+        if value.tag() != EXTENSIONS {
+            fields.extend_from_slice(field);
+            continue;
+        }
+        let mut kept = Vec::new();
+        for extension in elements(AnyRef::from_der(value.value())?.value())? {
+            if !X509Extension::from_der(extension).is_ok_and(|(_, extension)| is_poison(&extension)) {
+                kept.extend_from_slice(extension);
+            }
+        }
+        fields.extend(wrap(EXTENSIONS, &wrap(Tag::Sequence, &kept)?)?);
+    }
+    wrap(Tag::Sequence, &fields)
+}
+
+/// DER elements that stand one after the other.
+fn elements(octets: &[u8]) -> der::Result<Vec<&[u8]>> {
+    let mut reader = SliceReader::new(octets)?;
+    let mut found = Vec::new();
+    while !reader.is_finished() {
+        found.push(reader.tlv_bytes()?);
+    }
+    Ok(found)
+}
+
+fn wrap(tag: Tag, content: &[u8]) -> der::Result<Vec<u8>> {
+    let mut out = Vec::with_capacity(content.len() + 8);
+    Header::new(tag, Length::try_from(content.len())?).encode(&mut out)?;
+    out.write(content)?;
+    Ok(out)
+}
+
+/// A TLS vector with a length of three octets.
+fn vector_24(content: &[u8]) -> Result<Vec<u8>, Refusal> {
+    let length = u32::try_from(content.len()).map_err(|_| Refusal::TooLong)?;
+    let [0, prefix @ ..] = length.to_be_bytes() else { return Err(Refusal::TooLong) };
+    Ok([&prefix[..], content].concat())
+}
+
+fn sha256(octets: &[u8]) -> [u8; 32] {
+    let mut hash = [0; 32];
+    hash.copy_from_slice(digest::digest(&digest::SHA256, octets).as_ref());
+    hash
+}

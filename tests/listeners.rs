@@ -1,0 +1,339 @@
+//! Listeners: one port for both protocols, TLS and its reloading, time limits, and stopping without losing what is in flight.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that fails must stop"
+)]
+
+mod support;
+
+use std::fs;
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, RootCertStore};
+use serde_json::json;
+use sigmint::config::listeners::{Address, Endpoint, Listeners, TlsFiles};
+use sigmint::server::{Server, ServerError, ServerOptions, Timeouts};
+use support::grpc::{GrpcClient, certificates, key_message};
+use support::identities::{email_claims, email_file};
+use support::scene::ADDRESS;
+use support::server::{by_hand, key_body};
+use support::{Answer, DEADLINE, FakeIssuer, Key, Kind, Running, TestCa, eventually};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
+use tonic::Code;
+use tonic_health::pb::health_client::HealthClient;
+use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus};
+
+const LOOPBACK: &str = "127.0.0.1";
+
+fn at(port: u16) -> Address {
+    Address { host: LOOPBACK.to_owned(), port }
+}
+
+fn plain() -> Endpoint {
+    Endpoint { address: at(0), tls: None }
+}
+
+/// A server with an `email` issuer, listening as told.
+async fn running(issuer: &FakeIssuer, listeners: Listeners, timeouts: Timeouts) -> Running {
+    let ca = TestCa::new().await;
+    let issuance = by_hand(&email_file(&issuer.issuer("email")), &ca);
+    Running::serve_on(Arc::new(issuance), ca, &ServerOptions { listeners, timeouts })
+}
+
+fn token(issuer: &FakeIssuer) -> String {
+    issuer.token(&issuer.claims("email", &email_claims()))
+}
+
+async fn health(client: &GrpcClient, service: &str) -> Result<ServingStatus, Code> {
+    let request = HealthCheckRequest { service: service.to_owned() };
+    let answer = HealthClient::new(client.channel.clone()).check(request).await;
+    answer.map(|answer| answer.into_inner().status()).map_err(|status| status.code())
+}
+
+#[tokio::test]
+async fn one_port_serves_both_protocols() {
+    let issuer = FakeIssuer::start();
+    let server = running(&issuer, Listeners::Shared(at(0)), Timeouts::default()).await;
+    assert_eq!(server.url, server.grpc_url);
+    let (key, client) = (Key::new(Kind::P256), GrpcClient::new(&server.grpc_url));
+    for _ in 0..3 {
+        let rest = server.ask(&token(&issuer), &key, ADDRESS).await.certificates();
+        let grpc = client.ask(key_message(&token(&issuer), &key.spki_pem(), &key.prove(ADDRESS))).await.unwrap();
+        assert_eq!(rest[1..], certificates(&grpc)[1..]);
+    }
+    assert_eq!(health(&client, "").await, Ok(ServingStatus::Serving));
+    assert_eq!(server.get("/healthz").await.json(), json!({"status": "SERVING"}));
+}
+
+#[tokio::test]
+async fn health_is_told_by_name_and_what_is_no_call_is_refused() {
+    let issuer = FakeIssuer::start();
+    let server = running(&issuer, Listeners::any_ports(LOOPBACK), Timeouts::default()).await;
+    let client = GrpcClient::new(&server.grpc_url);
+    for service in ["", "dev.sigstore.fulcio.v2.CA"] {
+        assert_eq!(health(&client, service).await, Ok(ServingStatus::Serving), "{service:?}");
+    }
+    assert_eq!(health(&client, "other").await, Err(Code::NotFound));
+    let http2 = reqwest::Client::builder().http2_prior_knowledge().no_proxy().build().unwrap();
+    let reply = http2.get(format!("{}/healthz", server.grpc_url)).send().await.unwrap();
+    assert_eq!(reply.status(), 415);
+}
+
+#[tokio::test]
+async fn a_port_that_is_taken_is_named() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let ca = TestCa::new().await;
+    let issuance = Arc::new(by_hand(&email_file("http://127.0.0.1:1"), &ca));
+    let listeners = Listeners::Separate { http: plain(), grpc: Endpoint { address: at(port), tls: None } };
+    let refused = Server::bind(issuance, &ServerOptions { listeners, timeouts: Timeouts::default() });
+    let Err(error @ ServerError::Listen { .. }) = refused else { panic!("bound twice") };
+    assert!(error.to_string().contains(&format!("127.0.0.1:{port}")), "{error}");
+}
+
+/// Short times, so that a test can wait for them; actix's clock ticks twice a second.
+const IMPATIENT: Timeouts = Timeouts { headers: Duration::from_millis(1500), idle: Duration::from_millis(1500) };
+
+/// Sends this and waits until the server closes the connection.
+async fn closed_after(address: &str, first: &[u8]) -> Duration {
+    let begin = Instant::now();
+    let mut connection = TcpStream::connect(address.trim_start_matches("http://")).await.unwrap();
+    connection.write_all(first).await.unwrap();
+    let mut rest = Vec::new();
+    // A connection that is reset is closed too.
+    let _ = tokio::time::timeout(DEADLINE, connection.read_to_end(&mut rest)).await.expect("stays open");
+    begin.elapsed()
+}
+
+#[tokio::test]
+async fn silent_and_idle_connections_are_closed() {
+    const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+    const SETTINGS: &[u8] = b"\0\0\0\x04\0\0\0\0\0";
+    let issuer = FakeIssuer::start();
+    let separate = running(&issuer, Listeners::any_ports(LOOPBACK), IMPATIENT).await;
+    let shared = running(&issuer, Listeners::Shared(at(0)), IMPATIENT).await;
+    let preface = [PREFACE, SETTINGS].concat();
+    let request = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
+    let cases = [
+        (&separate.url, &b""[..]),
+        (&separate.url, b"GET /healthz HTTP/1.1\r\nHo"),
+        (&separate.url, request),
+        (&separate.grpc_url, b""),
+        (&separate.grpc_url, &PREFACE[..5]),
+        (&separate.grpc_url, &preface),
+        (&shared.url, b""),
+        (&shared.url, &PREFACE[..5]),
+        (&shared.url, request),
+        (&shared.url, &preface),
+    ];
+    let waiting = cases.map(|(address, first)| {
+        let (address, first) = (address.clone(), first.to_vec());
+        tokio::spawn(async move { (closed_after(&address, &first).await, first) })
+    });
+    for case in waiting {
+        let (time, first) = case.await.unwrap();
+        assert!((Duration::from_millis(750)..Duration::from_secs(10)).contains(&time), "{first:?}: {time:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_connection_with_a_call_is_not_idle() {
+    let issuer = FakeIssuer::start();
+    let server = running(&issuer, Listeners::any_ports(LOOPBACK), IMPATIENT).await;
+    let client = GrpcClient::new(&server.grpc_url);
+    let request = HealthCheckRequest { service: String::new() };
+    let mut watch = HealthClient::new(client.channel.clone()).watch(request).await.unwrap().into_inner();
+    assert_eq!(watch.message().await.unwrap().unwrap().status(), ServingStatus::Serving);
+    let end = tokio::time::timeout(IMPATIENT.idle * 4, watch.message()).await;
+    assert!(end.is_err(), "the watch ended: {end:?}");
+}
+
+/// A new self-signed certificate in two files; its DER.
+fn write_tls(folder: &Path) -> (TlsFiles, Vec<u8>) {
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let files = TlsFiles { certificate: folder.join("tls.crt"), key: folder.join("tls.key") };
+    fs::write(&files.certificate, made.cert.pem()).unwrap();
+    fs::write(&files.key, made.signing_key.serialize_pem()).unwrap();
+    (files, made.cert.der().to_vec())
+}
+
+/// Shakes hands, trusting this certificate only.
+async fn shake_hands(url: &str, trusted: &[u8], protocol: &[u8]) -> std::io::Result<TlsStream<TcpStream>> {
+    let mut roots = RootCertStore::empty();
+    roots.add(trusted.to_vec().into()).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![protocol.to_vec()];
+    let stream = TcpStream::connect(url.trim_start_matches("http://")).await?;
+    let name = ServerName::try_from("localhost").unwrap();
+    tokio_rustls::TlsConnector::from(Arc::new(config)).connect(name, stream).await
+}
+
+#[tokio::test]
+async fn tls_is_1_3_on_both_and_replaced_certificates_are_served() {
+    let folder = tempfile::tempdir().unwrap();
+    let (files, first) = write_tls(folder.path());
+    let endpoint = || Endpoint { address: at(0), tls: Some(files.clone()) };
+    let issuer = FakeIssuer::start();
+    let listeners = Listeners::Separate { http: endpoint(), grpc: endpoint() };
+    let server = running(&issuer, listeners, Timeouts::default()).await;
+
+    let mut http = shake_hands(&server.url, &first, b"http/1.1").await.unwrap();
+    assert_eq!(http.get_ref().1.protocol_version(), Some(rustls::ProtocolVersion::TLSv1_3));
+    http.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await.unwrap();
+    let mut answer = String::new();
+    let _ = http.read_to_string(&mut answer).await;
+    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("SERVING"), "{answer}");
+
+    // An HTTP/2 server's first frame is SETTINGS (RFC 9113 section 3.4), type 4.
+    let mut grpc = shake_hands(&server.grpc_url, &first, b"h2").await.unwrap();
+    assert_eq!(grpc.get_ref().1.protocol_version(), Some(rustls::ProtocolVersion::TLSv1_3));
+    assert_eq!(grpc.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
+    grpc.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
+    let mut frame = [0; 9];
+    grpc.read_exact(&mut frame).await.unwrap();
+    assert_eq!(frame[3], 4);
+
+    fs::write(&files.key, "broken").unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    shake_hands(&server.grpc_url, &first, b"h2").await.expect("the old certificate stays in use");
+    let (_, second) = write_tls(folder.path());
+    for (url, protocol) in [(&server.url, &b"http/1.1"[..]), (&server.grpc_url, b"h2")] {
+        eventually("the new certificate", async || shake_hands(url, &second, protocol).await.ok()).await;
+    }
+    // Whoever shook hands before goes on.
+    grpc.write_all(b"\0\0\x08\x06\0\0\0\0\0sigmint!").await.unwrap();
+    let mut answer = Vec::new();
+    while !answer.windows(8).any(|part| part == b"sigmint!") {
+        let more = tokio::time::timeout(DEADLINE, grpc.read_buf(&mut answer)).await.unwrap().unwrap();
+        assert_ne!(more, 0, "closed");
+    }
+}
+
+/// The command itself, with its ports.
+struct Process {
+    child: Child,
+    http: SocketAddr,
+    grpc: SocketAddr,
+    _folder: tempfile::TempDir,
+}
+
+impl Process {
+    /// `sigmint serve` with a throw-away CA, once it answers.
+    async fn start(issuer: &FakeIssuer) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let issuers = folder.path().join("issuers.yaml");
+        fs::write(&issuers, email_file(&issuer.issuer("email"))).unwrap();
+        let [http, grpc, metrics] = [(); 3].map(|()| {
+            let free = TcpListener::bind("127.0.0.1:0").unwrap();
+            free.local_addr().unwrap()
+        });
+        let child = Command::new(env!("CARGO_BIN_EXE_sigmint"))
+            .args(["serve", "--ca=ephemeralca", "--ct-log-url=", "--host=127.0.0.1", "--grpc-host=127.0.0.1"])
+            .args([format!("--port={}", http.port()), format!("--grpc-port={}", grpc.port())])
+            .arg(format!("--metrics-port={}", metrics.port()))
+            .arg("--config-path")
+            .arg(issuers)
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        for address in [http, grpc] {
+            eventually("the server", async || TcpStream::connect(address).await.ok()).await;
+        }
+        Self { child, http, grpc, _folder: folder }
+    }
+
+    fn terminate(&self) {
+        let sent = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    async fn exit_code(&mut self) -> Option<i32> {
+        let end = async {
+            loop {
+                match self.child.try_wait().unwrap() {
+                    Some(status) => return status.code(),
+                    None => tokio::time::sleep(Duration::from_millis(10)).await,
+                }
+            }
+        };
+        tokio::time::timeout(DEADLINE, end).await.expect("runs on")
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+    }
+}
+
+/// Until a request has arrived and waits for its issuer. Nothing tells: the issuer was asked for its keys at the start already.
+const ARRIVAL: Duration = Duration::from_millis(700);
+const DISCOVERY: &str = "/email/.well-known/openid-configuration";
+
+#[tokio::test]
+async fn a_signal_lets_requests_in_flight_finish() {
+    let issuer = FakeIssuer::start();
+    issuer.answer(DISCOVERY, Answer::Held);
+    let mut process = Process::start(&issuer).await;
+    let (token, key) = (token(&issuer), Key::new(Kind::P256));
+    let client = GrpcClient::new(&format!("http://{}", process.grpc));
+    let request = HealthCheckRequest { service: String::new() };
+    let mut watch = HealthClient::new(client.channel.clone()).watch(request).await.unwrap().into_inner();
+    assert_eq!(watch.message().await.unwrap().unwrap().status(), ServingStatus::Serving);
+
+    let body = key_body(Some(&token), &key.spki_pem(), &key.prove(ADDRESS)).to_string();
+    let url = format!("http://{}/api/v2/signingCert", process.http);
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    // A connection that is kept alive and idle holds nothing up.
+    http.get(format!("http://{}/healthz", process.http)).send().await.unwrap().text().await.unwrap();
+    let rest = tokio::spawn(http.post(url).body(body).send());
+    let message = key_message(&token, &key.spki_pem(), &key.prove(ADDRESS));
+    let grpc = tokio::spawn(async move { client.ask(message).await });
+    tokio::time::sleep(ARRIVAL).await;
+
+    process.terminate();
+    assert_eq!(watch.message().await.unwrap().unwrap().status(), ServingStatus::NotServing);
+    for address in [process.http, process.grpc] {
+        eventually("the listener's end", async || TcpStream::connect(address).await.is_err().then_some(())).await;
+    }
+    assert_eq!(process.child.try_wait().unwrap(), None, "requests are in flight");
+    issuer.release();
+    assert_eq!(rest.await.unwrap().unwrap().status(), 200);
+    assert_eq!(certificates(&grpc.await.unwrap().unwrap()).len(), 2);
+    let begin = Instant::now();
+    assert_eq!(process.exit_code().await, Some(0));
+    assert!(begin.elapsed() < Duration::from_secs(10), "{:?}", begin.elapsed());
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_at_once() {
+    let issuer = FakeIssuer::start();
+    issuer.answer(DISCOVERY, Answer::Held);
+    let mut process = Process::start(&issuer).await;
+    let key = Key::new(Kind::P256);
+    let body = key_body(Some(&token(&issuer)), &key.spki_pem(), &key.prove(ADDRESS)).to_string();
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let rest = tokio::spawn(http.post(format!("http://{}/api/v2/signingCert", process.http)).body(body).send());
+    tokio::time::sleep(ARRIVAL).await;
+    process.terminate();
+    eventually("the listener's end", async || TcpStream::connect(process.http).await.is_err().then_some(())).await;
+    process.terminate();
+    assert_eq!(process.exit_code().await, Some(1));
+    assert!(rest.await.unwrap().is_err());
+}

@@ -1,0 +1,548 @@
+//! The log client against a log that speaks real HTTP and misbehaves in every way that matters. Whatever a log does, the client
+//! answers within its deadline, names the log, and gives out no timestamp that it should not.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that fails must stop"
+)]
+
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
+
+use aws_lc_rs::encoding::AsDer as _;
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use sigmint::transparency::{
+    LogEntry, LogFault, LogKey, LogSettings, LogSetupError, Logs, LogsOptions, Sct, Submission, TransparencyError,
+};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+use tokio::time::{Instant, sleep};
+
+const CERTIFICATE: &[u8] = b"certificate";
+const ISSUER: &[u8] = b"issuer";
+const TBS: &[u8] = b"tbs";
+const LEAF_INDEX: [u8; 8] = [0, 0, 5, 0, 0, 0, 1, 44];
+const DEADLINE: Duration = Duration::from_millis(1500);
+
+/// What a log does with a request.
+#[derive(Clone, Copy, Debug)]
+enum Manner {
+    Good,
+    Static,
+    Slow(Duration),
+    Drips,
+    Says(&'static str),
+    Huge,
+    SignsAnother,
+    ClaimsAnotherId,
+    Future,
+    OtherVersion,
+    BusyAtFirst(usize, &'static str),
+    ClosesAtFirst(usize),
+}
+
+struct FakeLog {
+    address: SocketAddr,
+    pair: Arc<EcdsaKeyPair>,
+    requests: Arc<AtomicUsize>,
+    connections: Arc<AtomicUsize>,
+    last: Arc<Mutex<(String, String)>>,
+}
+
+impl FakeLog {
+    async fn start(manner: Manner) -> Self {
+        Self::with_key(manner, EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).unwrap().into()).await
+    }
+
+    async fn with_key(manner: Manner, pair: Arc<EcdsaKeyPair>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let log = Self {
+            address: listener.local_addr().unwrap(),
+            pair,
+            requests: Arc::default(),
+            connections: Arc::default(),
+            last: Arc::default(),
+        };
+        let (pair, requests, connections, last) =
+            (log.pair.clone(), log.requests.clone(), log.connections.clone(), log.last.clone());
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                connections.fetch_add(1, SeqCst);
+                tokio::spawn(serve(stream, manner, pair.clone(), requests.clone(), last.clone()));
+            }
+        });
+        log
+    }
+
+    fn key(&self) -> LogKey {
+        LogKey::from_spki_der(&spki(&self.pair)).unwrap()
+    }
+
+    fn settings(&self) -> LogSettings {
+        LogSettings { public_key: Some(self.key()), ..self.without_key() }
+    }
+
+    fn without_key(&self) -> LogSettings {
+        LogSettings { url: format!("http://{}/log", self.address), origin: None, public_key: None, tls_ca: None }
+    }
+}
+
+fn spki(pair: &EcdsaKeyPair) -> Vec<u8> {
+    pair.public_key().as_der().unwrap().as_ref().to_vec()
+}
+
+/// Serves one connection until the client closes it.
+async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
+    mut stream: S,
+    manner: Manner,
+    pair: Arc<EcdsaKeyPair>,
+    requests: Arc<AtomicUsize>,
+    last: Arc<Mutex<(String, String)>>,
+) {
+    while let Some((head, body)) = read_request(&mut stream).await {
+        let pre = head.starts_with("POST /log/ct/v1/add-pre-chain ");
+        *last.lock().unwrap() = (head, body);
+        let earlier = requests.fetch_add(1, SeqCst);
+        let ok = |body: &str| format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+        let answer = match manner {
+            Manner::BusyAtFirst(times, head) if earlier < times => {
+                format!("HTTP/1.1 {head}\r\nContent-Length: 0\r\n\r\n")
+            }
+            Manner::ClosesAtFirst(times) if earlier < times => return,
+            Manner::Says(answer) => answer.to_owned(),
+            Manner::Huge => ok(&" ".repeat(10 * 1024 * 1024)),
+            Manner::Slow(time) => {
+                sleep(time).await;
+                ok(&promise(manner, &pair, pre))
+            }
+            Manner::Drips => {
+                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n").await;
+                while stream.write_all(b" ").await.is_ok() {
+                    sleep(Duration::from_millis(50)).await;
+                }
+                return;
+            }
+            _ => ok(&promise(manner, &pair, pre)),
+        };
+        if stream.write_all(answer.as_bytes()).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn read_request<S: AsyncRead + Unpin>(stream: &mut S) -> Option<(String, String)> {
+    let mut bytes = Vec::new();
+    loop {
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+            let length =
+                head.lines().find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
+            if body.len() >= length.unwrap_or(0) {
+                return Some((head.to_owned(), body.to_owned()));
+            }
+        }
+        let mut chunk = [0; 4096];
+        match stream.read(&mut chunk).await {
+            Ok(0) | Err(_) => return None,
+            Ok(length) => bytes.extend_from_slice(&chunk[..length]),
+        }
+    }
+}
+
+/// An answer to add-chain or add-pre-chain, put together apart from the client's code.
+fn promise(manner: Manner, pair: &EcdsaKeyPair, pre: bool) -> String {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    let ahead = if matches!(manner, Manner::Future) { Duration::from_mins(10) } else { Duration::ZERO };
+    let timestamp = u64::try_from((now + ahead).as_millis()).unwrap();
+    let extensions: &[u8] = if matches!(manner, Manner::Static) { &LEAF_INDEX } else { &[] };
+    let content = if matches!(manner, Manner::SignsAnother) {
+        b"another"
+    } else if pre {
+        TBS
+    } else {
+        CERTIFICATE
+    };
+    let mut data = vec![0, 0];
+    data.extend_from_slice(&timestamp.to_be_bytes());
+    data.extend_from_slice(if pre { &[0, 1] } else { &[0, 0] });
+    data.extend_from_slice(if pre { &[7; 32] } else { &[] });
+    data.extend_from_slice(&[0, 0, u8::try_from(content.len()).unwrap()]);
+    data.extend_from_slice(content);
+    data.extend_from_slice(&[0, u8::try_from(extensions.len()).unwrap()]);
+    data.extend_from_slice(extensions);
+    let signature = pair.sign(&SystemRandom::new(), &data).unwrap();
+    let signed = [&[4, 3, 0, u8::try_from(signature.as_ref().len()).unwrap()], signature.as_ref()].concat();
+    let id = if matches!(manner, Manner::ClaimsAnotherId) {
+        [1; 32].to_vec()
+    } else {
+        aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &spki(pair)).as_ref().to_vec()
+    };
+    let version = u8::from(matches!(manner, Manner::OtherVersion));
+    let (id, extensions, signed) = (STANDARD.encode(id), STANDARD.encode(extensions), STANDARD.encode(signed));
+    format!(
+        r#"{{"sct_version":{version},"id":"{id}","timestamp":{timestamp},"extensions":"{extensions}","signature":"{signed}"}}"#
+    )
+}
+
+fn logs(settings: Vec<LogSettings>, quorum: usize) -> Logs {
+    let quorum = NonZeroUsize::new(quorum).unwrap();
+    Logs::new(settings, &LogsOptions { quorum, deadline: DEADLINE, ..LogsOptions::new(SystemTime::now) }).unwrap()
+}
+
+fn precertificate() -> Submission<'static> {
+    let entry = LogEntry::Precertificate { issuer_key_hash: [7; 32], tbs: TBS };
+    Submission { chain: vec![CERTIFICATE, ISSUER], entry }
+}
+
+/// Submits to one log and gives what became of it, which must not take longer than the deadline.
+async fn one(settings: LogSettings) -> Result<Sct, LogFault> {
+    let address = settings.url.split_once("://").unwrap().1.to_owned();
+    let (logs, start) = (logs(vec![settings], 1), Instant::now());
+    let result = logs.submit(precertificate()).await;
+    assert!(start.elapsed() < DEADLINE + Duration::from_millis(500), "took {:?}", start.elapsed());
+    match result {
+        Ok(mut scts) => {
+            assert_eq!(scts.len(), 1);
+            Ok(scts.remove(0))
+        }
+        Err(error) => {
+            assert!(error.to_string().contains(&address), "names no log: {error}");
+            assert_eq!(error.obtained_of(), (0, 1));
+            let faults: Vec<_> = error.faults().map(|(_, fault)| fault.clone()).collect();
+            assert_eq!(error.label(), faults[0].label());
+            Err(faults[0].clone())
+        }
+    }
+}
+
+async fn fault(manner: Manner) -> LogFault {
+    one(FakeLog::start(manner).await.settings()).await.unwrap_err()
+}
+
+#[tokio::test]
+async fn a_good_log_gets_the_chain_and_its_promise_is_taken() {
+    let log = FakeLog::start(Manner::Good).await;
+    let sct = one(log.settings()).await.unwrap();
+    assert_eq!((sct.log_id(), sct.extensions()), (log.key().id(), &[][..]));
+    let (head, body) = log.last.lock().unwrap().clone();
+    assert!(head.starts_with("POST /log/ct/v1/add-pre-chain HTTP/1.1\r\n"), "{head}");
+    assert!(head.to_lowercase().contains("\r\ncontent-type: application/json\r\n"), "{head}");
+    assert_eq!(body, format!(r#"{{"chain":["{}","{}"]}}"#, STANDARD.encode(CERTIFICATE), STANDARD.encode(ISSUER)));
+}
+
+#[tokio::test]
+async fn a_certificate_goes_to_add_chain() {
+    let log = FakeLog::start(Manner::Good).await;
+    let submission = Submission { chain: vec![CERTIFICATE], entry: LogEntry::X509(CERTIFICATE) };
+    assert_eq!(logs(vec![log.settings()], 1).submit(submission).await.unwrap().len(), 1);
+    assert!(log.last.lock().unwrap().0.starts_with("POST /log/ct/v1/add-chain HTTP/1.1\r\n"));
+}
+
+#[tokio::test]
+async fn a_static_logs_leaf_index_is_signed_and_kept() {
+    let sct = one(FakeLog::start(Manner::Static).await.settings()).await.unwrap();
+    assert_eq!(sct.extensions(), LEAF_INDEX);
+}
+
+#[tokio::test]
+async fn the_origin_is_the_host_header() {
+    let log = FakeLog::start(Manner::Good).await;
+    one(LogSettings { origin: Some("ct.example".into()), ..log.settings() }).await.unwrap();
+    let head = log.last.lock().unwrap().0.to_lowercase();
+    assert_eq!(head.matches("\r\nhost: ").count(), 1);
+    assert!(head.contains("\r\nhost: ct.example\r\n"), "{head}");
+}
+
+#[tokio::test]
+async fn one_connection_serves_one_submission_after_another() {
+    let log = FakeLog::start(Manner::Good).await;
+    let logs = logs(vec![log.settings()], 1);
+    for _ in 0..5 {
+        logs.submit(precertificate()).await.unwrap();
+    }
+    assert_eq!((log.requests.load(SeqCst), log.connections.load(SeqCst)), (5, 1));
+}
+
+#[tokio::test]
+async fn a_log_that_is_silent_or_drips_times_out() {
+    assert_eq!(fault(Manner::Slow(Duration::from_mins(1))).await, LogFault::Timeout);
+    assert_eq!(fault(Manner::Drips).await, LogFault::Timeout);
+    assert!(one(FakeLog::start(Manner::Slow(Duration::from_millis(300))).await.settings()).await.is_ok());
+}
+
+#[tokio::test]
+async fn rubbish_is_a_bad_answer_and_is_not_quoted() {
+    for answer in [
+        "HTTP/1.1 200 OK\r\nContent-Length: 18\r\n\r\n<html>secret</html>",
+        "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 38\r\n\r\n{\"sct_version\":\"secret\",\"timestamp\":1}",
+    ] {
+        let fault = fault(Manner::Says(answer)).await;
+        assert!(matches!(fault, LogFault::BadAnswer(_)), "{fault:?}");
+        assert!(!fault.to_string().contains("secret"), "{fault}");
+    }
+    let fault = fault(Manner::Says("SSH-2.0-OpenSSH\r\n\r\n")).await;
+    assert!(matches!(fault, LogFault::Unreachable(_)), "{fault:?}");
+}
+
+#[tokio::test]
+async fn ten_megabytes_are_not_read() {
+    let log = FakeLog::start(Manner::Huge).await;
+    let LogFault::BadAnswer(why) = one(log.settings()).await.unwrap_err() else { panic!("not a bad answer") };
+    assert!(why.contains("longer than 65536 bytes"), "{why}");
+    assert_eq!(log.requests.load(SeqCst), 1, "must not be asked again");
+}
+
+#[tokio::test]
+async fn a_promise_that_the_key_did_not_make_is_refused() {
+    assert_eq!(fault(Manner::SignsAnother).await.label(), "wrong_signature");
+    assert_eq!(fault(Manner::ClaimsAnotherId).await.label(), "wrong_signature");
+    let (log, other) = (FakeLog::start(Manner::Good).await, FakeLog::start(Manner::Good).await);
+    let fault = one(LogSettings { public_key: Some(other.key()), ..log.settings() }).await.unwrap_err();
+    assert!(fault.to_string().contains("not of the log with the configured key"), "{fault}");
+}
+
+#[tokio::test]
+async fn another_version_or_a_time_to_come_is_a_bad_answer() {
+    assert!(fault(Manner::OtherVersion).await.to_string().contains("version 1"));
+    assert!(fault(Manner::Future).await.to_string().contains("future"));
+}
+
+#[tokio::test]
+async fn without_a_key_only_the_form_is_checked() {
+    for manner in [Manner::Good, Manner::SignsAnother, Manner::ClaimsAnotherId, Manner::Future] {
+        assert!(one(FakeLog::start(manner).await.without_key()).await.is_ok(), "{manner:?}");
+    }
+    assert_eq!(one(FakeLog::start(Manner::OtherVersion).await.without_key()).await.unwrap_err().label(), "bad_answer");
+}
+
+#[tokio::test]
+async fn a_busy_log_is_asked_again_when_it_says() {
+    for head in ["429 Slow Down\r\nRetry-After: 1", "503 Busy\r\nRetry-After: 1"] {
+        let (log, start) = (FakeLog::start(Manner::BusyAtFirst(1, head)).await, Instant::now());
+        assert!(one(log.settings()).await.is_ok(), "{head}");
+        assert!(start.elapsed() >= Duration::from_secs(1), "{:?}", start.elapsed());
+        assert_eq!(log.requests.load(SeqCst), 2);
+    }
+    let log = FakeLog::start(Manner::BusyAtFirst(2, "503 Busy")).await;
+    assert!(one(log.settings()).await.is_ok());
+    assert_eq!(log.requests.load(SeqCst), 3);
+}
+
+#[tokio::test]
+async fn a_log_that_stays_busy_is_given_up() {
+    let log = FakeLog::start(Manner::BusyAtFirst(usize::MAX, "503 Busy")).await;
+    assert_eq!(one(log.settings()).await.unwrap_err(), LogFault::Refused { status: 503 });
+    assert!((2..=5).contains(&log.requests.load(SeqCst)), "{}", log.requests.load(SeqCst));
+
+    let log = FakeLog::start(Manner::BusyAtFirst(usize::MAX, "503 Busy")).await;
+    let (options, start) = (LogsOptions::new(SystemTime::now), Instant::now());
+    assert!(Logs::new(vec![log.settings()], &options).unwrap().submit(precertificate()).await.is_err());
+    assert_eq!(log.requests.load(SeqCst), 5, "however long the deadline");
+    assert!(start.elapsed() < options.deadline / 2, "{:?}", start.elapsed());
+
+    let (log, start) = (FakeLog::start(Manner::BusyAtFirst(9, "429 No\r\nRetry-After: 3600")).await, Instant::now());
+    assert_eq!(one(log.settings()).await.unwrap_err(), LogFault::Refused { status: 429 });
+    assert!(start.elapsed() < Duration::from_millis(700), "waited for what cannot come: {:?}", start.elapsed());
+    assert_eq!(log.requests.load(SeqCst), 1);
+}
+
+#[tokio::test]
+async fn other_refusals_and_redirects_are_final() {
+    for (head, status) in [
+        ("400 Bad Request", 400),
+        ("404 Not Found", 404),
+        ("408 Request Timeout", 408),
+        ("500 Internal Server Error", 500),
+        ("201 Created", 201),
+        ("301 Moved\r\nLocation: /log/ct/v1/add-pre-chain", 301),
+        ("307 Moved\r\nLocation: /log/ct/v1/add-pre-chain", 307),
+    ] {
+        // A second request would be answered well.
+        let log = FakeLog::start(Manner::BusyAtFirst(1, head)).await;
+        assert_eq!(one(log.settings()).await.unwrap_err(), LogFault::Refused { status }, "{head}");
+        assert_eq!(log.requests.load(SeqCst), 1, "{head}");
+    }
+}
+
+#[tokio::test]
+async fn a_broken_connection_is_tried_again_once() {
+    let log = FakeLog::start(Manner::ClosesAtFirst(1)).await;
+    assert!(one(log.settings()).await.is_ok());
+    let log = FakeLog::start(Manner::ClosesAtFirst(usize::MAX)).await;
+    assert_eq!(one(log.settings()).await.unwrap_err().label(), "unreachable");
+    assert_eq!(log.requests.load(SeqCst), 2);
+}
+
+#[tokio::test]
+async fn a_log_that_does_not_listen_is_unreachable() {
+    let fault = one(nobody().await).await.unwrap_err();
+    assert!(matches!(&fault, LogFault::Unreachable(why) if why.contains("refused")), "{fault:?}");
+}
+
+/// Settings of a log where nobody listens.
+async fn nobody() -> LogSettings {
+    let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    LogSettings { url: format!("http://{address}/log"), origin: None, public_key: None, tls_ca: None }
+}
+
+#[tokio::test]
+async fn an_origin_keeps_to_http_1() {
+    // HTTP/2 would send the URL's name as `:authority`.
+    let (settings, ca) = https(&["h2", "http/1.1"]).await;
+    let settings = LogSettings { tls_ca: Some(ca), origin: Some("ct.example".into()), ..settings };
+    assert!(one(settings).await.is_ok());
+}
+
+/// A good log over TLS, which speaks HTTP/1.1 whatever protocols it offers, and its server certificate, PEM.
+async fn https(protocols: &[&str]) -> (LogSettings, Vec<u8>) {
+    let made = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
+    let (certificate, key) = (made.cert.der().clone(), made.signing_key.serialize_der().try_into().unwrap());
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate], key)
+        .unwrap();
+    config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://{}/log", listener.local_addr().unwrap());
+    let pair = Arc::new(EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).unwrap());
+    let public_key = Some(LogKey::from_spki_der(&spki(&pair)).unwrap());
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            if let Ok(stream) = acceptor.accept(stream).await {
+                tokio::spawn(serve(stream, Manner::Good, pair.clone(), Arc::default(), Arc::default()));
+            }
+        }
+    });
+    (LogSettings { url, origin: None, public_key, tls_ca: None }, made.cert.pem().into_bytes())
+}
+
+#[tokio::test]
+async fn https_is_trusted_by_the_configured_ca_alone() {
+    let (unknown, ca) = https(&[]).await;
+    assert!(one(LogSettings { tls_ca: Some(ca), ..unknown.clone() }).await.is_ok());
+    let other = LogSettings { tls_ca: Some(https(&[]).await.1), ..unknown.clone() };
+    for settings in [unknown, other] {
+        let fault = one(settings).await.unwrap_err();
+        assert!(matches!(&fault, LogFault::Unreachable(why) if why.contains("certificate")), "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn dead_logs_cost_nothing_while_the_quorum_lives() {
+    let (first, second) =
+        (FakeLog::start(Manner::Slow(Duration::from_millis(200))).await, FakeLog::start(Manner::Good).await);
+    for dead in [nobody().await, FakeLog::start(Manner::Slow(Duration::from_mins(1))).await.settings()] {
+        let logs = logs(vec![dead, first.settings(), second.settings()], 2);
+        let start = Instant::now();
+        let ids: Vec<_> = logs.submit(precertificate()).await.unwrap().iter().map(Sct::log_id).collect();
+        assert!(start.elapsed() < DEADLINE / 2, "{:?}", start.elapsed());
+        assert_eq!(ids, [first.key().id(), second.key().id()], "in configured order");
+    }
+}
+
+#[tokio::test]
+async fn exactly_as_many_promises_as_the_quorum_says() {
+    let three =
+        [FakeLog::start(Manner::Good).await, FakeLog::start(Manner::Good).await, FakeLog::start(Manner::Good).await];
+    for quorum in 1..=3 {
+        let logs = logs(three.iter().map(FakeLog::settings).collect(), quorum);
+        assert_eq!(logs.submit(precertificate()).await.unwrap().len(), quorum);
+    }
+}
+
+#[tokio::test]
+async fn one_log_under_two_names_counts_once() {
+    let log = FakeLog::start(Manner::Good).await;
+    let twin = FakeLog::with_key(Manner::Good, log.pair.clone()).await;
+    let options = LogsOptions { quorum: NonZeroUsize::new(2).unwrap(), ..LogsOptions::new(SystemTime::now) };
+    let refused = Logs::new(vec![log.settings(), twin.settings()], &options).unwrap_err();
+    assert!(matches!(refused, LogSetupError::Quorum { quorum: 2, distinct: 1 }), "{refused}");
+
+    // Without keys it shows only in the answers.
+    for settings in [vec![log.settings(), twin.without_key()], vec![log.without_key(), twin.without_key()]] {
+        let error = logs(settings, 2).submit(precertificate()).await.unwrap_err();
+        assert_eq!(error.obtained_of(), (1, 2));
+        assert_eq!(error.faults().map(|(_, fault)| fault.clone()).collect::<Vec<_>>(), [LogFault::SameLog]);
+    }
+    let error = logs(vec![log.settings(), twin.without_key(), nobody().await], 2).submit(precertificate()).await;
+    assert_eq!(error.unwrap_err().label(), "quorum_impossible");
+}
+
+#[tokio::test]
+async fn a_log_without_a_key_cannot_speak_for_one_with_a_key() {
+    let log = FakeLog::start(Manner::Slow(Duration::from_millis(200))).await;
+    let forger = FakeLog::with_key(Manner::SignsAnother, log.pair.clone()).await;
+    let scts = logs(vec![forger.without_key(), log.settings()], 1).submit(precertificate()).await.unwrap();
+    let entry = LogEntry::Precertificate { issuer_key_hash: [7; 32], tbs: TBS };
+    assert_eq!(log.key().verify(&scts[0], &entry), Ok(()));
+}
+
+#[tokio::test]
+async fn a_quorum_out_of_reach_ends_the_wait_and_names_each_log() {
+    let slow = FakeLog::start(Manner::Slow(Duration::from_mins(1))).await;
+    let (start, dead, wrong) = (Instant::now(), nobody().await, FakeLog::start(Manner::SignsAnother).await);
+    let error: TransparencyError =
+        logs(vec![dead, wrong.settings(), slow.settings()], 2).submit(precertificate()).await.unwrap_err();
+    assert!(start.elapsed() < DEADLINE / 2, "{:?}", start.elapsed());
+    assert_eq!(error.faults().map(|(_, fault)| fault.label()).collect::<Vec<_>>(), ["unreachable", "wrong_signature"]);
+    assert!(error.to_string().starts_with("0 of 2 timestamps; log 127.0.0.1:"), "{error}");
+}
+
+#[tokio::test]
+async fn faults_are_told_in_configured_order() {
+    let busy = FakeLog::start(Manner::BusyAtFirst(usize::MAX, "503 Busy")).await;
+    let error = logs(vec![busy.settings(), nobody().await], 1).submit(precertificate()).await.unwrap_err();
+    assert_eq!(error.faults().map(|(_, fault)| fault.label()).collect::<Vec<_>>(), ["refused", "unreachable"]);
+}
+
+#[tokio::test]
+async fn an_impossible_quorum_is_refused_at_once() {
+    let error = Logs::new(Vec::new(), &LogsOptions::new(SystemTime::now)).unwrap_err();
+    assert!(matches!(error, LogSetupError::Quorum { quorum: 1, distinct: 0 }), "{error}");
+}
+
+#[tokio::test]
+async fn submissions_over_the_limit_wait_and_then_give_up() {
+    let log = FakeLog::start(Manner::Slow(Duration::from_millis(900))).await;
+    let options =
+        LogsOptions { max_in_flight: NonZeroUsize::MIN, deadline: DEADLINE, ..LogsOptions::new(SystemTime::now) };
+    let logs = Logs::new(vec![log.settings()], &options).unwrap();
+    let (first, second, third) =
+        tokio::join!(logs.submit(precertificate()), logs.submit(precertificate()), logs.submit(precertificate()));
+    let mut labels: Vec<_> =
+        [&first, &second, &third].map(|one| one.as_ref().map_or_else(TransparencyError::label, |_| "ok")).into();
+    labels.sort_unstable();
+    assert_eq!(labels, ["busy", "ok", "timeout"]);
+    assert!(log.requests.load(SeqCst) <= 2);
+}
+
+#[tokio::test]
+async fn dropping_a_submission_frees_its_slot() {
+    let (slow, other) =
+        (FakeLog::start(Manner::Slow(Duration::from_millis(400))).await, FakeLog::start(Manner::Good).await);
+    let options = LogsOptions {
+        max_in_flight: NonZeroUsize::MIN,
+        quorum: NonZeroUsize::new(2).unwrap(),
+        deadline: DEADLINE,
+        ..LogsOptions::new(SystemTime::now)
+    };
+    let logs = Logs::new(vec![slow.settings(), other.settings()], &options).unwrap();
+    for _ in 0..20 {
+        let dropped = tokio::time::timeout(Duration::from_millis(20), logs.submit(precertificate())).await;
+        assert!(dropped.is_err());
+    }
+    assert_eq!(logs.submit(precertificate()).await.unwrap().len(), 2, "slots are free again");
+}
