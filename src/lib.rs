@@ -18,6 +18,7 @@ pub mod dev;
 pub mod failure;
 pub mod identity;
 pub mod issuance;
+pub mod outside;
 pub mod possession;
 pub mod server;
 pub mod telemetry;

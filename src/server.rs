@@ -126,7 +126,8 @@ impl Server {
                 (listen(address)?, Front::Shared(sender), grpc::Source::Handed(receiver))
             }
             Listeners::Separate { http, grpc } => {
-                let front = tls(http, b"http/1.1", &mut certificates)?.map_or(Front::Plain, Front::Tls);
+                let front = tls(http, b"http/1.1", &mut certificates)?
+                    .map_or(Front::Plain, |config| Front::Tls(Box::new(config)));
                 let acceptor = tls(grpc, b"h2", &mut certificates)?.map(|config| TlsAcceptor::from(Arc::new(config)));
                 let source = grpc::Source::Listener(listen(&grpc.address)?, acceptor);
                 (listen(&http.address)?, front, source)

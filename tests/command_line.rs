@@ -20,7 +20,10 @@ fn text(octets: &[u8]) -> String {
 
 #[test]
 fn one_command_shows_a_certificate_that_inspect_understands() {
-    let output = sigmint(&["dev", "--once", "--port", "0", "--issuer-port", "0", "--identity", "username"], "");
+    let output = sigmint(
+        &["dev", "--once", "--port", "0", "--issuer-port", "0", "--log-port", "0", "--identity", "username"],
+        "",
+    );
     let shown = text(&output.stdout);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     for expected in

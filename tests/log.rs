@@ -10,62 +10,16 @@
 
 mod support;
 
-use std::io::Write;
-use std::sync::{Arc, Mutex};
-
-use serde_json::{Value, json};
+use serde_json::json;
+use support::log::Log;
 use support::scene::{ADDRESS, Scene};
 use support::server::key_body;
 use support::{Key, Kind, Reply};
 
-/// Everything that was logged, by whatever thread.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, octets: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(octets);
-        Ok(octets.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Log {
-    /// The log of this process, at its most talkative.
-    fn capture() -> Self {
-        let log = Self::default();
-        let writer = log.clone();
-        tracing_subscriber::fmt()
-            .json()
-            .with_max_level(tracing::Level::TRACE)
-            .with_writer(move || writer.clone())
-            .try_init()
-            .unwrap();
-        log
-    }
-
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-    }
-
-    /// The lines of sigmint itself that have this in one of their fields.
-    fn lines_with(&self, field: &str, value: &str) -> Vec<Value> {
-        let lines = self.text();
-        let parsed = lines.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        parsed
-            .filter(|line| line["target"].as_str().is_some_and(|target| target.starts_with("sigmint")))
-            .filter(|line| line["fields"][field] == value)
-            .collect()
-    }
-}
-
 /// One test, because a process has one log.
 #[tokio::test]
 async fn the_log_names_causes_and_keeps_secrets() {
-    let log = Log::capture();
+    let log = Log::capture(tracing::Level::TRACE);
     let scene = Scene::new().await;
     let good = scene.token();
     assert_eq!(scene.ask(&good).await.status, 200);

@@ -10,6 +10,8 @@
 
 mod support;
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use prost::Message as _;
@@ -18,9 +20,10 @@ use sigmint::api::grpc::proto;
 use sigmint::failure::FailureKind;
 use support::certificate::{assert_chain, extensions, parse};
 use support::grpc::{ErrorInfo, GrpcClient, certificates, error_info, key_message, request_message};
+use support::identities::email_file;
 use support::scene::{ADDRESS, Scene};
-use support::server::{key_body, request_body};
-use support::{Answer, FakeIssuer, Key, Kind, Reply};
+use support::server::{by_hand, key_body, request_body};
+use support::{Answer, FakeIssuer, Key, Kind, Reply, Running, TestCa};
 use tonic::Code;
 use tonic::metadata::{MetadataMap, MetadataValue};
 
@@ -205,6 +208,32 @@ fn assert_kind(outcomes: &[Outcome; 3], kind: FailureKind) {
 }
 
 #[tokio::test]
+async fn every_adapter_counts_its_answers_and_refusals() {
+    let issuer = FakeIssuer::start();
+    let ca = TestCa::new().await;
+    let issuance = by_hand(&email_file(&issuer.issuer("email")), &ca);
+    let metrics = issuance.metrics.clone();
+    let scene = Scene { issuer, server: Running::serve(Arc::new(issuance), ca), key: Key::new(Kind::P256) };
+    ask_all(&scene, "", &good(&scene.key)).await;
+    ask_all(&scene, &scene.token(), &good(&scene.key)).await;
+    let text = metrics.encode().unwrap();
+    for line in [
+        r#"sigmint_failures_total{reason="token_missing"} 3"#,
+        r#"http_requests_total{code="400",method="post"} 2"#,
+        r#"http_requests_total{code="200",method="post"} 1"#,
+        r#"http_requests_total{code="201",method="post"} 1"#,
+        "fulcio_new_certs 3",
+    ] {
+        assert!(text.contains(line), "{line}\n{text}");
+    }
+    for code in ["OK", "InvalidArgument"] {
+        let labels = format!(r#"grpc_code="{code}",grpc_method="CreateSigningCertificate""#);
+        let line = text.lines().find(|line| line.starts_with("grpc_server_handled_total") && line.contains(&labels));
+        assert!(line.is_some_and(|line| line.ends_with(" 1")), "{labels}: {line:?}");
+    }
+}
+
+#[tokio::test]
 async fn trust_bundle_and_configuration_say_the_same() {
     let scene = Scene::new().await;
     let client = GrpcClient::new(&scene.server.grpc_url);
@@ -254,6 +283,13 @@ async fn the_token_may_stand_in_the_metadata_and_the_request_id_goes_back() {
     assert_eq!(status.metadata().get("x-request-id").unwrap(), "mine");
 }
 
+/// A message whose first field is a number, where the service expects a message.
+#[derive(Clone, PartialEq, prost::Message)]
+struct Other {
+    #[prost(uint64, tag = "1")]
+    number: u64,
+}
+
 #[tokio::test]
 async fn what_the_library_refuses_is_said_in_our_words() {
     let scene = Scene::new().await;
@@ -270,12 +306,6 @@ async fn what_the_library_refuses_is_said_in_our_words() {
     let status = client.ask(of_length(limit + 1)).await.unwrap_err();
     assert_eq!((status.code(), error_info(&status).reason.as_str()), (Code::ResourceExhausted, "REQUEST_TOO_LARGE"));
 
-    /// A message whose first field is a number, where the service expects a message.
-    #[derive(Clone, PartialEq, prost::Message)]
-    struct Other {
-        #[prost(uint64, tag = "1")]
-        number: u64,
-    }
     let call = client
         .call::<_, proto::SigningCertificate>("CreateSigningCertificate", tonic::Request::new(Other { number: 7 }));
     let status = call.await.unwrap_err();

@@ -4,13 +4,14 @@
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::RETRY_AFTER;
-use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
+use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, web};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::request_id::RequestId;
 use crate::failure::{Failure, FailureKind, Fault};
-use crate::issuance::{Issued, Record};
+use crate::issuance::{Issuance, Issued, Record};
+use crate::telemetry::metrics::Metrics;
 
 /// `google.rpc.ErrorInfo.domain` of our reasons.
 pub(super) const DOMAIN: &str = "sigmint.dev";
@@ -38,9 +39,11 @@ struct ErrorInfo {
 }
 
 /// Writes a failure for the client, and logs it once.
+#[must_use]
 pub fn respond_to_failure(request: &HttpRequest, failure: &Failure) -> HttpResponse {
     let path = request.match_pattern().unwrap_or_default();
-    log_failure(failure, &path, request.extensions().get());
+    let metrics = request.app_data::<web::Data<Issuance>>().map(|issuance| &issuance.metrics);
+    record_failure(failure, &path, request.extensions().get(), metrics);
     let row = failure.kind().row();
     let status = StatusCode::from_u16(row.http).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = HttpResponse::build(status);
@@ -61,18 +64,21 @@ fn details(failure: &Failure) -> Vec<ErrorInfo> {
     vec![ErrorInfo { type_url: ERROR_INFO, reason, domain: DOMAIN, metadata }]
 }
 
-/// One line for a failure, whatever the transport.
-pub(super) fn log_failure(failure: &Failure, path: &str, request_id: Option<&RequestId>) {
+/// One line in the log and one count for a failure, whatever the transport.
+pub(super) fn record_failure(failure: &Failure, path: &str, request_id: Option<&RequestId>, metrics: Option<&Metrics>) {
+    if let Some(metrics) = metrics {
+        metrics.failed(failure.kind());
+    }
     let cause: String = failure.cause().chars().take(MAX_CAUSE).flat_map(char::escape_debug).collect();
     let request_id = request_id.map_or("", RequestId::as_str);
     let reason = failure.kind().row().reason;
     match failure.kind().row().fault {
         Fault::Caller => tracing::info!(reason, cause, path, request_id, "refused a request"),
         Fault::Dependency => {
-            tracing::error!(reason, cause, path, request_id, "could not serve a request: a dependency is at fault")
+            tracing::error!(reason, cause, path, request_id, "could not serve a request: a dependency is at fault");
         }
         Fault::Own => {
-            tracing::error!(reason, cause, path, request_id, "could not serve a request: this is a bug in sigmint")
+            tracing::error!(reason, cause, path, request_id, "could not serve a request: this is a bug in sigmint");
         }
     }
 }

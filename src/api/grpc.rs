@@ -2,6 +2,7 @@
 //!
 //! Owns reading and writing the messages of `proto/fulcio.proto`. Calls the core in this process; knows no socket.
 
+mod counted;
 mod routes;
 mod status;
 
@@ -51,7 +52,8 @@ impl Ca for CertificateAuthority {
         match self.issuance.issue(read_request(message, &metadata)).await {
             Ok(issued) => Ok(Response::new(answer(&issued))),
             Err(failure) => {
-                Err(status::of_failure(&failure, "CA/CreateSigningCertificate", extensions.get::<RequestId>()))
+                let request_id = extensions.get::<RequestId>();
+                Err(status::of_failure(&failure, "CA/CreateSigningCertificate", request_id, &self.issuance.metrics))
             }
         }
     }

@@ -1,15 +1,18 @@
-//! What goes around every answer: the request's id, cross-origin rules, and the spelling of header names.
+//! What goes around every answer: the request's id, cross-origin rules, the spelling of header names, and the count of it.
 //!
 //! Owns headers that no handler should have to think of. Knows no message.
+
+use std::time::Instant;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage as _, HttpResponse};
+use actix_web::{Error, HttpMessage as _, HttpResponse, web};
 
 use super::request_id::{self, RequestId};
+use crate::issuance::Issuance;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static(request_id::REQUEST_ID);
 
@@ -25,6 +28,8 @@ pub async fn around<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
+    let started = Instant::now();
+    let (method, issuance) = (request.method().clone(), request.app_data::<web::Data<Issuance>>().cloned());
     let id = RequestId::of(request.headers().get(REQUEST_ID).map(HeaderValue::as_bytes));
     let id_header = HeaderValue::from_str(id.as_str());
     request.extensions_mut().insert(id);
@@ -45,6 +50,9 @@ pub async fn around<B: MessageBody + 'static>(
     }
     // Header names are case-insensitive, but the incumbent's spelling is what scripts grep for.
     response.response_mut().head_mut().set_camel_case_headers(true);
+    if let Some(issuance) = issuance {
+        issuance.metrics.http(method.as_str(), response.status().as_u16(), started.elapsed());
+    }
     Ok(response)
 }
 

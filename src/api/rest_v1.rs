@@ -6,7 +6,7 @@ use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 
 use super::answer::{chain_texts, log_issued, respond_to_failure};
-use super::proto_json::v1::SigningRequest;
+use super::proto_json::v1::Body;
 use super::proto_json::{JsonProblem, encode};
 use super::rest::{bearer_token, read_body};
 use crate::issuance::{Issuance, Issued, Request, SctDelivery};
@@ -23,7 +23,7 @@ pub(super) async fn create_signing_certificate(
 ) -> HttpResponse {
     let outcome = async {
         let body = read_body(body).await?;
-        let key = SigningRequest::parse(&body).map_err(JsonProblem::into_failure)?;
+        let key = Body::parse(&body).map_err(JsonProblem::into_failure)?;
         issuance.issue(Request { token: bearer_token(http.headers()).to_owned(), key }).await
     };
     match outcome.await {

@@ -3,6 +3,7 @@
 //! Owns reading the input, a file or standard input, PEM or DER. The report has its own files.
 
 mod names;
+mod promises;
 mod read;
 mod report;
 #[cfg(test)]
@@ -14,12 +15,14 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::SystemTime;
 
-use super::error::CommandError;
+use super::error::{CommandError, FAILED};
 use super::words::{json_text, visible};
+use crate::transparency::LogKey;
 
 pub use read::{InspectError, MAX_CERTIFICATES, describe};
 pub use report::{
-    CertificateKind, ChainEntry, Name, Report, SignedBy, TimestampList, TokenExtension, Validity, ValidityState,
+    CertificateKind, ChainEntry, Name, Report, SignedBy, TimestampList, TimestampSignature, TokenExtension, Validity,
+    ValidityState,
 };
 
 /// The longest input, in bytes.
@@ -38,6 +41,9 @@ Examples:
   For programs:
     sigmint inspect --json chain.pem | jq .identity
 
+  Check the transparency log's signature, too:
+    sigmint inspect --ct-log-key ctlog.pub chain.pem
+
 The signatures along the chain are checked. Whether the root deserves trust
 is yours to say. Times are compared with this machine's clock.")]
 pub struct InspectArgs {
@@ -47,6 +53,9 @@ pub struct InspectArgs {
     /// Print JSON, for programs
     #[arg(long)]
     json: bool,
+    /// The public key of a transparency log, PEM: its timestamp's signature is checked; can be repeated. Exit code 1 if it is not right
+    #[arg(long = "ct-log-key", value_name = "FILE")]
+    log_keys: Vec<PathBuf>,
 }
 
 /// Runs `sigmint inspect`.
@@ -65,10 +74,20 @@ pub fn run(args: &InspectArgs) -> Result<ExitCode, CommandError> {
             "give a certificate in PEM (-----BEGIN CERTIFICATE-----) or DER; chains begin with the certificate itself",
         )
     })?;
-    let report =
+    let mut report =
         describe(&certificates, SystemTime::now()).map_err(|error| CommandError::usage(format!("{name}: {error}")))?;
+    let keys = args.log_keys.iter().map(|path| log_key(path)).collect::<Result<Vec<_>, _>>()?;
+    let promised = keys.is_empty() || promises::check(&mut report, &certificates, &keys);
     let text = if args.json { to_json(&report)? } else { report.to_string() };
-    print(&text)
+    let printed = print(&text)?;
+    Ok(if promised { printed } else { ExitCode::from(FAILED) })
+}
+
+fn log_key(path: &Path) -> Result<LogKey, CommandError> {
+    let unusable =
+        |problem: String| CommandError::usage(format!("{}: {problem}", visible(&path.display().to_string())));
+    let text = read_input(path).map_err(|error| unusable(error.to_string()))?;
+    LogKey::from_pem(&text).map_err(|error| unusable(error.to_string()))
 }
 
 /// JSON of a report or an answer.

@@ -73,7 +73,7 @@ pub const FLAGS: &[Flag] = &[
         "The log's public key, PEM, to verify its timestamps with; for several logs as many files with commas",
     ),
     flag("ct-log-origin", "NAME", "", "The Host header for the log, when it is not the URL's"),
-    flag("ct-log.tls-ca-cert", "FILE", "", "Certificates to trust for the log's HTTPS besides the system's, PEM"),
+    flag("ct-log.tls-ca-cert", "FILE", "", "Certificates to trust for the log's HTTPS in place of the system's, PEM"),
     flag(
         "ct-log-quorum",
         "NUMBER",

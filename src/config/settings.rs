@@ -47,7 +47,7 @@ pub struct LogsSettings {
     pub logs: Vec<LogLocation>,
     /// The Host header, when it is not the URL's.
     pub origin: Option<String>,
-    /// Certificates to trust besides the system's.
+    /// Certificates to trust in place of the system's.
     pub tls_ca: Option<PathBuf>,
     /// How many different logs must answer; at most as many as there are.
     pub quorum: NonZeroUsize,
@@ -236,7 +236,11 @@ fn log_format(values: &Values) -> Result<LogFormat, SettingsError> {
     }
 }
 
-pub(super) fn parsed<T: FromStr<Err: std::fmt::Display>>(values: &Values, name: &str, hint: &str) -> Result<T, SettingsError> {
+pub(super) fn parsed<T: FromStr<Err: std::fmt::Display>>(
+    values: &Values,
+    name: &str,
+    hint: &str,
+) -> Result<T, SettingsError> {
     values.text(name).parse().map_err(|error: T::Err| SettingsError::new(values.origin(name), error.to_string(), hint))
 }
 

@@ -80,7 +80,7 @@ mod tests {
         let claims = compose_at_1000(DevIdentity::Email, &[], "").unwrap();
         assert_eq!(
             claims,
-            json!({"iss": "http://127.0.0.1:1/email", "aud": "sigstore", "iat": 1000, "exp": 1600, "sub": "1234567890",
+            json!({"iss": "http://127.0.0.1:1/email", "aud": "sigstore", "iat": 1000, "exp": 1600, "sub": "dev@example.com",
                 "email": "dev@example.com", "email_verified": true})
         );
     }

@@ -52,7 +52,10 @@ impl Folder {
         aws_lc_rs::rand::fill(&mut octets).map_err(|_| FolderError::Random)?;
         let path = std::env::temp_dir().join(format!("sigmint-dev-{:016x}", u64::from_be_bytes(octets)));
         // A folder that is there already, whoever put it there, is an error here.
-        DirBuilder::new().mode(0o700).create(&path).map_err(|source| FolderError::Write { path: path.clone(), source })?;
+        DirBuilder::new()
+            .mode(0o700)
+            .create(&path)
+            .map_err(|source| FolderError::Write { path: path.clone(), source })?;
         Self(path).marked()
     }
 

@@ -75,7 +75,8 @@ impl DevIdentity {
     #[must_use]
     pub fn claims(self) -> Map<String, Value> {
         let claims = match self {
-            Self::Email => json!({"sub": "1234567890", "email": "dev@example.com", "email_verified": true}),
+            // sigstore-js proves possession with `sub`, whatever the type: the two are equal here.
+            Self::Email => json!({"sub": "dev@example.com", "email": "dev@example.com", "email_verified": true}),
             Self::Uri => json!({"sub": "http://127.0.0.1/users/dev"}),
             Self::Username => json!({"sub": "dev"}),
             Self::Spiffe => json!({"sub": "spiffe://example.org/ns/default/sa/builder"}),

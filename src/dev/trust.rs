@@ -67,9 +67,7 @@ impl Deployment {
     /// Whom to ask when signing.
     #[must_use]
     pub fn signing_config(&self) -> Value {
-        let service = |url: &str| {
-            json!({"url": url, "majorApiVersion": 1, "validFor": {"start": format_rfc3339_seconds(self.since).to_string()}, "operator": "sigmint dev"})
-        };
+        let service = |url: &str| json!({"url": url, "majorApiVersion": 1, "validFor": {"start": format_rfc3339_seconds(self.since).to_string()}, "operator": "sigmint dev"});
         json!({
             "mediaType": "application/vnd.dev.sigstore.signingconfig.v0.2+json",
             "caUrls": [service(&self.authority)],

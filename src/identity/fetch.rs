@@ -9,6 +9,8 @@ use reqwest::{Certificate, Client, StatusCode, Url, redirect};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Semaphore;
 
+use crate::outside::{USER_AGENT, is_loopback};
+
 /// The longest that one document may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// The longest that a connection may take to come about.
@@ -91,6 +93,8 @@ impl Default for ClusterFiles {
 #[derive(Debug)]
 pub struct Fetcher {
     plain: Client,
+    /// For issuers on this machine, which no proxy can reach for us.
+    direct: Client,
     permits: Semaphore,
 }
 
@@ -100,7 +104,11 @@ impl Fetcher {
     /// # Errors
     /// When the TLS library cannot be set up.
     pub fn new() -> Result<Self, reqwest::Error> {
-        Ok(Self { plain: builder().build()?, permits: Semaphore::new(MAX_CONCURRENT) })
+        Ok(Self {
+            plain: builder().build()?,
+            direct: builder().no_proxy().build()?,
+            permits: Semaphore::new(MAX_CONCURRENT),
+        })
     }
 
     /// Gets a document. A bearer token goes along only to `home`'s scheme, host and port.
@@ -110,7 +118,7 @@ impl Fetcher {
     pub async fn get(&self, url: &str, home: &str, access: &Access) -> Result<Vec<u8>, FetchError> {
         let url = http_url(url)?;
         let Ok(_permit) = self.permits.acquire().await else { return Err(FetchError::Url(url.into())) };
-        let client = self.client(access).await?;
+        let client = self.client(&url, access).await?;
         let mut request = client.get(url.clone());
         if let Some(token) = self.bearer_token(&url, home, access).await? {
             request = request.bearer_auth(token.expose_secret());
@@ -130,12 +138,13 @@ impl Fetcher {
         Ok(body)
     }
 
-    async fn client(&self, access: &Access) -> Result<Client, FetchError> {
+    async fn client(&self, url: &Url, access: &Access) -> Result<Client, FetchError> {
         let (name, pem) = match (&access.cluster, &access.ca_certificate) {
             (Some(cluster), _) => {
                 (cluster.ca_certificate.display().to_string(), read_file(&cluster.ca_certificate).await?)
             }
             (None, Some(pem)) => ("ca-cert".to_owned(), pem.clone()),
+            (None, None) if is_loopback(url) => return Ok(self.direct.clone()),
             (None, None) => return Ok(self.plain.clone()),
         };
         let unusable = |error: reqwest::Error| FetchError::File { path: name.clone(), message: error.to_string() };
@@ -174,7 +183,7 @@ fn builder() -> reqwest::ClientBuilder {
         }
     });
     Client::builder()
-        .user_agent(concat!("sigmint/", env!("CARGO_PKG_VERSION")))
+        .user_agent(USER_AGENT)
         .timeout(TIMEOUT)
         .connect_timeout(CONNECT_TIMEOUT)
         .redirect(same_host)

@@ -31,7 +31,7 @@ pub(super) enum Front {
     /// Nothing.
     Plain,
     /// TLS.
-    Tls(rustls::ServerConfig),
+    Tls(Box<rustls::ServerConfig>),
     /// A look at the first bytes; connections that speak HTTP/2 are sent on to gRPC.
     Shared(mpsc::Sender<std::net::TcpStream>),
 }
@@ -63,7 +63,7 @@ pub(super) fn server(
             Front::Tls(config) => {
                 let acceptor = TlsAcceptorConfig::default().handshake_timeout(timeouts.headers);
                 let http = http(address, timeouts, draining).secure().finish(app);
-                boxed::factory(http.rustls_0_23_with_config(config, acceptor).map_err(drop))
+                boxed::factory(http.rustls_0_23_with_config(*config, acceptor).map_err(drop))
             }
             Front::Shared(grpc) => {
                 let sort = move |stream| sort(stream, grpc.clone(), timeouts.headers);

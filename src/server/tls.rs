@@ -19,7 +19,7 @@ use crate::config::listeners::TlsFiles;
 use crate::config::watch::Changes;
 
 /// How often replaced files are looked for, besides being told of them.
-const POLL: Duration = Duration::from_secs(60);
+const POLL: Duration = Duration::from_mins(1);
 /// The largest file read, in bytes.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
 

@@ -14,6 +14,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use super::error::{LogFault, LogSetupError};
 use super::log_key::LogKey;
 use super::sct::{LogEntry, Sct};
+use crate::outside::{USER_AGENT, is_loopback};
 
 /// The largest answer, in bytes.
 const MAX_ANSWER: usize = 64 * 1024;
@@ -91,7 +92,7 @@ impl Log {
         if anchors.as_ref().is_some_and(Vec::is_empty) {
             return Err(unusable("the TLS CA file holds no PEM certificate"));
         }
-        let client = client(anchors, origin.is_some()).map_err(unusable_tls)?;
+        let client = client(anchors, origin.is_some(), is_loopback(&prefix)).map_err(unusable_tls)?;
         let permits = Semaphore::new(max_in_flight.get().min(Semaphore::MAX_PERMITS));
         Ok(Self { name, prefix, origin, key: settings.public_key, client, permits, clock })
     }
@@ -212,13 +213,20 @@ fn log_name(prefix: &Url) -> String {
     format!("{}{port}{}", prefix.host_str().unwrap_or_default(), prefix.path().trim_end_matches('/'))
 }
 
-fn client(anchors: Option<Vec<Certificate>>, own_host_header: bool) -> Result<Client, reqwest::Error> {
+fn client(
+    anchors: Option<Vec<Certificate>>,
+    own_host_header: bool,
+    on_this_machine: bool,
+) -> Result<Client, reqwest::Error> {
     let mut builder = Client::builder()
-        .user_agent(concat!("sigmint/", env!("CARGO_PKG_VERSION")))
+        .user_agent(USER_AGENT)
         .redirect(redirect::Policy::none())
         .connect_timeout(CONNECT_TIMEOUT)
         .pool_idle_timeout(IDLE_TIMEOUT)
         .tcp_nodelay(true);
+    if on_this_machine {
+        builder = builder.no_proxy();
+    }
     if own_host_header {
         // HTTP/2 takes the name from the URL.
         builder = builder.http1_only();

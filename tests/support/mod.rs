@@ -10,6 +10,7 @@ pub mod grpc;
 pub mod identities;
 pub mod issuer;
 pub mod keys;
+pub mod log;
 pub mod scene;
 pub mod server;
 

@@ -15,15 +15,17 @@ use tonic_health::ServingStatus;
 use tonic_health::pb::health_server::HealthServer;
 use tonic_health::server::{HealthReporter, HealthService};
 
+use super::counted::Counted;
 use super::proto::DESCRIPTORS;
 use super::proto::ca_server::CaServer;
 use super::{CertificateAuthority, status};
 use crate::api::MAX_BODY_BYTES;
 use crate::api::request_id::{REQUEST_ID, RequestId};
 use crate::issuance::Issuance;
+use crate::telemetry::metrics::Metrics;
 
 /// How long a call may take, its message's arrival included, when the client does not ask for less.
-const CALL_LIMIT: Duration = Duration::from_secs(60);
+const CALL_LIMIT: Duration = Duration::from_mins(1);
 /// How many digits `grpc-timeout` may have (<https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>).
 const TIMEOUT_DIGITS: usize = 8;
 
@@ -34,6 +36,7 @@ type Call = Box<dyn Fn(http::Request<Body>) -> BoxFuture<http::Response<Body>, I
 pub struct Routes {
     services: Arc<HashMap<&'static str, Call>>,
     health: HealthReporter,
+    metrics: Metrics,
 }
 
 /// The descriptors of our own services cannot be read: a build that went wrong.
@@ -47,7 +50,7 @@ impl Routes {
     /// # Errors
     /// When the descriptors for reflection cannot be read.
     pub fn new(issuance: Arc<Issuance>) -> Result<Self, RoutesError> {
-        let health = HealthReporter::new();
+        let (health, metrics) = (HealthReporter::new(), issuance.metrics.clone());
         let reflection = || {
             tonic_reflection::server::Builder::configure()
                 .register_encoded_file_descriptor_set(DESCRIPTORS)
@@ -60,7 +63,7 @@ impl Routes {
             route(reflection().build_v1()?),
             route(reflection().build_v1alpha()?),
         ]);
-        Ok(Self { services: Arc::new(services), health })
+        Ok(Self { services: Arc::new(services), health, metrics })
     }
 
     /// Says how the server and its service are, to those who ask or watch.
@@ -95,15 +98,15 @@ impl Routes {
         let Some(call) = self.services.get(service) else {
             return Status::unimplemented("unknown service").into_http();
         };
-        let response = match tokio::time::timeout(limit, call(request)).await {
-            Ok(Ok(response)) => response,
-            Err(_) => return Status::deadline_exceeded("the call took too long").into_http(),
+        let counted = Counted::begin(&self.metrics, &path);
+        let Ok(Ok(response)) = tokio::time::timeout(limit, call(request)).await else {
+            return counted.end(Status::deadline_exceeded("the call took too long").into_http());
         };
         let refused = Status::from_header_map(response.headers()).and_then(|sent| status::of_refused_message(&sent));
-        match refused {
-            Some(failure) => status::of_failure(&failure, &path, Some(id)).into_http(),
+        counted.end(match refused {
+            Some(failure) => status::of_failure(&failure, &path, Some(id), &self.metrics).into_http(),
             None => response,
-        }
+        })
     }
 }
 
@@ -153,7 +156,7 @@ mod tests {
     #[test]
     fn timeouts_are_read_and_never_lengthen_our_own() {
         assert_eq!(read_timeout("5S"), Some(Duration::from_secs(5)));
-        assert_eq!(read_timeout("99999999H"), Some(Duration::from_secs(99_999_999 * 3600)));
+        assert_eq!(read_timeout("99999999H"), Some(Duration::from_hours(99_999_999)));
         assert_eq!(read_timeout("1n"), Some(Duration::from_nanos(1)));
         for text in ["", "S", "5", "5s", "-1S", "+1S", "123456789S", "5é"] {
             assert_eq!(read_timeout(text), None, "{text}");

@@ -8,9 +8,10 @@ use std::collections::HashMap;
 use prost::Message as _;
 use tonic::{Code, Status};
 
-use crate::api::answer::{DOMAIN, ERROR_INFO, log_failure};
+use crate::api::answer::{DOMAIN, ERROR_INFO, record_failure};
 use crate::api::request_id::RequestId;
 use crate::failure::{Failure, FailureKind, GrpcCode};
+use crate::telemetry::metrics::Metrics;
 
 /// `google.rpc.Status` (<https://github.com/googleapis/googleapis/blob/master/google/rpc/status.proto>).
 #[derive(Clone, PartialEq, prost::Message)]
@@ -43,9 +44,9 @@ pub(super) struct ErrorInfo {
     pub metadata: HashMap<String, String>,
 }
 
-/// Writes a failure for the client, and logs it once.
-pub(super) fn of_failure(failure: &Failure, method: &str, request_id: Option<&RequestId>) -> Status {
-    log_failure(failure, method, request_id);
+/// Writes a failure for the client, and logs and counts it once.
+pub(super) fn of_failure(failure: &Failure, method: &str, request_id: Option<&RequestId>, metrics: &Metrics) -> Status {
+    record_failure(failure, method, request_id, Some(metrics));
     let row = failure.kind().row();
     let metadata = failure.metadata().iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
     let info = ErrorInfo { reason: row.reason.to_owned(), domain: DOMAIN.to_owned(), metadata };
@@ -93,8 +94,10 @@ mod tests {
 
     #[test]
     fn code_text_reason_and_metadata_are_the_rows() {
+        let metrics = Metrics::new(&crate::telemetry::metrics::BuildInfo::default());
         for kind in FailureKind::ALL {
-            let status = of_failure(&Failure::new(*kind, "secret detail").with("claim", "sub"), "method", None);
+            let failure = Failure::new(*kind, "secret detail").with("claim", "sub");
+            let status = of_failure(&failure, "method", None, &metrics);
             let row = kind.row();
             assert_eq!((i32::from(status.code()), status.message()), (i32::from(row.grpc as u8), row.text));
             let details = RpcStatus::decode(status.details()).unwrap();

@@ -11,7 +11,7 @@ use crate::possession::KeyRequest;
 /// `CreateSigningCertificateRequest` of v1.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub struct SigningRequest {
+pub struct Body {
     public_key: Option<Message<PublicKey>>,
     signed_email_address: Option<Bytes>,
     certificate_signing_request: Option<Bytes>,
@@ -26,7 +26,7 @@ struct PublicKey {
     content: Option<Bytes>,
 }
 
-impl SigningRequest {
+impl Body {
     /// Reads a body. An empty one, or one of white space, is an empty message.
     ///
     /// # Errors
@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     fn key(body: &str) -> (Vec<u8>, Vec<u8>) {
-        match SigningRequest::parse(body.as_bytes()) {
+        match Body::parse(body.as_bytes()) {
             Ok(KeyRequest::PublicKey { content, proof }) => (content, proof),
             Ok(KeyRequest::SigningRequest(_)) => panic!("a signing request: {body}"),
             Err(problem) => panic!("{problem}: {body}"),
@@ -66,7 +66,7 @@ mod tests {
     #[test]
     fn a_signing_request_counts_more_than_a_key_unless_it_is_empty() {
         let body = r#"{"publicKey":{"content":"AQI="},"certificateSigningRequest":"BA=="}"#;
-        let read = SigningRequest::parse(body.as_bytes()).ok();
+        let read = Body::parse(body.as_bytes()).ok();
         assert!(read == Some(KeyRequest::SigningRequest(vec![4])));
         assert_eq!(key(r#"{"publicKey":{"content":"AQI="},"certificateSigningRequest":""}"#), (vec![1, 2], vec![]));
     }
@@ -93,7 +93,7 @@ mod tests {
             r#"{"signedEmailAddress":["AQ"]}"#,
             r#"{"certificateSigningRequest":{}}"#,
         ] {
-            assert!(SigningRequest::parse(body.as_bytes()).is_err(), "{body}");
+            assert!(Body::parse(body.as_bytes()).is_err(), "{body}");
         }
     }
 }

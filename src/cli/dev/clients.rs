@@ -5,15 +5,20 @@
 use std::path::Path;
 use std::time::Duration;
 
+use aws_lc_rs::digest;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::super::inspect::Report;
-use super::super::words::visible;
+use super::super::words::{hex, visible};
 use crate::dev::{Deployment, Folder, FolderError, Readers, issuers_file};
 
 /// How long the token in the folder is valid.
 pub(super) const TOKEN_LIFETIME: Duration = Duration::from_hours(24);
+
+/// The file that the commands sign.
+const HELLO: &[u8] = b"hello\n";
 
 /// Whom signatures are by, as verifiers have to be told.
 pub(super) struct Signer {
@@ -40,10 +45,7 @@ pub(super) fn write(
     token: &SecretString,
 ) -> Result<(), FolderError> {
     let block = |tag: &str, der: &[u8]| {
-        pem::encode_config(
-            &pem::Pem::new(tag, der),
-            pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF),
-        )
+        pem::encode_config(&pem::Pem::new(tag, der), pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF))
     };
     let certificates: Vec<String> = deployment.chain.iter().map(|der| block("CERTIFICATE", der)).collect();
     folder.put("trusted_root.json", pretty(&deployment.trusted_root()).as_bytes(), Readers::All)?;
@@ -51,7 +53,8 @@ pub(super) fn write(
     folder.put("chain.pem", certificates.concat().as_bytes(), Readers::All)?;
     folder.put("root.pem", certificates.last().map(String::as_bytes).unwrap_or_default(), Readers::All)?;
     folder.put("ctlog.pub", block("PUBLIC KEY", &deployment.log.spki).as_bytes(), Readers::All)?;
-    folder.put("hello.txt", b"hello\n", Readers::All)?;
+    folder.put("hello.txt", HELLO, Readers::All)?;
+    folder.put("statement.json", pretty(&statement()).as_bytes(), Readers::All)?;
     write_for_issuer(folder, issuer_base, token)
 }
 
@@ -61,38 +64,132 @@ pub(super) fn write_for_issuer(folder: &Folder, issuer_base: &str, token: &Secre
     folder.put("identity-token", token.expose_secret().as_bytes(), Readers::Owner)
 }
 
+/// What an attestation says of hello.txt (in-toto Statement, version 1).
+fn statement() -> Value {
+    let digest = hex(digest::digest(&digest::SHA256, HELLO).as_ref());
+    json!({
+        "_type": "https://in-toto.io/Statement/v1",
+        "subject": [{"name": "hello.txt", "digest": {"sha256": digest}}],
+        "predicateType": "https://example.com/greeting/v1",
+        "predicate": {"language": "en"},
+    })
+}
+
 fn pretty(value: &impl Serialize) -> String {
     // Values made of text always have a JSON form.
     serde_json::to_string_pretty(value).unwrap_or_default() + "\n"
 }
 
-/// The commands, each below a line that says whose it is.
+/// The commands, each below a line that says whose it is and what for.
 pub(super) fn instructions(folder: &Path, signer: &Signer) -> String {
-    let (authority, issuer, identity) = (&signer.authority, quoted(&signer.token_issuer), quoted(&signer.identity));
-    let who = format!("--certificate-identity {identity} --certificate-oidc-issuer {issuer}");
-    let folder = quoted(&folder.display().to_string());
-    format!(
-        "Files for other clients are in {folder}: trusted_root.json, signing_config.json, chain.pem,\n\
-        root.pem, ctlog.pub, and a token for {identity} that is valid for a day. A new token:\n\n  \
-          curl -s '{base}/email/token?email=me@example.com'\n\n\
-        To sign and verify a file, go there first. Nothing here keeps a log of signatures (Rekor), so they verify\n\
-        for as long as the certificate is valid: 10 minutes.\n\n  \
-          cd {folder}\n\n  \
-          # cosign 3: sign\n  \
-          cosign sign-blob --yes --signing-config signing_config.json --identity-token identity-token --bundle cosign3.sigstore.json hello.txt\n  \
-          # cosign 3: verify\n  \
-          cosign verify-blob --trusted-root trusted_root.json --insecure-ignore-tlog {who} --bundle cosign3.sigstore.json hello.txt\n\n  \
-          # cosign 2: sign\n  \
-          SIGSTORE_ROOT_FILE=root.pem SIGSTORE_CT_LOG_PUBLIC_KEY_FILE=ctlog.pub cosign sign-blob --yes --fulcio-url {authority} --tlog-upload=false --identity-token identity-token --output-certificate cosign2.pem --output-signature cosign2.sig hello.txt\n  \
-          # cosign 2: verify\n  \
-          SIGSTORE_ROOT_FILE=root.pem SIGSTORE_CT_LOG_PUBLIC_KEY_FILE=ctlog.pub cosign verify-blob --insecure-ignore-tlog {who} --certificate-chain chain.pem --certificate cosign2.pem --signature cosign2.sig hello.txt\n",
-        base = signer.issuer_base,
-    )
+    let commands = COMMANDS.map(|(heading, command)| format!("  # {heading}\n  {command}\n\n")).concat();
+    let text = format!("{INTRODUCTION}{commands}{CLOSING}");
+    [
+        ("{folder}", quoted(&folder.display().to_string())),
+        ("{authority}", signer.authority.clone()),
+        ("{base}", signer.issuer_base.clone()),
+        ("{identity}", quoted(&signer.identity)),
+        ("{issuer}", quoted(&signer.token_issuer)),
+    ]
+    .into_iter()
+    .fold(text, |text, (name, value)| text.replace(name, &value))
 }
+
+const INTRODUCTION: &str = "\
+Files for other clients are in {folder}:
+  trusted_root.json, chain.pem, root.pem, ctlog.pub   what to trust
+  signing_config.json                                 whom to ask
+  identity-token                                      a token for {identity}, valid for a day
+  hello.txt, statement.json                           something to sign
+  issuers.yaml                                        for a `sigmint serve` that shall trust the same tokens
+
+To sign and verify a file, go there first. There is no log of signatures here (Rekor), so signatures verify only
+for as long as their certificate is valid: 10 minutes.
+
+  cd {folder}
+
+";
+
+/// What `tests/clients/run.sh` runs, by heading.
+const COMMANDS: [(&str, &str); 6] = [
+    (
+        "cosign 3: sign",
+        "cosign sign-blob --yes --signing-config signing_config.json --trusted-root trusted_root.json \\
+    --identity-token identity-token --bundle cosign3.sigstore.json hello.txt",
+    ),
+    (
+        "cosign 3: verify",
+        "cosign verify-blob --trusted-root trusted_root.json --insecure-ignore-tlog \\
+    --certificate-identity {identity} --certificate-oidc-issuer {issuer} \\
+    --bundle cosign3.sigstore.json hello.txt",
+    ),
+    (
+        "cosign 2: sign",
+        "SIGSTORE_ROOT_FILE=root.pem SIGSTORE_CT_LOG_PUBLIC_KEY_FILE=ctlog.pub \\
+    cosign sign-blob --yes --fulcio-url {authority} --tlog-upload=false --identity-token identity-token \\
+    --output-certificate cosign2.pem --output-signature cosign2.sig hello.txt",
+    ),
+    (
+        "cosign 2: verify",
+        "SIGSTORE_ROOT_FILE=root.pem SIGSTORE_CT_LOG_PUBLIC_KEY_FILE=ctlog.pub \\
+    cosign verify-blob --insecure-ignore-tlog --certificate-chain chain.pem \\
+    --certificate-identity {identity} --certificate-oidc-issuer {issuer} \\
+    --certificate cosign2.pem --signature cosign2.sig hello.txt",
+    ),
+    (
+        "sigstore-js: sign; with CI=true it takes the token from the environment",
+        "CI=true SIGSTORE_ID_TOKEN=\"$(cat identity-token)\" npx --yes @sigstore/cli@0.8.1 attest \\
+    --fulcio-url {authority} --no-tlog-upload --output-file js.sigstore.json statement.json",
+    ),
+    (
+        "sigstore-js: verify, with cosign 3; sigstore-js itself needs a Rekor or a timestamp for that",
+        "cosign verify-blob-attestation --trusted-root trusted_root.json --insecure-ignore-tlog \\
+    --certificate-identity {identity} --certificate-oidc-issuer {issuer} \\
+    --type https://example.com/greeting/v1 --bundle js.sigstore.json hello.txt",
+    ),
+];
+
+const CLOSING: &str = "\
+sigstore-python 4 and gitsign take certificates from here, but sign nothing without a Rekor: there is no
+command for them here.
+
+A token for somebody else (sigstore-js proves possession with sub, so set both):
+
+  curl -s '{base}/email/token?email=me@example.com&sub=me@example.com'
+
+";
 
 /// A word for the shell.
 fn quoted(text: &str) -> String {
     let text = visible(text);
     let is_plain = |character: char| character.is_ascii_alphanumeric() || "-_./:@%+=,".contains(character);
     if !text.is_empty() && text.chars().all(is_plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_safe_for_the_shell() {
+        assert_eq!(quoted("http://127.0.0.1:5556/email"), "http://127.0.0.1:5556/email");
+        assert_eq!(quoted("dev!127.0.0.1"), "'dev!127.0.0.1'");
+        assert_eq!(quoted("it's $HOME"), r"'it'\''s $HOME'");
+        assert_eq!(quoted(""), "''");
+    }
+
+    #[test]
+    fn every_placeholder_is_filled() {
+        let signer = Signer {
+            authority: "http://127.0.0.1:1".to_owned(),
+            issuer_base: "http://127.0.0.1:2".to_owned(),
+            identity: "dev!example.com".to_owned(),
+            token_issuer: "http://127.0.0.1:2/username".to_owned(),
+        };
+        let text = instructions(Path::new("/a b"), &signer);
+        assert!(!text.contains('{') && !text.contains('}'), "{text}");
+        for expected in ["cd '/a b'", "--certificate-identity 'dev!example.com'", "--fulcio-url http://127.0.0.1:1 "] {
+            assert!(text.contains(expected), "{expected}\n{text}");
+        }
+    }
 }

@@ -42,7 +42,8 @@ impl Bound {
     /// The real server, with a CA and a log that die with it, trusting the development issuers only.
     pub(super) async fn new(issuer: DevIssuer, args: &DevArgs) -> Result<Self, CommandError> {
         let base = issuer.base();
-        let issuers = Issuers::parse("development issuers", &dev::issuers_file(&base)).map_err(|error| failed(&error))?;
+        let issuers =
+            Issuers::parse("development issuers", &dev::issuers_file(&base)).map_err(|error| failed(&error))?;
         let since = SystemTime::now();
         let authority = root_and_intermediate(KeyKind::EcdsaP256, since).await.map_err(|error| failed(&error))?;
         let chain: Vec<Vec<u8>> =

@@ -11,8 +11,8 @@ use x509_parser::prelude::FromDer as _;
 use super::super::words::{hex, moment, rfc3339, span};
 use super::names;
 use super::report::{
-    CertificateKind, ChainEntry, OtherExtension, Report, SignedBy, Timestamp, TimestampList, TokenExtension, Validity,
-    ValidityState, ValueForm,
+    CertificateKind, ChainEntry, OtherExtension, Report, SignedBy, Timestamp, TimestampList, TimestampSignature,
+    TokenExtension, Validity, ValidityState, ValueForm,
 };
 use crate::authority::SignatureCheck;
 use crate::certificate::extensions::{Encoding, ExtensionId};
@@ -168,7 +168,7 @@ fn read_timestamps(value: &[u8], entries: &mut Vec<Timestamp>) -> Option<()> {
             .and_then(moment)
             .map(rfc3339);
         complete &= time.is_some();
-        entries.push(Timestamp { log_id, time });
+        entries.push(Timestamp { log_id, time, signature: TimestampSignature::NotChecked });
     }
     complete.then_some(())
 }

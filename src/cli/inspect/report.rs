@@ -137,7 +137,7 @@ pub struct TimestampList {
     pub well_formed: bool,
 }
 
-/// One log's timestamp. Its signature is not checked here: that needs the log's key.
+/// One log's timestamp.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Timestamp {
@@ -145,6 +145,24 @@ pub struct Timestamp {
     pub log_id: String,
     /// RFC 3339, UTC; absent when out of range.
     pub time: Option<String>,
+    /// Whether the log made it, for this certificate.
+    pub signature: TimestampSignature,
+}
+
+/// Whether a timestamp is its log's promise for the certificate. Only with the log's key can one tell.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase", tag = "state")]
+pub enum TimestampSignature {
+    /// No key of this log was given.
+    NotChecked,
+    /// The log's key made it.
+    Right,
+    /// It did not, or one cannot tell.
+    #[serde(rename_all = "camelCase")]
+    Wrong {
+        /// In words.
+        problem: String,
+    },
 }
 
 /// An extension without words of its own.
@@ -280,7 +298,7 @@ impl Report {
         }
         for entry in &list.entries {
             let time = entry.time.as_deref().map_or_else(|| "an impossible time".to_owned(), people);
-            line(out, LABEL, &format!("log {} at {time}", entry.log_id))?;
+            line(out, LABEL, &format!("log {} at {time}{}", entry.log_id, entry.signature.in_words()))?;
         }
         Ok(())
     }
@@ -315,6 +333,16 @@ impl Report {
             write!(out, "\n     {}", visible(&entry.signed_by.in_words(number + 1)))?;
         }
         Ok(())
+    }
+}
+
+impl TimestampSignature {
+    fn in_words(&self) -> String {
+        match self {
+            Self::NotChecked => String::new(),
+            Self::Right => ": the signature is right".to_owned(),
+            Self::Wrong { problem } => format!(": WRONG: {problem}"),
+        }
     }
 }
 

@@ -87,8 +87,7 @@ impl Ledger {
         }
         // Version 1 and the leaf type `timestamped_entry`, both 0; no extensions (RFC 6962 section 3.4). The promise is over the same
         // octets, where they mean version 1 and `certificate_timestamp` (section 3.2).
-        let leaf: Arc<[u8]> =
-            [&[0, 0][..], &timestamp.to_be_bytes(), &submission.entry, &[0, 0]].concat().into();
+        let leaf: Arc<[u8]> = [&[0, 0][..], &timestamp.to_be_bytes(), &submission.entry, &[0, 0]].concat().into();
         let promise = Promise { timestamp, signature: sign(&leaf).map_err(|_| AppendError::Sign)? };
         self.by_leaf_hash.insert(leaf_hash(&leaf), self.extra_data.len());
         self.extra_data.push(submission.extra_data.as_slice().into());

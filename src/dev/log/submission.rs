@@ -1,16 +1,15 @@
 //! What the log takes in: a chain that ends at its root, with a code-signing certificate or precertificate in front.
 //!
-//! Owns the checks of RFC 6962 section 3.1 and the octets of an entry. Written without the issuing side's code, so that each shows the
-//! other's mistakes. Knows neither tree nor HTTP.
+//! Owns the checks of RFC 6962 section 3.1 and the octets of an entry, from the octets alone: that the issuing side means the same shows
+//! when its log client verifies the promise. Knows neither tree nor HTTP.
 
 use aws_lc_rs::digest;
-use der::asn1::AnyRef;
-use der::{Decode, Encode, Header, Length, Reader, SliceReader, Tag, TagNumber, Tagged, Writer};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::X509Extension;
 use x509_parser::prelude::FromDer as _;
 
 use crate::authority::SignatureCheck;
+use crate::transparency::logged_tbs;
 
 /// The most certificates in a chain.
 const MAX_CHAIN: usize = 8;
@@ -45,7 +44,9 @@ pub(super) enum Refusal {
     #[error("certificate {0} is no certificate authority's")]
     NotAuthority(usize),
     /// Sent to the wrong endpoint.
-    #[error("a precertificate, which has the critical poison extension, goes to add-pre-chain, a certificate to add-chain")]
+    #[error(
+        "a precertificate, which has the critical poison extension, goes to add-pre-chain, a certificate to add-chain"
+    )]
     Poison,
     /// Another purpose.
     #[error("the certificate is not for code signing")]
@@ -91,7 +92,7 @@ impl Submission {
         let (entry, extra_data) = match kind {
             Kind::Certificate => ([&X509_ENTRY.to_be_bytes()[..], &vector_24(leaf)?].concat(), chain_octets),
             Kind::Precertificate => {
-                let tbs = without_poison(parsed.tbs_certificate.as_ref()).map_err(|_| Refusal::Malformed(1))?;
+                let tbs = logged_tbs(parsed.tbs_certificate.as_ref()).map_err(|_| Refusal::Malformed(1))?;
                 let entry = [&PRECERT_ENTRY.to_be_bytes()[..], &sha256(&issuer), &vector_24(&tbs)?].concat();
                 (entry, [vector_24(leaf)?, chain_octets].concat())
             }
@@ -131,44 +132,6 @@ fn parse(der: &[u8], index: usize) -> Result<X509Certificate<'_>, Refusal> {
 
 fn is_poison(extension: &X509Extension<'_>) -> bool {
     extension.oid.to_id_string() == POISON
-}
-
-/// The TBSCertificate without the poison, everything else octet for octet (RFC 6962 section 3.2).
-fn without_poison(tbs: &[u8]) -> der::Result<Vec<u8>> {
-    const EXTENSIONS: Tag = Tag::ContextSpecific { constructed: true, number: TagNumber(3) };
-    let mut fields = Vec::new();
-    for field in elements(AnyRef::from_der(tbs)?.value())? {
-        let value = AnyRef::from_der(field)?;
-        if value.tag() != EXTENSIONS {
-            fields.extend_from_slice(field);
-            continue;
-        }
-        let mut kept = Vec::new();
-        for extension in elements(AnyRef::from_der(value.value())?.value())? {
-            if !X509Extension::from_der(extension).is_ok_and(|(_, extension)| is_poison(&extension)) {
-                kept.extend_from_slice(extension);
-            }
-        }
-        fields.extend(wrap(EXTENSIONS, &wrap(Tag::Sequence, &kept)?)?);
-    }
-    wrap(Tag::Sequence, &fields)
-}
-
-/// DER elements that stand one after the other.
-fn elements(octets: &[u8]) -> der::Result<Vec<&[u8]>> {
-    let mut reader = SliceReader::new(octets)?;
-    let mut found = Vec::new();
-    while !reader.is_finished() {
-        found.push(reader.tlv_bytes()?);
-    }
-    Ok(found)
-}
-
-fn wrap(tag: Tag, content: &[u8]) -> der::Result<Vec<u8>> {
-    let mut out = Vec::with_capacity(content.len() + 8);
-    Header::new(tag, Length::try_from(content.len())?).encode(&mut out)?;
-    out.write(content)?;
-    Ok(out)
 }
 
 /// A TLS vector with a length of three octets.

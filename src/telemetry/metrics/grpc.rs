@@ -81,7 +81,9 @@ methods! {
 }
 
 impl GrpcMethod {
-    fn is_unary(self) -> bool {
+    /// Whether one message is answered with one; every message of others is told by itself.
+    #[must_use]
+    pub fn is_unary(self) -> bool {
         self.labels().grpc_type == "unary"
     }
 }

@@ -1,0 +1,71 @@
+//! Whether the timestamps inside a certificate are the logs' promises for it.
+//!
+//! Owns putting together what the promises are over: the certificate without them, and its issuer's key. Reads no file.
+
+use aws_lc_rs::digest;
+use x509_parser::certificate::X509Certificate;
+use x509_parser::prelude::FromDer as _;
+
+use super::super::words::hex;
+use super::report::{Report, TimestampSignature};
+use crate::transparency::{LogEntry, LogKey, Sct, logged_tbs, parse_list};
+
+/// The extension with the promises (RFC 6962 section 3.3).
+const TIMESTAMPS: &str = "1.3.6.1.4.1.11129.2.4.2";
+const MALFORMED: &str = "the certificate or its list of timestamps is malformed";
+
+/// Notes in the report which timestamps the logs with these keys made. Whether there is at least one, and none that is wrong.
+pub(super) fn check(report: &mut Report, certificates: &[Vec<u8>], keys: &[LogKey]) -> bool {
+    let promised = promised(certificates);
+    let Some(list) = &mut report.timestamps else { return false };
+    for entry in &mut list.entries {
+        let Some(key) = keys.iter().find(|key| hex(&key.id().0) == entry.log_id) else { continue };
+        entry.signature = match &promised {
+            Ok(promised) => promised.judge(key),
+            Err(problem) => TimestampSignature::Wrong { problem: (*problem).to_owned() },
+        };
+    }
+    let is = |wanted: fn(&TimestampSignature) -> bool| list.entries.iter().any(|entry| wanted(&entry.signature));
+    is(|signature| *signature == TimestampSignature::Right)
+        && !is(|signature| matches!(signature, TimestampSignature::Wrong { .. }))
+}
+
+/// The promises and what they must be over.
+struct Promised {
+    timestamps: Vec<Sct>,
+    issuer_key_hash: [u8; 32],
+    tbs: Vec<u8>,
+}
+
+impl Promised {
+    fn judge(&self, key: &LogKey) -> TimestampSignature {
+        let entry = LogEntry::Precertificate { issuer_key_hash: self.issuer_key_hash, tbs: &self.tbs };
+        let own: Vec<&Sct> = self.timestamps.iter().filter(|timestamp| timestamp.log_id() == key.id()).collect();
+        if own.is_empty() {
+            return TimestampSignature::Wrong { problem: MALFORMED.to_owned() };
+        }
+        // A log that is named twice must be right twice.
+        match own.into_iter().try_for_each(|timestamp| key.verify(timestamp, &entry)) {
+            Ok(()) => TimestampSignature::Right,
+            Err(error) => TimestampSignature::Wrong { problem: error.to_string() },
+        }
+    }
+}
+
+fn promised(certificates: &[Vec<u8>]) -> Result<Promised, &'static str> {
+    let [leaf, issuer, ..] = certificates else {
+        return Err("the certificate's issuer is needed to tell: give the whole chain");
+    };
+    let (_, leaf) = X509Certificate::from_der(leaf).map_err(|_| MALFORMED)?;
+    let (_, issuer) = X509Certificate::from_der(issuer).map_err(|_| MALFORMED)?;
+    let list = leaf.extensions().iter().find(|extension| extension.oid.to_id_string() == TIMESTAMPS);
+    let octets: &der::asn1::OctetStringRef =
+        list.and_then(|list| der::Decode::from_der(list.value).ok()).ok_or(MALFORMED)?;
+    let mut issuer_key_hash = [0; 32];
+    issuer_key_hash.copy_from_slice(digest::digest(&digest::SHA256, issuer.public_key().raw).as_ref());
+    Ok(Promised {
+        timestamps: parse_list(octets.as_bytes()).map_err(|_| MALFORMED)?,
+        issuer_key_hash,
+        tbs: logged_tbs(leaf.tbs_certificate.as_ref()).map_err(|_| MALFORMED)?,
+    })
+}
