@@ -15,16 +15,18 @@ use crate::certificate::{Serial, ValidityPolicy};
 use crate::config::issuer_file::IssuerFileError;
 use crate::config::issuers::Issuers;
 use crate::config::settings::{IssuersLocation, LogLocation, LogsSettings, Settings, SignerSettings};
+use crate::failure::with_sources;
 use crate::identity::fetch::{ClusterFiles, Fetcher};
 use crate::identity::keys::{KeyStore, KeyTiming};
 use crate::issuance::{Ambient, Issuance};
 use crate::possession::PermittedAlgorithms;
 use crate::server::{Server, ServerError, ServerOptions, Timeouts};
-use crate::telemetry::metrics::{BuildInfo, Metrics};
+use crate::telemetry::endpoint::{self, MetricsEndpoint};
+use crate::telemetry::metrics::{BuildInfo, Metrics, Reading};
 use crate::transparency::{LogKey, LogKeyError, LogSettings, LogSetupError, Logs, LogsOptions};
 
 /// How often replaced CA files are looked for, besides being told of them.
-const FILE_POLL: Duration = Duration::from_secs(60);
+const FILE_POLL: Duration = Duration::from_mins(1);
 
 /// Why the server does not start or stopped.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +51,14 @@ pub enum AppError {
         /// What is wrong.
         message: String,
     },
+    /// The metrics' listener.
+    #[error("cannot serve metrics on port {port} (--metrics-port): {source}")]
+    Metrics {
+        /// The port that was asked for.
+        port: u16,
+        /// The system's error.
+        source: std::io::Error,
+    },
     /// The HTTP client for issuers.
     #[error("cannot set up TLS for fetching issuers' keys")]
     Client(#[from] reqwest::Error),
@@ -68,12 +78,35 @@ pub async fn serve(settings: Settings) -> Result<(), AppError> {
     tracing::info!(subject = chain_owner.chain().subject(), algorithm = %chain_owner.algorithm(), "the CA is ready");
     let logs = settings.logs.map(open_logs).transpose()?;
     let issuance = issuance_with_logs(issuers, authority, settings.algorithms, settings.validity, logs)?;
+    watch_gauges(&issuance);
     warm_keys(&issuance);
     reload_issuers_on_hangup(&issuance, settings.issuers);
+    let metrics = bind_metrics(settings.metrics_port, issuance.metrics.clone())?;
     let timeouts = Timeouts { headers: settings.header_timeout, idle: settings.idle_timeout };
     let server = Server::bind(issuance, &ServerOptions { listeners: settings.listeners, timeouts })?;
-    tracing::info!(http = %server.local_addr(), grpc = %server.grpc_addr(), "listening");
-    Ok(server.run().await?)
+    tracing::info!(http = %server.local_addr(), grpc = %server.grpc_addr(), metrics = %metrics.local_addr(), "listening");
+    // The metrics go last: what happens while the server stops is seen as well.
+    let (stop_metrics, metrics) = (metrics.handle(), tokio::spawn(metrics.run()));
+    let outcome = server.run().await;
+    stop_metrics.stop(false).await;
+    let _ = metrics.await;
+    Ok(outcome?)
+}
+
+/// Binds the metrics' listener to every address, of both families where there are both.
+fn bind_metrics(port: u16, metrics: Metrics) -> Result<MetricsEndpoint, AppError> {
+    let bound = endpoint::bind("::", port, metrics.clone()).or_else(|_| endpoint::bind("0.0.0.0", port, metrics));
+    bound.map_err(|source| AppError::Metrics { port, source })
+}
+
+/// Has the gauges read what is in force at each scrape.
+fn watch_gauges(issuance: &Arc<Issuance>) {
+    let issuance_of = Arc::downgrade(issuance);
+    issuance.metrics.watch(move || {
+        let issuance = issuance_of.upgrade()?;
+        let ca_not_after = issuance.authority.current().chain().not_after();
+        Some(Reading { issuers: issuance.issuers.load().len(), ca_not_after })
+    });
 }
 
 /// Puts the core together without logs, with the system's clock and randomness.
@@ -184,7 +217,11 @@ pub fn warm_keys(issuance: &Arc<Issuance>) {
         let (issuance, issuer) = (Arc::clone(issuance), Arc::clone(issuer));
         tokio::spawn(async move {
             if let Err(error) = issuance.keys.warm(&issuer).await {
-                tracing::warn!(issuer = issuer.address.as_str(), error = %error, "an issuer's keys cannot be fetched yet; trying again at its next token");
+                tracing::warn!(
+                    issuer = issuer.address.as_str(),
+                    error = with_sources(error.as_ref()),
+                    "an issuer's keys cannot be fetched yet; trying again at its next token"
+                );
             }
         });
     }
@@ -206,7 +243,7 @@ fn reload_issuers_on_hangup(issuance: &Arc<Issuance>, location: IssuersLocation)
                     warm_keys(&issuance);
                 }
                 Err(error) => {
-                    tracing::error!(error = %error, "the issuer file was not loaded anew; the issuers stay as they were")
+                    tracing::error!(error = %error, "the issuer file was not loaded anew; the issuers stay as they were");
                 }
             }
         }

@@ -199,18 +199,23 @@ impl Failure {
     /// The cause with its sources, for the log.
     #[must_use]
     pub fn cause(&self) -> String {
-        let mut text = self.cause.to_string();
-        let mut source = self.cause.source();
-        while let Some(error) = source {
-            let more = error.to_string();
-            if !text.ends_with(&more) {
-                text.push_str(": ");
-                text.push_str(&more);
-            }
-            source = error.source();
-        }
-        text
+        with_sources(self.cause.as_ref())
     }
+}
+
+/// An error and what caused it, on one line; what a message repeats of its source is said once.
+#[must_use]
+pub fn with_sources(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let more = cause.to_string();
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        source = cause.source();
+    }
+    text
 }
 
 impl fmt::Debug for Failure {

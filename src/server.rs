@@ -221,10 +221,15 @@ fn tls(
     certificates: &mut Vec<Arc<ServerCertificate>>,
 ) -> Result<Option<rustls::ServerConfig>, TlsError> {
     let Some(files) = &endpoint.tls else { return Ok(None) };
-    let certificate = ServerCertificate::load(files.clone())?;
-    let config = certificate.server_config(protocol)?;
-    certificates.push(certificate);
-    Ok(Some(config))
+    // Both listeners may have the same files, which are then read, watched and complained about once.
+    let certificate = if let Some(certificate) = certificates.iter().find(|certificate| certificate.is_of(files)) {
+        Arc::clone(certificate)
+    } else {
+        let certificate = ServerCertificate::load(files.clone())?;
+        certificates.push(Arc::clone(&certificate));
+        certificate
+    };
+    Ok(Some(certificate.server_config(protocol)?))
 }
 
 /// Listens on the first of the name's addresses that can be listened on.

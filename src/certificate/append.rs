@@ -19,8 +19,7 @@ pub(super) fn remove_last(tbs: &[u8]) -> der::Result<Vec<u8>> {
     let (before, extensions) = split(tbs)?;
     let last = elements(extensions)?.pop().ok_or_else(|| Tag::Sequence.value_error())?;
     let kept = extensions.get(..extensions.len() - last.len()).unwrap_or_default();
-    let list = wrap(Tag::Sequence, &[kept])?;
-    let tagged = wrap(EXTENSIONS, &[&list])?;
+    let tagged = wrap(EXTENSIONS, &[&wrap(Tag::Sequence, &[kept])?])?;
     wrap(Tag::Sequence, &[before, &tagged])
 }
 

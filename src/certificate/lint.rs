@@ -65,10 +65,10 @@ pub(super) fn check_extended(der: &[u8], plain: &[u8], form: Form) -> Result<(),
             rule(is(last, compose::POISON) && last.critical && last.value == compose::NULL, "the poison is wrong")
         }
         Form::Timestamped => {
-            let ParsedExtension::SCT(list) = last.parsed_extension() else {
+            let ParsedExtension::SCT(timestamps) = last.parsed_extension() else {
                 return Err(LintError("the timestamps cannot be read"));
             };
-            rule(is(last, compose::TIMESTAMPS) && !last.critical && !list.is_empty(), "the timestamps are wrong")
+            rule(is(last, compose::TIMESTAMPS) && !last.critical && !timestamps.is_empty(), "the timestamps are wrong")
         }
     }
 }
@@ -105,7 +105,7 @@ fn check_key_usage(key_usage: &X509Extension<'_>, extended: &X509Extension<'_>) 
     let ParsedExtension::KeyUsage(usage) = key_usage.parsed_extension() else {
         return Err(LintError("the key usage cannot be read"));
     };
-    rule(usage.digital_signature() && usage.flags.count_ones() == 1, "the key usage is not digitalSignature alone")?;
+    rule(usage.digital_signature() && usage.flags.is_power_of_two(), "the key usage is not digitalSignature alone")?;
     let ParsedExtension::ExtendedKeyUsage(usage) = extended.parsed_extension() else {
         return Err(LintError("the extended key usage cannot be read"));
     };

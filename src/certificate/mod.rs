@@ -22,11 +22,11 @@ pub use lint::LintError;
 pub use serial::Serial;
 
 /// The shortest lifetime that may be set.
-pub const MIN_LIFETIME: Duration = Duration::from_secs(10 * 60);
+pub const MIN_LIFETIME: Duration = Duration::from_mins(10);
 /// The longest lifetime that may be set.
-pub const MAX_LIFETIME: Duration = Duration::from_secs(20 * 60);
+pub const MAX_LIFETIME: Duration = Duration::from_mins(20);
 /// The most that `notBefore` may be set back.
-pub const MAX_BACKDATING: Duration = Duration::from_secs(5 * 60);
+pub const MAX_BACKDATING: Duration = Duration::from_mins(5);
 
 /// When certificates begin and end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,7 +129,7 @@ impl LintedTbs {
     /// # Errors
     /// When this is not the plain form, or the result is not what it should be.
     pub fn precertificate(&self) -> Result<Self, ComposeError> {
-        self.extended(compose::poison()?, Form::Precertificate)
+        self.extended(&compose::poison()?, Form::Precertificate)
     }
 
     /// The final certificate: the same with the logs' timestamps. `list` is a TLS-encoded SignedCertificateTimestampList.
@@ -137,15 +137,15 @@ impl LintedTbs {
     /// # Errors
     /// When this is not the plain form, or the result is not what it should be.
     pub fn with_timestamps(&self, list: &[u8]) -> Result<Self, ComposeError> {
-        self.extended(compose::timestamps(list)?, Form::Timestamped)
+        self.extended(&compose::timestamps(list)?, Form::Timestamped)
     }
 
     /// Both forms come from the same linted bytes; that they differ from them in one extension only is checked by taking it away again.
-    fn extended(&self, extension: Vec<u8>, form: Form) -> Result<Self, ComposeError> {
+    fn extended(&self, extension: &[u8], form: Form) -> Result<Self, ComposeError> {
         if self.form != Form::Plain {
             return Err(LintError::NOT_PLAIN.into());
         }
-        let der = append::append(&self.der, &extension)?;
+        let der = append::append(&self.der, extension)?;
         lint::check_extended(&der, &self.der, form)?;
         Ok(Self { der, form })
     }
@@ -170,7 +170,9 @@ impl LintedTbs {
     }
 }
 
+/// RFC 5280 section 4.1; the fields' names are the RFC's.
 #[derive(Sequence)]
+#[allow(clippy::struct_field_names, reason = "the names of RFC 5280")]
 struct Certificate<'a> {
     tbs_certificate: AnyRef<'a>,
     signature_algorithm: AnyRef<'a>,

@@ -28,8 +28,9 @@ impl Serial {
     /// The number in lower-case hexadecimal, without leading zeros, as `openssl x509 -serial` and logs show it.
     #[must_use]
     pub fn to_hex(&self) -> String {
-        let text: String = self.0.iter().map(|octet| format!("{octet:02x}")).collect();
-        text.trim_start_matches('0').to_owned()
+        let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or('0');
+        let digits: String = self.0.iter().flat_map(|octet| [digit(octet >> 4), digit(octet & 0x0f)]).collect();
+        digits.trim_start_matches('0').to_owned()
     }
 }
 

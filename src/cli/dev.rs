@@ -14,8 +14,8 @@ use reqwest::Url;
 
 use super::error::CommandError;
 use super::request::{self, Obtained, RequestKeyKind};
-use super::with_sources;
 use crate::dev::{self, DevIdentity, DevIssuer, Folder};
+use crate::failure::with_sources;
 use crate::telemetry::{self, LogFormat};
 
 use clients::Signer;

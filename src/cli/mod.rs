@@ -14,6 +14,8 @@ use std::process::ExitCode;
 use clap::{ArgMatches, Args as _, Command, FromArgMatches as _};
 use clap_complete::Shell;
 
+use crate::failure::with_sources;
+
 const ABOUT: &str = "A certificate authority for code signing with OIDC identities, for private Sigstore deployments";
 
 /// A command that failed; the message says what to do.
@@ -64,20 +66,6 @@ fn completions(matches: &ArgMatches) -> ExitCode {
         clap_complete::generate(*shell, &mut command(), "sigmint", &mut std::io::stdout());
     }
     ExitCode::SUCCESS
-}
-
-/// An error and what caused it, on one line.
-fn with_sources(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let more = cause.to_string();
-        if !text.contains(&more) {
-            text = format!("{text}: {more}");
-        }
-        source = cause.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -118,7 +118,7 @@ pub const FLAGS: &[Flag] = &[
         "HTTP over TLS 1.3: the certificate chain, PEM, loaded anew when it is replaced",
     ),
     flag("tls-key", "FILE", "", "HTTP over TLS 1.3: the private key, PEM, not encrypted"),
-    flag("metrics-port", "PORT", "2112", "Accepted for the incumbent's charts; metrics are not built yet"),
+    flag("metrics-port", "PORT", "2112", "Where Prometheus finds /metrics, on every address of the machine"),
     flag("legacy-unix-domain-socket", "PATH", "", "Accepted and not used"),
     flag("kms-resource", "URI", "", "Not built yet: belongs to kmsca"),
     flag("kms-cert-chain-path", "FILE", "", "Not built yet: belongs to kmsca"),

@@ -92,10 +92,10 @@ impl FromIterator<Issuer> for Issuers {
     fn from_iter<I: IntoIterator<Item = Issuer>>(issuers: I) -> Self {
         let mut exact = BTreeMap::new();
         let mut meta = BTreeMap::new();
-        let mut issuers: Vec<Issuer> = issuers.into_iter().collect();
+        let issuers: Vec<Issuer> = issuers.into_iter().collect();
         let in_cluster = issuers.iter().any(|issuer| issuer.address.as_str() == CLUSTER_ISSUER);
-        issuers.iter_mut().for_each(|issuer| issuer.in_cluster = in_cluster);
-        for issuer in issuers {
+        for mut issuer in issuers {
+            issuer.in_cluster = in_cluster;
             match issuer.address.clone() {
                 IssuerAddress::Url(url) => drop(exact.insert(url, Arc::new(issuer))),
                 // The most specific pattern is tried first; equally specific ones in the order of their text.

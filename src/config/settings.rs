@@ -28,6 +28,8 @@ pub struct Settings {
     pub header_timeout: Duration,
     /// How long an idle connection is kept.
     pub idle_timeout: Duration,
+    /// Where metrics are served, on every address.
+    pub metrics_port: u16,
     /// Who signs.
     pub signer: SignerSettings,
     /// Where the trusted issuers stand.
@@ -130,6 +132,7 @@ impl Settings {
             listeners: listeners::read(values)?,
             header_timeout: duration(values, "read-header-timeout")?,
             idle_timeout: duration(values, "idle-connection-timeout")?,
+            metrics_port: parsed(values, "metrics-port", "a port is a number from 0 to 65535")?,
             signer: signer(values)?,
             issuers: issuers_location(values)?,
             algorithms: parsed(values, "client-signing-algorithms", "names are separated by commas")?,
@@ -307,6 +310,7 @@ mod tests {
             (&["--ca=fileca"], "--fileca-cert"),
             (&["--ca=fileca", "--fileca-cert=x"], "--fileca-key"),
             (&["--ca=ephemeralca", "--port=x"], "--port"),
+            (&["--ca=ephemeralca", "--metrics-port=65536"], "--metrics-port"),
             (&["--ca=ephemeralca", "--certificate-lifetime=9m"], "--certificate-lifetime"),
             (&["--ca=ephemeralca", "--certificate-lifetime=21m"], "--certificate-lifetime"),
             (&["--ca=ephemeralca", "--certificate-backdating=6m"], "backdated"),

@@ -18,7 +18,7 @@ fn is_domain(domain: &str) -> bool {
         label.starts_with(is_letter_or_digit) && label.ends_with(is_letter_or_digit) && label.chars().all(is_label_text)
     };
     let is_top_level = |label: &&str| label.starts_with(is_letter) && label.ends_with(is_letter);
-    labels.len() >= 2 && labels.iter().all(|label| is_label(&label)) && labels.last().is_some_and(is_top_level)
+    labels.len() >= 2 && labels.iter().all(is_label) && labels.last().is_some_and(is_top_level)
 }
 
 /// RFC 5322 section 3.2.3 `atext`, and letters beyond ASCII.

@@ -17,6 +17,7 @@ use super::fetch::{Access, ClusterFiles, FetchError, Fetcher};
 use super::kind::IdentityType;
 use super::token::{TokenAlgorithm, UnverifiedToken};
 use crate::config::issuers::{Issuer, IssuerAddress};
+use crate::failure::with_sources;
 
 /// How many issuers' keys are held. Exact issuers are few; meta issuers are bounded by this.
 const MAX_ISSUERS: u64 = 1000;
@@ -34,7 +35,7 @@ pub struct KeyTiming {
 
 impl Default for KeyTiming {
     fn default() -> Self {
-        Self { lifetime: Duration::from_secs(300), cool_down: Duration::from_secs(30) }
+        Self { lifetime: Duration::from_mins(5), cool_down: Duration::from_secs(30) }
     }
 }
 
@@ -205,7 +206,11 @@ impl KeyStore {
                     Some(keys)
                 }
                 Err(error) => {
-                    tracing::warn!(issuer = url, error = %error, "could not refetch an issuer's keys; the ones held stay in use");
+                    tracing::warn!(
+                        issuer = url,
+                        error = with_sources(&error),
+                        "could not refetch an issuer's keys; the ones held stay in use"
+                    );
                     None
                 }
             }

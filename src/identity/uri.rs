@@ -89,8 +89,7 @@ impl Uri {
         for segment in path.iter().flat_map(|part| part.split('/')) {
             match segment {
                 "" | "." => {}
-                ".." if kept.pop().is_none() => return Err(UriError::LeavesBase),
-                ".." => {}
+                ".." => drop(kept.pop().ok_or(UriError::LeavesBase)?),
                 other => kept.push(other),
             }
         }

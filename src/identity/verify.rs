@@ -13,7 +13,7 @@ use super::token::UnverifiedToken;
 use crate::config::issuers::{Issuer, Issuers};
 
 /// How far ahead of our clock `nbf` may be: issuers' clocks differ.
-const NOT_BEFORE_LEEWAY: Duration = Duration::from_secs(5 * 60);
+const NOT_BEFORE_LEEWAY: Duration = Duration::from_mins(5);
 
 /// Numbers from here on are no times, in seconds: some thirty million years.
 const BEYOND_TIME: f64 = 1e15;
@@ -163,13 +163,14 @@ fn numeric_date(claims: &Claims, name: &str) -> Result<Option<f64>, ClaimError> 
 
 /// Claims that OpenID Connect defines (Core 1.0 sections 2 and 5.6.2) and that are of no use here: absent, null, or of their type.
 fn check_unused(claims: &Claims) -> Result<(), ClaimError> {
-    let checks: [(&str, fn(&Value) -> bool, &'static str); 4] = [
+    type Check = (&'static str, fn(&Value) -> bool, &'static str);
+    const CHECKS: [Check; 4] = [
         ("nonce", Value::is_string, "a text"),
         ("at_hash", Value::is_string, "a text"),
         ("_claim_names", Value::is_object, "an object"),
         ("_claim_sources", Value::is_object, "an object"),
     ];
-    checks.into_iter().try_for_each(|(name, is_right, wanted)| match claims.get(name) {
+    CHECKS.into_iter().try_for_each(|(name, is_right, wanted)| match claims.get(name) {
         Some(value) if !value.is_null() && !is_right(value) => Err(wrong_type(name, value, wanted)),
         _ => Ok(()),
     })

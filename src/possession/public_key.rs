@@ -211,7 +211,7 @@ mod tests {
         der.push(0);
         assert!(matches!(PublicKey::parse(&der), Err(PublicKeyError::Malformed(_))));
         assert!(PublicKey::parse(b"").is_err());
-        assert!(PublicKey::parse(&[b'A'; MAX_KEY_BYTES + 1]).is_err());
+        assert!(PublicKey::parse(&vec![b'A'; MAX_KEY_BYTES + 1]).is_err());
     }
 
     #[test]

@@ -46,7 +46,8 @@ fn has_close_factors(modulus: &BigUint) -> bool {
     let root = modulus.sqrt();
     let mut a = if &root * &root == *modulus { root } else { root + 1u32 };
     let mut b_squared = &a * &a - modulus;
-    for _ in 0..FERMAT_ROUNDS {
+    let mut rounds = 0..FERMAT_ROUNDS;
+    while rounds.next().is_some() {
         if may_be_square(&b_squared) {
             let b = b_squared.sqrt();
             if &b * &b == b_squared {

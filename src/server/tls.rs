@@ -68,6 +68,11 @@ impl ServerCertificate {
         Ok(Arc::new(Self { files, current }))
     }
 
+    /// Whether these are its files.
+    pub(super) fn is_of(&self, files: &TlsFiles) -> bool {
+        self.files == *files
+    }
+
     /// TLS 1.3 with this certificate, for one application protocol (RFC 7301).
     pub(super) fn server_config(self: &Arc<Self>, protocol: &[u8]) -> Result<ServerConfig, TlsError> {
         let versions = ServerConfig::builder_with_provider(provider())

@@ -3,7 +3,6 @@
 //! Refuses to know what is in them, and how a replacement is noticed.
 
 use std::{
-    error::Error as _,
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -15,6 +14,7 @@ use tracing::{error, info};
 use super::{FileAuthorityError, Fingerprint, Source};
 use crate::authority::Authority;
 use crate::config::watch::Changes;
+use crate::failure::with_sources;
 
 /// The task that watches; it ends when this is dropped.
 #[derive(Debug)]
@@ -106,18 +106,6 @@ impl Reloader {
         self.complaint = Some(cause);
         Outcome::Refused
     }
-}
-
-/// An error and what led to it, in one line.
-fn with_sources(error: &FileAuthorityError) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }
 
 fn unix_seconds(time: SystemTime) -> u64 {

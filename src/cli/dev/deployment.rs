@@ -9,7 +9,6 @@ use std::time::SystemTime;
 use tokio::task::{JoinError, JoinHandle};
 
 use super::super::error::CommandError;
-use super::super::with_sources;
 use super::{DevArgs, start_error};
 use crate::app;
 use crate::authority::AuthoritySource;
@@ -19,6 +18,7 @@ use crate::certificate::ValidityPolicy;
 use crate::config::issuers::Issuers;
 use crate::config::listeners::{Address, Listeners};
 use crate::dev::{self, Deployment, DevIssuer, DevIssuerError, DevLog, DevLogError, LogDescription};
+use crate::failure::with_sources;
 use crate::possession::PermittedAlgorithms;
 use crate::server::{Server, ServerError, ServerOptions, Timeouts};
 use crate::transparency::{LogKey, LogSettings, Logs, LogsOptions};

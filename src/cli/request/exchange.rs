@@ -15,8 +15,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value, json};
 
 use super::super::error::CommandError;
-use super::super::with_sources;
 use super::super::words::visible;
+use crate::failure::with_sources;
 
 /// How long a request may take, connection and answer included.
 const TIMEOUT: Duration = Duration::from_secs(30);

@@ -189,11 +189,12 @@ pub(crate) mod testing {
     pub const ISSUER: &str = "https://issuer.example.com";
 
     /// The principal for `claims` laid over an ordinary token, of an issuer with these YAML settings (indented by four).
+    #[allow(clippy::needless_pass_by_value, reason = "tests read better with json! in place")]
     pub fn principal_of(settings: &str, changes: Value) -> Result<Principal, PrincipalError> {
-        Principal::from_claims(&verified(settings, changes))
+        Principal::from_claims(&verified(settings, &changes))
     }
 
-    pub fn verified(settings: &str, changes: Value) -> VerifiedClaims {
+    fn verified(settings: &str, changes: &Value) -> VerifiedClaims {
         let (settings, rest) = settings.split_once("---\n").unwrap_or((settings, ""));
         let file = format!("oidc-issuers:\n  {ISSUER}:\n    client-id: sigstore\n{settings}\n{rest}");
         let issuers = Issuers::parse("test.yaml", &file).unwrap_or_else(|error| panic!("{error}\n{file}"));
