@@ -22,7 +22,7 @@ use p256::ecdsa::{Signature, VerifyingKey};
 use p256::pkcs8::DecodePublicKey as _;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-use sigmint::transparency::logged_tbs;
+use sigmint::certificate::logged_tbs;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer as _;
 

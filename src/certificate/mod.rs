@@ -18,6 +18,7 @@ use crate::authority::signer::SignatureAlgorithm;
 use crate::identity::Principal;
 use crate::possession::ProvenKey;
 
+pub use append::logged_tbs;
 pub use lint::LintError;
 pub use serial::Serial;
 

@@ -2,7 +2,6 @@
 //!
 //! Owns the asking of several logs at once and the quorum. Refuses to know certificates: bytes come in, timestamps go out.
 
-mod entry;
 mod error;
 mod log;
 mod log_key;
@@ -16,7 +15,6 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 pub use self::log::LogSettings;
-pub use entry::logged_tbs;
 pub use error::{LogFault, LogSetupError, TransparencyError};
 pub use log_key::{LogKey, LogKeyError, PromiseError};
 pub use sct::{DigitallySigned, LogEntry, LogId, Sct, SctError, parse_list, serialize_list};

@@ -8,7 +8,8 @@ use x509_parser::prelude::FromDer as _;
 
 use super::super::words::hex;
 use super::report::{Report, TimestampSignature};
-use crate::transparency::{LogEntry, LogKey, Sct, logged_tbs, parse_list};
+use crate::certificate::logged_tbs;
+use crate::transparency::{LogEntry, LogKey, Sct, parse_list};
 
 /// The extension with the promises (RFC 6962 section 3.3).
 const TIMESTAMPS: &str = "1.3.6.1.4.1.11129.2.4.2";

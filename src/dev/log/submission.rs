@@ -9,7 +9,7 @@ use x509_parser::extensions::X509Extension;
 use x509_parser::prelude::FromDer as _;
 
 use crate::authority::SignatureCheck;
-use crate::transparency::logged_tbs;
+use crate::certificate::logged_tbs;
 
 /// The most certificates in a chain.
 const MAX_CHAIN: usize = 8;
