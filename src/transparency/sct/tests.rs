@@ -1,14 +1,11 @@
-//! Known answers from certificate-transparency-go's test data, each limit, and properties.
+//! A timestamp of another implementation, each limit, and properties.
 
 use proptest::prelude::*;
 
 use super::*;
 
-const KNOWN: &str = "00df1c2ec11500945247a96168325ddc5c7959e8f7c6d388fc002e0bbd3f74d7640000013ddb27ded900000403004730450220606e10ae5c2d5a1b0aed49dc4937f48de71a4e9784e9c208dfbfe9ef536cf7f2022100beb29c72d7d06d61d06bdb38a069469aa86fe12e18bb7cc45689a2c0187ef5a5";
-
-fn hex(text: &str) -> Vec<u8> {
-    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
-}
+const KNOWN: &[u8] =
+    include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/transparency/certificate.sct")).as_slice();
 
 fn answer(version: &str, id: &[u8], extensions: &str, signature: &[u8]) -> Vec<u8> {
     let (id, signature) = (STANDARD.encode(id), STANDARD.encode(signature));
@@ -24,16 +21,16 @@ fn signed(length: usize) -> Vec<u8> {
 }
 
 #[test]
-fn a_public_timestamp_reads_and_writes_as_it_was() {
-    let sct = Sct::from_tls(&hex(KNOWN)).unwrap();
-    assert_eq!(sct.log_id().to_string(), "3xwuwRUAlFJHqWFoMl3cXHlZ6PfG04j8AC4LvT9012Q=");
-    assert_eq!((sct.timestamp(), sct.extensions()), (1_365_181_456_089, &[][..]));
-    assert_eq!((sct.signature().hash(), sct.signature().algorithm(), sct.signature().bytes().len()), (4, 3, 71));
-    assert_eq!(sct.to_tls(), hex(KNOWN));
+fn a_foreign_timestamp_reads_and_writes_as_it_was() {
+    let sct = Sct::from_tls(KNOWN).unwrap();
+    assert_eq!(sct.log_id().to_string(), "WJ+AhIL0HrqwzCxWaY4PBmXtKgMcUljRPNFvutcWVis=");
+    assert_eq!((sct.timestamp(), sct.extensions()), (1_600_000_000_000, &[][..]));
+    assert_eq!((sct.signature().hash(), sct.signature().algorithm(), sct.signature().bytes().len()), (4, 3, 72));
+    assert_eq!(sct.to_tls(), KNOWN);
     let json = sct.add_chain_response_json();
     assert_eq!(
         String::from_utf8(json.clone()).unwrap(),
-        r#"{"sct_version":0,"id":"3xwuwRUAlFJHqWFoMl3cXHlZ6PfG04j8AC4LvT9012Q=","timestamp":1365181456089,"extensions":"","signature":"BAMARzBFAiBgbhCuXC1aGwrtSdxJN/SN5xpOl4Tpwgjfv+nvU2z38gIhAL6ynHLX0G1h0GvbOKBpRpqob+EuGLt8xFaJosAYfvWl"}"#
+        r#"{"sct_version":0,"id":"WJ+AhIL0HrqwzCxWaY4PBmXtKgMcUljRPNFvutcWVis=","timestamp":1600000000000,"extensions":"","signature":"BAMASDBGAiEAyDu3qb1y0OzvHINWn5mKjwMybuH+mIcxWouEJNDaJ/QCIQDzcKar+LqtkPCpZTqfyWfAJ2Wy+vxqv0ktFSGX3wOGxA=="}"#
     );
     assert_eq!(Sct::from_add_chain_response(&json).unwrap(), sct);
 }
@@ -83,8 +80,8 @@ fn absent_extensions_are_empty() {
 
 #[test]
 fn signed_data_is_laid_out_as_the_rfc_says() {
-    let sct = Sct::from_tls(&hex(KNOWN)).unwrap();
-    let time = hex("0000013ddb27ded9");
+    let sct = Sct::from_tls(KNOWN).unwrap();
+    let time = 1_600_000_000_000_u64.to_be_bytes();
     let certificate = [&[0, 0][..], &time, &[0, 0], &[0, 0, 3], b"abc", &[0, 0]].concat();
     assert_eq!(sct.signed_data(&LogEntry::X509(b"abc")).unwrap(), certificate);
     let entry = LogEntry::Precertificate { issuer_key_hash: [7; 32], tbs: b"abc" };
@@ -96,16 +93,16 @@ fn signed_data_is_laid_out_as_the_rfc_says() {
 
 #[test]
 fn a_list_is_as_long_as_it_says() {
-    let sct = Sct::from_tls(&hex(KNOWN)).unwrap();
+    let sct = Sct::from_tls(KNOWN).unwrap();
     let list = serialize_list(&[sct.clone(), sct.clone()]).unwrap();
-    assert_eq!(list.get(..4).unwrap(), [0, 240, 0, 118]);
-    assert_eq!(list.len(), 242);
+    assert_eq!(list.get(..4).unwrap(), [0, 242, 0, 119]);
+    assert_eq!(list.len(), 244);
     assert_eq!(parse_list(&list).unwrap(), [sct.clone(), sct.clone()]);
-    assert_eq!(parse_list(&list[..241]), Err(SctError::Tls));
+    assert_eq!(parse_list(&list[..243]), Err(SctError::Tls));
     assert_eq!(parse_list(&[&list[..], &[0]].concat()), Err(SctError::Tls));
     assert_eq!(parse_list(&[0, 0]), Err(SctError::EmptyList));
     assert_eq!(serialize_list(&[]), Err(SctError::EmptyList));
-    assert_eq!(serialize_list(&vec![sct; 547]), Err(SctError::TooLong));
+    assert_eq!(serialize_list(&vec![sct; 542]), Err(SctError::TooLong));
     let mut other_version = list;
     other_version[4] = 1;
     assert_eq!(parse_list(&other_version), Err(SctError::Version(1)));
