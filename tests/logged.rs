@@ -38,7 +38,7 @@ use x509_parser::extensions::ParsedExtension;
 const DEADLINE: Duration = Duration::from_millis(700);
 
 /// A log that works.
-async fn good_log(ca: &TestCa) -> LogSettings {
+fn good_log(ca: &TestCa) -> LogSettings {
     let root = ca.authority.chain().certificates().last().unwrap().der().to_vec();
     let log = DevLog::bind(0, root).unwrap();
     let (url, key) = (log.base(), LogKey::from_spki_der(log.spki_der()).unwrap());
@@ -55,7 +55,7 @@ async fn canned_log(answer: Option<Vec<u8>>) -> LogSettings {
             let (mut connection, _) = listener.accept().await.unwrap();
             let answer = answer.clone();
             tokio::spawn(async move {
-                let _ = connection.read(&mut [0; 65_536]).await;
+                let _ = connection.read(&mut vec![0; 65_536]).await;
                 match answer {
                     Some(octets) => drop(connection.write_all(&octets).await),
                     None => std::future::pending().await,
@@ -66,8 +66,8 @@ async fn canned_log(answer: Option<Vec<u8>>) -> LogSettings {
     LogSettings { url, origin: None, public_key: None, tls_ca: None }
 }
 
-fn answer(body: &str) -> Option<Vec<u8>> {
-    Some(format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len()).into_bytes())
+fn answer(body: &str) -> Vec<u8> {
+    format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len()).into_bytes()
 }
 
 struct Scene {
@@ -120,7 +120,7 @@ fn timestamps(leaf: &[u8]) -> Vec<Sct> {
 #[tokio::test]
 async fn the_timestamp_is_embedded_and_the_precertificate_was_logged() {
     let ca = TestCa::new().await;
-    let log = good_log(&ca).await;
+    let log = good_log(&ca);
     let url = log.url.clone();
     let scene = Scene::new(ca, vec![log], 1);
     let chain = scene.embedded().await;
@@ -140,7 +140,7 @@ async fn the_timestamp_is_embedded_and_the_precertificate_was_logged() {
 #[tokio::test]
 async fn one_dead_log_of_three_costs_nothing_and_as_many_are_embedded_as_the_quorum_says() {
     let ca = TestCa::new().await;
-    let logs = vec![canned_log(None).await, good_log(&ca).await, good_log(&ca).await];
+    let logs = vec![canned_log(None).await, good_log(&ca), good_log(&ca)];
     let scene = Scene::new(ca, logs, 2);
     let chain = scene.embedded().await;
     let found = timestamps(&chain[0]);
@@ -155,17 +155,17 @@ async fn a_log_that_fails_lets_no_certificate_out() {
     let ca = || TestCa::new();
     let foreign = {
         let (one, other) = (ca().await, ca().await);
-        let (answering, key) = (good_log(&one).await, good_log(&other).await.public_key);
+        let (answering, key) = (good_log(&one), good_log(&other).public_key);
         (one, LogSettings { public_key: key, ..answering })
     };
     let forged =
         json!({"sct_version": 0, "id": STANDARD.encode([7; 32]), "timestamp": 1, "extensions": "", "signature": ""});
     let cases = [
         ("slow", ca().await, canned_log(None).await),
-        ("rubbish", ca().await, canned_log(answer("<html>")).await),
-        ("no timestamp", ca().await, canned_log(answer("{}")).await),
-        ("half a timestamp", ca().await, canned_log(answer(&forged.to_string())).await),
-        ("ten megabytes", ca().await, canned_log(answer(&"x".repeat(10 << 20))).await),
+        ("rubbish", ca().await, canned_log(Some(answer("<html>"))).await),
+        ("no timestamp", ca().await, canned_log(Some(answer("{}"))).await),
+        ("half a timestamp", ca().await, canned_log(Some(answer(&forged.to_string()))).await),
+        ("ten megabytes", ca().await, canned_log(Some(answer(&"x".repeat(10 << 20)))).await),
         ("an error", ca().await, canned_log(Some(b"HTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n".to_vec())).await),
         ("silence", ca().await, canned_log(Some(Vec::new())).await),
         ("wrong signature", foreign.0, foreign.1),
@@ -218,7 +218,7 @@ impl Signer for Managed {
 #[tokio::test]
 async fn a_signer_without_precertificates_gets_a_detached_timestamp() {
     let ca = TestCa::new().await;
-    let log = good_log(&ca).await;
+    let log = good_log(&ca);
     let key = log.public_key.clone().unwrap();
     let issuer = FakeIssuer::start();
     let signer = Arc::new(Managed(Arc::clone(&ca.signer) as Arc<dyn Signer>));

@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use reqwest::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Certificate, Client, Method, Request, Response, StatusCode, Url, redirect};
+use thread_local::ThreadLocal;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
@@ -51,7 +52,7 @@ pub(super) struct Log {
     prefix: Url,
     origin: Option<HeaderValue>,
     key: Option<LogKey>,
-    client: Client,
+    clients: Clients,
     permits: Semaphore,
     clock: fn() -> SystemTime,
 }
@@ -92,9 +93,10 @@ impl Log {
         if anchors.as_ref().is_some_and(Vec::is_empty) {
             return Err(unusable("the TLS CA file holds no PEM certificate"));
         }
-        let client = client(anchors, origin.is_some(), is_loopback(&prefix)).map_err(unusable_tls)?;
+        let recipe = Recipe { anchors, own_host_header: origin.is_some(), on_this_machine: is_loopback(&prefix) };
+        let clients = Clients::new(recipe).map_err(unusable_tls)?;
         let permits = Semaphore::new(max_in_flight.get().min(Semaphore::MAX_PERMITS));
-        Ok(Self { name, prefix, origin, key: settings.public_key, client, permits, clock })
+        Ok(Self { name, prefix, origin, key: settings.public_key, clients, permits, clock })
     }
 
     /// Host and path, for people.
@@ -165,7 +167,8 @@ impl Log {
     }
 
     async fn attempt(&self, request: Request) -> Result<Sct, Attempt> {
-        let response = self.client.execute(request).await.map_err(broken)?;
+        let client = self.clients.of_this_thread().map_err(broken)?;
+        let response = client.execute(request).await.map_err(broken)?;
         match response.status() {
             StatusCode::OK => {}
             status @ (StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) => {
@@ -213,28 +216,54 @@ fn log_name(prefix: &Url) -> String {
     format!("{}{port}{}", prefix.host_str().unwrap_or_default(), prefix.path().trim_end_matches('/'))
 }
 
-fn client(
+/// One client, and so one pool of connections, for each thread that submits: an answer then arrives where it is waited for. A shared
+/// pool costs a wake-up of another thread for every read and write.
+#[derive(Debug)]
+struct Clients {
+    recipe: Recipe,
+    by_thread: ThreadLocal<Client>,
+}
+
+/// How a client is made.
+#[derive(Debug)]
+struct Recipe {
     anchors: Option<Vec<Certificate>>,
     own_host_header: bool,
     on_this_machine: bool,
-) -> Result<Client, reqwest::Error> {
-    let mut builder = Client::builder()
-        .user_agent(USER_AGENT)
-        .redirect(redirect::Policy::none())
-        .connect_timeout(CONNECT_TIMEOUT)
-        .pool_idle_timeout(IDLE_TIMEOUT)
-        .tcp_nodelay(true);
-    if on_this_machine {
-        builder = builder.no_proxy();
+}
+
+impl Clients {
+    fn new(recipe: Recipe) -> Result<Self, reqwest::Error> {
+        let clients = Self { recipe, by_thread: ThreadLocal::new() };
+        clients.of_this_thread()?;
+        Ok(clients)
     }
-    if own_host_header {
-        // HTTP/2 takes the name from the URL.
-        builder = builder.http1_only();
+
+    fn of_this_thread(&self) -> Result<&Client, reqwest::Error> {
+        self.by_thread.get_or_try(|| self.recipe.client())
     }
-    if let Some(anchors) = anchors {
-        builder = builder.tls_certs_only(anchors);
+}
+
+impl Recipe {
+    fn client(&self) -> Result<Client, reqwest::Error> {
+        let mut builder = Client::builder()
+            .user_agent(USER_AGENT)
+            .redirect(redirect::Policy::none())
+            .connect_timeout(CONNECT_TIMEOUT)
+            .pool_idle_timeout(IDLE_TIMEOUT)
+            .tcp_nodelay(true);
+        if self.on_this_machine {
+            builder = builder.no_proxy();
+        }
+        if self.own_host_header {
+            // HTTP/2 takes the name from the URL.
+            builder = builder.http1_only();
+        }
+        if let Some(anchors) = &self.anchors {
+            builder = builder.tls_certs_only(anchors.iter().cloned());
+        }
+        builder.build()
     }
-    builder.build()
 }
 
 async fn read_capped(mut response: Response) -> Result<Vec<u8>, Attempt> {
