@@ -13,10 +13,13 @@ use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use base64::engine::{DecodePaddingMode, general_purpose};
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor, value::MapAccessDeserializer};
 
+use crate::identity::token::MAX_TOKEN_BYTES;
 use crate::possession::MAX_CSR_BYTES;
 
 /// The longest base64 text that is decoded: more than the longest signing request that is looked at.
 const MAX_BASE64: usize = 2 * MAX_CSR_BYTES;
+/// The longest text that is kept: more than the longest token, and than the longest key.
+const MAX_TEXT: usize = 2 * MAX_TOKEN_BYTES;
 /// How deep a body may be nested.
 const MAX_DEPTH: usize = 10_000;
 
@@ -35,7 +38,7 @@ pub struct CreateSigningCertificateRequest {
 #[serde(rename_all = "camelCase", default)]
 struct Credentials {
     #[serde(alias = "oidc_identity_token")]
-    oidc_identity_token: Option<String>,
+    oidc_identity_token: Option<Text>,
 }
 
 #[derive(Default, serde::Deserialize)]
@@ -53,7 +56,7 @@ struct PublicKey {
     /// Read for its form and then ignored: the key says what it is.
     #[serde(rename = "algorithm")]
     _algorithm: Option<EnumWord>,
-    content: Option<String>,
+    content: Option<Text>,
 }
 
 /// What the members say, without the mapping.
@@ -83,11 +86,14 @@ impl CreateSigningCertificateRequest {
     pub fn parse(body: &[u8]) -> Result<Fields, JsonProblem> {
         let message: Self = read_message(body)?;
         let public_key = message.public_key_request.map(|Message(request)| {
-            let content = request.public_key.and_then(|Message(key)| key.content).unwrap_or_default();
+            let content = request.public_key.and_then(|Message(key)| key.content).unwrap_or_default().0;
             (content.into_bytes(), request.proof_of_possession.unwrap_or_default().0)
         });
         Ok(Fields {
-            token: message.credentials.and_then(|Message(credentials)| credentials.oidc_identity_token),
+            token: message
+                .credentials
+                .and_then(|Message(credentials)| credentials.oidc_identity_token)
+                .map(|Text(text)| text),
             public_key,
             signing_request: message.certificate_signing_request.map(|Bytes(octets)| octets),
         })
@@ -192,6 +198,26 @@ impl<'de> Deserialize<'de> for EnumWord {
             }
         }
         deserializer.deserialize_any(WordOrNumber)
+    }
+}
+
+/// Text, of which no more is kept than is needed to see that it is too long for a token or a key.
+#[derive(Default)]
+struct Text(String);
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Shortened;
+        impl Visitor<'_> for Shortened {
+            type Value = Text;
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("text")
+            }
+            fn visit_str<E>(self, text: &str) -> Result<Text, E> {
+                Ok(Text(text.get(..text.floor_char_boundary(MAX_TEXT)).unwrap_or(text).to_owned()))
+            }
+        }
+        deserializer.deserialize_str(Shortened)
     }
 }
 
@@ -339,6 +365,18 @@ mod tests {
         assert!(parse(&nested(1 << 20)).is_err());
         assert!(parse(&format!("{{\"x\":\"{}\\\"\"}}", "[".repeat(20_000))).is_ok(), "brackets in a text");
         assert!(parse("{} trailing").is_ok());
+    }
+
+    #[test]
+    fn what_is_too_long_stays_too_long_and_is_not_kept_whole() {
+        let long = "ä".repeat(1 << 20);
+        let body = format!(
+            r#"{{"credentials":{{"oidcIdentityToken":"{long}"}},"publicKeyRequest":{{"publicKey":{{"content":"{long}"}}}}}}"#
+        );
+        let fields = parse(&body).unwrap();
+        let (token, (content, _)) = (fields.token.unwrap(), fields.public_key.unwrap());
+        assert!(token.len() > MAX_TOKEN_BYTES && token.len() <= MAX_TEXT);
+        assert!(content.len() > crate::possession::MAX_KEY_BYTES && content.len() <= MAX_TEXT);
     }
 
     #[test]

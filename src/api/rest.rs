@@ -2,24 +2,40 @@
 //!
 //! Owns reading a request's bytes within their bounds. Knows no message.
 
-use actix_web::http::header::{AUTHORIZATION, HeaderMap};
+use std::future::poll_fn;
+use std::pin::Pin;
+
+use actix_web::http::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderMap};
 use actix_web::web;
+use futures_core::Stream as _;
 
 use super::proto_json::JsonProblem;
 use super::{BODY_TIMEOUT, MAX_BODY_BYTES};
 use crate::failure::{Failure, FailureKind};
 
 /// Reads the body up to its limit, whatever content type it says it has.
-pub(super) async fn read_body(body: web::Payload) -> Result<web::Bytes, Failure> {
-    let whole = tokio::time::timeout(BODY_TIMEOUT, body.to_bytes_limited(MAX_BODY_BYTES)).await;
-    match whole {
-        Ok(Ok(Ok(bytes))) => Ok(bytes),
-        Ok(Ok(Err(error))) => Err(Failure::new(FailureKind::RequestIncomplete, error.to_string())),
-        Ok(Err(_)) => {
-            Err(Failure::new(FailureKind::RequestTooLarge, format!("the body is larger than {MAX_BODY_BYTES} bytes")))
+pub(super) async fn read_body(headers: &HeaderMap, mut body: web::Payload) -> Result<web::Bytes, Failure> {
+    let whole = async {
+        let mut read = web::BytesMut::with_capacity(announced_length(headers));
+        while let Some(chunk) = poll_fn(|context| Pin::new(&mut body).poll_next(context)).await {
+            let chunk = chunk.map_err(|error| Failure::new(FailureKind::RequestIncomplete, error.to_string()))?;
+            if read.len() + chunk.len() > MAX_BODY_BYTES {
+                let cause = format!("the body is larger than {MAX_BODY_BYTES} bytes");
+                return Err(Failure::new(FailureKind::RequestTooLarge, cause));
+            }
+            read.extend_from_slice(&chunk);
         }
-        Err(_) => Err(Failure::new(FailureKind::RequestIncomplete, "the body took too long")),
-    }
+        Ok(read.freeze())
+    };
+    let late = |_| Failure::new(FailureKind::RequestIncomplete, "the body took too long");
+    tokio::time::timeout(BODY_TIMEOUT, whole).await.map_err(late)?
+}
+
+/// Room for what the client says it will send, so that a large body is not copied again and again while it grows. Room is not memory
+/// before it is written to.
+fn announced_length(headers: &HeaderMap) -> usize {
+    let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()).and_then(|text| text.parse().ok());
+    length.unwrap_or(0).min(MAX_BODY_BYTES)
 }
 
 /// The token of the `Authorization` header (RFC 6750); a bare token without the scheme's name is taken as well.

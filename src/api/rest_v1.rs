@@ -22,7 +22,7 @@ pub(super) async fn create_signing_certificate(
     issuance: web::Data<Issuance>,
 ) -> HttpResponse {
     let outcome = async {
-        let body = read_body(body).await?;
+        let body = read_body(http.headers(), body).await?;
         let key = Body::parse(&body).map_err(JsonProblem::into_failure)?;
         issuance.issue(Request { token: bearer_token(http.headers()).to_owned(), key }).await
     };

@@ -22,7 +22,7 @@ pub(super) async fn create_signing_certificate(
     issuance: web::Data<Issuance>,
 ) -> HttpResponse {
     let outcome = async {
-        let body = read_body(body).await?;
+        let body = read_body(http.headers(), body).await?;
         issuance.issue(read_request(&body, http.headers())?).await
     };
     match outcome.await {
