@@ -30,7 +30,7 @@ const CERTIFICATE: &[u8] = b"certificate";
 const ISSUER: &[u8] = b"issuer";
 const TBS: &[u8] = b"tbs";
 const LEAF_INDEX: [u8; 8] = [0, 0, 5, 0, 0, 0, 1, 44];
-const DEADLINE: Duration = Duration::from_millis(1500);
+const DEADLINE: Duration = Duration::from_secs(4);
 
 /// What a log does with a request.
 #[derive(Clone, Copy, Debug)]
@@ -207,7 +207,7 @@ async fn one(settings: LogSettings) -> Result<Sct, LogFault> {
     let address = settings.url.split_once("://").unwrap().1.to_owned();
     let (logs, start) = (logs(vec![settings], 1), Instant::now());
     let result = logs.submit(precertificate()).await;
-    assert!(start.elapsed() < DEADLINE + Duration::from_millis(500), "took {:?}", start.elapsed());
+    assert!(start.elapsed() < DEADLINE * 2, "took {:?}", start.elapsed());
     match result {
         Ok(mut scts) => {
             assert_eq!(scts.len(), 1);
@@ -351,7 +351,7 @@ async fn a_log_that_stays_busy_is_given_up() {
 
     let (log, start) = (FakeLog::start(Manner::BusyAtFirst(9, "429 No\r\nRetry-After: 3600")).await, Instant::now());
     assert_eq!(one(log.settings()).await.unwrap_err(), LogFault::Refused { status: 429 });
-    assert!(start.elapsed() < Duration::from_millis(700), "waited for what cannot come: {:?}", start.elapsed());
+    assert!(start.elapsed() < DEADLINE / 2, "waited for what cannot come: {:?}", start.elapsed());
     assert_eq!(log.requests.load(SeqCst), 1);
 }
 
@@ -516,7 +516,7 @@ async fn an_impossible_quorum_is_refused_at_once() {
 
 #[tokio::test]
 async fn submissions_over_the_limit_wait_and_then_give_up() {
-    let log = FakeLog::start(Manner::Slow(Duration::from_millis(900))).await;
+    let log = FakeLog::start(Manner::Slow(DEADLINE * 3 / 5)).await;
     let options =
         LogsOptions { max_in_flight: NonZeroUsize::MIN, deadline: DEADLINE, ..LogsOptions::new(SystemTime::now) };
     let logs = Logs::new(vec![log.settings()], &options).unwrap();
