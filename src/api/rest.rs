@@ -13,15 +13,22 @@ use super::proto_json::JsonProblem;
 use super::{BODY_TIMEOUT, MAX_BODY_BYTES};
 use crate::failure::{Failure, FailureKind};
 
+/// Room for a body before any of it is here. More is given only to those who have filled it: an announcement alone costs nothing.
+const FIRST_ROOM: usize = 256 * 1024;
+
 /// Reads the body up to its limit, whatever content type it says it has.
 pub(super) async fn read_body(headers: &HeaderMap, mut body: web::Payload) -> Result<web::Bytes, Failure> {
     let whole = async {
-        let mut read = web::BytesMut::with_capacity(announced_length(headers));
+        let announced = announced_length(headers);
+        let mut read = web::BytesMut::with_capacity(announced.min(FIRST_ROOM));
         while let Some(chunk) = poll_fn(|context| Pin::new(&mut body).poll_next(context)).await {
             let chunk = chunk.map_err(|error| Failure::new(FailureKind::RequestIncomplete, error.to_string()))?;
             if read.len() + chunk.len() > MAX_BODY_BYTES {
                 let cause = format!("the body is larger than {MAX_BODY_BYTES} bytes");
                 return Err(Failure::new(FailureKind::RequestTooLarge, cause));
+            }
+            if read.len() + chunk.len() > read.capacity() {
+                read.reserve(announced.saturating_sub(read.len()).max(chunk.len()));
             }
             read.extend_from_slice(&chunk);
         }
@@ -31,8 +38,7 @@ pub(super) async fn read_body(headers: &HeaderMap, mut body: web::Payload) -> Re
     tokio::time::timeout(BODY_TIMEOUT, whole).await.map_err(late)?
 }
 
-/// Room for what the client says it will send, so that a large body is not copied again and again while it grows. Room is not memory
-/// before it is written to.
+/// What the client says it will send, within the limit: a large body gets its room at once instead of being copied while it grows.
 fn announced_length(headers: &HeaderMap) -> usize {
     let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()).and_then(|text| text.parse().ok());
     length.unwrap_or(0).min(MAX_BODY_BYTES)

@@ -19,6 +19,7 @@ use crate::identity::Principal;
 use crate::possession::ProvenKey;
 
 pub use append::logged_tbs;
+pub use compose::{POISON, TIMESTAMPS};
 pub use lint::LintError;
 pub use serial::Serial;
 

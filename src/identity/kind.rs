@@ -36,6 +36,21 @@ pub enum IdentityType {
 }
 
 impl IdentityType {
+    /// Every word that [`Self::name`] gives.
+    pub const NAMES: [&'static str; 11] = [
+        "email",
+        "uri",
+        "username",
+        "spiffe",
+        "kubernetes",
+        "github-workflow",
+        "gitlab-pipeline",
+        "buildkite-job",
+        "codefresh-workflow",
+        "chainguard-identity",
+        "ci-provider",
+    ];
+
     /// The word in the issuer file, in `/api/v2/configuration` and in metric labels.
     #[must_use]
     pub const fn name(&self) -> &'static str {

@@ -8,11 +8,9 @@ use x509_parser::prelude::FromDer as _;
 
 use super::super::words::hex;
 use super::report::{Report, TimestampSignature};
-use crate::certificate::logged_tbs;
+use crate::certificate::{TIMESTAMPS, logged_tbs};
 use crate::transparency::{LogEntry, LogKey, Sct, parse_list};
 
-/// The extension with the promises (RFC 6962 section 3.3).
-const TIMESTAMPS: &str = "1.3.6.1.4.1.11129.2.4.2";
 const MALFORMED: &str = "the certificate or its list of timestamps is malformed";
 
 /// Notes in the report which timestamps the logs with these keys made. Whether there is at least one, and none that is wrong.
@@ -59,7 +57,7 @@ fn promised(certificates: &[Vec<u8>]) -> Result<Promised, &'static str> {
     };
     let (_, leaf) = X509Certificate::from_der(leaf).map_err(|_| MALFORMED)?;
     let (_, issuer) = X509Certificate::from_der(issuer).map_err(|_| MALFORMED)?;
-    let list = leaf.extensions().iter().find(|extension| extension.oid.to_id_string() == TIMESTAMPS);
+    let list = leaf.extensions().iter().find(|extension| extension.oid.as_bytes() == TIMESTAMPS.as_bytes());
     let octets: &der::asn1::OctetStringRef =
         list.and_then(|list| der::Decode::from_der(list.value).ok()).ok_or(MALFORMED)?;
     let mut issuer_key_hash = [0; 32];

@@ -14,21 +14,6 @@ use super::shape::ISSUER;
 use crate::config::issuers::{Issuer, IssuerAddress};
 use crate::identity::kind::{EmailRules, EmailVerification, IdentityType, IssuerClaim};
 
-/// The words of `type`.
-const TYPES: &[&str] = &[
-    "email",
-    "uri",
-    "username",
-    "spiffe",
-    "kubernetes",
-    "github-workflow",
-    "gitlab-pipeline",
-    "buildkite-job",
-    "codefresh-workflow",
-    "chainguard-identity",
-    "ci-provider",
-];
-
 /// One entry with what its checks look at.
 struct Entry<'t> {
     record: Record<'t>,
@@ -131,11 +116,20 @@ impl Entry<'_> {
             "codefresh-workflow" => IdentityType::CodefreshWorkflow,
             "chainguard-identity" => IdentityType::ChainguardIdentity,
             "ci-provider" => self.ci_provider()?,
-            "" => return Err(self.fault("type", "type is missing", format!("types are {}", TYPES.join(", ")))),
+            "" => {
+                return Err(self.fault(
+                    "type",
+                    "type is missing",
+                    format!("types are {}", IdentityType::NAMES.join(", ")),
+                ));
+            }
             unknown => {
-                let near = hint::for_unknown(unknown, TYPES.iter().copied());
-                let list =
-                    if near.starts_with("did") { format!("; types are {}", TYPES.join(", ")) } else { String::new() };
+                let near = hint::for_unknown(unknown, IdentityType::NAMES.iter().copied());
+                let list = if near.starts_with("did") {
+                    format!("; types are {}", IdentityType::NAMES.join(", "))
+                } else {
+                    String::new()
+                };
                 return Err(self.fault("type", format!("unknown type {unknown:?}"), near + &list));
             }
         };

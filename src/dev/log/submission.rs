@@ -9,12 +9,10 @@ use x509_parser::extensions::X509Extension;
 use x509_parser::prelude::FromDer as _;
 
 use crate::authority::SignatureCheck;
-use crate::certificate::logged_tbs;
+use crate::certificate::{POISON, logged_tbs};
 
 /// The most certificates in a chain.
 const MAX_CHAIN: usize = 8;
-/// The critical extension of precertificates (RFC 6962 section 3.1).
-const POISON: &str = "1.3.6.1.4.1.11129.2.4.3";
 /// `LogEntryType`.
 const X509_ENTRY: u16 = 0;
 const PRECERT_ENTRY: u16 = 1;
@@ -131,7 +129,7 @@ fn parse(der: &[u8], index: usize) -> Result<X509Certificate<'_>, Refusal> {
 }
 
 fn is_poison(extension: &X509Extension<'_>) -> bool {
-    extension.oid.to_id_string() == POISON
+    extension.oid.as_bytes() == POISON.as_bytes()
 }
 
 /// A TLS vector with a length of three octets.
