@@ -9,6 +9,7 @@ pub mod file;
 pub mod key_file;
 pub mod local;
 mod pem;
+pub mod remote;
 pub mod signature_check;
 pub mod signer;
 
