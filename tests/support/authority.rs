@@ -93,7 +93,8 @@ pub fn chain_der(key: &Key, now: SystemTime, left: Duration) -> Vec<Vec<u8>> {
     vec![certificate.der().to_vec(), root_certificate.der().to_vec()]
 }
 
-fn params(name: &str, below: u8, begin: SystemTime, end: SystemTime) -> CertificateParams {
+/// What the CA certificates of the tests have in common.
+pub fn params(name: &str, below: u8, begin: SystemTime, end: SystemTime) -> CertificateParams {
     let mut params = CertificateParams::default();
     params.distinguished_name = DistinguishedName::new();
     params.distinguished_name.push(DnType::OrganizationName, "sigmint tests");

@@ -11,6 +11,7 @@ pub mod identities;
 pub mod issuer;
 pub mod keys;
 pub mod log;
+pub mod remote;
 pub mod scene;
 pub mod server;
 
