@@ -2,19 +2,22 @@
 //!
 //! Owns the start, and is the only place that names concrete backends. Listeners are [`crate::server`]'s.
 
+pub mod authorities;
+pub mod expiry;
+pub mod keys;
+
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
 
-use crate::authority::ephemeral::{self, EphemeralError};
-use crate::authority::file::{FileAuthority, FileAuthorityError, FileAuthorityOptions, Watch};
-use crate::authority::{Authority, AuthoritySource};
+use crate::authority::AuthoritySource;
+use crate::authority::rotation::OpeningError;
 use crate::certificate::{Serial, ValidityPolicy};
 use crate::config::issuer_file::IssuerFileError;
 use crate::config::issuers::Issuers;
-use crate::config::settings::{IssuersLocation, LogLocation, LogsSettings, Settings, SignerSettings};
+use crate::config::settings::{IssuersLocation, LogLocation, LogsSettings, Settings};
 use crate::failure::with_sources;
 use crate::identity::fetch::{ClusterFiles, Fetcher};
 use crate::identity::keys::{KeyStore, KeyTiming};
@@ -25,21 +28,15 @@ use crate::telemetry::endpoint::{self, MetricsEndpoint};
 use crate::telemetry::metrics::{BuildInfo, Metrics, Reading};
 use crate::transparency::{LogKey, LogKeyError, LogSettings, LogSetupError, Logs, LogsOptions};
 
-/// How often replaced CA files are looked for, besides being told of them.
-const FILE_POLL: Duration = Duration::from_mins(1);
-
 /// Why the server does not start or stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
     /// The issuer file.
     #[error(transparent)]
     Issuers(#[from] IssuerFileError),
-    /// The CA's files.
-    #[error(transparent)]
-    FileAuthority(#[from] FileAuthorityError),
-    /// The throw-away CA.
-    #[error(transparent)]
-    Ephemeral(#[from] EphemeralError),
+    /// The CA.
+    #[error("{}", with_sources(.0.as_ref()))]
+    Authority(OpeningError),
     /// The transparency logs.
     #[error(transparent)]
     Logs(#[from] LogSetupError),
@@ -73,14 +70,15 @@ pub enum AppError {
 /// See [`AppError`].
 pub async fn serve(settings: Settings) -> Result<(), AppError> {
     let issuers = load_issuers(&settings.issuers)?;
-    let authority = open_authority(settings.signer).await?;
+    let authority = authorities::open(settings.authority, settings.watch).await.map_err(AppError::Authority)?;
     let chain_owner = authority.current();
     tracing::info!(subject = chain_owner.chain().subject(), algorithm = %chain_owner.algorithm(), "the CA is ready");
     let logs = settings.logs.map(open_logs).transpose()?;
     let issuance = issuance_with_logs(issuers, authority, settings.algorithms, settings.validity, logs)?;
     watch_gauges(&issuance);
+    expiry::watch(&issuance);
     warm_keys(&issuance);
-    reload_issuers_on_hangup(&issuance, settings.issuers);
+    reload_on_hangup(&issuance, settings.issuers);
     let metrics = bind_metrics(settings.metrics_port, issuance.metrics.clone())?;
     let timeouts = Timeouts { headers: settings.header_timeout, idle: settings.idle_timeout };
     let server = Server::bind(issuance, &ServerOptions { listeners: settings.listeners, timeouts })?;
@@ -104,8 +102,15 @@ fn watch_gauges(issuance: &Arc<Issuance>) {
     let issuance_of = Arc::downgrade(issuance);
     issuance.metrics.watch(move || {
         let issuance = issuance_of.upgrade()?;
-        let ca_not_after = issuance.authority.current().chain().not_after();
-        Some(Reading { issuers: issuance.issuers.load().len(), ca_not_after })
+        let authorities = issuance.authority.all();
+        let active = &authorities.active;
+        Some(Reading {
+            issuers: issuance.issuers.load().len(),
+            ca_not_after: active.chain().not_after(),
+            ca_expires_soon: expiry::is_soon(active.chain(), SystemTime::now()),
+            signer_ready: active.is_ready(),
+            trusted_chains: authorities.chains().count(),
+        })
     });
 }
 
@@ -167,22 +172,6 @@ fn load_issuers(location: &IssuersLocation) -> Result<Issuers, IssuerFileError> 
     }
 }
 
-async fn open_authority(signer: SignerSettings) -> Result<AuthoritySource, AppError> {
-    match signer {
-        SignerSettings::File { certificate, key, password, watch } => {
-            let watch = if watch { Watch::On { poll: FILE_POLL } } else { Watch::Off };
-            let options =
-                FileAuthorityOptions { cert_path: certificate, key_path: key, password, watch, clock: SystemTime::now };
-            Ok(AuthoritySource::File(FileAuthority::open(options).await?))
-        }
-        SignerSettings::Ephemeral => {
-            tracing::warn!("the CA's key is in memory and gone with this process: for trying out only");
-            let authority: Authority = ephemeral::root(SystemTime::now()).await?;
-            Ok(AuthoritySource::Fixed(Arc::new(authority)))
-        }
-    }
-}
-
 /// Sets up the logs; none is asked before the first certificate.
 fn open_logs(settings: LogsSettings) -> Result<Logs, AppError> {
     let read = |path: &Path| {
@@ -227,16 +216,17 @@ pub fn warm_keys(issuance: &Arc<Issuance>) {
     }
 }
 
-/// SIGHUP loads the issuer file anew. A file that is broken changes nothing.
-fn reload_issuers_on_hangup(issuance: &Arc<Issuance>, location: IssuersLocation) {
+/// SIGHUP loads the issuer file and the CA anew. What is broken changes nothing.
+fn reload_on_hangup(issuance: &Arc<Issuance>, location: IssuersLocation) {
     use tokio::signal::unix::{SignalKind, signal};
     let issuance = Arc::clone(issuance);
     let Ok(mut hangups) = signal(SignalKind::hangup()) else {
-        tracing::warn!("SIGHUP cannot be listened for: the issuer file is loaded at start only");
+        tracing::warn!("SIGHUP cannot be listened for: files are loaded at the start and when they change");
         return;
     };
     tokio::spawn(async move {
         while hangups.recv().await.is_some() {
+            issuance.authority.reopen();
             match load_issuers(&location) {
                 Ok(issuers) => {
                     issuance.issuers.store(Arc::new(issuers));

@@ -5,6 +5,7 @@
 mod grpc;
 mod http;
 mod preface;
+mod readiness;
 mod tls;
 
 use std::io;
@@ -96,6 +97,7 @@ pub struct Server {
     http: actix_server::Server,
     grpc: grpc::Source,
     routes: Routes,
+    issuance: Arc<Issuance>,
     timeouts: Timeouts,
     certificates: Vec<Arc<ServerCertificate>>,
     stop: Arc<Notify>,
@@ -119,6 +121,7 @@ impl Server {
     /// When an address cannot be listened on, or a TLS certificate not be used.
     pub fn bind(issuance: Arc<Issuance>, options: &ServerOptions) -> Result<Self, ServerError> {
         let routes = Routes::new(Arc::clone(&issuance))?;
+        let authority_of = Arc::clone(&issuance);
         let mut certificates = Vec::new();
         let (listener, front, grpc) = match &options.listeners {
             Listeners::Shared(address) => {
@@ -143,6 +146,7 @@ impl Server {
             http: http::server(listener, issuance, options.timeouts, front)?,
             grpc,
             routes,
+            issuance: authority_of,
             timeouts: options.timeouts,
             certificates,
             stop: Arc::new(Notify::new()),
@@ -179,14 +183,18 @@ impl Server {
         let (drain, draining) = watch::channel(false);
         let grpc = grpc::serve(self.grpc, self.routes.clone(), self.timeouts, draining);
         let (http_handle, mut http, mut grpc) = (self.http.handle(), tokio::spawn(self.http), tokio::spawn(grpc));
-        let reloading: Vec<_> =
+        let mut accompanying: Vec<_> =
             self.certificates.into_iter().map(|certificate| tokio::spawn(certificate.keep_up())).collect();
+        accompanying.push(tokio::spawn(readiness::keep_up(self.issuance, self.routes.clone())));
         let outcome = tokio::select! {
             () = signals.next() => Ok(()),
             () = self.stop.notified() => Ok(()),
             ended = &mut http => Err(unexpected(ended)),
             ended = &mut grpc => Err(unexpected(ended)),
         };
+        for task in accompanying {
+            task.abort();
+        }
         tracing::info!(seconds = SHUTDOWN.as_secs(), "stopping: finishing what is in flight");
         self.routes.set_serving(false).await;
         let _ = drain.send(true);
@@ -198,9 +206,6 @@ impl Server {
             () = signals.next() => true,
         };
         grpc.abort();
-        for task in reloading {
-            task.abort();
-        }
         if interrupted { Err(ServerError::Interrupted) } else { outcome }
     }
 }

@@ -18,8 +18,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
-use sigmint::authority::AuthoritySource;
-use sigmint::authority::file::{FileAuthority, FileAuthorityOptions, Watch};
+use sigmint::authority::file::FileAuthority;
+use sigmint::authority::files::SeenFile;
+use sigmint::authority::rotation::{Opened, Opener, Watch};
+use sigmint::authority::{AuthoritySet, AuthoritySource, Rotation};
 use sigmint::issuance::Issuance;
 use support::authority::{chain_der, pem_file};
 use support::certificate::assert_chain;
@@ -87,16 +89,19 @@ fn generations() -> Vec<Generation> {
 
 /// A server whose CA is in two files.
 async fn server(issuer: &FakeIssuer, directory: &Path, watch: Watch) -> Running {
-    let options = FileAuthorityOptions {
-        cert_path: directory.join("tls.crt"),
-        key_path: directory.join("tls.key"),
-        password: None,
-        watch,
-        clock: SystemTime::now,
-    };
+    let files =
+        FileAuthority { cert_path: directory.join("tls.crt"), key_path: directory.join("tls.key"), password: None };
+    let opener: Opener = Box::new(move || {
+        let files = files.clone();
+        Box::pin(async move {
+            let seen = [&files.cert_path, &files.key_path].map(|path| SeenFile::now(path));
+            let active = Arc::new(files.open(SystemTime::now()).await?);
+            Ok(Opened { set: AuthoritySet { active, trusted: Vec::new() }, files: seen.into() })
+        })
+    });
     let ca = TestCa::new().await;
     let issuance = Issuance {
-        authority: AuthoritySource::File(FileAuthority::open(options).await.unwrap()),
+        authority: AuthoritySource::Rotating(Rotation::start(opener, watch).await.unwrap()),
         ..by_hand(&email_file(&issuer.issuer("email")), &ca)
     };
     Running::serve(Arc::new(issuance), ca)

@@ -9,7 +9,11 @@ use sigmint::authority::local::LocalSigner;
 use sigmint::authority::remote::{Asking, RemoteError, RemoteKey, RemotePublicKey, SigningRequest};
 use sigmint::authority::{SignatureAlgorithm, Signer as _};
 use sigmint::failure::FailureKind;
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
 
+use support::eventually;
 use support::keys::{Key, Kind};
 use support::remote::{RemoteScene, conforms};
 
@@ -74,4 +78,34 @@ async fn an_outage_and_a_wrong_signature_give_503_and_no_certificate() {
         broken.store(false, Ordering::SeqCst);
         scene.verified_by_openssl(&scene.ask().await);
     }
+}
+
+#[tokio::test]
+async fn a_signer_that_fails_makes_the_server_unready_and_one_that_is_back_makes_it_ready_without_any_request() {
+    let service = Service::new();
+    let scene = RemoteScene::new(Arc::clone(&service) as _).await;
+    let ready = async || scene.server.get("/readyz").await.status;
+    assert_eq!(ready().await, 200);
+    service.down.store(true, Ordering::SeqCst);
+    scene.ask().await;
+    assert_eq!(ready().await, 200, "one failure is no outage");
+    eventually("the server is not ready", async || (ready().await == 503).then_some(())).await;
+    assert_eq!(grpc_health(&scene, CA_SERVICE).await, ServingStatus::NotServing);
+    assert_eq!(grpc_health(&scene, "").await, ServingStatus::Serving, "no reason to start the process again");
+    assert_eq!(scene.server.get("/healthz").await.status, 200);
+    service.down.store(false, Ordering::SeqCst);
+    eventually("the server is ready again", async || (ready().await == 200).then_some(())).await;
+    eventually("its clients are told", async || {
+        (grpc_health(&scene, CA_SERVICE).await == ServingStatus::Serving).then_some(())
+    })
+    .await;
+}
+
+const CA_SERVICE: &str = "dev.sigstore.fulcio.v2.CA";
+
+async fn grpc_health(scene: &RemoteScene, service: &str) -> ServingStatus {
+    let channel = tonic::transport::Channel::from_shared(scene.server.grpc_url.clone()).unwrap().connect().await;
+    let request = HealthCheckRequest { service: service.to_owned() };
+    let answer = HealthClient::new(channel.unwrap()).check(request).await.unwrap();
+    answer.into_inner().status()
 }

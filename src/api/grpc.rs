@@ -13,7 +13,7 @@ use tonic::{Request, Response, Status};
 
 use super::answer::{chain_texts, log_issued};
 use super::request_id::RequestId;
-use crate::authority::chain::ChainCertificate;
+use crate::authority::chain::{ChainCertificate, IssuingChain};
 use crate::config::issuers::{Issuer, IssuerAddress};
 use crate::issuance::{self, Issuance, Issued, SctDelivery};
 use crate::possession::KeyRequest;
@@ -62,10 +62,8 @@ impl Ca for CertificateAuthority {
         &self,
         _: Request<proto::GetTrustBundleRequest>,
     ) -> Result<Response<proto::TrustBundle>, Status> {
-        let authority = self.issuance.authority.current();
-        let texts = authority.chain().certificates().iter().map(ChainCertificate::pem).map(ToOwned::to_owned);
-        let chain = proto::CertificateChain { certificates: texts.collect() };
-        Ok(Response::new(proto::TrustBundle { chains: vec![chain] }))
+        let chains = self.issuance.authority.all().chains().map(chain).collect();
+        Ok(Response::new(proto::TrustBundle { chains }))
     }
 
     async fn get_configuration(
@@ -136,6 +134,12 @@ impl From<&Issuer> for proto::OidcIssuer {
             subject_domain: issuer.subject_domain.clone(),
             skip_email_verification: issuer.skip_email_verification,
         }
+    }
+}
+
+fn chain(chain: &IssuingChain) -> proto::CertificateChain {
+    proto::CertificateChain {
+        certificates: chain.certificates().iter().map(ChainCertificate::pem).map(ToOwned::to_owned).collect(),
     }
 }
 

@@ -38,6 +38,7 @@ pub fn configure(service: &mut web::ServiceConfig, issuance: &Arc<Issuance>) {
         .service(resource("/api/v1/signingCert", web::post().to(rest_v1::create_signing_certificate)))
         .service(resource("/api/v1/rootCert", web::get().to(rest_v1::root_certificate)))
         .service(resource("/healthz", web::get().to(rest_v2::health)))
+        .service(resource("/readyz", web::get().to(rest_v2::readiness)))
         .default_service(web::to(not_found));
 }
 

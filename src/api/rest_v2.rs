@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::answer::{chain_texts, log_issued, respond_to_failure};
 use super::proto_json::{CreateSigningCertificateRequest, JsonProblem, encode};
 use super::rest::{bearer_token, read_body};
-use crate::authority::chain::ChainCertificate;
+use crate::authority::chain::{ChainCertificate, IssuingChain};
 use crate::config::issuers::{Issuer, IssuerAddress};
 use crate::failure::{Failure, FailureKind};
 use crate::issuance::{Issuance, Issued, Request, SctDelivery};
@@ -89,9 +89,14 @@ struct TrustBundle<'a> {
 
 /// `GET /api/v2/trustBundle`
 pub(super) async fn trust_bundle(issuance: web::Data<Issuance>) -> HttpResponse {
-    let authority = issuance.authority.current();
-    let certificates = authority.chain().certificates().iter().map(ChainCertificate::pem).collect();
-    HttpResponse::Ok().json(TrustBundle { chains: vec![CertificateChain { certificates }] })
+    let authorities = issuance.authority.all();
+    HttpResponse::Ok().json(TrustBundle { chains: authorities.chains().map(CertificateChain::from).collect() })
+}
+
+impl<'a> From<&'a IssuingChain> for CertificateChain<'a> {
+    fn from(chain: &'a IssuingChain) -> Self {
+        Self { certificates: chain.certificates().iter().map(ChainCertificate::pem).collect() }
+    }
 }
 
 #[derive(Serialize)]
@@ -143,4 +148,12 @@ pub(super) async fn configuration(issuance: web::Data<Issuance>) -> HttpResponse
 /// `GET /healthz`
 pub(super) async fn health() -> HttpResponse {
     HttpResponse::Ok().json(serde_json::json!({"status": "SERVING"}))
+}
+
+/// `GET /readyz`: whether the CA signs. Unlike `/healthz` no reason to start the process again.
+pub(super) async fn readiness(issuance: web::Data<Issuance>) -> HttpResponse {
+    if issuance.authority.current().is_ready() {
+        return health().await;
+    }
+    HttpResponse::ServiceUnavailable().json(serde_json::json!({"status": "NOT_SERVING"}))
 }

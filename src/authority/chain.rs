@@ -146,14 +146,22 @@ impl IssuingChain {
     /// # Errors
     /// [`ChainError`] with the one reason that an operator has to mend first.
     pub fn from_pem(text: &[u8], now: SystemTime) -> Result<Self, ChainError> {
-        if text.len() > MAX_CHAIN_BYTES {
-            return Err(ChainError::TooLarge);
-        }
-        let blocks = pem::parse(text)?;
-        if let Some(other) = blocks.iter().find(|block| block.label != "CERTIFICATE") {
-            return Err(ChainError::Block(other.label.clone()));
-        }
-        Self::from_der(blocks.iter().map(|block| block.data.to_vec()).collect(), now)
+        Self::from_der(certificates(text)?, now)
+    }
+
+    /// As [`IssuingChain::from_pem`], for a chain that need not be valid any more, or yet: nothing is issued under it, but
+    /// what was, or will be, is verified with it.
+    ///
+    /// # Errors
+    /// As [`IssuingChain::from_pem`], but for the times of the issuing CA.
+    pub fn trusted_from_pem(text: &[u8], now: SystemTime) -> Result<Self, ChainError> {
+        let blocks = certificates(text)?;
+        let first = blocks.first().ok_or(ChainError::Empty)?;
+        let (_, issuing) = X509Certificate::from_der(first).map_err(|_| ChainError::Malformed(1))?;
+        let (begin, end) = (system_time(issuing.validity().not_before), system_time(issuing.validity().not_after));
+        // `clamp` would panic on a certificate that ends before it begins.
+        let then = now.min(end).max(begin);
+        Self::from_der(blocks, then)
     }
 
     /// Checks a chain of DER certificates in the same order.
@@ -204,6 +212,12 @@ impl IssuingChain {
     #[expect(clippy::len_without_is_empty, reason = "a chain is never empty")]
     pub fn len(&self) -> usize {
         self.certificates.len()
+    }
+
+    /// Whether the other chain is the same, certificate by certificate.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.pem_trimmed == other.pem_trimmed
     }
 
     /// The issuing CA's subject as people read it, for logs.
@@ -282,6 +296,18 @@ impl ChainCertificate {
     #[must_use]
     pub fn pem_trimmed(&self) -> &str {
         self.pem.trim_end()
+    }
+}
+
+/// The DER certificates of a PEM text, in its order.
+fn certificates(text: &[u8]) -> Result<Vec<Vec<u8>>, ChainError> {
+    if text.len() > MAX_CHAIN_BYTES {
+        return Err(ChainError::TooLarge);
+    }
+    let blocks = pem::parse(text)?;
+    match blocks.iter().find(|block| block.label != "CERTIFICATE") {
+        Some(other) => Err(ChainError::Block(other.label.clone())),
+        None => Ok(blocks.iter().map(|block| block.data.to_vec()).collect()),
     }
 }
 

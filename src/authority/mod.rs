@@ -6,10 +6,13 @@
 pub mod chain;
 pub mod ephemeral;
 pub mod file;
+pub mod files;
+mod health;
 pub mod key_file;
 pub mod local;
 mod pem;
 pub mod remote;
+pub mod rotation;
 pub mod signature_check;
 pub mod signer;
 
@@ -17,8 +20,11 @@ use std::sync::Arc;
 
 use crate::certificate::LintedTbs;
 
+use health::Health;
+
 pub use chain::{ChainError, IssuingChain};
 pub use pem::PemError;
+pub use rotation::{AuthoritySet, Rotation};
 pub use signature_check::SignatureCheck;
 pub use signer::{KeyLocation, SignatureAlgorithm, Signer, SignerError};
 
@@ -26,11 +32,12 @@ pub use signer::{KeyLocation, SignatureAlgorithm, Signer, SignerError};
 const SELF_TEST: &[u8] = b"sigmint self-test: does this key belong to the certificate?";
 
 /// A chain and the signer of its first certificate's key.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Authority {
     chain: IssuingChain,
     signer: Arc<dyn Signer>,
     verification: SignatureCheck,
+    health: Health,
 }
 
 /// Where the authority of the moment is taken from.
@@ -38,17 +45,34 @@ pub struct Authority {
 pub enum AuthoritySource {
     /// The same one until the end.
     Fixed(Arc<Authority>),
-    /// The one that the files hold, which may be replaced.
-    File(file::FileAuthority),
+    /// One that may be replaced.
+    Rotating(Rotation),
 }
 
 impl AuthoritySource {
-    /// The authority as of now. Take it once for each certificate: precertificate and certificate need the same.
+    /// The authority that issues as of now. Take it once for each certificate: precertificate and certificate need the same.
     #[must_use]
     pub fn current(&self) -> Arc<Authority> {
         match self {
             Self::Fixed(authority) => Arc::clone(authority),
-            Self::File(files) => files.current(),
+            Self::Rotating(rotation) => Arc::clone(&rotation.current().active),
+        }
+    }
+
+    /// Every authority as of now: the one that issues, and those that clients are to trust besides.
+    #[must_use]
+    pub fn all(&self) -> Arc<AuthoritySet> {
+        match self {
+            Self::Fixed(active) => Arc::new(AuthoritySet { active: Arc::clone(active), trusted: Vec::new() }),
+            Self::Rotating(rotation) => rotation.current(),
+        }
+    }
+
+    /// Has what can be replaced looked at soon.
+    pub fn reopen(&self) {
+        match self {
+            Self::Fixed(_) => {}
+            Self::Rotating(rotation) => rotation.reopen(),
         }
     }
 }
@@ -86,7 +110,7 @@ impl Authority {
         }
         let signature = signer.sign(SELF_TEST).await.map_err(AuthorityError::Signer)?;
         verification.verify(SELF_TEST, &signature).map_err(|_| AuthorityError::KeyMismatch)?;
-        Ok(Self { chain, signer, verification })
+        Ok(Self { chain, signer, verification, health: Health::default() })
     }
 
     /// The chain that this authority issues under.
@@ -118,7 +142,36 @@ impl Authority {
         self.sign_octets(tbs.as_der()).await
     }
 
+    /// Whether signatures may be asked for: not so after three failures in a row.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.health.is_ready()
+    }
+
+    /// Whether the last signature failed.
+    #[must_use]
+    pub fn is_failing(&self) -> bool {
+        self.health.is_failing()
+    }
+
+    /// Tries to sign something that is no certificate, to see whether a failing signer is back.
+    ///
+    /// # Errors
+    /// [`SignerError`] if it is not.
+    pub async fn probe(&self) -> Result<(), SignerError> {
+        self.sign_octets(SELF_TEST).await.map(drop)
+    }
+
     async fn sign_octets(&self, message: &[u8]) -> Result<Vec<u8>, SignerError> {
+        let outcome = self.sign_unrecorded(message).await;
+        match outcome {
+            Ok(_) => self.health.succeeded(),
+            Err(_) => self.health.failed(),
+        }
+        outcome
+    }
+
+    async fn sign_unrecorded(&self, message: &[u8]) -> Result<Vec<u8>, SignerError> {
         let signature = self.signer.sign(message).await?;
         match self.signer.location() {
             KeyLocation::InProcess => Ok(signature),

@@ -37,12 +37,7 @@ pub const DEFAULT_CONFIG_PATH: &str = "/etc/fulcio-config/config.yaml";
 
 /// Settings in the order of the help text.
 pub const FLAGS: &[Flag] = &[
-    flag(
-        "ca",
-        "KIND",
-        "",
-        "Who signs: fileca or ephemeralca (for trying out). kmsca, pkcs11ca, tinkca and googleca are not built yet",
-    ),
+    flag("ca", "KIND", "", "Who signs: fileca, kmsca, pkcs11ca, tinkca, googleca or ephemeralca (for trying out)"),
     flag("config-path", "FILE", DEFAULT_CONFIG_PATH, "The trusted issuers, YAML or JSON"),
     aliased(flag("host", "ADDRESS", "0.0.0.0", "Where HTTP is served"), "http-host"),
     aliased(flag("port", "PORT", "8080", "Where HTTP is served"), "http-port"),
@@ -59,7 +54,7 @@ pub const FLAGS: &[Flag] = &[
         "",
         "fileca: the password of an encrypted key; better set as FULCIO_SERVE_FILECA_KEY_PASSWD",
     ),
-    flag("fileca-watch", "BOOL", "true", "fileca: load chain and key anew when the files are replaced"),
+    flag("fileca-watch", "BOOL", "true", "Load the CA's chain, key and settings anew when their files are replaced"),
     flag(
         "ct-log-url",
         "URL",
@@ -120,18 +115,46 @@ pub const FLAGS: &[Flag] = &[
     flag("tls-key", "FILE", "", "HTTP over TLS 1.3: the private key, PEM, not encrypted"),
     flag("metrics-port", "PORT", "2112", "Where Prometheus finds /metrics, on every address of the machine"),
     flag("legacy-unix-domain-socket", "PATH", "", "Accepted and not used"),
-    flag("kms-resource", "URI", "", "Not built yet: belongs to kmsca"),
-    flag("kms-cert-chain-path", "FILE", "", "Not built yet: belongs to kmsca"),
-    flag("gcp-kms-retries", "NUMBER", "0", "Not built yet: belongs to kmsca"),
-    flag("gcp-kms-timeout", "SECONDS", "0", "Not built yet: belongs to kmsca"),
-    flag("pkcs11-config-path", "FILE", "config/crypto11.conf", "Not built yet: belongs to pkcs11ca"),
-    flag("hsm-caroot-id", "ID", "", "Not built yet: belongs to pkcs11ca"),
-    flag("hsm-key-label", "LABEL", "PKCS11CA", "Not built yet: belongs to pkcs11ca"),
-    flag("aws-hsm-root-ca-path", "FILE", "", "Not built yet: belongs to pkcs11ca"),
-    flag("tink-kms-resource", "URI", "", "Not built yet: belongs to tinkca"),
-    flag("tink-cert-chain-path", "FILE", "", "Not built yet: belongs to tinkca"),
-    flag("tink-keyset-path", "FILE", "", "Not built yet: belongs to tinkca"),
-    flag("gcp_private_ca_parent", "NAME", "", "Not built yet: belongs to googleca"),
+    flag(
+        "kms-resource",
+        "NAME",
+        "",
+        "kmsca: the key: awskms:///ID, gcpkms://NAME, azurekms://VAULT/KEY, hashivault://KEY or pkcs11:URI",
+    ),
+    flag("kms-cert-chain-path", "FILE", "", "kmsca: the certificate chain, PEM, issuing certificate first, root last"),
+    flag("gcp-kms-retries", "NUMBER", "0", "kmsca: how often a call is tried again; 0: 3 times"),
+    flag("gcp-kms-timeout", "SECONDS", "0", "kmsca: how long one call may take; 0: 2 seconds"),
+    flag("pkcs11-config-path", "FILE", "config/crypto11.conf", "pkcs11ca: the JSON file with Path, TokenLabel and Pin"),
+    flag("hsm-caroot-id", "ID", "", "pkcs11ca: the identifier of the CA's certificate in the token"),
+    flag("hsm-key-label", "LABEL", "PKCS11CA", "pkcs11ca: the label of the CA's key"),
+    flag(
+        "aws-hsm-root-ca-path",
+        "FILE",
+        "",
+        "pkcs11ca: the certificate chain, PEM, when the token does not hold the CA's certificate",
+    ),
+    flag("tink-kms-resource", "URI", "", "tinkca: the key that decrypts the keyset: aws-kms://ARN or gcp-kms://NAME"),
+    flag(
+        "tink-cert-chain-path",
+        "FILE",
+        "",
+        "tinkca: the certificate chain, PEM, issuing certificate first, root last",
+    ),
+    flag("tink-keyset-path", "FILE", "", "tinkca: the encrypted keyset, JSON"),
+    flag("gcp_private_ca_parent", "NAME", "", "googleca: the CA pool, projects/P/locations/L/caPools/NAME"),
+    flag(
+        "signer-timeout",
+        "DURATION",
+        "4s",
+        "How long a signature by a service or device may take, tries and pauses included",
+    ),
+    flag("signer-concurrency", "NUMBER", "64", "How many signatures a service or device is asked for at once"),
+    flag(
+        "ca-config",
+        "FILE",
+        "",
+        "In place of --ca: a file with the CA that issues, the next and the retired ones; read again when it changes",
+    ),
 ];
 
 /// The flag of this name, in any of its spellings.
@@ -172,7 +195,11 @@ fn help(flag: &Flag) -> String {
 
 /// The values that were set, and where each came from.
 #[derive(Clone, Debug, Default)]
-pub struct Values(BTreeMap<&'static str, Value>);
+pub struct Values {
+    set: BTreeMap<&'static str, Value>,
+    /// Where values that are not set would have been, when not on the command line.
+    within: Option<String>,
+}
 
 #[derive(Clone, Debug)]
 struct Value {
@@ -195,15 +222,20 @@ impl Values {
         values
     }
 
+    /// No values yet, of a part of a file that has this name.
+    pub(super) fn within(origin: &str) -> Self {
+        Self { set: BTreeMap::new(), within: Some(origin.to_owned()) }
+    }
+
     /// Adds what a settings file says, where nothing is set yet.
     pub(super) fn add_from_file(&mut self, flag: &'static Flag, text: String, origin: String) {
-        if !self.0.contains_key(flag.name) {
+        if !self.set.contains_key(flag.name) {
             self.set(flag, text, origin);
         }
     }
 
     fn set(&mut self, flag: &'static Flag, text: String, origin: String) {
-        self.0.insert(flag.name, Value { text, origin });
+        self.set.insert(flag.name, Value { text, origin });
     }
 
     /// The values of a list, separated by commas; none when it is empty.
@@ -215,19 +247,23 @@ impl Values {
     /// The value, or the default; empty when there is neither.
     #[must_use]
     pub fn text(&self, name: &str) -> &str {
-        self.0.get(name).map_or_else(|| find(name).map_or("", |flag| flag.default), |value| &value.text)
+        self.set.get(name).map_or_else(|| find(name).map_or("", |flag| flag.default), |value| &value.text)
     }
 
     /// Whether a value was set to something.
     #[must_use]
     pub fn is_set(&self, name: &str) -> bool {
-        self.0.get(name).is_some_and(|value| !value.text.is_empty())
+        self.set.get(name).is_some_and(|value| !value.text.is_empty())
     }
 
     /// Where the value came from, for messages.
     #[must_use]
     pub fn origin(&self, name: &str) -> String {
-        self.0.get(name).map_or_else(|| format!("--{name}"), |value| value.origin.clone())
+        match (self.set.get(name), &self.within) {
+            (Some(value), _) => value.origin.clone(),
+            (None, Some(place)) => format!("{place} › {name}"),
+            (None, None) => format!("--{name}"),
+        }
     }
 }
 

@@ -2,10 +2,12 @@
 //!
 //! Owns reading and checking. After loading, an illegal configuration cannot be represented.
 
+pub mod authority_file;
 pub mod flags;
 pub mod issuer_file;
 pub mod issuers;
 pub mod listeners;
 pub mod settings;
 mod settings_file;
+pub mod signer;
 pub mod watch;

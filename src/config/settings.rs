@@ -8,11 +8,11 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::ArgMatches;
-use secrecy::SecretString;
 
 use super::flags::{DEFAULT_CONFIG_PATH, Values};
 use super::listeners::{self, Listeners};
 use super::settings_file;
+use super::signer::{self, SignerSettings};
 use crate::certificate::ValidityPolicy;
 use crate::possession::PermittedAlgorithms;
 use crate::telemetry::LogFormat;
@@ -31,7 +31,9 @@ pub struct Settings {
     /// Where metrics are served, on every address.
     pub metrics_port: u16,
     /// Who signs.
-    pub signer: SignerSettings,
+    pub authority: AuthoritySettings,
+    /// Whether the CA's files are read again when they change.
+    pub watch: bool,
     /// Where the trusted issuers stand.
     pub issuers: IssuersLocation,
     /// Which keys clients may use.
@@ -66,22 +68,13 @@ pub struct LogLocation {
     pub public_key: Option<PathBuf>,
 }
 
-/// Who signs (`--ca`).
-#[derive(Debug)]
-pub enum SignerSettings {
-    /// A key in a file.
-    File {
-        /// The chain.
-        certificate: PathBuf,
-        /// The key.
-        key: PathBuf,
-        /// Its password, when one is set.
-        password: Option<SecretString>,
-        /// Whether files that are replaced are loaded anew.
-        watch: bool,
-    },
-    /// A throw-away key in memory.
-    Ephemeral,
+/// Where it is said who signs.
+#[derive(Clone, Debug)]
+pub enum AuthoritySettings {
+    /// On the command line.
+    Flags(SignerSettings),
+    /// In a CA file ([`super::authority_file`]).
+    File(PathBuf),
 }
 
 /// Where the trusted issuers stand.
@@ -133,7 +126,8 @@ impl Settings {
             header_timeout: duration(values, "read-header-timeout")?,
             idle_timeout: duration(values, "idle-connection-timeout")?,
             metrics_port: parsed(values, "metrics-port", "a port is a number from 0 to 65535")?,
-            signer: signer(values)?,
+            authority: authority(values)?,
+            watch: parsed(values, "fileca-watch", "true or false")?,
             issuers: issuers_location(values)?,
             algorithms: parsed(values, "client-signing-algorithms", "names are separated by commas")?,
             validity,
@@ -177,36 +171,15 @@ fn logs(values: &Values) -> Result<Option<LogsSettings>, SettingsError> {
     }))
 }
 
-fn signer(values: &Values) -> Result<SignerSettings, SettingsError> {
-    let needed = |name: &str| {
-        let missing =
-            || SettingsError::new(format!("--{name}"), "must be set with --ca fileca", format!("add --{name} FILE"));
-        if values.is_set(name) { Ok(PathBuf::from(values.text(name))) } else { Err(missing()) }
-    };
-    match values.text("ca") {
-        "fileca" => Ok(SignerSettings::File {
-            certificate: needed("fileca-cert")?,
-            key: needed("fileca-key")?,
-            password: values.is_set("fileca-key-passwd").then(|| SecretString::from(values.text("fileca-key-passwd"))),
-            watch: parsed(values, "fileca-watch", "true or false")?,
-        }),
-        "ephemeralca" => Ok(SignerSettings::Ephemeral),
-        "" => Err(SettingsError::new(
-            "--ca",
-            "must be set",
-            "use --ca fileca with --fileca-cert and --fileca-key, or --ca ephemeralca to try out",
-        )),
-        unbuilt @ ("kmsca" | "pkcs11ca" | "tinkca" | "googleca") => Err(SettingsError::new(
-            values.origin("ca"),
-            format!("{unbuilt} is not built yet in this version of sigmint"),
-            "use fileca",
-        )),
-        other => Err(SettingsError::new(
-            values.origin("ca"),
-            format!("{other:?} is no kind of CA"),
-            "use fileca or ephemeralca",
-        )),
+fn authority(values: &Values) -> Result<AuthoritySettings, SettingsError> {
+    if !values.is_set("ca-config") {
+        return Ok(AuthoritySettings::Flags(signer::read(values)?));
     }
+    if values.is_set("ca") {
+        let hint = "leave out one of the two: the file says who signs";
+        return Err(SettingsError::new(values.origin("ca-config"), "is set, and --ca too", hint));
+    }
+    Ok(AuthoritySettings::File(values.text("ca-config").into()))
 }
 
 /// A path that was named must exist: falling back to public issuers would be a surprise.
@@ -247,7 +220,7 @@ pub(super) fn parsed<T: FromStr<Err: std::fmt::Display>>(
     values.text(name).parse().map_err(|error: T::Err| SettingsError::new(values.origin(name), error.to_string(), hint))
 }
 
-fn duration(values: &Values, name: &str) -> Result<Duration, SettingsError> {
+pub(super) fn duration(values: &Values, name: &str) -> Result<Duration, SettingsError> {
     let hint = "a duration is written like 30s, 10m or 1m30s";
     humantime::parse_duration(values.text(name))
         .map_err(|error| SettingsError::new(values.origin(name), error.to_string(), hint))
@@ -306,7 +279,15 @@ mod tests {
         let cases: &[(&[&str], &str)] = &[
             (&[], "--ca"),
             (&["--ca=vault"], "--ca"),
-            (&["--ca=kmsca"], "kmsca is not built yet"),
+            (&["--ca=kmsca"], "--kms-resource"),
+            (&["--ca=kmsca", "--kms-resource=awskms:///x"], "--kms-cert-chain-path"),
+            (&["--ca=pkcs11ca"], "--hsm-caroot-id"),
+            (&["--ca=tinkca", "--tink-kms-resource=x", "--tink-keyset-path=x"], "--tink-cert-chain-path"),
+            (&["--ca=googleca"], "--gcp_private_ca_parent"),
+            (&["--ca=googleca", "--gcp_private_ca_parent=x", "--signer-concurrency=0"], "--signer-concurrency"),
+            (&["--ca=googleca", "--gcp_private_ca_parent=x", "--gcp-kms-retries=-1"], "--gcp-kms-retries"),
+            (&["--ca=googleca", "--gcp_private_ca_parent=x", "--signer-timeout=soon"], "--signer-timeout"),
+            (&["--ca=ephemeralca", "--ca-config=x"], "--ca-config"),
             (&["--ca=fileca"], "--fileca-cert"),
             (&["--ca=fileca", "--fileca-cert=x"], "--fileca-key"),
             (&["--ca=ephemeralca", "--port=x"], "--port"),

@@ -40,7 +40,7 @@ fn read(text: &str) -> Result<Vec<(String, String)>, serde_yaml::Error> {
 }
 
 /// Names and values in order. A map below a name is the name with a dot: `ct-log: {tls-ca-cert: x}`.
-struct Entries(Vec<(String, String)>);
+pub(super) struct Entries(pub(super) Vec<(String, String)>);
 
 enum Node {
     Text(String),

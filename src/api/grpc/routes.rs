@@ -66,6 +66,13 @@ impl Routes {
         Ok(Self { services: Arc::new(services), health, metrics })
     }
 
+    /// Says whether certificates can be had. The server as a whole (the empty name) is not concerned: an orchestrator that asks for it
+    /// would start the process again, which mends no HSM.
+    pub async fn set_ready(&self, ready: bool) {
+        let status = if ready { ServingStatus::Serving } else { ServingStatus::NotServing };
+        self.health.set_service_status(CaServer::<CertificateAuthority>::NAME, status).await;
+    }
+
     /// Says how the server and its service are, to those who ask or watch.
     pub async fn set_serving(&self, serving: bool) {
         let status = if serving { ServingStatus::Serving } else { ServingStatus::NotServing };

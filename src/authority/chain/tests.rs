@@ -7,7 +7,7 @@ use rcgen::{
     ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose,
 };
 
-use super::{ChainError, IssuingChain, MAX_CHAIN_BYTES};
+use super::{ChainCertificate, ChainError, IssuingChain, MAX_CHAIN_BYTES};
 use crate::authority::{
     SignatureAlgorithm,
     signature_check::{KeyError, LinkError},
@@ -186,6 +186,19 @@ fn certificates_out_of_their_time_are_refused_to_the_second() {
     let mut expired = root();
     expired.params.not_after = (SystemTime::now() - second * 2).into();
     refused!(load_pair(&intermediate(), &expired), ChainError::Expired { position: 2, .. });
+}
+
+#[test]
+fn a_chain_that_is_only_trusted_may_be_of_the_past_or_the_future_and_nothing_else() {
+    let chain = load_pair(&intermediate(), &root()).unwrap();
+    let text: String = chain.certificates().iter().map(ChainCertificate::pem).collect();
+    for now in [SystemTime::UNIX_EPOCH, chain.not_after() + Duration::from_hours(24)] {
+        assert!(IssuingChain::from_pem(text.as_bytes(), now).is_err());
+        assert!(IssuingChain::trusted_from_pem(text.as_bytes(), now).unwrap().is_same(&chain));
+    }
+    let turned: String = chain.certificates().iter().rev().map(ChainCertificate::pem).collect();
+    refused!(IssuingChain::trusted_from_pem(turned.as_bytes(), SystemTime::now()), ChainError::Order(1));
+    refused!(IssuingChain::trusted_from_pem(b"", SystemTime::now()), ChainError::Empty);
 }
 
 #[test]

@@ -85,10 +85,14 @@ fn names_types_labels_and_bounds_are_the_incumbents() {
     assert_eq!(latency, 12, "the incumbent's bounds and no others");
 }
 
+fn reading(issuers: usize, ca_not_after: std::time::SystemTime) -> Reading {
+    Reading { issuers, ca_not_after, ca_expires_soon: true, signer_ready: false, trusted_chains: 4 }
+}
+
 #[test]
 fn every_family_is_described_once_and_every_sample_belongs_to_one() {
     let metrics = metrics();
-    metrics.watch(|| Some(Reading { issuers: 3, ca_not_after: std::time::UNIX_EPOCH + Duration::from_secs(9) }));
+    metrics.watch(|| Some(reading(3, std::time::UNIX_EPOCH + Duration::from_secs(9))));
     metrics.http("GET", 200, Duration::ZERO);
     metrics.issued("uri", "ed25519");
     let text = metrics.encode().unwrap();
@@ -280,11 +284,14 @@ fn gauges_are_read_at_each_scrape_and_absent_without_a_source() {
     let issuers = Arc::new(AtomicUsize::new(2));
     let source = Arc::clone(&issuers);
     let ca_not_after = std::time::UNIX_EPOCH + Duration::from_secs(1_900_000_000);
-    metrics.watch(move || Some(Reading { issuers: source.load(Ordering::Relaxed), ca_not_after }));
+    metrics.watch(move || Some(reading(source.load(Ordering::Relaxed), ca_not_after)));
     assert!(samples(&metrics).contains("sigmint_issuers 2"));
     issuers.store(5, Ordering::Relaxed);
     assert!(samples(&metrics).contains("sigmint_issuers 5"));
     assert!(samples(&metrics).contains("sigmint_ca_certificate_not_after_seconds 1900000000"));
+    assert!(samples(&metrics).contains("sigmint_ca_certificate_expires_soon 1"));
+    assert!(samples(&metrics).contains("sigmint_signer_ready 0"));
+    assert!(samples(&metrics).contains("sigmint_trusted_chains 4"));
 }
 
 #[test]

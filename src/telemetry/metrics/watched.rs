@@ -1,6 +1,6 @@
-//! Gauges that are read when they are asked for: how many issuers are trusted, and when the CA's certificate ends.
+//! Gauges that are read when they are asked for: issuers, the CA's certificate and its signer.
 //!
-//! Owns the two gauges. Knows not where the readings come from.
+//! Owns these gauges. Knows not where the readings come from.
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -18,6 +18,12 @@ pub struct Reading {
     pub issuers: usize,
     /// When the CA's certificate, or the first of its chain to, expires.
     pub ca_not_after: SystemTime,
+    /// Whether that is within thirty days.
+    pub ca_expires_soon: bool,
+    /// Whether the CA signs.
+    pub signer_ready: bool,
+    /// How many chains the trust bundle has.
+    pub trusted_chains: usize,
 }
 
 type Read = Box<dyn Fn() -> Option<Reading> + Send + Sync>;
@@ -54,6 +60,17 @@ impl Collector for Watched {
             "sigmint_ca_certificate_not_after_seconds",
             "When the CA's certificate expires, in seconds since 1970",
             unix_seconds(reading.ca_not_after),
+        )?;
+        gauge(
+            "sigmint_ca_certificate_expires_soon",
+            "Whether the CA's certificate expires within thirty days",
+            i64::from(reading.ca_expires_soon),
+        )?;
+        gauge("sigmint_signer_ready", "Whether the CA signs", i64::from(reading.signer_ready))?;
+        gauge(
+            "sigmint_trusted_chains",
+            "Chains in the trust bundle, the active CA's included",
+            i64::try_from(reading.trusted_chains).unwrap_or(i64::MAX),
         )
     }
 }

@@ -1,0 +1,121 @@
+//! From the settings of the CAs to authorities that are whole and tried.
+//!
+//! Owns which backend opens which kind of CA. Knows no listener and no issuer.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use crate::authority::file::FileAuthority;
+use crate::authority::files::{SeenFile, read_chain, read_file, read_trusted_chain};
+use crate::authority::remote::{Bounds, RemoteKey, RemoteSigner};
+use crate::authority::rotation::{Opened, OpeningError, Watch};
+use crate::authority::{Authority, AuthoritySet, AuthoritySource, IssuingChain, Rotation, ephemeral};
+use crate::config::authority_file::{AuthorityFile, Trusted};
+use crate::config::settings::AuthoritySettings;
+use crate::config::signer::SignerSettings;
+use crate::failure::with_sources;
+
+/// How often replaced CA files are looked for, besides being told of them.
+const FILE_POLL: Duration = Duration::from_mins(1);
+
+/// Opens the CA, or the CAs of a CA file, and keeps up with their files.
+///
+/// # Errors
+/// When the one that is to issue cannot be opened; the text says what to mend.
+pub async fn open(settings: AuthoritySettings, watch: bool) -> Result<AuthoritySource, OpeningError> {
+    if let AuthoritySettings::Flags(SignerSettings::Ephemeral) = settings {
+        tracing::warn!("the CA's key is in memory and gone with this process: for trying out only");
+        return Ok(AuthoritySource::Fixed(Arc::new(ephemeral::root(SystemTime::now()).await?)));
+    }
+    let watch = if watch { Watch::On { poll: FILE_POLL } } else { Watch::Off };
+    let opener = Box::new(move || Box::pin(open_set(settings.clone())) as _);
+    Ok(AuthoritySource::Rotating(Rotation::start(opener, watch).await?))
+}
+
+async fn open_set(settings: AuthoritySettings) -> Result<Opened, OpeningError> {
+    let (file, files) = in_background(move || read_settings(settings)).await?;
+    let active = Arc::new(open_authority(file.active).await?);
+    let mut trusted = Vec::new();
+    for next in file.next {
+        trusted.push(match next {
+            Trusted::Chain(path) => trusted_chain(path).await?,
+            Trusted::Signer(settings) => chain_of_next(settings).await?,
+        });
+    }
+    for path in file.retired {
+        trusted.push(trusted_chain(path).await?);
+    }
+    Ok(Opened { set: AuthoritySet { active, trusted }, files })
+}
+
+/// What is to be opened, and the files to keep an eye on, seen before they are used.
+fn read_settings(settings: AuthoritySettings) -> Result<(AuthorityFile, Vec<SeenFile>), OpeningError> {
+    let mut files = Vec::new();
+    let file = match settings {
+        AuthoritySettings::Flags(active) => AuthorityFile { active, next: Vec::new(), retired: Vec::new() },
+        AuthoritySettings::File(path) => {
+            files.push(SeenFile::now(&path));
+            AuthorityFile::parse(&path, &read_file(&path)?)?
+        }
+    };
+    files.extend(file.files().into_iter().map(SeenFile::now));
+    Ok((file, files))
+}
+
+/// The chain of a CA that does not issue yet. Its signer is tried, and complained about if it fails: nobody waits for it today.
+async fn chain_of_next(settings: SignerSettings) -> Result<IssuingChain, OpeningError> {
+    let chain = settings.chain().map(Path::to_owned);
+    match (open_authority(settings).await, chain) {
+        (Ok(authority), _) => Ok(authority.chain().clone()),
+        (Err(error), Some(path)) => {
+            let chain = trusted_chain(path).await?;
+            tracing::error!(
+                subject = chain.subject(),
+                cause = with_sources(error.as_ref()),
+                "the next CA could not issue"
+            );
+            Ok(chain)
+        }
+        (Err(error), None) => Err(error),
+    }
+}
+
+async fn open_authority(settings: SignerSettings) -> Result<Authority, OpeningError> {
+    match settings {
+        SignerSettings::File { certificate, key, password } => {
+            let files = FileAuthority { cert_path: certificate, key_path: key, password };
+            Ok(files.open(SystemTime::now()).await?)
+        }
+        SignerSettings::Ephemeral => Ok(ephemeral::root(SystemTime::now()).await?),
+        SignerSettings::Kms { resource, chain, bounds } => {
+            remote_authority(super::keys::open(&resource).await?, issuing_chain(chain).await?, bounds).await
+        }
+        SignerSettings::Pkcs11 { .. } | SignerSettings::Tink { .. } | SignerSettings::Google { .. } => {
+            Err("not built yet".into())
+        }
+    }
+}
+
+async fn remote_authority(
+    key: Arc<dyn RemoteKey>,
+    chain: IssuingChain,
+    bounds: Bounds,
+) -> Result<Authority, OpeningError> {
+    Ok(Authority::new(chain, Arc::new(RemoteSigner::new(key, bounds))).await?)
+}
+
+async fn issuing_chain(path: PathBuf) -> Result<IssuingChain, OpeningError> {
+    in_background(move || Ok(read_chain(&path, SystemTime::now())?)).await
+}
+
+async fn trusted_chain(path: PathBuf) -> Result<IssuingChain, OpeningError> {
+    in_background(move || Ok(read_trusted_chain(&path, SystemTime::now())?)).await
+}
+
+/// Files may be on a slow disk or network.
+async fn in_background<T: Send + 'static>(
+    read: impl FnOnce() -> Result<T, OpeningError> + Send + 'static,
+) -> Result<T, OpeningError> {
+    tokio::task::spawn_blocking(read).await?
+}

@@ -1,0 +1,25 @@
+//! From a key's name to the backend that has it.
+//!
+//! Owns the schemes. Each backend reads the rest of the name.
+
+use std::sync::Arc;
+
+use crate::authority::remote::{OpenError, RemoteError, RemoteKey};
+
+/// The kinds of names, for messages.
+pub const SCHEMES: &str = "awskms:///ID, gcpkms://NAME, azurekms://VAULT/KEY, hashivault://KEY or pkcs11:URI";
+
+/// Opens the key of this name, such as `awskms:///alias/sigmint`.
+///
+/// # Errors
+/// When there is no such scheme, or the backend cannot open the key; the text says what to mend.
+pub async fn open(name: &str) -> Result<Arc<dyn RemoteKey>, OpenError> {
+    let (scheme, _) = name.split_once(':').unwrap_or((name, ""));
+    match scheme {
+        _ => Err(OpenError {
+            key: name.to_owned(),
+            problem: RemoteError::Refused(format!("{scheme:?} is no kind of key")),
+            hint: format!("write {SCHEMES}"),
+        }),
+    }
+}

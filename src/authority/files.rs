@@ -1,0 +1,109 @@
+//! Owns the reading of the small files that an authority is made of.
+//!
+//! Refuses to know what is in them. What is read is wiped from memory afterwards: it may be a key.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use aws_lc_rs::digest;
+use zeroize::Zeroizing;
+
+use super::chain::{ChainError, IssuingChain};
+
+/// The largest file read, in bytes.
+pub const MAX_FILE_BYTES: u64 = 1024 * 1024;
+
+/// Why a file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    /// It cannot be read.
+    #[error("{} cannot be read", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// It is too large to be what it should be.
+    #[error("{} is larger than {MAX_FILE_BYTES} bytes", path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+    },
+    /// It holds no usable chain.
+    #[error("the certificate chain in {} is refused", path.display())]
+    Chain {
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        source: ChainError,
+    },
+}
+
+/// A file as it was at one moment, to see later whether it changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeenFile {
+    path: PathBuf,
+    /// Nothing when it could not be read.
+    hash: Option<[u8; 32]>,
+}
+
+impl SeenFile {
+    /// Looks at a file. Look first and use it then: what changes in between is seen at the next look.
+    #[must_use]
+    pub fn now(path: &Path) -> Self {
+        Self { path: path.to_owned(), hash: hash(path) }
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether its content is another by now.
+    #[must_use]
+    pub fn has_changed(&self) -> bool {
+        hash(&self.path) != self.hash
+    }
+}
+
+fn hash(path: &Path) -> Option<[u8; 32]> {
+    digest::digest(&digest::SHA256, &read_file(path).ok()?).as_ref().try_into().ok()
+}
+
+/// Reads a file whole.
+///
+/// # Errors
+/// When it cannot be read or is larger than [`MAX_FILE_BYTES`].
+pub fn read_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, FileError> {
+    let error = |source| FileError::Read { path: path.to_owned(), source };
+    let file = File::open(path).map_err(error)?;
+    let length = file.metadata().map_err(error)?.len().min(MAX_FILE_BYTES);
+    // Room for all of it at once: a buffer that grows leaves unwiped copies of a key behind.
+    let mut content = Zeroizing::new(Vec::with_capacity(usize::try_from(length).unwrap_or(0) + 1));
+    let read = file.take(MAX_FILE_BYTES + 1).read_to_end(&mut content).map_err(error)?;
+    if u64::try_from(read).is_ok_and(|read| read <= MAX_FILE_BYTES) {
+        return Ok(content);
+    }
+    Err(FileError::TooLarge { path: path.to_owned() })
+}
+
+/// Reads a chain to issue under.
+///
+/// # Errors
+/// When the file cannot be read or the chain is refused.
+pub fn read_chain(path: &Path, now: SystemTime) -> Result<IssuingChain, FileError> {
+    IssuingChain::from_pem(&read_file(path)?, now).map_err(|source| FileError::Chain { path: path.to_owned(), source })
+}
+
+/// Reads a chain that is only to be trusted: see [`IssuingChain::trusted_from_pem`].
+///
+/// # Errors
+/// When the file cannot be read or the chain is refused.
+pub fn read_trusted_chain(path: &Path, now: SystemTime) -> Result<IssuingChain, FileError> {
+    IssuingChain::trusted_from_pem(&read_file(path)?, now)
+        .map_err(|source| FileError::Chain { path: path.to_owned(), source })
+}

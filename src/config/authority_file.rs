@@ -1,0 +1,157 @@
+//! The CA file (`--ca-config`): which CA issues, and which others clients are told to trust.
+//!
+//! Owns reading it. It is read again at each change, so the flags of one CA stand in it instead of on the command line.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::flags::{self, Values};
+use super::settings::SettingsError;
+use super::settings_file::Entries;
+use super::signer::{self, SignerSettings};
+
+/// What the file says.
+#[derive(Clone, Debug)]
+pub struct AuthorityFile {
+    /// Issues every certificate.
+    pub active: SignerSettings,
+    /// Will issue one day, and are trusted already.
+    pub next: Vec<Trusted>,
+    /// Do not issue any more; what they issued is verified with them.
+    pub retired: Vec<PathBuf>,
+}
+
+/// A CA that does not issue yet.
+#[derive(Clone, Debug)]
+pub enum Trusted {
+    /// Its chain is all that is known.
+    Chain(PathBuf),
+    /// Its signer is known as well, and is tried whenever the file is read.
+    Signer(SignerSettings),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    active: Entries,
+    #[serde(default)]
+    next: Vec<Entries>,
+    #[serde(default)]
+    retired: Vec<Entries>,
+}
+
+impl AuthorityFile {
+    /// Every file that the CAs are made of.
+    #[must_use]
+    pub fn files(&self) -> Vec<&Path> {
+        let next = self.next.iter().flat_map(|next| match next {
+            Trusted::Chain(path) => vec![path.as_path()],
+            Trusted::Signer(settings) => settings.files(),
+        });
+        self.active.files().into_iter().chain(next).chain(self.retired.iter().map(PathBuf::as_path)).collect()
+    }
+
+    /// Reads a CA file, YAML or JSON.
+    ///
+    /// # Errors
+    /// When it cannot be used; the message names the place.
+    pub fn parse(path: &Path, text: &[u8]) -> Result<Self, SettingsError> {
+        let origin = path.display().to_string();
+        let refused = |error: serde_yaml::Error| {
+            SettingsError::new(&origin, error.to_string(), "see config/ca.yaml for an example")
+        };
+        let document: Document = serde_yaml::from_slice(text).map_err(refused)?;
+        let active = signer(document.active, &format!("{origin} › active"))?;
+        let next = document.next.into_iter().enumerate().map(|(index, entries)| {
+            let origin = format!("{origin} › next[{index}]");
+            match chain_only(&entries) {
+                Some(path) => Ok(Trusted::Chain(path)),
+                None => Ok(Trusted::Signer(signer(entries, &origin)?)),
+            }
+        });
+        let retired = document.retired.into_iter().enumerate().map(|(index, entries)| {
+            chain_only(&entries).ok_or_else(|| {
+                let hint = "a CA that does not issue any more needs its certificates only: `- chain: FILE`";
+                SettingsError::new(format!("{origin} › retired[{index}]"), "is not of the form `chain: FILE`", hint)
+            })
+        });
+        Ok(Self { active, next: next.collect::<Result<_, _>>()?, retired: retired.collect::<Result<_, _>>()? })
+    }
+}
+
+/// The path of an entry that has nothing but a `chain`.
+fn chain_only(entries: &Entries) -> Option<PathBuf> {
+    match entries.0.as_slice() {
+        [(name, path)] if name == "chain" && !path.is_empty() => Some(path.into()),
+        _ => None,
+    }
+}
+
+fn signer(entries: Entries, origin: &str) -> Result<SignerSettings, SettingsError> {
+    let mut values = Values::within(origin);
+    for (name, text) in entries.0 {
+        let flag = flags::find(&name).filter(|flag| signer::NAMES.contains(&flag.name)).ok_or_else(|| {
+            let hint = format!("a CA has these settings: {}", signer::NAMES.join(", "));
+            SettingsError::new(origin, format!("{name}: no such setting of a CA"), hint)
+        })?;
+        values.add_from_file(flag, text, format!("{origin} › {name}"));
+    }
+    match signer::read(&values)? {
+        SignerSettings::Ephemeral => {
+            let hint = "leave the file out and use --ca ephemeralca to try out";
+            Err(SettingsError::new(origin, "ephemeralca makes another CA whenever the file is read", hint))
+        }
+        settings => Ok(settings),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<AuthorityFile, String> {
+        AuthorityFile::parse(Path::new("ca.yaml"), text.as_bytes()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn active_next_and_retired_are_read() {
+        let file = parse(
+            "active: {ca: kmsca, kms-resource: 'awskms:///alias/b', kms-cert-chain-path: b.pem, signer-timeout: 3s}\n\
+             next: [{chain: c.pem}, {ca: fileca, fileca-cert: d.pem, fileca-key: d.key}]\n\
+             retired:\n- chain: a.pem\n",
+        )
+        .unwrap();
+        let SignerSettings::Kms { resource, chain, bounds } = &file.active else { panic!("{:?}", file.active) };
+        assert_eq!(
+            (resource.as_str(), chain.to_str(), bounds.budget.as_secs()),
+            ("awskms:///alias/b", Some("b.pem"), 3)
+        );
+        assert!(matches!(&file.next[..], [Trusted::Chain(_), Trusted::Signer(SignerSettings::File { .. })]));
+        assert_eq!(file.retired, [PathBuf::from("a.pem")]);
+    }
+
+    #[test]
+    fn each_mistake_names_its_place() {
+        for (text, place) in [
+            ("", "ca.yaml"),
+            ("next: []", "active"),
+            ("active: {ca: fileca}", "ca.yaml › active › fileca-cert"),
+            ("active: {ca: ephemeralca}", "another CA whenever"),
+            ("active: {ca: googleca, port: 1}", "port: no such setting of a CA"),
+            ("active: {ca: googleca}\nactive: {ca: googleca}", "duplicate"),
+            ("active: {ca: googleca}\nold: []", "old"),
+            ("active: {ca: googleca, gcp_private_ca_parent: x}\nnext: [{}]", "ca.yaml › next[0]"),
+            ("active: {ca: googleca, gcp_private_ca_parent: x}\nretired: [{ca: googleca}]", "ca.yaml › retired[0]"),
+            ("active: {ca: googleca, gcp_private_ca_parent: x}\nretired: [{chain: }]", "ca.yaml › retired[0]"),
+        ] {
+            let error = parse(text).unwrap_err();
+            assert!(error.contains(place) && error.contains("hint:"), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_example_is_valid() {
+        parse(include_str!("../../config/ca.yaml")).unwrap();
+    }
+}

@@ -1,0 +1,204 @@
+//! Who signs: the settings of each kind of CA (`--ca`), typed.
+//!
+//! Owns the meaning of these flags and the message for each mistake. Opens no file and reaches no service.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use super::flags::Values;
+use super::settings::{SettingsError, duration, parsed};
+use crate::authority::remote::Bounds;
+
+/// Who signs (`--ca`).
+#[derive(Clone, Debug)]
+pub enum SignerSettings {
+    /// A key in a file.
+    File {
+        /// The chain.
+        certificate: PathBuf,
+        /// The key.
+        key: PathBuf,
+        /// Its password, when one is set.
+        password: Option<SecretString>,
+    },
+    /// A throw-away key in memory.
+    Ephemeral,
+    /// A key in a key management service.
+    Kms {
+        /// The key's name, such as `awskms:///alias/sigmint`.
+        resource: String,
+        /// The chain.
+        chain: PathBuf,
+        /// How the service is asked.
+        bounds: Bounds,
+    },
+    /// A key in a PKCS#11 token.
+    Pkcs11 {
+        /// The file that names module, token and PIN.
+        config: PathBuf,
+        /// The key's label.
+        key_label: String,
+        /// Where the chain is.
+        chain: Pkcs11Chain,
+        /// How the token is asked.
+        bounds: Bounds,
+    },
+    /// A Tink keyset that a key management service decrypts at the start.
+    Tink {
+        /// The name of the key that decrypts.
+        resource: String,
+        /// The encrypted keyset.
+        keyset: PathBuf,
+        /// The chain.
+        chain: PathBuf,
+    },
+    /// Google's Certificate Authority Service, which makes certificates itself.
+    Google {
+        /// The CA pool.
+        parent: String,
+        /// How the service is asked.
+        bounds: Bounds,
+    },
+}
+
+/// Where the chain of a key in a PKCS#11 token is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Pkcs11Chain {
+    /// In the token, one certificate with this identifier.
+    Token(String),
+    /// In a file.
+    File(PathBuf),
+}
+
+impl SignerSettings {
+    /// The file with the chain, unless that is elsewhere.
+    #[must_use]
+    pub fn chain(&self) -> Option<&Path> {
+        match self {
+            Self::File { certificate: chain, .. }
+            | Self::Kms { chain, .. }
+            | Self::Tink { chain, .. }
+            | Self::Pkcs11 { chain: Pkcs11Chain::File(chain), .. } => Some(chain),
+            Self::Pkcs11 { chain: Pkcs11Chain::Token(_), .. } | Self::Ephemeral | Self::Google { .. } => None,
+        }
+    }
+
+    /// Every file that the CA is made of.
+    #[must_use]
+    pub fn files(&self) -> Vec<&Path> {
+        let other = match self {
+            Self::File { key: other, .. } | Self::Pkcs11 { config: other, .. } | Self::Tink { keyset: other, .. } => {
+                Some(other.as_path())
+            }
+            Self::Ephemeral | Self::Kms { .. } | Self::Google { .. } => None,
+        };
+        self.chain().into_iter().chain(other).collect()
+    }
+}
+
+/// The settings that belong to one CA, which a CA file ([`super::authority_file`]) may have for each of several.
+pub(super) const NAMES: [&str; 18] = [
+    "ca",
+    "fileca-cert",
+    "fileca-key",
+    "fileca-key-passwd",
+    "kms-resource",
+    "kms-cert-chain-path",
+    "gcp-kms-retries",
+    "gcp-kms-timeout",
+    "pkcs11-config-path",
+    "hsm-caroot-id",
+    "hsm-key-label",
+    "aws-hsm-root-ca-path",
+    "tink-kms-resource",
+    "tink-cert-chain-path",
+    "tink-keyset-path",
+    "gcp_private_ca_parent",
+    "signer-timeout",
+    "signer-concurrency",
+];
+
+/// Reads the settings of one CA.
+pub(super) fn read(values: &Values) -> Result<SignerSettings, SettingsError> {
+    match values.text("ca") {
+        "fileca" => Ok(SignerSettings::File {
+            certificate: needed(values, "fileca-cert")?.into(),
+            key: needed(values, "fileca-key")?.into(),
+            password: values.is_set("fileca-key-passwd").then(|| SecretString::from(values.text("fileca-key-passwd"))),
+        }),
+        "ephemeralca" => Ok(SignerSettings::Ephemeral),
+        "kmsca" => Ok(SignerSettings::Kms {
+            resource: needed(values, "kms-resource")?,
+            chain: needed(values, "kms-cert-chain-path")?.into(),
+            bounds: bounds(values)?,
+        }),
+        "pkcs11ca" => Ok(SignerSettings::Pkcs11 {
+            config: values.text("pkcs11-config-path").into(),
+            key_label: values.text("hsm-key-label").to_owned(),
+            chain: pkcs11_chain(values)?,
+            bounds: bounds(values)?,
+        }),
+        "tinkca" => Ok(SignerSettings::Tink {
+            resource: needed(values, "tink-kms-resource")?,
+            keyset: needed(values, "tink-keyset-path")?.into(),
+            chain: needed(values, "tink-cert-chain-path")?.into(),
+        }),
+        "googleca" => {
+            Ok(SignerSettings::Google { parent: needed(values, "gcp_private_ca_parent")?, bounds: bounds(values)? })
+        }
+        "" => Err(SettingsError::new(
+            values.origin("ca"),
+            "must be set",
+            "use --ca fileca with --fileca-cert and --fileca-key, or --ca ephemeralca to try out; docs/signers.md has the others",
+        )),
+        other => Err(SettingsError::new(
+            values.origin("ca"),
+            format!("{other:?} is no kind of CA"),
+            "use fileca, kmsca, pkcs11ca, tinkca, googleca or ephemeralca",
+        )),
+    }
+}
+
+fn needed(values: &Values, name: &str) -> Result<String, SettingsError> {
+    if values.is_set(name) {
+        return Ok(values.text(name).to_owned());
+    }
+    let message = format!("must be set with --ca {}", values.text("ca"));
+    Err(SettingsError::new(values.origin(name), message, format!("add --{name}; docs/signers.md has examples")))
+}
+
+/// A file goes before the token, as at the incumbent.
+fn pkcs11_chain(values: &Values) -> Result<Pkcs11Chain, SettingsError> {
+    if values.is_set("aws-hsm-root-ca-path") {
+        return Ok(Pkcs11Chain::File(values.text("aws-hsm-root-ca-path").into()));
+    }
+    if values.is_set("hsm-caroot-id") {
+        return Ok(Pkcs11Chain::Token(values.text("hsm-caroot-id").to_owned()));
+    }
+    Err(SettingsError::new(
+        values.origin("hsm-caroot-id"),
+        "must be set with --ca pkcs11ca, or --aws-hsm-root-ca-path",
+        "name the identifier of the CA certificate in the token, or a file with the chain",
+    ))
+}
+
+/// The incumbent's settings for GCP hold for every remote signer; 0 stands for the default, as there.
+fn bounds(values: &Values) -> Result<Bounds, SettingsError> {
+    let defaults = Bounds::default();
+    let retries: u32 = parsed(values, "gcp-kms-retries", "a number; 0 stands for the default")?;
+    let seconds: u64 = parsed(values, "gcp-kms-timeout", "a number of seconds; 0 stands for the default")?;
+    let concurrency = parsed(values, "signer-concurrency", "a number from 1 to 1000")?;
+    if !(1..=1000).contains(&concurrency) {
+        let message = format!("{concurrency} is no number from 1 to 1000");
+        return Err(SettingsError::new(values.origin("signer-concurrency"), message, "64 is the default"));
+    }
+    let budget = duration(values, "signer-timeout")?;
+    Ok(Bounds {
+        attempt: if seconds == 0 { defaults.attempt } else { Duration::from_secs(seconds) }.min(budget),
+        budget,
+        attempts: if retries == 0 { defaults.attempts } else { retries.saturating_add(1) },
+        concurrency,
+    })
+}
