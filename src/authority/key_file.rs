@@ -2,6 +2,7 @@
 //!
 //! Refuses to know certificates and how keys sign. No error carries any part of a key or a password.
 
+mod generate;
 mod legacy;
 mod pbes2;
 
@@ -17,6 +18,8 @@ use super::{
     pem::{self, PemError},
     signer::SignatureAlgorithm,
 };
+
+pub use generate::{GenerateError, NewKey, generate};
 
 const EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 const RSA_ENCRYPTION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");

@@ -5,9 +5,10 @@
 use std::fmt;
 
 use aws_lc_rs::{
+    encoding::{AsDer as _, PublicKeyX509Der},
     rand::SystemRandom,
     rsa,
-    signature::{self, EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair},
+    signature::{self, EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair as _},
 };
 
 use super::signer::{KeyLocation, SignatureAlgorithm, Signer, SignerError, Signing};
@@ -63,6 +64,19 @@ impl LocalSigner {
     pub fn from_pkcs1(der: &[u8]) -> Result<Self, KeyRejected> {
         let key = rsa::KeyPair::from_der(der).map_err(|_| KeyRejected)?;
         Ok(Self { key: Key::Rsa(Box::new(key)), algorithm: SignatureAlgorithm::RsaPkcs1Sha256 })
+    }
+
+    /// The public half, DER `SubjectPublicKeyInfo`.
+    ///
+    /// # Errors
+    /// [`KeyRejected`] if the library cannot say it.
+    pub fn spki_der(&self) -> Result<Vec<u8>, KeyRejected> {
+        let encoded: Result<PublicKeyX509Der<'_>, _> = match &self.key {
+            Key::Ecdsa(key) => key.public_key().as_der(),
+            Key::Rsa(key) => key.public_key().as_der(),
+            Key::Ed25519(key) => key.public_key().as_der(),
+        };
+        Ok(encoded.map_err(|_| KeyRejected)?.as_ref().to_vec())
     }
 
     fn sign_now(&self, message: &[u8]) -> Result<Vec<u8>, SignerError> {

@@ -10,6 +10,7 @@ pub mod files;
 mod health;
 pub mod key_file;
 pub mod local;
+pub mod making;
 mod pem;
 pub mod remote;
 pub mod rotation;
