@@ -33,6 +33,14 @@ pub async fn open(settings: AuthoritySettings, watch: bool) -> Result<AuthorityS
     Ok(AuthoritySource::Rotating(Rotation::start(opener, watch).await?))
 }
 
+/// Opens the CA, or the CAs of a CA file, for one look.
+///
+/// # Errors
+/// As [`open`].
+pub async fn open_once(settings: AuthoritySettings) -> Result<AuthoritySet, OpeningError> {
+    Ok(open_set(settings).await?.set)
+}
+
 async fn open_set(settings: AuthoritySettings) -> Result<Opened, OpeningError> {
     let (file, files) = in_background(move || read_settings(settings)).await?;
     let active = Arc::new(open_authority(file.active).await?);

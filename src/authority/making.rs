@@ -318,12 +318,10 @@ fn time(time: SystemTime) -> Result<Time, MakingError> {
     Ok(Time::GeneralTime(time.map_err(encoding)?))
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn encoding(error: der::Error) -> MakingError {
     MakingError::Encoding(error.to_string())
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn building(error: builder::Error) -> MakingError {
     MakingError::Encoding(error.to_string())
 }

@@ -194,8 +194,8 @@ mod tests {
         time::SystemTime,
     };
 
+    use super::signer::Signing;
     use super::{Authority, AuthorityError, KeyLocation, SignatureAlgorithm, Signer, SignerError, ephemeral};
-    use super::{ephemeral::KeyKind, signer::Signing};
 
     /// A remote signer that is right for the self-test and then answers with a signature of something else.
     #[derive(Debug)]
@@ -222,7 +222,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_wrong_answer_from_outside_never_becomes_a_signature() {
-        let honest = ephemeral::root_and_intermediate(KeyKind::EcdsaP256, SystemTime::now()).await.unwrap();
+        let honest =
+            ephemeral::root_and_intermediate(SignatureAlgorithm::EcdsaP256Sha256, SystemTime::now()).await.unwrap();
         let lying =
             Lying { honest: honest.signer.clone(), location: KeyLocation::Remote, calls: AtomicUsize::default() };
         let authority = Authority::new(honest.chain.clone(), Arc::new(lying)).await.unwrap();
@@ -232,8 +233,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_key_of_another_certificate_is_refused() {
-        let one = ephemeral::root_and_intermediate(KeyKind::EcdsaP256, SystemTime::now()).await.unwrap();
-        let other = ephemeral::root_and_intermediate(KeyKind::EcdsaP256, SystemTime::now()).await.unwrap();
+        let one =
+            ephemeral::root_and_intermediate(SignatureAlgorithm::EcdsaP256Sha256, SystemTime::now()).await.unwrap();
+        let other =
+            ephemeral::root_and_intermediate(SignatureAlgorithm::EcdsaP256Sha256, SystemTime::now()).await.unwrap();
         let mixed = Authority::new(one.chain.clone(), other.signer).await;
         assert!(matches!(mixed, Err(AuthorityError::KeyMismatch)), "{mixed:?}");
         let third = ephemeral::root(SystemTime::now()).await.unwrap();

@@ -139,9 +139,8 @@ impl Drop for Rotation {
 
 impl Reloader {
     async fn open(opener: Opener) -> Result<Self, OpeningError> {
-        let opened = opener().await?;
-        let current = Arc::new(ArcSwap::from_pointee(opened.set));
-        Ok(Self { opener, current, files: opened.files, complaint: None })
+        let Opened { set, files } = opener().await?;
+        Ok(Self { opener, current: Arc::new(ArcSwap::from_pointee(set)), files, complaint: None })
     }
 
     async fn keep_up(mut self, watch: Watch, asked: Arc<Notify>) {

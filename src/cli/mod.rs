@@ -2,6 +2,7 @@
 //!
 //! Owns names, help and exit codes. What a command does is done elsewhere.
 
+pub mod ca;
 pub mod dev;
 pub mod error;
 pub mod inspect;
@@ -39,6 +40,7 @@ async fn run(matches: &ArgMatches) -> Result<ExitCode, CliError> {
         Some(("dev", matches)) => Ok(dev::run(dev::DevArgs::from_arg_matches(matches)?).await?),
         Some(("request", matches)) => Ok(request::run(request::RequestArgs::from_arg_matches(matches)?).await?),
         Some(("inspect", matches)) => Ok(inspect::run(&inspect::InspectArgs::from_arg_matches(matches)?)?),
+        Some(("ca", matches)) => ca::run(matches).await,
         Some(("completions", matches)) => Ok(completions(matches)),
         _ => Ok(ExitCode::FAILURE),
     }
@@ -58,6 +60,7 @@ pub fn command() -> Command {
         .subcommand(request::RequestArgs::augment_args(Command::new("request")))
         .subcommand(inspect::InspectArgs::augment_args(Command::new("inspect")))
         .subcommand(serve::command())
+        .subcommand(ca::command())
         .subcommand(Command::new("completions").about("Write shell completions to standard output").arg(shell))
 }
 

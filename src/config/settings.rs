@@ -107,11 +107,18 @@ impl Settings {
     /// # Errors
     /// When a setting cannot be used; the message names where it came from.
     pub fn read(matches: &ArgMatches, variable: &dyn Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
-        let mut values = Values::from_command_line(matches, variable);
-        if let Some(path) = matches.get_one::<String>("config") {
-            settings_file::add(&mut values, path.as_ref())?;
-        }
-        Self::from_values(&values)
+        Self::from_values(&values(matches, variable)?)
+    }
+
+    /// Reads the same, and heeds only what says who signs.
+    ///
+    /// # Errors
+    /// When such a setting cannot be used; the message names where it came from.
+    pub fn read_authority(
+        matches: &ArgMatches,
+        variable: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<AuthoritySettings, SettingsError> {
+        authority(&values(matches, variable)?)
     }
 
     fn from_values(values: &Values) -> Result<Self, SettingsError> {
@@ -134,6 +141,14 @@ impl Settings {
             logs: logs(values)?,
         })
     }
+}
+
+fn values(matches: &ArgMatches, variable: &dyn Fn(&str) -> Option<String>) -> Result<Values, SettingsError> {
+    let mut values = Values::from_command_line(matches, variable);
+    if let Some(path) = matches.get_one::<String>("config") {
+        settings_file::add(&mut values, path.as_ref())?;
+    }
+    Ok(values)
 }
 
 fn logs(values: &Values) -> Result<Option<LogsSettings>, SettingsError> {

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::super::{ComposeError, Form, Ingredients, LintedTbs, Serial, ValidityPolicy, append, compose};
 use super::{LintError, check, check_extended};
 use crate::authority::Authority;
-use crate::authority::ephemeral::{KeyKind, root_and_intermediate};
+use crate::authority::ephemeral::root_and_intermediate;
 use crate::authority::signer::SignatureAlgorithm;
 use crate::identity::Principal;
 use crate::identity::principal::testing::principal_of;
@@ -34,7 +34,7 @@ fn email(address: &str) -> Principal {
 
 async fn kitchen() -> Kitchen {
     let now = SystemTime::now();
-    let authority = Arc::new(root_and_intermediate(KeyKind::EcdsaP256, now).await.unwrap());
+    let authority = Arc::new(root_and_intermediate(SignatureAlgorithm::EcdsaP256Sha256, now).await.unwrap());
     Kitchen { authority, principal: email("dev@example.com"), key: key(7), serial: Serial::from_random([5; 20]), now }
 }
 

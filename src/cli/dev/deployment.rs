@@ -11,9 +11,9 @@ use tokio::task::{JoinError, JoinHandle};
 use super::super::error::CommandError;
 use super::{DevArgs, start_error};
 use crate::app;
-use crate::authority::AuthoritySource;
 use crate::authority::chain::ChainCertificate;
-use crate::authority::ephemeral::{KeyKind, root_and_intermediate};
+use crate::authority::ephemeral::root_and_intermediate;
+use crate::authority::{AuthoritySource, SignatureAlgorithm};
 use crate::certificate::ValidityPolicy;
 use crate::config::issuers::Issuers;
 use crate::config::listeners::{Address, Listeners};
@@ -45,7 +45,8 @@ impl Bound {
         let issuers =
             Issuers::parse("development issuers", &dev::issuers_file(&base)).map_err(|error| failed(&error))?;
         let since = SystemTime::now();
-        let authority = root_and_intermediate(KeyKind::EcdsaP256, since).await.map_err(|error| failed(&error))?;
+        let authority =
+            root_and_intermediate(SignatureAlgorithm::EcdsaP256Sha256, since).await.map_err(|error| failed(&error))?;
         let chain: Vec<Vec<u8>> =
             authority.chain().certificates().iter().map(ChainCertificate::der).map(<[u8]>::to_vec).collect();
         let log = DevLog::bind(args.log_port, chain.last().cloned().unwrap_or_default())

@@ -1,0 +1,71 @@
+//! The files of a CA: written whole, never over others, keys for their owner only.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+
+use crate::cli::error::CommandError;
+use crate::cli::words::visible;
+
+/// Who may read a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Readers {
+    All,
+    Owner,
+}
+
+/// Makes the folder of a file.
+pub(super) fn make_parent(path: &Path) -> Result<(), CommandError> {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => {
+            fs::create_dir_all(parent).map_err(|error| cannot_write(parent, &error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Refuses what would be written over.
+pub(super) fn must_not_exist(path: &Path) -> Result<(), CommandError> {
+    if path.symlink_metadata().is_err() {
+        return Ok(());
+    }
+    Err(CommandError::usage(format!("{} is there already", shown(path)))
+        .hint("choose another place, or move it away: nothing is ever overwritten"))
+}
+
+/// Writes a new file.
+pub(super) fn create(path: &Path, content: &[u8], readers: Readers) -> Result<(), CommandError> {
+    make_parent(path)?;
+    let mode = match readers {
+        Readers::All => 0o644,
+        Readers::Owner => 0o600,
+    };
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true).mode(mode);
+    let written = options.open(path).and_then(|mut file| {
+        file.write_all(content)?;
+        file.sync_all()
+    });
+    written.map_err(|error| cannot_write(path, &error))
+}
+
+fn cannot_write(path: &Path, error: &io::Error) -> CommandError {
+    CommandError::usage(format!("cannot write {}: {error}", shown(path)))
+}
+
+pub(super) fn shown(path: &Path) -> String {
+    visible(&path.display().to_string())
+}
+
+/// PEM with line feeds.
+pub(super) fn pem(label: &str, der: &[u8]) -> String {
+    let configuration = pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF);
+    pem::encode_config(&pem::Pem::new(label, der), configuration)
+}
+
+/// Says something to people: standard output is for what was made.
+pub(super) fn tell(text: &str) {
+    // Nobody is there to be told.
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}

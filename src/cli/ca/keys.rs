@@ -1,0 +1,195 @@
+//! Where a CA's key is: in a file, a token or a service; and how it gets there.
+//!
+//! Owns the form of `--key` and passwords. A key that is there is used as it is; files and tokens get a new one otherwise.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::ValueEnum;
+use secrecy::SecretString;
+use zeroize::Zeroizing;
+
+use super::files::{self, shown};
+use crate::app::keys;
+use crate::authority::SignatureAlgorithm;
+use crate::authority::file::read_key;
+use crate::authority::files::read_file;
+use crate::authority::key_file::{NewKey, generate};
+use crate::authority::making::CaKey;
+use crate::authority::remote::{Bounds, RemoteSigner};
+use crate::cli::error::CommandError;
+use crate::failure::with_sources;
+
+/// A tool that people wait for may wait longer than a server with clients.
+const BOUNDS: Bounds =
+    Bounds { attempt: Duration::from_secs(20), budget: Duration::from_mins(1), attempts: 4, concurrency: 1 };
+/// The variable with the password of key files.
+pub(super) const PASSWORD: &str = "SIGMINT_CA_PASSWORD";
+
+/// The algorithm of a new key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Algorithm {
+    /// ECDSA on P-256
+    P256,
+    /// ECDSA on P-384
+    P384,
+    /// ECDSA on P-521
+    P521,
+    /// RSA with 3072 bits
+    Rsa3072,
+    /// Ed25519; files only
+    Ed25519,
+}
+
+impl From<Algorithm> for SignatureAlgorithm {
+    fn from(algorithm: Algorithm) -> Self {
+        match algorithm {
+            Algorithm::P256 => Self::EcdsaP256Sha256,
+            Algorithm::P384 => Self::EcdsaP384Sha384,
+            Algorithm::P521 => Self::EcdsaP521Sha512,
+            Algorithm::Rsa3072 => Self::RsaPkcs1Sha256,
+            Algorithm::Ed25519 => Self::Ed25519,
+        }
+    }
+}
+
+/// Whether and how key files are encrypted.
+#[derive(clap::Args, Clone, Debug)]
+pub(super) struct PasswordArgs {
+    /// The file with the password of key files, without its last line break; or set SIGMINT_CA_PASSWORD
+    #[arg(long, value_name = "FILE", conflicts_with = "unencrypted")]
+    password_file: Option<PathBuf>,
+    /// Write key files that are not encrypted
+    #[arg(long)]
+    unencrypted: bool,
+}
+
+/// What protects key files.
+#[derive(Clone, Debug)]
+pub(super) struct Password {
+    secret: Option<SecretString>,
+    unencrypted: bool,
+}
+
+impl PasswordArgs {
+    pub(super) fn read(&self) -> Result<Password, CommandError> {
+        let secret = match &self.password_file {
+            Some(path) => Some(from_file(path)?),
+            None if self.unencrypted => None,
+            None => std::env::var(PASSWORD).ok().filter(|text| !text.is_empty()).map(SecretString::from),
+        };
+        Ok(Password { secret, unencrypted: self.unencrypted })
+    }
+}
+
+fn from_file(path: &Path) -> Result<SecretString, CommandError> {
+    let refused = |problem: String| CommandError::usage(format!("--password-file: {problem}"));
+    let content = read_file(path).map_err(|error| refused(with_sources(&error)))?;
+    let text = std::str::from_utf8(&content).map_err(|_| refused(format!("{} is no text", shown(path))))?;
+    let text = text.strip_suffix('\n').unwrap_or(text);
+    let text = text.strip_suffix('\r').unwrap_or(text);
+    if text.is_empty() { Err(refused(format!("{} is empty", shown(path)))) } else { Ok(text.into()) }
+}
+
+/// Where a key is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum KeyPlace {
+    File(PathBuf),
+    /// A name that [`keys::open`] knows.
+    Named(String),
+}
+
+impl KeyPlace {
+    pub(super) fn parse(text: &str) -> Self {
+        match text.split_once(':') {
+            Some(("pkcs11", _)) => Self::Named(text.to_owned()),
+            Some((_, rest)) if rest.starts_with("//") => Self::Named(text.to_owned()),
+            _ => Self::File(text.into()),
+        }
+    }
+}
+
+/// A key, and the file that it still has to be written to.
+#[derive(Debug)]
+pub(super) struct FoundKey {
+    pub(super) key: CaKey,
+    pub(super) file: Option<(PathBuf, Zeroizing<String>)>,
+    /// For messages.
+    pub(super) place: String,
+}
+
+/// The key that is there; or a new one, where one can be made.
+pub(super) async fn find_or_make(
+    place: KeyPlace,
+    algorithm: Algorithm,
+    password: &Password,
+) -> Result<FoundKey, CommandError> {
+    match place {
+        KeyPlace::File(path) if path.symlink_metadata().is_err() => in_new_file(path, algorithm, password),
+        KeyPlace::Named(name) if keys::can_make(&name) => {
+            let key = keys::open_or_make(&name, algorithm.into()).await.map_err(|error| cannot_open(&error))?;
+            Ok(FoundKey { key: remote(key), file: None, place: name })
+        }
+        place => find(place, password).await,
+    }
+}
+
+/// The key that is there.
+pub(super) async fn find(place: KeyPlace, password: &Password) -> Result<FoundKey, CommandError> {
+    match place {
+        KeyPlace::File(path) => {
+            let signer = read_key(&path, password.secret.as_ref()).map_err(|error| {
+                CommandError::usage(with_sources(&error))
+                    .hint(format!("the password is set with --password-file or {PASSWORD}"))
+            })?;
+            let spki_der = signer.spki_der().map_err(|error| CommandError::failed(error.to_string()))?;
+            let place = shown(&path);
+            Ok(FoundKey { key: CaKey { spki_der, signer: Arc::new(signer) }, file: None, place })
+        }
+        KeyPlace::Named(name) => {
+            let key = keys::open(&name).await.map_err(|error| cannot_open(&error))?;
+            Ok(FoundKey { key: remote(key), file: None, place: name })
+        }
+    }
+}
+
+fn remote(key: Arc<dyn crate::authority::remote::RemoteKey>) -> CaKey {
+    let spki_der = key.public_key().spki_der().to_vec();
+    CaKey { spki_der, signer: Arc::new(RemoteSigner::new(key, BOUNDS)) }
+}
+
+fn cannot_open(error: &crate::authority::remote::OpenError) -> CommandError {
+    CommandError::failed(format!("{}: {}", error.key, error.problem)).hint(error.hint.clone())
+}
+
+fn in_new_file(path: PathBuf, algorithm: Algorithm, password: &Password) -> Result<FoundKey, CommandError> {
+    if password.secret.is_none() && !password.unencrypted {
+        return Err(CommandError::usage(format!("no password for the new key file {}", shown(&path))).hint(format!(
+            "set {PASSWORD} or --password-file, or say --unencrypted where the disk or the secret store protects it"
+        )));
+    }
+    files::must_not_exist(&path)?;
+    let failed = |error: &dyn std::error::Error| CommandError::failed(error.to_string());
+    let made: NewKey = generate(algorithm.into()).map_err(|error| failed(&error))?;
+    let text = made.to_pem(password.secret.as_ref()).map_err(|error| failed(&error))?;
+    let spki_der = made.signer.spki_der().map_err(|error| failed(&error))?;
+    let key = CaKey { spki_der, signer: Arc::new(made.signer) };
+    let place = shown(&path);
+    Ok(FoundKey { key, file: Some((path, text)), place })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_paths_are_told_apart() {
+        for name in ["awskms:///alias/x", "pkcs11:token=a;object=b", "hashivault://key", "other://x"] {
+            assert_eq!(KeyPlace::parse(name), KeyPlace::Named(name.into()));
+        }
+        for path in ["root.key", "/a/b.key", "C:x", "./pkcs11/key"] {
+            assert_eq!(KeyPlace::parse(path), KeyPlace::File(path.into()));
+        }
+    }
+}

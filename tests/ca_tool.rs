@@ -1,0 +1,132 @@
+//! `sigmint ca`: what it makes is what `serve` takes and openssl accepts.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+
+const PASSWORD: &str = "correct horse battery staple";
+
+/// Runs the tool in a folder.
+fn sigmint(folder: &TempDir, words: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sigmint"));
+    command.current_dir(folder).args(words).env_clear().env("SIGMINT_CA_PASSWORD", PASSWORD);
+    command.env("FULCIO_SERVE_FILECA_KEY_PASSWD", PASSWORD).output().unwrap()
+}
+
+/// Runs it and wants it to succeed.
+fn done(folder: &TempDir, words: &[&str]) -> String {
+    let output = sigmint(folder, words);
+    assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Runs it and wants this exit code and these words.
+fn fails(folder: &TempDir, words: &[&str], code: i32, expected: &str) {
+    let output = sigmint(folder, words);
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{words:?}: {text}");
+    assert!(text.contains(expected), "{words:?}: {text}");
+    assert!(!text.contains(PASSWORD));
+}
+
+fn check(folder: &TempDir, chain: &str, key: &str) -> Output {
+    sigmint(folder, &["ca", "check", "--ca=fileca", "--fileca-cert", chain, "--fileca-key", key])
+}
+
+fn openssl(folder: &TempDir, words: &[&str]) -> String {
+    let output = Command::new("openssl").current_dir(folder).args(words).output().expect("openssl is installed");
+    assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn init_makes_a_ca_that_signs_and_that_openssl_accepts() {
+    for algorithm in ["p256", "p384", "p521", "rsa3072", "ed25519"] {
+        let folder = tempfile::tempdir().unwrap();
+        let name = "O=Example\\, Inc.,CN=Code signing";
+        done(&folder, &["ca", "init", "--subject", name, "--algorithm", algorithm]);
+        openssl(&folder, &["verify", "-x509_strict", "-CAfile", "ca/root.pem", "ca/chain.pem"]);
+        let text = openssl(&folder, &["x509", "-in", "ca/chain.pem", "-noout", "-text"]);
+        for line in [
+            "CA:TRUE, pathlen:0",
+            "Code Signing",
+            "Certificate Sign, CRL Sign",
+            "O = \"Example, Inc.\", CN = Code signing",
+        ] {
+            assert!(text.contains(line), "{line}: {text}");
+        }
+        let pass = format!("pass:{PASSWORD}");
+        openssl(&folder, &["pkey", "-in", "ca/intermediate.key", "-passin", &pass, "-noout"]);
+        assert!(fs::read_to_string(folder.path().join("ca/root.key")).unwrap().contains("ENCRYPTED"));
+        let mode = |file: &str| fs::metadata(folder.path().join(file)).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode("ca/root.key"), mode("ca/intermediate.key"), mode("ca/chain.pem")), (0o600, 0o600, 0o644));
+        let output = check(&folder, "ca/chain.pem", "ca/intermediate.key");
+        assert!(output.status.success());
+        assert!(String::from_utf8_lossy(&output.stdout).contains("CN=Code signing"));
+    }
+}
+
+#[test]
+fn nothing_is_overwritten_and_no_key_is_left_bare_unasked() {
+    let folder = tempfile::tempdir().unwrap();
+    done(&folder, &["ca", "init"]);
+    let before = fs::read(folder.path().join("ca/root.key")).unwrap();
+    fails(&folder, &["ca", "init"], 2, "is there already");
+    assert_eq!(fs::read(folder.path().join("ca/root.key")).unwrap(), before);
+
+    let words = ["ca", "init", "--out", "bare"];
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sigmint"));
+    let output = command.current_dir(&folder).args(words).env_clear().output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("SIGMINT_CA_PASSWORD"));
+    assert!(!folder.path().join("bare").exists(), "nothing is left behind");
+    done(&folder, &["ca", "init", "--out", "bare", "--unencrypted"]);
+    assert!(fs::read_to_string(folder.path().join("bare/root.key")).unwrap().starts_with("-----BEGIN PRIVATE KEY"));
+}
+
+#[test]
+fn an_intermediate_is_renewed_below_the_same_root_by_key_or_by_request() {
+    let folder = tempfile::tempdir().unwrap();
+    done(&folder, &["ca", "init"]);
+    let root = ["--existing-root", "ca/root.pem", "--root-key", "ca/root.key"];
+    done(&folder, &[&["ca", "init", "--out", "next"], &root[..]].concat());
+    openssl(&folder, &["verify", "-x509_strict", "-CAfile", "ca/root.pem", "next/chain.pem"]);
+    assert!(check(&folder, "next/chain.pem", "next/intermediate.key").status.success());
+    fails(&folder, &[&["ca", "init", "--out", "late", "--lifetime", "4000d"], &root[..]].concat(), 1, "ends before");
+    let other = ["--existing-root", "ca/root.pem", "--root-key", "ca/intermediate.key", "--out", "other"];
+    fails(&folder, &[&["ca", "init"], &other[..]].concat(), 1, "would be refused");
+
+    done(&folder, &["ca", "csr", "--key", "third.key", "--subject", "O=Example,CN=Third", "--out", "third.csr"]);
+    openssl(&folder, &["req", "-in", "third.csr", "-verify", "-noout"]);
+    let sign = ["ca", "sign", "--request", "third.csr", "--out", "third.pem", "--lifetime", "20d"];
+    done(&folder, &[&sign, &root[..]].concat());
+    let output = check(&folder, "third.pem", "third.key");
+    assert_eq!(output.status.code(), Some(3), "it ends soon");
+    assert!(String::from_utf8_lossy(&output.stdout).contains("CN=Third"));
+    let misfit = check(&folder, "third.pem", "next/intermediate.key");
+    assert_eq!(misfit.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&misfit.stderr).contains("do not belong together"));
+}
+
+#[test]
+fn a_request_that_was_changed_and_wrong_passwords_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    done(&folder, &["ca", "init"]);
+    done(&folder, &["ca", "csr", "--key", "new.key", "--out", "new.csr"]);
+    let path = folder.path().join("new.csr");
+    let mut der = pem::parse(fs::read(&path).unwrap()).unwrap().into_contents();
+    let place = der.windows(7).position(|window| window == b"sigmint").unwrap();
+    der[place] = b'S';
+    fs::write(&path, pem::encode(&pem::Pem::new("CERTIFICATE REQUEST", der))).unwrap();
+    let root = ["--existing-root", "ca/root.pem", "--root-key", "ca/root.key"];
+    fails(&folder, &[&["ca", "sign", "--request", "new.csr"], &root[..]].concat(), 2, "not signed with its own key");
+    fs::write(folder.path().join("wrong"), "wrong\n").unwrap();
+    let words = ["ca", "init", "--out", "next", "--password-file", "wrong"];
+    fails(&folder, &[&words, &root[..]].concat(), 2, "password is wrong");
+    fails(&folder, &["ca", "init", "--out", "x", "--subject", "nonsense"], 1, "is no name");
+    fails(&folder, &["ca", "init", "--out", "x", "--key", "other://key"], 1, "no kind of key");
+    assert!(!Path::new(&folder.path().join("x")).exists(), "nothing is left behind");
+}
