@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::authority::SignatureAlgorithm;
 use crate::authority::remote::{OpenError, RemoteError, RemoteKey};
+use crate::authority::vault::{self, VaultOptions};
 
 /// The kinds of names, for messages.
 pub const SCHEMES: &str = "awskms:///ID, gcpkms://NAME, azurekms://VAULT/KEY, hashivault://KEY or pkcs11:URI";
@@ -31,6 +32,7 @@ pub async fn open_or_make(name: &str, _algorithm: SignatureAlgorithm) -> Result<
 pub async fn open(name: &str) -> Result<Arc<dyn RemoteKey>, OpenError> {
     let (scheme, _) = name.split_once(':').unwrap_or((name, ""));
     match scheme {
+        "hashivault" | "openbao" => Ok(Arc::new(vault::open(name, &VaultOptions::default()).await?)),
         _ => Err(OpenError {
             key: name.to_owned(),
             problem: RemoteError::Refused(format!("{scheme:?} is no kind of key")),

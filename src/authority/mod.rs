@@ -16,6 +16,7 @@ pub mod remote;
 pub mod rotation;
 pub mod signature_check;
 pub mod signer;
+pub mod vault;
 
 use std::sync::Arc;
 

@@ -206,7 +206,7 @@ impl From<RemoteError> for SignerError {
 }
 
 /// The octets that services which sign digests are sent.
-fn digest_for(algorithm: SignatureAlgorithm, message: &[u8]) -> Vec<u8> {
+pub(super) fn digest_for(algorithm: SignatureAlgorithm, message: &[u8]) -> Vec<u8> {
     let hash = match algorithm {
         SignatureAlgorithm::EcdsaP256Sha256 | SignatureAlgorithm::RsaPkcs1Sha256 => &digest::SHA256,
         SignatureAlgorithm::EcdsaP384Sha384 => &digest::SHA384,

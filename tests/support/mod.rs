@@ -11,9 +11,11 @@ pub mod identities;
 pub mod issuer;
 pub mod keys;
 pub mod log;
+pub mod openbao;
 pub mod remote;
 pub mod scene;
 pub mod server;
+pub mod vault;
 
 pub use authority::TestCa;
 pub use issuer::{Answer, FakeIssuer};

@@ -1,0 +1,265 @@
+//! One Vault or OpenBao server over HTTP: JSON goes out, JSON comes in.
+//!
+//! Owns every bound on one call (time, size, redirects, which certificates are trusted) and what an answer's status means. Refuses
+//! to know keys. Bodies and tokens are never logged.
+
+use std::path::Path;
+
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Certificate, Method, RequestBuilder, Response, StatusCode, Url, redirect};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::hint::Fault;
+use super::options::Settings;
+use super::token::Token;
+use crate::authority::remote::RemoteError;
+use crate::outside::{USER_AGENT, is_loopback};
+
+/// The largest answer, in bytes: that of a key with a thousand versions.
+const MAX_ANSWER: usize = 1024 * 1024;
+/// The largest CA file, in bytes.
+const MAX_CA_FILE: u64 = 1024 * 1024;
+/// The most that is repeated of what the server says is wrong, in characters.
+const MAX_WORDS: usize = 300;
+
+/// What transit says with a status of 500 though no repetition changes it: a version that may not sign or is not there, and a key
+/// that is soft-deleted.
+const REFUSALS: [&str; 2] = ["requested version for signing", "refusing to use soft-deleted key"];
+
+const TOKEN: &str = "x-vault-token";
+const NAMESPACE: &str = "x-vault-namespace";
+/// Vault's agents and proxies can be set to want it: a browser cannot be made to send it.
+const REQUEST: &str = "x-vault-request";
+
+/// The connections to one server.
+#[derive(Debug)]
+pub(super) struct Client {
+    http: reqwest::Client,
+    address: Url,
+    token: Token,
+}
+
+/// One path below `/v1`.
+#[derive(Debug)]
+pub(super) struct Endpoint(Url);
+
+/// How a call ended without an answer that can be used.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Failure {
+    /// The server said no, with these words.
+    Status(StatusCode, String),
+    /// The token was refused, and there is a new one by now.
+    TokenReplaced,
+    /// No whole answer came.
+    NoAnswer(String),
+    /// 200, and nothing that was asked for.
+    Unusable(String),
+}
+
+/// What every answer has around its contents.
+#[derive(Deserialize)]
+struct Envelope<T> {
+    data: T,
+}
+
+#[derive(Default, Deserialize)]
+struct Errors {
+    #[serde(default)]
+    errors: Vec<String>,
+}
+
+impl Client {
+    pub(super) async fn new(settings: &Settings) -> Result<Self, Fault> {
+        let mut headers = HeaderMap::from_iter([(name(REQUEST), HeaderValue::from_static("true"))]);
+        if let Some(namespace) = &settings.namespace {
+            let hint = "set VAULT_NAMESPACE to a path like team/production, or unset it";
+            let value =
+                HeaderValue::try_from(namespace).map_err(|_| Fault::refused("VAULT_NAMESPACE is no path", hint))?;
+            headers.insert(name(NAMESPACE), value);
+        }
+        let mut builder = reqwest::Client::builder()
+            .user_agent(USER_AGENT)
+            .default_headers(headers)
+            // The token would go along.
+            .redirect(redirect::Policy::none())
+            .timeout(settings.timeout)
+            .connect_timeout(settings.timeout)
+            // A call that is given up closes its connection. With HTTP/2 all calls would share one, and a dead one for long.
+            .http1_only()
+            .tcp_nodelay(true);
+        if is_loopback(&settings.address) {
+            builder = builder.no_proxy();
+        }
+        let unusable = |problem: String| Fault::refused(&problem, "VAULT_CACERT has to be a file of PEM certificates");
+        if let Some(file) = &settings.ca_file {
+            let anchors =
+                certificates(file).await.map_err(|problem| unusable(format!("{}: {problem}", file.display())))?;
+            builder = builder.tls_certs_only(anchors);
+        }
+        let http = builder.build().map_err(|error| unusable(format!("the TLS client cannot be set up: {error}")))?;
+        Ok(Self { http, address: settings.address.clone(), token: Token::open(&settings.token).await? })
+    }
+
+    /// Whether the token is the same until the end.
+    pub(super) fn token_is_fixed(&self) -> bool {
+        self.token.is_fixed()
+    }
+
+    /// A path below an engine's mount, whose parts are escaped.
+    pub(super) fn endpoint(&self, mount: &str, parts: &[&str]) -> Endpoint {
+        let mut url = self.address.clone();
+        // An http URL has segments: `Err` is for `mailto:` and its like.
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().push("v1").extend(mount.split('/')).extend(parts);
+        }
+        Endpoint(url)
+    }
+
+    pub(super) async fn get<T: DeserializeOwned>(&self, endpoint: &Endpoint) -> Result<T, Failure> {
+        self.call(self.http.request(Method::GET, endpoint.0.clone())).await
+    }
+
+    pub(super) async fn post<T: DeserializeOwned>(
+        &self,
+        endpoint: &Endpoint,
+        body: &impl Serialize,
+    ) -> Result<T, Failure> {
+        let body = serde_json::to_vec(body).map_err(|error| Failure::Unusable(error.to_string()))?;
+        let request = self.http.request(Method::POST, endpoint.0.clone());
+        self.call(request.header(CONTENT_TYPE, "application/json").body(body)).await
+    }
+
+    async fn call<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, Failure> {
+        let token = self.token.current().await;
+        let response = request.header(TOKEN, &*token).send().await.map_err(no_answer)?;
+        let status = response.status();
+        if status == StatusCode::FORBIDDEN && self.token.replaces(&token).await {
+            return Err(Failure::TokenReplaced);
+        }
+        let body = read_capped(response).await?;
+        if !status.is_success() {
+            return Err(Failure::Status(status, words(&body)));
+        }
+        let answer: Result<Envelope<T>, _> = serde_json::from_slice(&body);
+        // The library's text may quote what it read.
+        answer.map(|answer| answer.data).map_err(|error| {
+            Failure::Unusable(format!(
+                "JSON of another shape than expected, at line {} column {}",
+                error.line(),
+                error.column()
+            ))
+        })
+    }
+}
+
+impl From<Failure> for RemoteError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Status(status, words) => of_status(status, format!("{status}: {words}")),
+            Failure::TokenReplaced => {
+                Self::Unreachable("the token was refused, and has been replaced since".to_owned())
+            }
+            Failure::NoAnswer(cause) => Self::Unreachable(cause),
+            Failure::Unusable(what) => Self::Unusable(what),
+        }
+    }
+}
+
+fn of_status(status: StatusCode, text: String) -> RemoteError {
+    match status {
+        StatusCode::TOO_MANY_REQUESTS => RemoteError::Throttled(text),
+        StatusCode::INTERNAL_SERVER_ERROR if REFUSALS.iter().any(|refusal| text.contains(refusal)) => {
+            RemoteError::Refused(text)
+        }
+        // A standby that has not seen a write yet, and a request that came in too slowly: both pass.
+        StatusCode::PRECONDITION_FAILED | StatusCode::REQUEST_TIMEOUT => RemoteError::Unreachable(text),
+        // Sealed, standby or broken; or a standby that names the active server, where the token is not carried.
+        _ if status.is_server_error() || status.is_redirection() => RemoteError::Unreachable(text),
+        _ => RemoteError::Refused(text),
+    }
+}
+
+/// What Vault says is wrong, on one line and not too long; a proxy's page is not repeated.
+fn words(body: &[u8]) -> String {
+    let errors: Errors = serde_json::from_slice(body).unwrap_or_default();
+    let text = errors.errors.join("; ");
+    let clean = |character: char| if character.is_control() { ' ' } else { character };
+    let words: String = text.chars().map(clean).collect();
+    let words: Vec<&str> = words.split_whitespace().collect();
+    let words: String = words.join(" ").chars().take(MAX_WORDS).collect();
+    if words.is_empty() { "no reason given".to_owned() } else { words }
+}
+
+async fn read_capped(mut response: Response) -> Result<Vec<u8>, Failure> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(no_answer)? {
+        if body.len() + chunk.len() > MAX_ANSWER {
+            return Err(Failure::Unusable(format!("longer than {MAX_ANSWER} bytes")));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+/// The library's error down to its cause: the outermost says only that a request failed.
+fn no_answer(error: reqwest::Error) -> Failure {
+    let error = error.without_url();
+    let (mut text, mut source) = (error.to_string(), std::error::Error::source(&error));
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    Failure::NoAnswer(text)
+}
+
+async fn certificates(file: &Path) -> Result<Vec<Certificate>, String> {
+    let length = tokio::fs::metadata(file).await.map_err(|error| error.to_string())?.len();
+    if length > MAX_CA_FILE {
+        return Err(format!("larger than {MAX_CA_FILE} bytes"));
+    }
+    let pem = tokio::fs::read(file).await.map_err(|error| error.to_string())?;
+    let certificates = Certificate::from_pem_bundle(&pem).map_err(|error| error.to_string())?;
+    if certificates.is_empty() { Err("no PEM certificate in it".to_owned()) } else { Ok(certificates) }
+}
+
+fn name(name: &'static str) -> HeaderName {
+    HeaderName::from_static(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_server_says_comes_on_one_line_and_not_too_long() {
+        for (body, expected) in [
+            (r#"{"errors":["1 error occurred:\n\t* permission denied\n\n"]}"#, "1 error occurred: * permission denied"),
+            (r#"{"errors":["one","two\u001b[31m"]}"#, "one; two [31m"),
+            (r#"{"errors":[]}"#, "no reason given"),
+            (r#"{"data":null}"#, "no reason given"),
+            ("<html>a proxy's page</html>", "no reason given"),
+            ("", "no reason given"),
+        ] {
+            assert_eq!(words(body.as_bytes()), expected, "{body}");
+        }
+        let long = format!(r#"{{"errors":["{}"]}}"#, "é".repeat(10_000));
+        assert_eq!(words(long.as_bytes()).chars().count(), MAX_WORDS);
+    }
+
+    #[test]
+    fn every_status_is_told_apart_by_what_helps() {
+        let kind = |status: u16, words: &str| of_status(StatusCode::from_u16(status).unwrap(), words.to_owned());
+        for status in [301, 307, 408, 412, 500, 502, 503, 504] {
+            assert!(matches!(kind(status, ""), RemoteError::Unreachable(_)), "{status}");
+        }
+        assert!(matches!(kind(429, ""), RemoteError::Throttled(_)));
+        for status in [400, 401, 403, 404, 405, 413] {
+            assert!(matches!(kind(status, ""), RemoteError::Refused(_)), "{status}");
+        }
+        for words in ["* requested version for signing is higher than the latest", "* refusing to use soft-deleted key"]
+        {
+            assert!(matches!(kind(500, words), RemoteError::Refused(_)), "{words}");
+        }
+    }
+}
