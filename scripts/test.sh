@@ -40,6 +40,8 @@ install_missing() {
     command -v cargo >/dev/null || stop "cargo is missing; install Rust as https://rustup.rs says, then run this again"
     command -v cc >/dev/null || missing+=(gcc libc6-dev)
     command -v openssl >/dev/null || missing+=(openssl)
+    # PKCS#11: SoftHSM as the first module.
+    command -v softhsm2-util >/dev/null || missing+=(softhsm2)
     # Debian's python3 comes without ensurepip, and venv needs that.
     python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3 python3-venv)
     if [ "${#missing[@]}" -gt 0 ]; then
@@ -59,6 +61,12 @@ prepare_python() {
     "$venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$requirements" ||
         stop "pip could not install $requirements; is PyPI reachable?"
     cp "$requirements" "$venv/installed.txt"
+}
+
+# The second PKCS#11 module; its tests are `ignored` in the run of all tests, and fail here if it is not there.
+second_module() {
+    tests/pkcs11/second_module.sh "$tools/pkcs11" &&
+        SIGMINT_PKCS11_SECOND="$tools/pkcs11" cargo test --locked --test signer_pkcs11 -- --ignored
 }
 
 # run HEADING COMMAND.. - runs it, adds what its closing lines count to the sums, goes on when it fails.
@@ -101,6 +109,7 @@ install_missing
 prepare_python
 run "Unit and integration tests" cargo test --locked --all-targets --no-fail-fast
 run "Keys in a real OpenBao" openbao
+run "A second PKCS#11 module" second_module
 run "Documentation tests" cargo test --locked --doc
 run "Parity with the incumbent's recorded answers" parity
 

@@ -12,6 +12,7 @@ pub mod key_file;
 pub mod local;
 pub mod making;
 mod pem;
+pub mod pkcs11;
 pub mod remote;
 pub mod rotation;
 pub mod signature_check;

@@ -1,0 +1,131 @@
+//! Owns what an operator may set for a key in a token, and the two notations for it: the incumbent's JSON file and
+//! RFC 7512 URIs.
+//!
+//! Refuses to know whether such a token or key exists.
+
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use super::{config_file, uri};
+
+/// How many sessions, and threads, a key gets if nothing else is said.
+pub(super) const DEFAULT_SESSIONS: NonZeroUsize = NonZeroUsize::new(8).unwrap();
+/// How long opening may take: HSMs in a network connect in this time.
+pub(super) const DEFAULT_OPENING: Duration = Duration::from_secs(30);
+/// More would never be busy: so many signatures are asked for at once at most (see [`super::super::remote::Bounds`]).
+pub(super) const MAX_SESSIONS: NonZeroUsize = NonZeroUsize::new(64).unwrap();
+
+/// Where a key is and how to get at it.
+#[derive(Clone, Debug)]
+pub struct Pkcs11Options {
+    /// The module: a shared library, by path, or by name where the system's loader looks.
+    pub module: PathBuf,
+    /// The token.
+    pub token: TokenSelector,
+    /// How to log in.
+    pub login: Login,
+    /// The key in the token.
+    pub key: KeySelector,
+    /// Signatures made at once, a session and a thread each.
+    pub sessions: NonZeroUsize,
+    /// How long the module may take to load, to log in and to find the key.
+    pub opening: Duration,
+}
+
+/// Which token: all that is given must match, and one token only.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TokenSelector {
+    /// Its label.
+    pub label: Option<String>,
+    /// Its serial number.
+    pub serial: Option<String>,
+    /// Its manufacturer.
+    pub manufacturer: Option<String>,
+    /// Its model.
+    pub model: Option<String>,
+    /// The number of the slot it is in.
+    pub slot: Option<u64>,
+}
+
+/// Which key pair or certificate: all that is given must match.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KeySelector {
+    /// `CKA_LABEL`.
+    pub label: Option<String>,
+    /// `CKA_ID`.
+    pub id: Option<Vec<u8>>,
+}
+
+/// As whom to log in.
+#[derive(Clone, Debug)]
+pub enum Login {
+    /// The normal user, `CKU_USER`.
+    User(SecretString),
+    /// The crypto user of Thales Luna, 0x80000001.
+    CryptoUser(SecretString),
+    /// Nobody: for tokens that have no log-in.
+    Without,
+}
+
+/// Why options cannot be used. No text has a PIN in it.
+#[derive(Debug, thiserror::Error)]
+pub enum OptionsError {
+    /// The file cannot be read.
+    #[error("the PKCS#11 config {} cannot be read", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// The file is no JSON object.
+    #[error("the PKCS#11 config {} is no JSON object", path.display())]
+    Json {
+        /// The file.
+        path: PathBuf,
+        /// Where and why, if it is no JSON at all.
+        source: Option<serde_json::Error>,
+    },
+    /// A setting of the file is missing, of the wrong type, or contradicts another.
+    #[error("the PKCS#11 config {}: {problem}", path.display())]
+    Setting {
+        /// The file.
+        path: PathBuf,
+        /// What and how to mend it.
+        problem: String,
+    },
+    /// The URI cannot be used.
+    #[error("the pkcs11: URI: {0}")]
+    Uri(String),
+    /// The PIN cannot be had from where it should be.
+    #[error("the PKCS#11 PIN: {0}")]
+    Pin(String),
+}
+
+impl Pkcs11Options {
+    /// Reads the incumbent's JSON file (`--pkcs11-config-path`); the key is the one with this label (`--hsm-key-label`).
+    ///
+    /// # Errors
+    /// [`OptionsError`] naming the setting that is wrong.
+    pub fn from_config_file(path: &Path, key_label: &str) -> Result<Self, OptionsError> {
+        config_file::read(path, KeySelector { label: Some(key_label.to_owned()), id: None })
+    }
+
+    /// Reads an RFC 7512 URI such as
+    /// `pkcs11:token=ca;object=intermediate;id=%01?module-path=/usr/lib/softhsm/libsofthsm2.so&pin-source=file:/run/pin`.
+    ///
+    /// # Errors
+    /// [`OptionsError::Uri`] naming the attribute that is wrong, [`OptionsError::Pin`] if the PIN cannot be read.
+    pub fn from_uri(text: &str) -> Result<Self, OptionsError> {
+        uri::read(text)
+    }
+
+    /// The same token, but the key with this id (`CKA_ID`) and no matter what label.
+    #[must_use]
+    pub fn with_key_id(self, id: &[u8]) -> Self {
+        Self { key: KeySelector { label: None, id: Some(id.to_vec()) }, ..self }
+    }
+}
