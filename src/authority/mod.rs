@@ -3,6 +3,8 @@
 //!
 //! Refuses to know what is in a leaf certificate, and transports. Each kind of key has its own file.
 
+#[cfg(feature = "azure")]
+pub mod azure_key_vault;
 pub mod chain;
 pub mod ephemeral;
 pub mod file;
@@ -17,6 +19,8 @@ pub mod remote;
 pub mod rotation;
 pub mod signature_check;
 pub mod signer;
+mod spki_der;
+pub mod tink;
 pub mod vault;
 
 use std::sync::Arc;
