@@ -8,12 +8,13 @@ use std::time::{Duration, SystemTime};
 
 use crate::authority::file::FileAuthority;
 use crate::authority::files::{SeenFile, read_chain, read_file, read_trusted_chain};
+use crate::authority::pkcs11::{self, Pkcs11Key, Pkcs11Options};
 use crate::authority::remote::{Bounds, RemoteKey, RemoteSigner};
 use crate::authority::rotation::{Opened, OpeningError, Watch};
-use crate::authority::{Authority, AuthoritySet, AuthoritySource, IssuingChain, Rotation, ephemeral};
+use crate::authority::{Authority, AuthoritySet, AuthoritySource, IssuingChain, Rotation, ephemeral, tink};
 use crate::config::authority_file::{AuthorityFile, Trusted};
 use crate::config::settings::AuthoritySettings;
-use crate::config::signer::SignerSettings;
+use crate::config::signer::{Pkcs11Chain, SignerSettings};
 use crate::failure::with_sources;
 
 /// How often replaced CA files are looked for, besides being told of them.
@@ -99,9 +100,21 @@ async fn open_authority(settings: SignerSettings) -> Result<Authority, OpeningEr
         SignerSettings::Kms { resource, chain, bounds } => {
             remote_authority(super::keys::open(&resource).await?, issuing_chain(chain).await?, bounds).await
         }
-        SignerSettings::Pkcs11 { .. } | SignerSettings::Tink { .. } | SignerSettings::Google { .. } => {
-            Err("not built yet".into())
+        SignerSettings::Pkcs11 { config, key_label, chain, bounds } => {
+            let options = in_background(move || Ok(Pkcs11Options::from_config_file(&config, &key_label)?)).await?;
+            let chain = match chain {
+                Pkcs11Chain::File(path) => issuing_chain(path).await?,
+                Pkcs11Chain::Token(id) => token_chain(&options, &id).await?,
+            };
+            remote_authority(Arc::new(Pkcs11Key::open(&options).await?), chain, bounds).await
         }
+        SignerSettings::Tink { resource, keyset, chain } => {
+            let chain = issuing_chain(chain).await?;
+            let keyset = in_background(move || Ok(read_file(&keyset)?)).await?;
+            let signer = tink::open(&keyset, |ciphertext| super::keys::decrypt_keyset(resource, ciphertext)).await?;
+            Ok(Authority::new(chain, Arc::new(signer)).await?)
+        }
+        SignerSettings::Google { .. } => Err("not built yet".into()),
     }
 }
 
@@ -111,6 +124,16 @@ async fn remote_authority(
     bounds: Bounds,
 ) -> Result<Authority, OpeningError> {
     Ok(Authority::new(chain, Arc::new(RemoteSigner::new(key, bounds))).await?)
+}
+
+/// A token holds one certificate of the CA: a root that issues by itself.
+async fn token_chain(options: &Pkcs11Options, id: &str) -> Result<IssuingChain, OpeningError> {
+    let missing = || {
+        let hint = "make one with `sigmint createca`, or name a file with the chain: --aws-hsm-root-ca-path";
+        format!("the token has no certificate with the id {id:?} (--hsm-caroot-id)\n  hint: {hint}")
+    };
+    let certificate = pkcs11::certificate(options, id.as_bytes()).await?.ok_or_else(missing)?;
+    Ok(IssuingChain::from_der(vec![certificate], SystemTime::now())?)
 }
 
 async fn issuing_chain(path: PathBuf) -> Result<IssuingChain, OpeningError> {

@@ -4,26 +4,17 @@
 
 use std::sync::Arc;
 
-use crate::authority::SignatureAlgorithm;
+use zeroize::Zeroizing;
+
+#[cfg(feature = "azure")]
+use crate::authority::azure_key_vault::{self, AzureOptions};
+use crate::authority::pkcs11::{self, GeneratedKey, Pkcs11Key, Pkcs11Options};
 use crate::authority::remote::{OpenError, RemoteError, RemoteKey};
+use crate::authority::tink::KeysetService;
 use crate::authority::vault::{self, VaultOptions};
 
 /// The kinds of names, for messages.
 pub const SCHEMES: &str = "awskms:///ID, gcpkms://NAME, azurekms://VAULT/KEY, hashivault://KEY or pkcs11:URI";
-
-/// Whether a key that is not there can be made.
-#[must_use]
-pub fn can_make(name: &str) -> bool {
-    name.starts_with("pkcs11:")
-}
-
-/// Opens the key of this name, or makes it where that can be done.
-///
-/// # Errors
-/// As [`open`].
-pub async fn open_or_make(name: &str, _algorithm: SignatureAlgorithm) -> Result<Arc<dyn RemoteKey>, OpenError> {
-    open(name).await
-}
 
 /// Opens the key of this name, such as `awskms:///alias/sigmint`.
 ///
@@ -32,11 +23,68 @@ pub async fn open_or_make(name: &str, _algorithm: SignatureAlgorithm) -> Result<
 pub async fn open(name: &str) -> Result<Arc<dyn RemoteKey>, OpenError> {
     let (scheme, _) = name.split_once(':').unwrap_or((name, ""));
     match scheme {
+        #[cfg(feature = "azure")]
+        "azurekms" => {
+            let options = AzureOptions::from_environment(|name| std::env::var(name).ok());
+            Ok(Arc::new(azure_key_vault::open(name, &options).await?))
+        }
+        #[cfg(not(feature = "azure"))]
+        "azurekms" => Err(not_built_in(name, "azure")),
         "hashivault" | "openbao" => Ok(Arc::new(vault::open(name, &VaultOptions::default()).await?)),
-        _ => Err(OpenError {
-            key: name.to_owned(),
-            problem: RemoteError::Refused(format!("{scheme:?} is no kind of key")),
-            hint: format!("write {SCHEMES}"),
-        }),
+        "pkcs11" => Ok(Arc::new(Pkcs11Key::open(&token(name)?).await?)),
+        _ => Err(refused(name, format!("{scheme:?} is no kind of key"), format!("write {SCHEMES}"))),
     }
+}
+
+/// Whether a key that is not there can be made.
+#[must_use]
+pub fn can_make(name: &str) -> bool {
+    name.starts_with("pkcs11:")
+}
+
+/// Opens the key of a `pkcs11:` name, or makes it in the token if there is none.
+///
+/// # Errors
+/// As [`open`]; also if the name does not say what the new key shall be called.
+pub async fn open_or_make(name: &str, kind: GeneratedKey) -> Result<Arc<dyn RemoteKey>, OpenError> {
+    let options = token(name)?;
+    if !pkcs11::has_key(&options).await? {
+        let unnamed = || {
+            let hint = "add object=NAME to the part before the question mark";
+            refused("pkcs11:", "a new key needs a label".to_owned(), hint.to_owned())
+        };
+        let label = options.key.label.clone().ok_or_else(unnamed)?;
+        let id = options.key.id.clone().unwrap_or_else(|| label.as_bytes().to_vec());
+        pkcs11::generate_key_pair(&options, kind, &label, &id).await?;
+    }
+    Ok(Arc::new(Pkcs11Key::open(&options).await?))
+}
+
+fn token(name: &str) -> Result<Pkcs11Options, OpenError> {
+    Pkcs11Options::from_uri(name).map_err(|error| {
+        let hint = "write pkcs11:token=NAME;object=LABEL?module-path=/path/module.so&pin-source=file:/path/pin";
+        // The name may hold a PIN.
+        refused("pkcs11:", error.to_string(), hint.to_owned())
+    })
+}
+
+/// Has the service of this name decrypt a Tink keyset.
+///
+/// # Errors
+/// When there is no such service, or it does not decrypt.
+pub async fn decrypt_keyset(resource: String, ciphertext: Vec<u8>) -> Result<Zeroizing<Vec<u8>>, OpenError> {
+    let service = KeysetService::of(&resource)
+        .map_err(|error| refused(&resource, error.to_string(), "see --tink-kms-resource".to_owned()))?;
+    match service {
+        KeysetService::Aws => Err(not_built_in(&resource, "aws-kms")),
+        KeysetService::Gcp => Err(not_built_in(&resource, "gcp")),
+    }
+}
+
+fn refused(key: &str, problem: String, hint: String) -> OpenError {
+    OpenError { key: key.to_owned(), problem: RemoteError::Refused(problem), hint }
+}
+
+fn not_built_in(key: &str, feature: &str) -> OpenError {
+    refused(key, "this sigmint was built without it".to_owned(), format!("build with --features {feature}"))
 }

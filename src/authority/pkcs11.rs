@@ -89,6 +89,15 @@ pub async fn certificate(options: &Pkcs11Options, id: &[u8]) -> Result<Option<Ve
     apart(options, options.opening, move || objects::certificate(&token.session(attach::Access::Read)?, &id)).await
 }
 
+/// Whether the token has the private key that the options name.
+///
+/// # Errors
+/// [`OpenError`] if the token cannot be asked.
+pub async fn has_key(options: &Pkcs11Options) -> Result<bool, OpenError> {
+    let (token, wanted) = (Token::new(options), options.key.clone());
+    apart(options, options.opening, move || objects::is_there(&token.session(attach::Access::Read)?, &wanted)).await
+}
+
 /// The key's public half, how to sign with it, and a session for each thread that will; fewer if the token gives fewer.
 fn open_all(token: &Token) -> Result<(RemotePublicKey, Method, Vec<Attached>), Fault> {
     let first = token.attach()?;

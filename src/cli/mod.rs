@@ -19,13 +19,19 @@ use crate::failure::with_sources;
 
 const ABOUT: &str = "A certificate authority for code signing with OIDC identities, for private Sigstore deployments";
 
+/// How long the end of the process waits for calls into PKCS#11 modules.
+const MODULES_LEFT: std::time::Duration = std::time::Duration::from_secs(3);
+
 /// A command that failed; the message says what to do.
 pub type CliError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Runs the command that was given.
 pub async fn main() -> ExitCode {
     let matches = command().get_matches();
-    match run(&matches).await {
+    let outcome = run(&matches).await;
+    // Many modules crash when the process ends while one of its threads is inside them.
+    crate::authority::pkcs11::leave_modules(MODULES_LEFT);
+    match outcome {
         Ok(code) => code,
         Err(error) => {
             eprintln!("sigmint: {}", with_sources(error.as_ref()));
@@ -41,6 +47,9 @@ async fn run(matches: &ArgMatches) -> Result<ExitCode, CliError> {
         Some(("request", matches)) => Ok(request::run(request::RequestArgs::from_arg_matches(matches)?).await?),
         Some(("inspect", matches)) => Ok(inspect::run(&inspect::InspectArgs::from_arg_matches(matches)?)?),
         Some(("ca", matches)) => ca::run(matches).await,
+        Some(("createca", matches)) => {
+            Ok(ca::createca::run(ca::createca::CreateCaArgs::from_arg_matches(matches)?).await?)
+        }
         Some(("completions", matches)) => Ok(completions(matches)),
         _ => Ok(ExitCode::FAILURE),
     }
@@ -61,6 +70,7 @@ pub fn command() -> Command {
         .subcommand(inspect::InspectArgs::augment_args(Command::new("inspect")))
         .subcommand(serve::command())
         .subcommand(ca::command())
+        .subcommand(ca::createca::CreateCaArgs::augment_args(Command::new("createca")))
         .subcommand(Command::new("completions").about("Write shell completions to standard output").arg(shell))
 }
 

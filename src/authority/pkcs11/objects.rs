@@ -24,6 +24,11 @@ pub(super) fn private_key(session: &Session, wanted: &KeySelector) -> Result<Obj
     }
 }
 
+/// Whether there is such a private key, of whatever use.
+pub(super) fn is_there(session: &Session, wanted: &KeySelector) -> Result<bool, Fault> {
+    Ok(!session.find_objects(&template(ObjectClass::PRIVATE_KEY, wanted))?.is_empty())
+}
+
 fn check_usage(session: &Session, key: ObjectHandle) -> Result<(), Fault> {
     for attribute in session.get_attributes(key, &[AttributeType::Sign, AttributeType::AlwaysAuthenticate])? {
         match attribute {

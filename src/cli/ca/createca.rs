@@ -1,3 +1,168 @@
 //! `sigmint createca`: the incumbent's way to make a root in a PKCS#11 token.
 //!
 //! Owns its flags. A token that has no key of the usual label gets one, where the incumbent gives up.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use clap::ValueEnum;
+
+use super::files::{self, Readers, shown, tell};
+use super::init::{checked, made};
+use super::keys::{BOUNDS, cannot_open};
+use crate::authority::making::{self, CaDescription, CaKey};
+use crate::authority::pkcs11::{self, GeneratedKey, Pkcs11Key, Pkcs11Options};
+use crate::authority::remote::{RemoteKey as _, RemoteSigner};
+use crate::cli::error::CommandError;
+use crate::failure::with_sources;
+
+/// The label of key and certificate, as at the incumbent.
+const LABEL: &str = "PKCS11CA";
+/// Ten years, leap days included.
+const LIFETIME: Duration = Duration::from_hours(3652 * 24);
+
+/// Make a root in a PKCS#11 token (the incumbent's command; `ca init` makes a root and an intermediate)
+#[derive(clap::Args, Debug)]
+pub struct CreateCaArgs {
+    /// The root's organization
+    #[arg(long, value_name = "NAME", default_value = "Fulcio Root CA")]
+    org: String,
+    /// The root's country
+    #[arg(long, value_name = "NAME", default_value = "")]
+    country: String,
+    /// The root's province
+    #[arg(long, value_name = "NAME", default_value = "")]
+    province: String,
+    /// The root's locality
+    #[arg(long, value_name = "NAME", default_value = "")]
+    locality: String,
+    /// The root's street address
+    #[arg(long, value_name = "NAME", default_value = "")]
+    street_address: String,
+    /// The root's postal code
+    #[arg(long, value_name = "NAME", default_value = "")]
+    postal_code: String,
+    /// Where to write the root's certificate, PEM; standard output has it as well
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// The kind of token
+    #[arg(long, value_enum, default_value_t = Hsm::Softhsm)]
+    hsm: Hsm,
+    /// The JSON file with Path, TokenLabel and Pin
+    #[arg(long, value_name = "FILE", default_value = "config/crypto11.conf")]
+    pkcs11_config_path: PathBuf,
+    /// The identifier that the certificate gets in the token
+    #[arg(long, value_name = "ID")]
+    hsm_caroot_id: String,
+}
+
+/// The kinds of token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Hsm {
+    /// A token that stores certificates
+    Softhsm,
+    /// AWS CloudHSM, which does not
+    Aws,
+}
+
+/// Makes the root and puts it where it is asked for.
+///
+/// # Errors
+/// When something is in the way, or the token refuses.
+pub async fn run(args: CreateCaArgs) -> Result<ExitCode, CommandError> {
+    if let Some(path) = &args.out {
+        files::must_not_exist(path)?;
+    }
+    let options = Pkcs11Options::from_config_file(&args.pkcs11_config_path, LABEL)
+        .map_err(|error| CommandError::usage(with_sources(&error)))?;
+    let id = args.hsm_caroot_id.as_bytes();
+    if args.hsm == Hsm::Softhsm
+        && pkcs11::certificate(&options, id).await.map_err(|error| cannot_open(&error))?.is_some()
+    {
+        return Err(CommandError::usage("a certificate with this id is in the token already")
+            .hint("choose another --hsm-caroot-id; nothing in the token is overwritten"));
+    }
+    let key = key(&options, id).await?;
+    let now = SystemTime::now();
+    let subject = making::subject(&subject(&args)).map_err(|error| made(&error))?;
+    let description = CaDescription { subject, not_before: now, lifetime: LIFETIME };
+    let root = making::root(&description, &key).await.map_err(|error| made(&error))?;
+    let chain = checked(vec![root.clone()], now)?;
+    if args.hsm == Hsm::Softhsm {
+        pkcs11::store_certificate(&options, &root, LABEL, id).await.map_err(|error| cannot_open(&error))?;
+        tell(&format!("The root is in the token with the id {}.", args.hsm_caroot_id));
+    }
+    let text = chain.certificates().first().map(crate::authority::chain::ChainCertificate::pem).unwrap_or_default();
+    print!("{text}");
+    if let Some(path) = &args.out {
+        files::create(path, text.as_bytes(), Readers::All)?;
+        tell(&format!("Wrote {}.", shown(path)));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The key of the usual label; a new one if there is none, whose id the certificate then shares.
+async fn key(options: &Pkcs11Options, id: &[u8]) -> Result<CaKey, CommandError> {
+    let failed = |error: crate::authority::remote::OpenError| cannot_open(&error);
+    if !pkcs11::has_key(options).await.map_err(failed)? {
+        pkcs11::generate_key_pair(options, GeneratedKey::EcdsaP384, LABEL, id).await.map_err(failed)?;
+        tell(&format!("A new P-384 key pair is in the token with the label {LABEL}."));
+    }
+    let key = Arc::new(Pkcs11Key::open(options).await.map_err(failed)?);
+    let spki_der = key.public_key().spki_der().to_vec();
+    Ok(CaKey { spki_der, signer: Arc::new(RemoteSigner::new(key, BOUNDS)) })
+}
+
+/// The name in the incumbent's order.
+fn subject(args: &CreateCaArgs) -> String {
+    let parts = [
+        ("C", &args.country),
+        ("O", &args.org),
+        ("L", &args.locality),
+        ("ST", &args.province),
+        ("STREET", &args.street_address),
+        ("postalCode", &args.postal_code),
+    ];
+    let parts = parts.iter().filter(|(_, text)| !text.is_empty());
+    parts.map(|(name, text)| format!("{name}={}", escaped(text))).collect::<Vec<_>>().join(",")
+}
+
+/// RFC 4514, section 2.4.
+fn escaped(text: &str) -> String {
+    text.chars().fold(String::new(), |mut escaped, character| {
+        if "\\,+\"<>;=#".contains(character) {
+            escaped.push('\\');
+        }
+        escaped.push(character);
+        escaped
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser as _;
+
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: CreateCaArgs,
+    }
+
+    #[test]
+    fn the_name_has_the_incumbents_parts_in_its_order() {
+        let words = ["createca", "--hsm-caroot-id=1", "--org=Example, Inc.", "--country=DE", "--postal-code=10115"];
+        let args =
+            Line::try_parse_from([&words[..], &["--street-address=Street 1", "--province=BE"]].concat()).unwrap().args;
+        let name = making::subject(&subject(&args)).unwrap();
+        assert_eq!(
+            name.to_string(),
+            "postalCode=10115,street=Street 1,st=BE,O=Example\\, Inc.,C=DE"
+                .replace("street", "STREET")
+                .replace("st=", "ST=")
+        );
+        assert!(Line::try_parse_from(["createca"]).is_err(), "the id must be set");
+    }
+}

@@ -17,12 +17,13 @@ use crate::authority::file::read_key;
 use crate::authority::files::read_file;
 use crate::authority::key_file::{NewKey, generate};
 use crate::authority::making::CaKey;
+use crate::authority::pkcs11::GeneratedKey;
 use crate::authority::remote::{Bounds, RemoteSigner};
 use crate::cli::error::CommandError;
 use crate::failure::with_sources;
 
 /// A tool that people wait for may wait longer than a server with clients.
-const BOUNDS: Bounds =
+pub(super) const BOUNDS: Bounds =
     Bounds { attempt: Duration::from_secs(20), budget: Duration::from_mins(1), attempts: 4, concurrency: 1 };
 /// The variable with the password of key files.
 pub(super) const PASSWORD: &str = "SIGMINT_CA_PASSWORD";
@@ -38,7 +39,7 @@ pub(super) enum Algorithm {
     P521,
     /// RSA with 3072 bits
     Rsa3072,
-    /// Ed25519; files only
+    /// Ed25519; few tokens have it
     Ed25519,
 }
 
@@ -49,6 +50,18 @@ impl From<Algorithm> for SignatureAlgorithm {
             Algorithm::P384 => Self::EcdsaP384Sha384,
             Algorithm::P521 => Self::EcdsaP521Sha512,
             Algorithm::Rsa3072 => Self::RsaPkcs1Sha256,
+            Algorithm::Ed25519 => Self::Ed25519,
+        }
+    }
+}
+
+impl From<Algorithm> for GeneratedKey {
+    fn from(algorithm: Algorithm) -> Self {
+        match algorithm {
+            Algorithm::P256 => Self::EcdsaP256,
+            Algorithm::P384 => Self::EcdsaP384,
+            Algorithm::P521 => Self::EcdsaP521,
+            Algorithm::Rsa3072 => Self::Rsa3072,
             Algorithm::Ed25519 => Self::Ed25519,
         }
     }
@@ -159,7 +172,7 @@ fn remote(key: Arc<dyn crate::authority::remote::RemoteKey>) -> CaKey {
     CaKey { spki_der, signer: Arc::new(RemoteSigner::new(key, BOUNDS)) }
 }
 
-fn cannot_open(error: &crate::authority::remote::OpenError) -> CommandError {
+pub(super) fn cannot_open(error: &crate::authority::remote::OpenError) -> CommandError {
     CommandError::failed(format!("{}: {}", error.key, error.problem)).hint(error.hint.clone())
 }
 
