@@ -11,11 +11,8 @@ pub mod identities;
 pub mod issuer;
 pub mod keys;
 pub mod log;
-<<<<<<< HEAD
 pub mod openbao;
-=======
 pub mod pkcs11;
->>>>>>> cf4f2f0 (Keys in PKCS#11 tokens sign certificates)
 pub mod remote;
 pub mod scene;
 pub mod server;
