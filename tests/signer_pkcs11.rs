@@ -170,7 +170,7 @@ async fn the_incumbents_file_and_a_uri_name_the_same_key(bench: Bench) {
 }
 
 async fn what_cannot_be_opened_says_what_to_mend(bench: Bench) {
-    made(&bench, "key", &[1]).await;
+    generate_key_pair(&bench.options(""), GeneratedKey::EcdsaP256, "key", &[1]).await.unwrap();
     let good = bench.options("key");
     let error = refusal(&Pkcs11Options { module: "/nowhere/hsm.so".into(), ..good.clone() }).await;
     assert_says(&error, "/nowhere/hsm.so cannot be loaded", "check the module's path");
@@ -192,14 +192,11 @@ async fn what_cannot_be_opened_says_what_to_mend(bench: Bench) {
 }
 
 async fn a_wrong_pin_is_tried_once(bench: Bench) {
-    drop(made(&bench, "key", &[1]).await);
-    // Closing sessions logs out; only then does a PIN count.
+    // Its session is closed when it is answered, and with the last session the log-in ends: only then does a PIN count.
+    generate_key_pair(&bench.options(""), GeneratedKey::EcdsaP256, "key", &[1]).await.unwrap();
     let wrong = Pkcs11Options { login: Login::User("secret".to_owned().into()), ..bench.options("key") };
-    let before = eventually("the log-out", || async {
-        let before = bench.logins();
-        Pkcs11Key::open(&wrong).await.err().map(|error| (error, before))
-    });
-    let (error, before) = before.await;
+    let before = bench.logins();
+    let error = refusal(&wrong).await;
     assert_says(&error, "PIN", "correct the PIN");
     assert!(matches!(error.problem, RemoteError::Refused(_)), "{error}");
     assert_eq!(bench.logins(), before + 1);
@@ -342,14 +339,10 @@ async fn a_pin_changed_behind_our_back_is_tried_once_by_all_threads(bench: Bench
 }
 
 async fn a_token_with_few_sessions_is_used_with_those(bench: Bench) {
-    drop(made(&bench, "key", &[1]).await);
+    generate_key_pair(&bench.options(""), GeneratedKey::EcdsaP256, "key", &[1]).await.unwrap();
     let few = bench.options("key");
     bench.fault("few");
-    let scene = eventually("the other sessions' end", || async {
-        let key = Pkcs11Key::open(&few).await.ok()?;
-        Some(RemoteScene::new(Arc::new(key)).await)
-    });
-    let scene = scene.await;
+    let scene = RemoteScene::new(open(&bench, "key").await).await;
     assert!(matches!(refusal(&few).await.problem, RemoteError::Throttled(_)), "all sessions are taken");
     assert_says(&refusal(&few).await, "throttled", "lower MaxSessions");
     for reply in scene.ask_many().await {
