@@ -5,17 +5,16 @@
 #![allow(dead_code, unused_imports, reason = "each test crate uses its own part of this module")]
 
 pub mod authority;
+#[cfg(feature = "aws-kms")]
+pub mod aws_kms;
 pub mod certificate;
 pub mod grpc;
 pub mod identities;
 pub mod issuer;
 pub mod keys;
 pub mod log;
-<<<<<<< HEAD
 pub mod openbao;
-=======
 pub mod pkcs11;
->>>>>>> cf4f2f0 (Keys in PKCS#11 tokens sign certificates)
 pub mod remote;
 pub mod scene;
 pub mod server;
