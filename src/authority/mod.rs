@@ -3,6 +3,8 @@
 //!
 //! Refuses to know what is in a leaf certificate, and transports. Each kind of key has its own file.
 
+#[cfg(feature = "aws-kms")]
+pub mod aws_kms;
 #[cfg(feature = "azure")]
 pub mod azure_key_vault;
 pub mod chain;

@@ -5,6 +5,8 @@
 #![allow(dead_code, unused_imports, reason = "each test crate uses its own part of this module")]
 
 pub mod authority;
+#[cfg(feature = "aws-kms")]
+pub mod aws_kms;
 pub mod certificate;
 pub mod grpc;
 pub mod identities;
