@@ -6,6 +6,8 @@
 
 pub mod authority;
 pub mod certificate;
+#[cfg(feature = "gcp")]
+pub mod google;
 pub mod grpc;
 pub mod identities;
 pub mod issuer;
