@@ -11,6 +11,12 @@ pub mod chain;
 pub mod ephemeral;
 pub mod file;
 pub mod files;
+#[cfg(feature = "gcp")]
+pub mod gcp_kms;
+#[cfg(feature = "gcp")]
+pub mod google;
+#[cfg(feature = "gcp")]
+pub mod google_ca;
 mod health;
 pub mod key_file;
 pub mod local;

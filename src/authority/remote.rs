@@ -100,19 +100,71 @@ impl Default for Bounds {
 /// The first pause before another try; the next ones are twice as long each.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 
+/// Calls to what is outside this process, within their [`Bounds`].
+#[derive(Debug)]
+pub struct Bounded {
+    bounds: Bounds,
+    turns: Semaphore,
+}
+
+impl Bounded {
+    /// Puts bounds around calls.
+    #[must_use]
+    pub fn new(bounds: Bounds) -> Self {
+        Self { bounds, turns: Semaphore::new(bounds.concurrency.clamp(1, Semaphore::MAX_PERMITS)) }
+    }
+
+    /// Makes a call, and makes it again after an error that may pass.
+    ///
+    /// # Errors
+    /// The last call's [`RemoteError`], or one that says that the bounds were reached.
+    pub async fn call<T, F: Future<Output = Result<T, RemoteError>>>(
+        &self,
+        ask: impl Fn() -> F,
+    ) -> Result<T, RemoteError> {
+        let deadline = Instant::now() + self.bounds.budget;
+        let mut attempt = 1;
+        loop {
+            let error = match self.attempt(&ask, deadline).await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            let pause = pause_after(attempt);
+            if !error.is_transient() || attempt >= self.bounds.attempts || Instant::now() + pause >= deadline {
+                return Err(error);
+            }
+            tracing::debug!(%error, attempt, "the signing backend is asked again");
+            time::sleep(pause).await;
+            attempt += 1;
+        }
+    }
+
+    async fn attempt<T, F: Future<Output = Result<T, RemoteError>>>(
+        &self,
+        ask: &impl Fn() -> F,
+        deadline: Instant,
+    ) -> Result<T, RemoteError> {
+        let Ok(Ok(_turn)) = time::timeout_at(deadline, self.turns.acquire()).await else {
+            return Err(RemoteError::Throttled(format!("{} calls are waiting already", self.bounds.concurrency)));
+        };
+        let end = deadline.min(Instant::now() + self.bounds.attempt);
+        let late = |_| Err(RemoteError::Unreachable("it took too long".to_owned()));
+        time::timeout_at(end, ask()).await.unwrap_or_else(late)
+    }
+}
+
 /// A [`RemoteKey`] within its [`Bounds`].
 #[derive(Debug)]
 pub struct RemoteSigner {
     key: Arc<dyn RemoteKey>,
-    bounds: Bounds,
-    turns: Semaphore,
+    calls: Bounded,
 }
 
 impl RemoteSigner {
     /// Puts bounds around a key.
     #[must_use]
     pub fn new(key: Arc<dyn RemoteKey>, bounds: Bounds) -> Self {
-        Self { key, bounds, turns: Semaphore::new(bounds.concurrency.clamp(1, Semaphore::MAX_PERMITS)) }
+        Self { key, calls: Bounded::new(bounds) }
     }
 
     /// The public half of the key.
@@ -122,32 +174,9 @@ impl RemoteSigner {
     }
 
     async fn sign_bounded(&self, message: &[u8]) -> Result<Vec<u8>, SignerError> {
-        let deadline = Instant::now() + self.bounds.budget;
         let digest = digest_for(self.algorithm(), message);
         let request = SigningRequest { message, digest: &digest };
-        let mut attempt = 1;
-        loop {
-            let error = match self.attempt(&request, deadline).await {
-                Ok(signature) => return Ok(signature),
-                Err(error) => error,
-            };
-            let pause = pause_after(attempt);
-            if !error.is_transient() || attempt >= self.bounds.attempts || Instant::now() + pause >= deadline {
-                return Err(error.into());
-            }
-            tracing::debug!(%error, attempt, "the signing backend is asked again");
-            time::sleep(pause).await;
-            attempt += 1;
-        }
-    }
-
-    async fn attempt(&self, request: &SigningRequest<'_>, deadline: Instant) -> Result<Vec<u8>, RemoteError> {
-        let Ok(Ok(_turn)) = time::timeout_at(deadline, self.turns.acquire()).await else {
-            return Err(RemoteError::Throttled(format!("{} calls are waiting already", self.bounds.concurrency)));
-        };
-        let end = deadline.min(Instant::now() + self.bounds.attempt);
-        let late = |_| Err(RemoteError::Unreachable("it took too long".to_owned()));
-        time::timeout_at(end, self.key.ask(request)).await.unwrap_or_else(late)
+        Ok(self.calls.call(|| self.key.ask(&request)).await?)
     }
 }
 

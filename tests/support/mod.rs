@@ -8,6 +8,8 @@ pub mod authority;
 #[cfg(feature = "aws-kms")]
 pub mod aws_kms;
 pub mod certificate;
+#[cfg(feature = "gcp")]
+pub mod google;
 pub mod grpc;
 pub mod identities;
 pub mod issuer;

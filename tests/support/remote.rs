@@ -39,13 +39,13 @@ pub fn chain_for(spki_der: &[u8]) -> Vec<Vec<u8>> {
 }
 
 /// A public key whose private half is elsewhere.
-struct ForeignKey {
+pub struct ForeignKey {
     bits: Vec<u8>,
     algorithm: &'static rcgen::SignatureAlgorithm,
 }
 
 impl ForeignKey {
-    fn new(spki_der: &[u8]) -> Self {
+    pub fn new(spki_der: &[u8]) -> Self {
         let (_, spki) = SubjectPublicKeyInfo::from_der(spki_der).unwrap();
         let algorithm = match RemotePublicKey::from_spki_der(spki_der.to_vec()).unwrap().algorithm() {
             SignatureAlgorithm::EcdsaP256Sha256 => &rcgen::PKCS_ECDSA_P256_SHA256,

@@ -1,0 +1,178 @@
+//! Owns who we are towards Google: Application Default Credentials, kept fresh by Google's own library.
+//!
+//! Refuses to know what the tokens are for. The library's weak side is mended here: it gives up for good after one error that it takes
+//! for lasting, and waits without end for a token server that does not answer.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use google_cloud_auth::build_errors::Error as BuildError;
+use google_cloud_auth::credentials::{
+    Builder, CacheableResource, Credentials, external_account, impersonated, service_account, user_account,
+};
+use hyper::http::{Extensions, HeaderMap};
+use tokio::time::{Instant, timeout};
+
+use crate::authority::remote::RemoteError;
+
+/// How long credentials that give no token are kept, before they are made anew.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// The longest that one call waits for a token.
+const TOKEN_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Where credentials come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CredentialsSource {
+    /// Application Default Credentials: the file that `GOOGLE_APPLICATION_CREDENTIALS` names, gcloud's own file, or the metadata server.
+    Default,
+    /// A file as `GOOGLE_APPLICATION_CREDENTIALS` names: a service account's key, workload identity federation and the like.
+    File(PathBuf),
+}
+
+/// Access tokens for requests.
+pub(super) struct AccessTokens {
+    source: CredentialsSource,
+    held: Mutex<Held>,
+}
+
+/// Credentials, and since when they have been asked without an answer.
+struct Held {
+    credentials: Arc<Credentials>,
+    unanswered: Option<Instant>,
+}
+
+impl AccessTokens {
+    /// Reads the credentials. The first token is fetched beside, in a task of the library's.
+    pub(super) fn new(source: CredentialsSource) -> Result<Self, RemoteError> {
+        let held = Held { credentials: Arc::new(source.read()?), unanswered: None };
+        Ok(Self { source, held: Mutex::new(held) })
+    }
+
+    /// The headers that make a request ours.
+    pub(super) async fn headers(&self) -> Result<HeaderMap, RemoteError> {
+        let credentials = self.ask()?;
+        let answer = timeout(TOKEN_TIMEOUT, credentials.headers(Extensions::new())).await;
+        let error = match answer {
+            Ok(Ok(CacheableResource::New { data, .. })) => {
+                self.answered(&credentials);
+                return Ok(data);
+            }
+            Ok(Ok(CacheableResource::NotModified)) => return Err(RemoteError::Unusable("no access token".to_owned())),
+            Ok(Err(error)) => error,
+            Err(_) => return Err(RemoteError::Unreachable("no access token: it took too long".to_owned())),
+        };
+        let text = format!("no access token: {}", super::printable(&causes(&error)));
+        Err(if error.is_transient() { RemoteError::Unreachable(text) } else { RemoteError::Refused(text) })
+    }
+
+    /// The credentials of the moment, made anew if the last ones have been silent or failing for too long.
+    ///
+    /// Whoever waits may be gone before the token server's time is up, so the silence is noted at the question.
+    fn ask(&self) -> Result<Arc<Credentials>, RemoteError> {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let since = *held.unanswered.get_or_insert_with(Instant::now);
+        if since.elapsed() >= PATIENCE {
+            *held = Held { credentials: Arc::new(self.source.read()?), unanswered: Some(Instant::now()) };
+        }
+        Ok(Arc::clone(&held.credentials))
+    }
+
+    fn answered(&self, credentials: &Arc<Credentials>) {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if Arc::ptr_eq(&held.credentials, credentials) {
+            held.unanswered = None;
+        }
+    }
+}
+
+impl CredentialsSource {
+    fn read(&self) -> Result<Credentials, RemoteError> {
+        let built = match self {
+            Self::Default => Builder::default().build(),
+            Self::File(path) => return read_file(path),
+        };
+        built.map_err(|error| unusable("the default credentials", &error))
+    }
+}
+
+/// As the library reads the file of `GOOGLE_APPLICATION_CREDENTIALS`.
+fn read_file(path: &Path) -> Result<Credentials, RemoteError> {
+    let refused = |text: &str| RemoteError::Refused(format!("{}: {text}", path.display()));
+    let text = std::fs::read(path).map_err(|error| refused(&error.to_string()))?;
+    // What serde_json says of a value may hold a part of the key.
+    let json: serde_json::Value = serde_json::from_slice(&text).map_err(|_| refused("no JSON"))?;
+    let kind = json.get("type").and_then(|kind| kind.as_str()).unwrap_or_default().to_owned();
+    let built = match kind.as_str() {
+        "service_account" => service_account::Builder::new(json).build(),
+        "external_account" => external_account::Builder::new(json).build(),
+        "authorized_user" => user_account::Builder::new(json).build(),
+        "impersonated_service_account" => impersonated::Builder::new(json).build(),
+        _ => return Err(refused("not the JSON file of credentials: its `type` is none that is known")),
+    };
+    built.map_err(|error| unusable(&path.display().to_string(), &error))
+}
+
+fn unusable(what: &str, error: &BuildError) -> RemoteError {
+    // A parsing error may quote the file.
+    if error.is_parsing() {
+        return RemoteError::Refused(format!("{what}: malformed, or a field is missing"));
+    }
+    RemoteError::Refused(format!("{what}: {}", super::printable(&causes(error))))
+}
+
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text = format!("{text}: {inner}");
+        cause = inner.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+    use std::time::Duration;
+
+    use serde_json::{Value, json};
+
+    use super::{AccessTokens, CredentialsSource, PATIENCE, RemoteError};
+
+    fn account(private_key: &str) -> Value {
+        json!({"type": "service_account", "project_id": "p", "private_key_id": "1", "private_key": private_key,
+            "client_email": "a@p.iam.gserviceaccount.com"})
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn credentials_that_failed_for_good_are_read_again_after_a_while() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("account.json");
+        std::fs::write(&file, account("no key").to_string()).unwrap();
+        let tokens = AccessTokens::new(CredentialsSource::File(file.clone())).unwrap();
+        assert!(matches!(tokens.headers().await, Err(RemoteError::Refused(_))));
+
+        let key = include_str!("../../../tests/fixtures/keys/rsa2048.pkcs8.pem");
+        std::fs::write(&file, account(key).to_string()).unwrap();
+        assert!(tokens.headers().await.is_err(), "nobody hammers the token server");
+        tokio::time::advance(PATIENCE).await;
+        assert!(tokens.headers().await.unwrap().contains_key("authorization"));
+        tokio::time::advance(Duration::from_mins(30)).await;
+        assert!(tokens.headers().await.is_ok(), "what answers is kept");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_token_server_that_is_silent_is_given_up() {
+        let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let (file, token) = (folder.path().join("federation.json"), folder.path().join("token"));
+        std::fs::write(&token, "token").unwrap();
+        let federation = json!({"type": "external_account", "audience": "a", "subject_token_type": "t",
+            "token_url": format!("http://{}/token", silent.local_addr().unwrap()), "credential_source": {"file": token}});
+        std::fs::write(&file, federation.to_string()).unwrap();
+        let tokens = AccessTokens::new(CredentialsSource::File(file)).unwrap();
+        let error = tokens.headers().await.unwrap_err();
+        assert_eq!(error, RemoteError::Unreachable("no access token: it took too long".to_owned()));
+    }
+}

@@ -1,0 +1,180 @@
+//! Owns certificates from Google Cloud's Certificate Authority Service, which makes them itself: what is asked for, and that what comes
+//! is that and no more.
+//!
+//! Refuses to know identities and keys: a linted to-be-signed certificate says what is wanted. It cannot sign precertificates, for the
+//! service puts serial number and issuer in itself.
+
+mod answer;
+mod chains;
+mod name;
+mod request;
+
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use arc_swap::ArcSwap;
+use tokio::time::Instant;
+
+use super::chain::IssuingChain;
+use super::google::{GoogleApi, GoogleOptions};
+use super::pem;
+use super::remote::{Bounded, Bounds, OpenError, RemoteError};
+use crate::certificate::LintedTbs;
+use name::Parent;
+
+pub use answer::{Deviation, check_answer};
+pub use request::{Wanted, WantedError};
+
+/// Where the service is.
+pub const ENDPOINT: &str = "https://privateca.googleapis.com";
+/// What an operator may set.
+#[derive(Clone, Debug)]
+pub struct GoogleCaOptions {
+    /// The service, who calls it, and for how long at most.
+    pub google: GoogleOptions,
+    /// For one certificate: time, calls, and how many at once.
+    pub bounds: Bounds,
+    /// Tells the time of day, by which certificates are valid.
+    pub clock: fn() -> SystemTime,
+    /// How long the pool's chains are kept at least, before a certificate of an unknown issuer has them fetched again.
+    pub refresh: Duration,
+}
+
+impl Default for GoogleCaOptions {
+    fn default() -> Self {
+        let (google, bounds) = (GoogleOptions::at(ENDPOINT), Bounds::default());
+        Self { google, bounds, clock: SystemTime::now, refresh: Duration::from_mins(1) }
+    }
+}
+
+/// A pool of certificate authorities, or one of them.
+#[derive(Debug)]
+pub struct GoogleCa {
+    api: GoogleApi,
+    parent: Parent,
+    chains: ArcSwap<Vec<Arc<IssuingChain>>>,
+    fetched: std::sync::Mutex<Instant>,
+    calls: Bounded,
+    clock: fn() -> SystemTime,
+    refresh: Duration,
+}
+
+/// A certificate that is what was asked for.
+#[derive(Clone, Debug)]
+pub struct ManagedCertificate {
+    /// DER.
+    pub certificate: Vec<u8>,
+    /// The chain whose first certificate issued it.
+    pub chain: Arc<IssuingChain>,
+}
+
+impl GoogleCa {
+    /// Opens `projects/P/locations/L/caPools/POOL`, with `/certificateAuthorities/CA` behind it to have one of the pool issue all.
+    ///
+    /// # Errors
+    /// [`OpenError`] with what to mend.
+    pub async fn open(parent: &str, options: &GoogleCaOptions) -> Result<Self, OpenError> {
+        let named = Parent::parse(parent)?;
+        let api = GoogleApi::new(&options.google).map_err(|error| error.opening(parent, |_| None))?;
+        let found = chains::fetch(&api, &named, (options.clock)())
+            .await
+            .map_err(|error| error.opening(parent, |status| chains::hint(status, &named)))?;
+        if found.is_empty() {
+            return Err(chains::none_issues(parent, &named));
+        }
+        let chains = ArcSwap::from_pointee(found);
+        let (fetched, calls) = (std::sync::Mutex::new(Instant::now()), Bounded::new(options.bounds));
+        Ok(Self { api, parent: named, chains, fetched, calls, clock: options.clock, refresh: options.refresh })
+    }
+
+    /// The chain of every authority of the pool that has certificates and may be believed today: what clients have to trust.
+    /// At least one; first those that issue.
+    #[must_use]
+    pub fn chains(&self) -> Arc<Vec<Arc<IssuingChain>>> {
+        self.chains.load_full()
+    }
+
+    /// The chain to compose for: an authority that issues. Which one of a pool does is the service's choice; see
+    /// [`ManagedCertificate::chain`].
+    ///
+    /// # Errors
+    /// [`RemoteError::Refused`] if there is none; never after [`GoogleCa::open`].
+    pub fn issuing(&self) -> Result<Arc<IssuingChain>, RemoteError> {
+        let first = self.chains.load().first().cloned();
+        first.ok_or_else(|| RemoteError::Refused("no certificate authority of the pool issues".to_owned()))
+    }
+
+    /// Has a certificate made, and checks that it is what was asked for before anybody sees it.
+    ///
+    /// # Errors
+    /// [`RemoteError::Unusable`] names the [`Deviation`]; else as the calls went.
+    pub async fn issue(&self, tbs: &LintedTbs) -> Result<ManagedCertificate, RemoteError> {
+        let refused = |error: WantedError| RemoteError::Refused(error.to_string());
+        let wanted = Wanted::from_tbs(tbs.as_der(), (self.clock)()).map_err(refused)?;
+        let answer = self.calls.call(|| self.create_certificate(&wanted)).await?;
+        let certificate = answer.into_iter().next().unwrap_or_default();
+        let mut chains = self.chains();
+        let mut checked = check_answer(tbs.as_der(), &certificate, &chains, (self.clock)());
+        if checked == Err(Deviation::Issuer) && self.may_fetch_again() {
+            // An authority that joined the pool since.
+            chains = self.calls.call(|| self.fetch_chains()).await?;
+            checked = check_answer(tbs.as_der(), &certificate, &chains, (self.clock)());
+        }
+        match checked.map(|position| chains.get(position).cloned()) {
+            Ok(Some(chain)) => Ok(ManagedCertificate { certificate, chain }),
+            Ok(None) => Err(RemoteError::Unusable(Deviation::Issuer.to_string())),
+            Err(deviation) => {
+                Err(RemoteError::Unusable(format!("not the certificate that was asked for: {deviation}")))
+            }
+        }
+    }
+
+    /// Asks once for a certificate: the leaf and, behind it, the chain as the service has it, DER. Nothing of it is checked. The same
+    /// [`Wanted`] gives the same certificate, however often it is asked for.
+    ///
+    /// # Errors
+    /// [`RemoteError`], of which the transient ones are worth another call.
+    pub async fn create_certificate(&self, wanted: &Wanted) -> Result<Vec<Vec<u8>>, RemoteError> {
+        let mut query = vec![("certificateId", wanted.certificate_id()), ("requestId", wanted.request_id())];
+        query.extend(self.parent.authority().map(|authority| ("issuingCertificateAuthorityId", authority)));
+        let path = format!("{}/certificates", self.parent.pool());
+        let answer: request::Created =
+            self.api.post(&path, &query, &wanted.body()).await.map_err(|error| error.problem)?;
+        let texts = std::iter::once(&answer.pem_certificate).chain(&answer.pem_certificate_chain);
+        let mut certificates = Vec::new();
+        for text in texts {
+            certificates.extend(certificates_of(text)?);
+        }
+        Ok(certificates)
+    }
+
+    async fn fetch_chains(&self) -> Result<Arc<Vec<Arc<IssuingChain>>>, RemoteError> {
+        let found = chains::fetch(&self.api, &self.parent, (self.clock)()).await.map_err(|error| error.problem)?;
+        if found.is_empty() {
+            return Err(RemoteError::Refused("no certificate authority of the pool issues".to_owned()));
+        }
+        let found = Arc::new(found);
+        self.chains.store(Arc::clone(&found));
+        tracing::info!(chains = found.len(), "the chains of the pool were fetched again");
+        Ok(found)
+    }
+
+    /// Not too often, whoever asks.
+    fn may_fetch_again(&self) -> bool {
+        let mut fetched = self.fetched.lock().unwrap_or_else(PoisonError::into_inner);
+        let may = fetched.elapsed() >= self.refresh;
+        if may {
+            *fetched = Instant::now();
+        }
+        may
+    }
+}
+
+/// The certificates of a PEM text, DER.
+fn certificates_of(text: &str) -> Result<Vec<Vec<u8>>, RemoteError> {
+    let blocks = pem::parse(text.as_bytes()).map_err(|error| RemoteError::Unusable(error.to_string()))?;
+    if blocks.is_empty() || blocks.iter().any(|block| block.label != "CERTIFICATE") {
+        return Err(RemoteError::Unusable("no certificate in PEM".to_owned()));
+    }
+    Ok(blocks.iter().map(|block| block.data.to_vec()).collect())
+}
