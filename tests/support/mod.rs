@@ -12,10 +12,14 @@ pub mod issuer;
 pub mod keys;
 pub mod log;
 <<<<<<< HEAD
+<<<<<<< HEAD
 pub mod openbao;
 =======
 pub mod pkcs11;
 >>>>>>> cf4f2f0 (Keys in PKCS#11 tokens sign certificates)
+=======
+pub mod names;
+>>>>>>> ef0ce15 (Issuers' keys live, are fetched safely, and an issuer may have several identities)
 pub mod remote;
 pub mod scene;
 pub mod server;
@@ -24,6 +28,7 @@ pub mod vault;
 pub use authority::TestCa;
 pub use issuer::{Answer, FakeIssuer};
 pub use keys::{Key, Kind};
+pub use names::Names;
 pub use scene::Scene;
 pub use server::{Reply, Running};
 
