@@ -77,7 +77,7 @@ pub async fn serve(settings: Settings) -> Result<(), AppError> {
     let issuance = issuance_with_logs(issuers, authority, settings.algorithms, settings.validity, logs)?;
     watch_gauges(&issuance);
     expiry::watch(&issuance);
-    warm_keys(&issuance);
+    issuance.keys.keep(&issuance.issuers.load());
     reload_on_hangup(&issuance, settings.issuers);
     let metrics = bind_metrics(settings.metrics_port, issuance.metrics.clone())?;
     let timeouts = Timeouts { headers: settings.header_timeout, idle: settings.idle_timeout };
@@ -110,6 +110,7 @@ fn watch_gauges(issuance: &Arc<Issuance>) {
             ca_expires_soon: expiry::is_soon(active.chain(), SystemTime::now()),
             signer_ready: active.is_ready(),
             trusted_chains: authorities.chains().count(),
+            keys: issuance.keys.reading(),
         })
     });
 }
@@ -200,22 +201,6 @@ fn open_logs(settings: LogsSettings) -> Result<Logs, AppError> {
     Ok(logs)
 }
 
-/// Fetches every exact issuer's keys in the background; one that is down does not hold up the start.
-pub fn warm_keys(issuance: &Arc<Issuance>) {
-    for issuer in issuance.issuers.load().iter() {
-        let (issuance, issuer) = (Arc::clone(issuance), Arc::clone(issuer));
-        tokio::spawn(async move {
-            if let Err(error) = issuance.keys.warm(&issuer).await {
-                tracing::warn!(
-                    issuer = issuer.address.as_str(),
-                    error = with_sources(error.as_ref()),
-                    "an issuer's keys cannot be fetched yet; trying again at its next token"
-                );
-            }
-        });
-    }
-}
-
 /// SIGHUP loads the issuer file and the CA anew. What is broken changes nothing.
 fn reload_on_hangup(issuance: &Arc<Issuance>, location: IssuersLocation) {
     use tokio::signal::unix::{SignalKind, signal};
@@ -229,8 +214,9 @@ fn reload_on_hangup(issuance: &Arc<Issuance>, location: IssuersLocation) {
             issuance.authority.reopen();
             match load_issuers(&location) {
                 Ok(issuers) => {
-                    issuance.issuers.store(Arc::new(issuers));
-                    warm_keys(&issuance);
+                    let issuers = Arc::new(issuers);
+                    issuance.issuers.store(Arc::clone(&issuers));
+                    issuance.keys.keep(&issuers);
                 }
                 Err(error) => {
                     tracing::error!(error = %error, "the issuer file was not loaded anew; the issuers stay as they were");

@@ -102,6 +102,8 @@ failures! {
     IdentityRefused => 400 InvalidArgument Caller "IDENTITY_REFUSED" TOKEN;
     /// A template asks for what the token does not have.
     IdentityTemplate => 400 InvalidArgument Caller "IDENTITY_CLAIM_MISSING" "The identity token lacks what this issuer's certificates need";
+    /// The token fits several identities of its issuer, and the operator gave them no order.
+    IdentityAmbiguous => 400 InvalidArgument Caller "IDENTITY_AMBIGUOUS" TOKEN;
     /// The issuer cannot be asked for its keys.
     IssuerUnavailable => 503 Unavailable Dependency "ISSUER_UNAVAILABLE" "The identity token's issuer could not be reached for its keys";
     /// The body is not the JSON of the request message.

@@ -16,7 +16,7 @@ use crate::config::issuers::Issuers;
 use crate::failure::{Failure, FailureKind};
 use crate::identity::keys::KeyStore;
 use crate::identity::verify::{VerifiedClaims, VerifyError, verify};
-use crate::identity::{Principal, UnverifiedToken};
+use crate::identity::{Principal, UnverifiedToken, identify};
 use crate::possession::{KeyRequest, PermittedAlgorithms, PossessionError, ProvenKey, prove};
 use crate::telemetry::metrics::{Metrics, Stage};
 use crate::transparency::{LogEntry, Logs, Sct, Submission, TransparencyError, serialize_list};
@@ -102,7 +102,7 @@ impl Issuance {
     pub async fn issue(&self, request: Request) -> Result<Issued, Failure> {
         let token = UnverifiedToken::parse(&request.token)?;
         let claims = self.believe(token).await?;
-        let principal = Principal::from_claims(&claims)?;
+        let (claims, principal) = identify(claims)?;
         let key = self.prove(&request.key, &principal)?;
         let (authority, serial) = (self.authority.current(), self.serial()?);
         let tbs = self.compose(&Ingredients {

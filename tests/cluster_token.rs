@@ -96,6 +96,7 @@ async fn the_token_crosses_no_redirect_and_follows_no_foreign_key_url() {
     assert_eq!(scene.ask("cluster").await, 503);
     assert!(elsewhere.received().is_empty(), "a redirect to another host is not followed");
 
+    let scene = Scene::new(|issuer| format!("oidc-issuers:\n{CLUSTER}{}", named(issuer))).await;
     let document = json!({"issuer": scene.issuer.issuer("cluster"), "jwks_uri": format!("{}/keys", elsewhere.url)});
     let body = Answer::Body(200, document.to_string().into_bytes());
     scene.issuer.answer("/cluster/.well-known/openid-configuration", body);

@@ -3,6 +3,7 @@
 //! Owns the way through: raw text (`guard`), tree (`tree`), settings (`entry`, `metadata`). Both spellings of a key may
 //! stand in both kinds of file. Knows nothing of tokens, of the network, or of when a file is read again.
 
+mod access;
 mod address;
 mod entry;
 mod fault;
@@ -100,12 +101,13 @@ impl Issuers {
 fn issuers(root: &Node) -> Result<Issuers, Fault> {
     let file = Record::read(&Field { place: Place::root(), node: root }, shape::FILE)?;
     let providers = file.get("ci-issuer-metadata").map_or_else(|| Ok(Providers::new()), metadata::providers)?;
-    let section = |key: &str, read: fn(&str, &Field<'_>, &Providers) -> Result<Issuer, Fault>| {
+    let section = |key: &str, read: fn(&str, &Field<'_>, &Providers) -> Result<Vec<Issuer>, Fault>| {
         let entries = file.get(key).map_or_else(|| Ok(Vec::new()), Field::entries)?;
-        entries.into_iter().map(|(name, field)| read(name, &field, &providers)).collect::<Result<Vec<_>, _>>()
+        let read_each = entries.into_iter().map(|(name, field)| read(name, &field, &providers));
+        read_each.collect::<Result<Vec<_>, _>>().map(|groups| groups.into_iter().flatten())
     };
     let issuers: Issuers =
-        section("oidc-issuers", entry::exact)?.into_iter().chain(section("meta-issuers", entry::meta)?).collect();
+        section("oidc-issuers", entry::exact)?.chain(section("meta-issuers", entry::meta)?).collect();
     if issuers.is_empty() {
         let hint = "add an entry to oidc-issuers or meta-issuers (JSON: OIDCIssuers, MetaIssuers)";
         return Err(Place::root().fault("no issuer in the file", hint));

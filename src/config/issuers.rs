@@ -4,8 +4,13 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
+use url::{Host, Url};
+
+use crate::identity::fetch::{PlainHttp, Reach};
+use crate::identity::keys::KeySet;
 use crate::identity::kind::IdentityType;
 
 /// The issuer of service account tokens as a pod sees it.
@@ -14,11 +19,11 @@ const CLUSTER_ISSUER: &str = "https://kubernetes.default.svc";
 /// The trusted issuers, as one immutable value. The default trusts nobody.
 #[derive(Clone, Debug, Default)]
 pub struct Issuers {
-    exact: BTreeMap<String, Arc<Issuer>>,
-    meta: Vec<(MetaPattern, Arc<Issuer>)>,
+    exact: BTreeMap<String, Vec<Arc<Issuer>>>,
+    meta: Vec<(MetaPattern, Vec<Arc<Issuer>>)>,
 }
 
-/// One entry of `oidc-issuers` or `meta-issuers`.
+/// One entry of `oidc-issuers` or `meta-issuers`; of an issuer with several identities, one of them.
 #[derive(Clone, Debug)]
 pub struct Issuer {
     /// The URL, or the pattern that stands for many.
@@ -35,14 +40,53 @@ pub struct Issuer {
     pub subject_domain: String,
     /// `skip-email-verification` as written: reported for every type, heeded by `email` alone.
     pub skip_email_verification: bool,
-    /// Certificates (PEM) that are trusted for this issuer's HTTPS besides the system's.
-    pub ca_certificate: Option<String>,
-    /// Whether the file names the cluster's own issuer: its `kubernetes` issuers are then asked with the pod's token.
-    pub in_cluster: bool,
+    /// `order`: which of several identities that fit a token counts, the lowest first. All identities of an issuer have one, or none has.
+    pub order: Option<u32>,
+    /// Where its keys come from; the same for all identities of an issuer.
+    pub keys: Arc<KeyAccess>,
     /// For people.
     pub description: Option<String>,
     /// For people.
     pub contact: Option<String>,
+}
+
+/// How an issuer's keys are come by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyAccess {
+    /// Where they are.
+    pub origin: KeyOrigin,
+    /// `ca-cert`: certificates (PEM) that are trusted for this issuer's HTTPS besides the system's.
+    pub ca_certificate: Option<String>,
+    /// `token-file`: a bearer token for the issuer's host, read at each fetch.
+    pub token_file: Option<PathBuf>,
+    /// `allow-http`: where HTTP without TLS is good enough.
+    pub plain_http: PlainHttp,
+    /// `allow-private-addresses`: which addresses the hosts may have that the operator did not choose.
+    pub strangers: Reach,
+    /// Whether this is a `kubernetes` issuer of a file that names the cluster's own one: it is asked with the cluster's CA and the pod's
+    /// token.
+    pub in_cluster: bool,
+}
+
+/// Where an issuer's keys are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum KeyOrigin {
+    /// Where its discovery document says.
+    #[default]
+    Discovery,
+    /// `jwks-url`: there, and discovery is not asked.
+    Url(String),
+    /// `jwks-file`: in a file, read as often as others are fetched.
+    File(PathBuf),
+    /// `jwks`: in the issuer file.
+    Fixed(FixedKeys),
+}
+
+/// Keys that stand in the issuer file. Equal if their text is.
+#[derive(Clone, Debug)]
+pub struct FixedKeys {
+    text: String,
+    keys: Arc<KeySet>,
 }
 
 /// Which `iss` an entry stands for.
@@ -61,20 +105,20 @@ pub struct MetaPattern {
 }
 
 impl Issuers {
-    /// The issuer that answers for an `iss`: exact match first, then the meta patterns in their fixed order.
+    /// The identities of the issuer that answers for an `iss`, by their order if they have one: exact match first, then the meta patterns
+    /// in their fixed order. None if the issuer is unknown.
     #[must_use]
-    pub fn find(&self, issuer_url: &str) -> Option<&Arc<Issuer>> {
-        self.exact
-            .get(issuer_url)
-            .or_else(|| self.meta.iter().find(|(pattern, _)| pattern.matches(issuer_url)).map(|(_, issuer)| issuer))
+    pub fn find(&self, issuer_url: &str) -> &[Arc<Issuer>] {
+        let by_pattern = || self.meta.iter().find(|(pattern, _)| pattern.matches(issuer_url)).map(|(_, group)| group);
+        self.exact.get(issuer_url).or_else(by_pattern).map_or(&[], Vec::as_slice)
     }
 
-    /// Every issuer: the exact ones sorted by URL, then the meta ones in the order in which they are tried.
+    /// Every identity: of the exact issuers sorted by URL, then of the meta ones in the order in which they are tried.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Issuer>> {
-        self.exact.values().chain(self.meta.iter().map(|(_, issuer)| issuer))
+        self.exact.values().chain(self.meta.iter().map(|(_, group)| group)).flatten()
     }
 
-    /// How many there are.
+    /// How many issuers there are.
     #[must_use]
     pub fn len(&self) -> usize {
         self.exact.len() + self.meta.len()
@@ -88,26 +132,83 @@ impl Issuers {
 }
 
 impl FromIterator<Issuer> for Issuers {
-    /// Puts each issuer in its place; of two with the same address the last one stays.
+    /// Puts each issuer in its place; those with the same address are identities of one issuer.
     fn from_iter<I: IntoIterator<Item = Issuer>>(issuers: I) -> Self {
-        let mut exact = BTreeMap::new();
-        let mut meta = BTreeMap::new();
-        let issuers: Vec<Issuer> = issuers.into_iter().collect();
-        let in_cluster = issuers.iter().any(|issuer| issuer.address.as_str() == CLUSTER_ISSUER);
-        for mut issuer in issuers {
-            issuer.in_cluster = in_cluster;
+        let (mut exact, mut meta) = (BTreeMap::<String, Vec<Issuer>>::new(), BTreeMap::new());
+        for issuer in issuers {
             match issuer.address.clone() {
-                IssuerAddress::Url(url) => drop(exact.insert(url, Arc::new(issuer))),
+                IssuerAddress::Url(url) => exact.entry(url).or_default().push(issuer),
                 // The most specific pattern is tried first; equally specific ones in the order of their text.
                 IssuerAddress::Pattern(pattern) => {
                     let rank = (Reverse(pattern.literal_characters()), pattern.text.clone());
-                    drop(meta.insert(rank, (pattern, Arc::new(issuer))));
+                    meta.entry(rank).or_insert_with(|| (pattern, Vec::new())).1.push(issuer);
                 }
             }
         }
-        Self { exact, meta: meta.into_values().collect() }
+        let in_cluster = exact.contains_key(CLUSTER_ISSUER);
+        Self {
+            exact: exact.into_iter().map(|(url, group)| (url, identities(group, in_cluster))).collect(),
+            meta: meta.into_values().map(|(pattern, group)| (pattern, identities(group, false))).collect(),
+        }
     }
 }
+
+/// The identities of one issuer in their order, with one and the same access to its keys.
+fn identities(mut group: Vec<Issuer>, in_cluster: bool) -> Vec<Arc<Issuer>> {
+    group.sort_by_key(|issuer| issuer.order);
+    let in_cluster = in_cluster && group.iter().any(|issuer| matches!(issuer.identity, IdentityType::Kubernetes));
+    let Some(first) = group.first() else { return Vec::new() };
+    let keys = Arc::new(KeyAccess { in_cluster, ..first.keys.as_ref().clone() });
+    group.into_iter().map(|issuer| Arc::new(Issuer { keys: Arc::clone(&keys), ..issuer })).collect()
+}
+
+impl Default for KeyAccess {
+    /// Discovery over https, and no favours.
+    fn default() -> Self {
+        Self {
+            origin: KeyOrigin::Discovery,
+            ca_certificate: None,
+            token_file: None,
+            plain_http: PlainHttp::Loopback,
+            strangers: Reach::PublicInternet,
+            in_cluster: false,
+        }
+    }
+}
+
+impl FixedKeys {
+    /// Reads a JWK set.
+    ///
+    /// # Errors
+    /// Why it is none, or that no key of it can verify a token.
+    pub fn parse(issuer: &str, text: &str) -> Result<Self, String> {
+        let keys = KeySet::parse(issuer, text.as_bytes(), None).map_err(|error| error.to_string())?;
+        if keys.is_empty() {
+            return Err("no key in it can verify a token".to_owned());
+        }
+        Ok(Self { text: text.to_owned(), keys: Arc::new(keys) })
+    }
+
+    /// The JWK set as written.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The keys.
+    #[must_use]
+    pub fn keys(&self) -> &KeySet {
+        &self.keys
+    }
+}
+
+impl PartialEq for FixedKeys {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for FixedKeys {}
 
 impl IssuerAddress {
     /// The URL or the pattern as written.
@@ -148,6 +249,20 @@ impl MetaPattern {
             rest = after;
         }
         rest.strip_suffix(last).is_some_and(|gap| !gap.is_empty() && gap.bytes().all(fits_star))
+    }
+
+    /// Whether the pattern spells out the address of its host, as `http://127.0.0.1:*/x` does: then nobody but its writer chose it.
+    #[must_use]
+    pub fn spells_address(&self) -> bool {
+        let authority = self.text.split_once("://").map_or("", |(_, rest)| rest.split('/').next().unwrap_or_default());
+        let host = authority.trim_end_matches(|character: char| character.is_ascii_digit() || character == '*');
+        let host = host.strip_suffix(':').filter(|host| !host.ends_with(':')).unwrap_or(authority);
+        !host.contains('*')
+            && Url::parse(&format!("http://{host}/")).is_ok_and(|url| match url.host() {
+                Some(Host::Domain(name)) => name == "localhost",
+                Some(Host::Ipv4(_) | Host::Ipv6(_)) => true,
+                None => false,
+            })
     }
 
     /// How many characters are not `*`.
@@ -240,8 +355,8 @@ mod tests {
             spiffe_trust_domain: String::new(),
             subject_domain: String::new(),
             skip_email_verification: false,
-            ca_certificate: None,
-            in_cluster: false,
+            order: None,
+            keys: Arc::default(),
             description: None,
             contact: None,
         }
@@ -265,11 +380,50 @@ mod tests {
                 "https://*.example/*",
             ]
         );
-        let found = |url| issuers.find(url).map(|issuer| issuer.address.as_str());
+        let found = |url| issuers.find(url).first().map(|issuer| issuer.address.as_str());
         assert_eq!(found("https://a.example/x"), Some("https://a.example/x"));
         assert_eq!(found("https://a.example/y"), Some("https://a.example/*"));
         assert_eq!(found("https://c.example/x"), Some("https://*.example/x"));
         assert_eq!(found("https://c.example/y"), Some("https://*.example/*"));
         assert_eq!(found("https://c.example"), None);
+    }
+
+    #[test]
+    fn a_pattern_spells_an_address_or_leaves_the_host_to_others() {
+        for (pattern, expected) in [
+            ("http://127.0.0.1:8080/*", true),
+            ("http://127.0.0.1:*/x/*", true),
+            ("http://127.0.0.1/*", true),
+            ("http://[::1]:80/*", true),
+            ("http://[::1]/*", true),
+            ("https://10.1.2.3/*", true),
+            ("http://localhost:3000/*", true),
+            ("https://127.0.0.*/x", false),
+            ("https://127.0.0.1*/x", false),
+            ("https://*/x", false),
+            ("https://[*]/x", false),
+            ("https://*.example.com/x", false),
+            ("https://internal.example.com/*", false),
+            ("https://localhost.example.com/*", false),
+        ] {
+            assert_eq!(MetaPattern::new(pattern).spells_address(), expected, "{pattern}");
+        }
+    }
+
+    #[test]
+    fn identities_of_one_issuer_share_its_keys_and_stand_in_their_order() {
+        let of = |audience: &str, order| Issuer {
+            audience: audience.to_owned(),
+            order,
+            ..issuer(IssuerAddress::Url("https://a.example".into()))
+        };
+        let issuers: Issuers =
+            [of("third", Some(3)), of("first", Some(1)), of("second", Some(2))].into_iter().collect();
+        let found = issuers.find("https://a.example");
+        let audiences: Vec<&str> = found.iter().map(|issuer| issuer.audience.as_str()).collect();
+        assert_eq!(audiences, ["first", "second", "third"]);
+        assert!(Arc::ptr_eq(&found[0].keys, &found[2].keys));
+        assert_eq!((issuers.len(), issuers.iter().count()), (1, 3));
+        assert!(issuers.find("https://b.example").is_empty());
     }
 }

@@ -66,7 +66,8 @@ mod tests {
         let issuers = Issuers::parse("development issuers", &issuers_file("http://127.0.0.1:5556")).unwrap();
         assert_eq!(issuers.len(), DevIdentity::ALL.len());
         for identity in DevIdentity::ALL {
-            let issuer = issuers.find(&format!("http://127.0.0.1:5556/{}", identity.name())).unwrap();
+            let issuer = issuers.find(&format!("http://127.0.0.1:5556/{}", identity.name()));
+            let issuer = issuer.first().unwrap();
             assert_eq!((issuer.identity.name(), issuer.audience.as_str()), (identity.name(), "sigstore"));
         }
     }

@@ -1,15 +1,29 @@
 //! Getting an issuer's documents over HTTP(S).
 //!
-//! Owns every bound on that: time, size, redirects, concurrency, and where a bearer token may go. Knows nothing of keys or claims.
+//! Owns every bound on that: time, size, redirects, schemes, addresses, proxies, and where a bearer token may go. Knows nothing of keys
+//! or claims.
 
-use std::path::{Path, PathBuf};
+mod access;
+mod address;
+mod lifetime;
+
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
+use hyper::Uri;
+use hyper_util::client::proxy::matcher::Matcher;
+use reqwest::dns::Resolve;
 use reqwest::{Certificate, Client, StatusCode, Url, redirect};
-use secrecy::{ExposeSecret, SecretString};
-use tokio::sync::Semaphore;
+use secrecy::ExposeSecret as _;
+use url::Host;
+
+pub(super) use access::read_file;
+pub use access::{Absence, Access, ClusterFiles, PlainHttp, Reach, TokenFile};
+pub use address::{SystemResolver, is_public};
 
 use crate::outside::{USER_AGENT, is_loopback};
+use address::PublicOnly;
 
 /// The longest that one document may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -17,10 +31,6 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// The largest document, in bytes.
 const MAX_BYTES: usize = 1024 * 1024;
-/// The largest certificate or token file, in bytes.
-const MAX_FILE_BYTES: u64 = 1024 * 1024;
-/// How many documents are fetched at the same time, over all issuers.
-const MAX_CONCURRENT: usize = 16;
 /// How many redirects are followed.
 const MAX_REDIRECTS: usize = 5;
 
@@ -30,7 +40,13 @@ pub enum FetchError {
     /// Not a URL that can be fetched.
     #[error("not an http or https URL: {0}")]
     Url(String),
-    /// A certificate or token file that the operator set cannot be used.
+    /// HTTP without TLS where it is not good enough.
+    #[error("GET {0}: not asked without TLS; allow-http permits it")]
+    PlainHttp(String),
+    /// An address that is not public, where only public ones are reached.
+    #[error("GET {0}: the host is an address that is not on the public internet; allow-private-addresses permits it")]
+    Address(String),
+    /// A certificate, token or key file that the operator set cannot be used.
     #[error("{path}: {message}")]
     File {
         /// The file.
@@ -38,7 +54,7 @@ pub enum FetchError {
         /// What is wrong with it.
         message: String,
     },
-    /// Connection, TLS, redirect or time.
+    /// Connection, name, TLS, redirect or time.
     #[error("GET {url}: {source}")]
     Http {
         /// What was asked for.
@@ -62,65 +78,68 @@ pub enum FetchError {
     },
 }
 
-/// What an issuer needs besides the ordinary client.
-#[derive(Clone, Debug, Default)]
-pub struct Access {
-    /// Certificates to trust besides the system's, PEM.
-    pub ca_certificate: Option<String>,
-    /// The cluster's files, for an issuer inside Kubernetes. Read anew at every fetch: both are rotated.
-    pub cluster: Option<ClusterFiles>,
-}
-
-/// Where Kubernetes mounts the cluster's CA certificate and the pod's token.
-#[derive(Clone, Debug)]
-pub struct ClusterFiles {
-    /// PEM.
-    pub ca_certificate: PathBuf,
-    /// A service account token; may be absent, the API server may allow anonymous discovery.
-    pub token: PathBuf,
-}
-
-impl Default for ClusterFiles {
-    fn default() -> Self {
-        Self {
-            ca_certificate: PathBuf::from("/var/run/fulcio/ca.crt"),
-            token: PathBuf::from("/var/run/secrets/kubernetes.io/serviceaccount/token"),
-        }
-    }
-}
-
-/// Fetches documents, a bounded number at a time.
+/// A document as it came.
 #[derive(Debug)]
+pub struct Document {
+    /// At most 1 MiB.
+    pub body: Vec<u8>,
+    /// How long it may be used, if the answer says so.
+    pub lifetime: Option<Duration>,
+}
+
+/// Fetches documents. How many at a time is its callers' business.
 pub struct Fetcher {
-    plain: Client,
+    resolver: Arc<dyn Resolve>,
+    /// The proxies of the environment, as the clients see them.
+    proxies: Matcher,
+    /// Through the environment's proxies, if it names any.
+    ordinary: Client,
     /// For issuers on this machine, which no proxy can reach for us.
     direct: Client,
-    permits: Semaphore,
+    /// For hosts that strangers choose: connects to public addresses only.
+    guarded: Client,
+}
+
+/// Which client a document is fetched with.
+#[derive(Clone, Copy)]
+enum Way {
+    Ordinary,
+    Direct,
+    Guarded,
 }
 
 impl Fetcher {
-    /// A fetcher with the system's trust anchors.
+    /// A fetcher with the system's trust anchors and resolver, and the proxies of the environment (`HTTPS_PROXY`, `HTTP_PROXY`,
+    /// `ALL_PROXY`, `NO_PROXY`).
     ///
     /// # Errors
     /// When the TLS library cannot be set up.
     pub fn new() -> Result<Self, reqwest::Error> {
-        Ok(Self {
-            plain: builder().build()?,
-            direct: builder().no_proxy().build()?,
-            permits: Semaphore::new(MAX_CONCURRENT),
-        })
+        Self::with_resolver(Arc::new(SystemResolver))
     }
 
-    /// Gets a document. A bearer token goes along only to `home`'s scheme, host and port.
+    /// The same with another resolver.
+    ///
+    /// # Errors
+    /// When the TLS library cannot be set up.
+    pub fn with_resolver(resolver: Arc<dyn Resolve>) -> Result<Self, reqwest::Error> {
+        let client = |way| builder(way, &resolver).build();
+        let (ordinary, direct, guarded) = (client(Way::Ordinary)?, client(Way::Direct)?, client(Way::Guarded)?);
+        Ok(Self { resolver, proxies: Matcher::from_env(), ordinary, direct, guarded })
+    }
+
+    /// Gets a document.
     ///
     /// # Errors
     /// See [`FetchError`].
-    pub async fn get(&self, url: &str, home: &str, access: &Access) -> Result<Vec<u8>, FetchError> {
+    pub async fn get(&self, url: &str, reach: Reach, access: &Access) -> Result<Document, FetchError> {
         let url = http_url(url)?;
-        let Ok(_permit) = self.permits.acquire().await else { return Err(FetchError::Url(url.into())) };
-        let client = self.client(&url, access).await?;
+        if !access.permits_scheme(&url) {
+            return Err(FetchError::PlainHttp(url.into()));
+        }
+        let client = self.client(self.way(&url, reach)?, access).await?;
         let mut request = client.get(url.clone());
-        if let Some(token) = self.bearer_token(&url, home, access).await? {
+        if let Some(token) = access.bearer_token(&url).await? {
             request = request.bearer_auth(token.expose_secret());
         }
         let failed = |source: reqwest::Error| FetchError::Http { url: url.to_string(), source: source.without_url() };
@@ -128,6 +147,7 @@ impl Fetcher {
         if response.status() != StatusCode::OK {
             return Err(FetchError::Status { url: url.into(), status: response.status() });
         }
+        let lifetime = lifetime::lifetime(response.headers());
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(failed)? {
             if body.len() + chunk.len() > MAX_BYTES {
@@ -135,32 +155,48 @@ impl Fetcher {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(body)
+        Ok(Document { body, lifetime })
     }
 
-    async fn client(&self, url: &Url, access: &Access) -> Result<Client, FetchError> {
-        let (name, pem) = match (&access.cluster, &access.ca_certificate) {
-            (Some(cluster), _) => {
-                (cluster.ca_certificate.display().to_string(), read_file(&cluster.ca_certificate).await?)
-            }
-            (None, Some(pem)) => ("ca-cert".to_owned(), pem.clone()),
-            (None, None) if is_loopback(url) => return Ok(self.direct.clone()),
-            (None, None) => return Ok(self.plain.clone()),
+    /// Hosts that are addresses never see a resolver, so they are looked at here. A proxy resolves names itself: what it reaches is up to
+    /// it, and to whoever set it.
+    fn way(&self, url: &Url, reach: Reach) -> Result<Way, FetchError> {
+        let public = match url.host() {
+            Some(Host::Ipv4(address)) => is_public(address.into()),
+            Some(Host::Ipv6(address)) => is_public(address.into()),
+            _ => !is_loopback(url),
+        };
+        match reach {
+            Reach::PublicInternet if !public => Err(FetchError::Address(url.to_string())),
+            Reach::PublicInternet if !self.is_proxied(url.as_str()) => Ok(Way::Guarded),
+            Reach::Anywhere if is_loopback(url) => Ok(Way::Direct),
+            Reach::PublicInternet | Reach::Anywhere => Ok(Way::Ordinary),
+        }
+    }
+
+    /// Whether a proxy of the environment would be asked for the URL. It resolves names itself, so what they lead to is not looked at here.
+    #[must_use]
+    pub fn is_proxied(&self, url: &str) -> bool {
+        url.parse::<Uri>().is_ok_and(|uri| self.proxies.intercept(&uri).is_some())
+    }
+
+    async fn client(&self, way: Way, access: &Access) -> Result<Client, FetchError> {
+        let Some((name, pem)) = access.certificates().await? else {
+            return Ok(match way {
+                Way::Ordinary => self.ordinary.clone(),
+                Way::Direct => self.direct.clone(),
+                Way::Guarded => self.guarded.clone(),
+            });
         };
         let unusable = |error: reqwest::Error| FetchError::File { path: name.clone(), message: error.to_string() };
         let certificates = Certificate::from_pem_bundle(pem.as_bytes()).map_err(unusable)?;
-        builder().tls_certs_merge(certificates).build().map_err(unusable)
+        builder(way, &self.resolver).tls_certs_merge(certificates).build().map_err(unusable)
     }
+}
 
-    async fn bearer_token(&self, url: &Url, home: &str, access: &Access) -> Result<Option<SecretString>, FetchError> {
-        let Some(cluster) = &access.cluster else { return Ok(None) };
-        if http_url(home)?.origin() != url.origin() {
-            return Ok(None);
-        }
-        match tokio::fs::try_exists(&cluster.token).await {
-            Ok(true) => Ok(Some(SecretString::from(read_file(&cluster.token).await?.trim().to_owned()))),
-            _ => Ok(None),
-        }
+impl fmt::Debug for Fetcher {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Fetcher").finish_non_exhaustive()
     }
 }
 
@@ -168,33 +204,31 @@ fn http_url(text: &str) -> Result<Url, FetchError> {
     Url::parse(text)
         .ok()
         .filter(|url| matches!(url.scheme(), "http" | "https"))
+        .filter(|url| url.username().is_empty() && url.password().is_none())
         .ok_or_else(|| FetchError::Url(text.to_owned()))
 }
 
-fn builder() -> reqwest::ClientBuilder {
+fn builder(way: Way, resolver: &Arc<dyn Resolve>) -> reqwest::ClientBuilder {
+    // Another scheme could be another way: without TLS, or past the proxy.
     let same_host = redirect::Policy::custom(|attempt| {
-        let moved = attempt.previous().first().is_none_or(|first| {
-            first.host() != attempt.url().host() || (first.scheme() == "https" && attempt.url().scheme() != "https")
-        });
+        let place = |url: &Url| (url.host_str().map(str::to_owned), url.scheme().to_owned());
+        let moved = attempt.previous().first().is_none_or(|first| place(first) != place(attempt.url()));
         if moved || attempt.previous().len() > MAX_REDIRECTS {
-            attempt.error("redirect to another host, to http, or too many redirects")
+            attempt.error("redirect to another host or scheme, or too many redirects")
         } else {
             attempt.follow()
         }
     });
-    Client::builder()
+    let builder = Client::builder()
         .user_agent(USER_AGENT)
         .timeout(TIMEOUT)
         .connect_timeout(CONNECT_TIMEOUT)
         .redirect(same_host)
-        .pool_max_idle_per_host(1)
-}
-
-async fn read_file(path: &Path) -> Result<String, FetchError> {
-    let unusable = |message: String| FetchError::File { path: path.display().to_string(), message };
-    let length = tokio::fs::metadata(path).await.map_err(|error| unusable(error.to_string()))?.len();
-    if length > MAX_FILE_BYTES {
-        return Err(unusable(format!("larger than {MAX_FILE_BYTES} bytes")));
+        .referer(false)
+        .pool_max_idle_per_host(1);
+    match way {
+        Way::Ordinary => builder.dns_resolver(Arc::clone(resolver)),
+        Way::Direct => builder.dns_resolver(Arc::clone(resolver)).no_proxy(),
+        Way::Guarded => builder.dns_resolver(PublicOnly(Arc::clone(resolver))).no_proxy(),
     }
-    tokio::fs::read_to_string(path).await.map_err(|error| unusable(error.to_string()))
 }

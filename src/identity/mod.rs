@@ -2,6 +2,7 @@
 //!
 //! Owns token parsing, issuers' keys, verification and the identity types. Knows no transport, no key request, no certificate bytes.
 
+pub mod choice;
 pub mod claims;
 pub mod email;
 pub mod fetch;
@@ -13,6 +14,7 @@ pub mod token;
 pub mod uri;
 pub mod verify;
 
+pub use choice::identify;
 pub use claims::Claims;
 pub use kind::IdentityType;
 pub use principal::Principal;

@@ -23,6 +23,8 @@ const BEYOND_TIME: f64 = 1e15;
 pub struct VerifiedClaims {
     claims: Claims,
     issuer: Arc<Issuer>,
+    /// Further identities of the issuer for the token's audience, in their order.
+    alternatives: Vec<Arc<Issuer>>,
 }
 
 /// Why a token is not believed.
@@ -69,10 +71,20 @@ impl VerifiedClaims {
         &self.claims
     }
 
-    /// The configured issuer that the token is of.
+    /// The configured issuer that the token is of; of several identities of it, the one that is looked at.
     #[must_use]
     pub fn issuer(&self) -> &Issuer {
         &self.issuer
+    }
+
+    /// The issuer's other identities for the token's audience, once.
+    pub(super) fn take_alternatives(&mut self) -> Vec<Arc<Issuer>> {
+        std::mem::take(&mut self.alternatives)
+    }
+
+    /// Looks at another of the issuer's identities. Returns the one before.
+    pub(super) const fn become_of(&mut self, issuer: Arc<Issuer>) -> Arc<Issuer> {
+        std::mem::replace(&mut self.issuer, issuer)
     }
 
     /// `iss`: for a meta issuer the concrete one.
@@ -90,7 +102,7 @@ impl VerifiedClaims {
     /// Claims as if they were verified, for the tests of what comes after.
     #[cfg(test)]
     pub(crate) const fn for_test(claims: Claims, issuer: Arc<Issuer>) -> Self {
-        Self { claims, issuer }
+        Self { claims, issuer, alternatives: Vec::new() }
     }
 }
 
@@ -104,17 +116,37 @@ pub async fn verify(
     keys: &KeyStore,
     now: SystemTime,
 ) -> Result<VerifiedClaims, VerifyError> {
-    let issuer = issuers.find(token.issuer()).ok_or_else(|| VerifyError::UnknownIssuer(token.issuer().to_owned()))?;
-    check_audience(token.claims(), &issuer.audience)?;
+    let (issuer, alternatives) = for_audience(token.claims(), issuers.find(token.issuer()), token.issuer())?;
     check_times(token.claims(), now)?;
     check_unused(token.claims())?;
     token.claims().filled_text("sub")?;
-    match keys.check(&token, issuer).await {
-        Ok(SignatureCheck::Good) => Ok(VerifiedClaims { claims: token.into_claims(), issuer: Arc::clone(issuer) }),
+    match keys.check(&token, &issuer, now).await {
+        Ok(SignatureCheck::Good) => Ok(VerifiedClaims { claims: token.into_claims(), issuer, alternatives }),
         Ok(SignatureCheck::Bad) => Err(VerifyError::Signature),
         Ok(SignatureCheck::AlgorithmNotOffered) => Err(VerifyError::AlgorithmNotOffered),
         Err(source) => Err(VerifyError::Keys { issuer: token.issuer().to_owned(), source }),
     }
+}
+
+/// Of the identities of an issuer, the first one for the token's audience and the further ones.
+fn for_audience(
+    claims: &Claims,
+    identities: &[Arc<Issuer>],
+    url: &str,
+) -> Result<(Arc<Issuer>, Vec<Arc<Issuer>>), VerifyError> {
+    let mut refusal = VerifyError::UnknownIssuer(url.to_owned());
+    for (position, issuer) in identities.iter().enumerate() {
+        match check_audience(claims, &issuer.audience) {
+            Ok(()) => {
+                let rest = identities.get(position + 1..).unwrap_or_default();
+                let fits = |issuer: &&Arc<Issuer>| check_audience(claims, &issuer.audience).is_ok();
+                return Ok((Arc::clone(issuer), rest.iter().filter(fits).cloned().collect()));
+            }
+            Err(error) if position == 0 => refusal = error,
+            Err(_) => {}
+        }
+    }
+    Err(refusal)
 }
 
 /// `aud` is a text or a list of texts (RFC 7519 section 4.1.3) and contains the audience.

@@ -54,6 +54,7 @@ impl From<PrincipalError> for Failure {
     fn from(error: PrincipalError) -> Self {
         let claim = error.claim().map(str::to_owned);
         let failure = match (&error, &claim) {
+            (PrincipalError::Ambiguous, _) => Self::new(FailureKind::IdentityAmbiguous, error),
             (PrincipalError::Template { .. }, Some(name)) => {
                 let message = format!("{}: the claim {name:?}", FailureKind::IdentityTemplate.row().text);
                 Self::new(FailureKind::IdentityTemplate, error).saying(message)

@@ -4,7 +4,7 @@
 //! connection and no library, so that nothing of the server under test is shared with it.
 
 use std::collections::HashMap;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -12,6 +12,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
+
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use super::keys::{Key, Kind};
 
@@ -51,6 +54,7 @@ struct State {
     extra_jwks: Mutex<Vec<Value>>,
     algorithms: Mutex<Vec<String>>,
     answers: Mutex<HashMap<String, Answer>>,
+    headers: Mutex<String>,
     requests: Mutex<Vec<Received>>,
     released: Mutex<bool>,
     release: Condvar,
@@ -80,14 +84,34 @@ impl FakeIssuer {
         Self::listen(TcpListener::bind(address).unwrap(), Key::new(Kind::P256))
     }
 
+    /// An issuer that speaks TLS, for clients that come by one of these names or addresses; and the certificate to trust it by, PEM.
+    pub fn start_tls(names: &[&str]) -> (Self, String) {
+        let certified =
+            rcgen::generate_simple_self_signed(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>())
+                .unwrap();
+        let certificate = CertificateDer::from(certified.cert.der().to_vec());
+        let key = PrivateKeyDer::try_from(certified.signing_key.serialize_der()).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+        let config = config.with_no_client_auth().with_single_cert(vec![certificate], key).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        (Self::listen_with(listener, Key::new(Kind::P256), Some(Arc::new(config))), certified.cert.pem())
+    }
+
     fn listen(listener: TcpListener, key: Key) -> Self {
-        let url = format!("http://{}", listener.local_addr().unwrap());
+        Self::listen_with(listener, key, None)
+    }
+
+    fn listen_with(listener: TcpListener, key: Key, tls: Option<Arc<ServerConfig>>) -> Self {
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let url = format!("{scheme}://{}", listener.local_addr().unwrap());
         let state = Arc::new(State {
             url: url.clone(),
             keys: Mutex::new(vec![(Arc::new(key), Some("first".to_owned()))]),
             extra_jwks: Mutex::default(),
             algorithms: Mutex::new(ALGORITHMS.map(str::to_owned).to_vec()),
             answers: Mutex::default(),
+            headers: Mutex::default(),
             requests: Mutex::default(),
             released: Mutex::default(),
             release: Condvar::new(),
@@ -95,11 +119,21 @@ impl FakeIssuer {
         let shared = Arc::clone(&state);
         std::thread::spawn(move || {
             for connection in listener.incoming().flatten() {
-                let state = Arc::clone(&shared);
-                std::thread::spawn(move || state.serve(&connection));
+                let (state, tls) = (Arc::clone(&shared), tls.clone());
+                std::thread::spawn(move || state.serve(connection, tls));
             }
         });
         Self { url, state }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.url.split_once("://").unwrap().1.parse().unwrap()
+    }
+
+    /// Adds header lines, each with its line end, to every document.
+    pub fn set_headers(&self, lines: &str) {
+        lines.clone_into(&mut self.state.headers.lock().unwrap());
     }
 
     /// The URL of the issuer of that name.
@@ -195,15 +229,23 @@ pub fn signed(key: &Key, algorithm: &str, header: &str, payload: &str) -> String
 }
 
 impl State {
-    fn serve(&self, connection: &TcpStream) {
+    fn serve(&self, mut connection: TcpStream, tls: Option<Arc<ServerConfig>>) {
+        connection.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         // A client that goes away in the middle is its own business.
-        let _ = self.try_serve(connection);
+        let _ = match tls {
+            None => self.try_serve(&mut connection),
+            Some(config) => {
+                let mut stream = StreamOwned::new(ServerConnection::new(config).unwrap(), connection);
+                let outcome = self.try_serve(&mut stream);
+                stream.conn.send_close_notify();
+                outcome.and(stream.flush())
+            }
+        };
     }
 
-    fn try_serve(&self, connection: &TcpStream) -> std::io::Result<()> {
-        connection.set_read_timeout(Some(Duration::from_secs(20)))?;
+    fn try_serve(&self, connection: &mut (impl Read + Write)) -> std::io::Result<()> {
         let mut head = Vec::new();
-        for line in BufReader::new(connection.take(64 * 1024)).lines() {
+        for line in BufReader::new(Read::by_ref(connection).take(64 * 1024)).lines() {
             let line = line?;
             if line.is_empty() {
                 break;
@@ -214,7 +256,7 @@ impl State {
         // A proxy is asked for whole URLs; as one, this issuer is whatever host it is asked for.
         let (base, path) = match target.strip_prefix("http://").and_then(|rest| rest.split_once('/')) {
             Some((host, path)) => (format!("http://{host}"), format!("/{path}")),
-            None => (self.url.clone(), target.to_owned()),
+            None => (self.base(&head), target.to_owned()),
         };
         self.requests.lock().unwrap().push(Received { path: path.clone(), head });
         let answer = self.answers.lock().unwrap().get(&path).cloned();
@@ -232,14 +274,22 @@ impl State {
         }
     }
 
-    fn write_document(&self, connection: &TcpStream, base: &str, path: &str) -> std::io::Result<()> {
+    /// Under whatever name somebody comes, that is this issuer's.
+    fn base(&self, head: &[String]) -> String {
+        let host =
+            head.iter().find_map(|line| line.to_lowercase().strip_prefix("host:").map(|host| host.trim().to_owned()));
+        let scheme = self.url.split_once("://").unwrap().0;
+        host.map_or_else(|| self.url.clone(), |host| format!("{scheme}://{host}"))
+    }
+
+    fn write_document(&self, connection: &mut impl Write, base: &str, path: &str) -> std::io::Result<()> {
         if let Some(name) = path.strip_suffix(DISCOVERY) {
             let algorithms = self.algorithms.lock().unwrap().clone();
             let mut document = json!({"issuer": format!("{base}{name}"), "jwks_uri": format!("{base}{KEYS}")});
             if !algorithms.is_empty() {
                 document["id_token_signing_alg_values_supported"] = json!(algorithms);
             }
-            return write_answer(connection, 200, "", document.to_string().as_bytes());
+            return write_answer(connection, 200, &self.headers.lock().unwrap(), document.to_string().as_bytes());
         }
         if path != KEYS {
             return write_answer(connection, 404, "", b"{}");
@@ -252,11 +302,12 @@ impl State {
             }
             jwks.push(jwk);
         }
-        write_answer(connection, 200, "", json!({"keys": jwks}).to_string().as_bytes())
+        let body = json!({"keys": jwks}).to_string();
+        write_answer(connection, 200, &self.headers.lock().unwrap(), body.as_bytes())
     }
 }
 
-fn write_answer(mut connection: &TcpStream, status: u16, more: &str, body: &[u8]) -> std::io::Result<()> {
+fn write_answer(connection: &mut impl Write, status: u16, more: &str, body: &[u8]) -> std::io::Result<()> {
     let length = body.len();
     let head = format!(
         "HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n{more}\r\n"
@@ -265,7 +316,7 @@ fn write_answer(mut connection: &TcpStream, status: u16, more: &str, body: &[u8]
     connection.write_all(body)
 }
 
-fn write_endlessly(mut connection: &TcpStream) -> std::io::Result<()> {
+fn write_endlessly(connection: &mut impl Write) -> std::io::Result<()> {
     connection
         .write_all(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n{\"issuer\":\"")?;
     loop {

@@ -15,6 +15,7 @@ pub mod identities;
 pub mod issuer;
 pub mod keys;
 pub mod log;
+pub mod names;
 pub mod openbao;
 pub mod pkcs11;
 pub mod remote;
@@ -25,6 +26,7 @@ pub mod vault;
 pub use authority::TestCa;
 pub use issuer::{Answer, FakeIssuer};
 pub use keys::{Key, Kind};
+pub use names::Names;
 pub use scene::Scene;
 pub use server::{Reply, Running};
 

@@ -83,12 +83,14 @@ impl Running {
 
     /// The same, with other life-times of issuers' keys.
     pub async fn start_timed(issuers: &str, timing: &KeyTiming) -> Self {
+        Self::start_fetching(issuers, Fetcher::new().unwrap(), timing).await
+    }
+
+    /// The same, with another way to fetch as well.
+    pub async fn start_fetching(issuers: &str, fetcher: Fetcher, timing: &KeyTiming) -> Self {
         let ca = TestCa::new().await;
-        let issuance = Arc::new(Issuance {
-            keys: KeyStore::new(Fetcher::new().unwrap(), ClusterFiles::default(), timing),
-            ..by_hand(issuers, &ca)
-        });
-        Self::serve(issuance, ca)
+        let keys = KeyStore::new(fetcher, ClusterFiles::default(), timing);
+        Self::serve(Arc::new(Issuance { keys, ..by_hand(issuers, &ca) }), ca)
     }
 
     /// Serves what a test put together.
@@ -151,7 +153,8 @@ fn random() -> Option<[u8; 20]> {
     aws_lc_rs::rand::fill(&mut octets).ok().map(|()| octets)
 }
 
-fn parse(issuers: &str) -> Issuers {
+/// Reads the text of an issuer file.
+pub fn parse(issuers: &str) -> Issuers {
     Issuers::parse("test.yaml", issuers).unwrap_or_else(|error| panic!("{error}\n{issuers}"))
 }
 

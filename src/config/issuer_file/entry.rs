@@ -2,9 +2,11 @@
 //!
 //! Knows every rule about an issuer's settings; knows nothing of the metadata that a `ci-provider` names.
 
-use url::Url;
-use x509_parser::pem::Pem;
+use std::sync::Arc;
 
+use url::Url;
+
+use super::access::{Breadth, key_access, truth};
 use super::address::{self, Objection};
 use super::fault::Fault;
 use super::hint;
@@ -19,30 +21,61 @@ struct Entry<'t> {
     record: Record<'t>,
     /// The issuer's URL; of a meta issuer one that fits the pattern.
     url: Url,
-    meta: bool,
+    breadth: Breadth,
     providers: &'t Providers,
 }
 
-/// An entry of `oidc-issuers`.
-pub(super) fn exact(key: &str, field: &Field<'_>, providers: &Providers) -> Result<Issuer, Fault> {
+/// An entry of `oidc-issuers`: one identity, or a list of them.
+pub(super) fn exact(key: &str, field: &Field<'_>, providers: &Providers) -> Result<Vec<Issuer>, Fault> {
     let url = address::issuer_url(key).map_err(|(message, hint)| field.place.key().fault(message, hint))?;
-    let entry = Entry { record: Record::read(field, ISSUER)?, url, meta: false, providers };
-    entry.issuer(key, IssuerAddress::Url(key.to_owned()))
+    identities(field, |record| {
+        let entry = Entry { record, url: url.clone(), breadth: Breadth::One, providers };
+        entry.issuer(key, IssuerAddress::Url(key.to_owned()))
+    })
 }
 
-/// An entry of `meta-issuers`.
-pub(super) fn meta(key: &str, field: &Field<'_>, providers: &Providers) -> Result<Issuer, Fault> {
+/// An entry of `meta-issuers`: one identity, or a list of them.
+pub(super) fn meta(key: &str, field: &Field<'_>, providers: &Providers) -> Result<Vec<Issuer>, Fault> {
     let (pattern, url) =
         address::meta_pattern(key).map_err(|(message, hint)| field.place.key().fault(message, hint))?;
-    let entry = Entry { record: Record::read(field, ISSUER)?, url, meta: true, providers };
-    entry.issuer(key, IssuerAddress::Pattern(pattern))
+    identities(field, |record| {
+        let entry = Entry { record, url: url.clone(), breadth: Breadth::Pattern, providers };
+        entry.issuer(key, IssuerAddress::Pattern(pattern.clone()))
+    })
+}
+
+/// Reads each identity of an issuer. They have one set of keys between them, and all have an order or none has.
+fn identities<'t>(field: &Field<'t>, read: impl Fn(Record<'t>) -> Result<Issuer, Fault>) -> Result<Vec<Issuer>, Fault> {
+    let mut issuers: Vec<Issuer> = Vec::new();
+    for item in field.items() {
+        let issuer = read(Record::read(&item, ISSUER)?)?;
+        if let Some(first) = issuers.first() {
+            if first.keys != issuer.keys {
+                let hint = "repeat the settings about certificates, keys, tokens and addresses; a YAML anchor does it";
+                return Err(item.place.fault("other access to the keys than in the first entry of the list", hint));
+            }
+            if first.order.is_some() != issuer.order.is_some() {
+                return Err(item
+                    .place
+                    .fault("some entries of the list have an order", "give all of them one, or none"));
+            }
+            if issuer.order.is_some() && issuers.iter().any(|other| other.order == issuer.order) {
+                return Err(item.place.fault("an order that another entry of the list has", "count: 1, 2, 3"));
+            }
+        }
+        issuers.push(issuer);
+    }
+    if issuers.is_empty() {
+        return Err(field.place.fault("an empty list", "give the issuer one identity at least"));
+    }
+    Ok(issuers)
 }
 
 impl Entry<'_> {
     fn issuer(&self, key: &str, address: IssuerAddress) -> Result<Issuer, Fault> {
         self.same_url(key)?;
         let audience = self.audience()?;
-        let skip_email_verification = self.skip_email_verification()?;
+        let skip_email_verification = truth(&self.record, "skip-email-verification")?;
         let identity = self.identity(skip_email_verification)?;
         let own = |key: &str| Some(self.record.text(key)).filter(|text| !text.is_empty()).map(str::to_owned);
         Ok(Issuer {
@@ -53,8 +86,8 @@ impl Entry<'_> {
             spiffe_trust_domain: self.record.text("spiffe-trust-domain").to_owned(),
             subject_domain: self.record.text("subject-domain").to_owned(),
             skip_email_verification,
-            ca_certificate: self.ca_certificate()?,
-            in_cluster: false,
+            order: self.order()?,
+            keys: Arc::new(key_access(&self.record, key, &self.url, self.breadth)?),
             description: own("description"),
             contact: own("contact"),
         })
@@ -90,12 +123,13 @@ impl Entry<'_> {
         }
     }
 
-    /// The words that the incumbent's YAML reader takes for a boolean setting.
-    fn skip_email_verification(&self) -> Result<bool, Fault> {
-        match self.record.text("skip-email-verification") {
-            "true" | "True" | "TRUE" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" | "y" | "Y" => Ok(true),
-            "" | "false" | "False" | "FALSE" | "no" | "No" | "NO" | "off" | "Off" | "OFF" | "n" | "N" => Ok(false),
-            _ => Err(self.fault("skip-email-verification", "neither true nor false", "write true or false")),
+    fn order(&self) -> Result<Option<u32>, Fault> {
+        match self.record.text("order") {
+            "" => Ok(None),
+            text => match text.parse() {
+                Ok(number) => Ok(Some(number)),
+                Err(_) => Err(self.fault("order", "not a whole number", "count the identities: 1, 2, 3")),
+            },
         }
     }
 
@@ -168,7 +202,7 @@ impl Entry<'_> {
 
     /// A pattern's host is not known, so it is for the operator to know what its issuers may speak for.
     fn own_domain(&self, host: &str) -> Result<(), Fault> {
-        if self.meta {
+        if self.breadth == Breadth::Pattern {
             return Ok(());
         }
         address::may_speak_for(&self.url, host).map_err(self.objection("subject-domain"))
@@ -176,7 +210,7 @@ impl Entry<'_> {
 
     fn spiffe(&self) -> Result<IdentityType, Fault> {
         let key = "spiffe-trust-domain";
-        if self.meta {
+        if self.breadth == Breadth::Pattern {
             // Many issuers for one trust domain: each of them could name any workload in it.
             let hint = "list each issuer under oidc-issuers (JSON: OIDCIssuers) with a trust domain of its own";
             return Err(self.fault("type", "a meta issuer cannot be of type spiffe", hint));
@@ -207,31 +241,5 @@ impl Entry<'_> {
                 self.fault(key, format!("no ci-issuer-metadata named {name:?}"), hint)
             }),
         }
-    }
-
-    /// PEM of one certificate or more and nothing else; text between the blocks is left to the reader of the PEM.
-    fn ca_certificate(&self) -> Result<Option<String>, Fault> {
-        let key = "ca-cert";
-        let text = self.record.text(key);
-        if text.trim().is_empty() {
-            return Ok(None);
-        }
-        let hint = "give one or more blocks from -----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----";
-        let mut certificates = 0_usize;
-        for block in Pem::iter_from_buffer(text.as_bytes()) {
-            let sound = block.is_ok_and(|pem| {
-                pem.label == "CERTIFICATE"
-                    && pem.parse_x509().is_ok_and(|certificate| certificate.as_raw() == pem.contents)
-            });
-            if !sound {
-                let message = format!("PEM block {} is not a certificate", certificates + 1);
-                return Err(self.fault(key, message, hint));
-            }
-            certificates += 1;
-        }
-        if certificates == 0 {
-            return Err(self.fault(key, "no PEM block", hint));
-        }
-        Ok(Some(text.to_owned()))
     }
 }

@@ -32,6 +32,16 @@ impl<'t> Field<'t> {
         }
     }
 
+    /// What stands in a list; what is no list is its own only item.
+    pub(super) fn items(&self) -> Vec<Self> {
+        match self.node {
+            Node::List(nodes) => {
+                nodes.iter().enumerate().map(|(before, node)| Self { place: self.place.item(before), node }).collect()
+            }
+            _ => vec![self.clone()],
+        }
+    }
+
     /// The entries of a mapping with free keys. An entry's own keys come before the merged ones.
     pub(super) fn entries(&self) -> Result<Vec<(&'t str, Self)>, Fault> {
         self.entries_spelled(|key| key)

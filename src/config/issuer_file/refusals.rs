@@ -277,8 +277,14 @@ fn a_ca_certificate_is_pem_of_certificates() {
     refused(&with(&pem.replace("CERTIFICATE", "PUBLIC KEY")), (5, 14), "PEM block 1", "BEGIN CERTIFICATE");
     refused(&with(&pem.replacen("MII", "MIJ", 1)), (5, 14), "PEM block 1", "BEGIN CERTIFICATE");
     refused(&with(&format!("{pem}{}", &pem[..80])), (5, 14), "PEM block 2", "BEGIN CERTIFICATE");
-    assert!(issuer(&with(&format!("{pem}{pem}"))).ca_certificate.is_some_and(|text| text.contains(pem.trim())));
-    assert!(issuer(&format!("{HEAD}    type: email\n    ca-cert: ''\n")).ca_certificate.is_none());
+    assert!(
+        issuer(&with(&format!("{pem}{pem}")))
+            .keys
+            .ca_certificate
+            .as_ref()
+            .is_some_and(|text| text.contains(pem.trim()))
+    );
+    assert!(issuer(&format!("{HEAD}    type: email\n    ca-cert: ''\n")).keys.ca_certificate.as_ref().is_none());
 }
 
 fn certificate() -> String {

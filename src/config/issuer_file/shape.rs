@@ -13,6 +13,8 @@ pub(super) enum Shape {
     Ignored,
     /// A mapping with known keys.
     Settings(&'static [Setting]),
+    /// The same, or a list of such mappings.
+    OneOrMore(&'static [Setting]),
     /// A mapping with free keys, all of one shape.
     Table(&'static Shape),
 }
@@ -33,8 +35,8 @@ const fn text(yaml: &'static str, json: &'static str) -> Setting {
 
 /// The whole file.
 pub(super) const FILE: &[Setting] = &[
-    Setting { yaml: "oidc-issuers", json: "OIDCIssuers", shape: Shape::Table(&Shape::Settings(ISSUER)) },
-    Setting { yaml: "meta-issuers", json: "MetaIssuers", shape: Shape::Table(&Shape::Settings(ISSUER)) },
+    Setting { yaml: "oidc-issuers", json: "OIDCIssuers", shape: Shape::Table(&Shape::OneOrMore(ISSUER)) },
+    Setting { yaml: "meta-issuers", json: "MetaIssuers", shape: Shape::Table(&Shape::OneOrMore(ISSUER)) },
     Setting { yaml: "ci-issuer-metadata", json: "CIIssuerMetadata", shape: Shape::Table(&Shape::Settings(METADATA)) },
     // A place for anchors.
     Setting { yaml: "define", json: "define", shape: Shape::Ignored },
@@ -54,6 +56,13 @@ pub(super) const ISSUER: &[Setting] = &[
     text("contact", "Contact"),
     text("ca-cert", "CACert"),
     text("skip-email-verification", "SkipEmailVerification"),
+    text("order", "Order"),
+    text("jwks", "JWKS"),
+    text("jwks-file", "JWKSFile"),
+    text("jwks-url", "JWKSURL"),
+    text("token-file", "TokenFile"),
+    text("allow-http", "AllowHTTP"),
+    text("allow-private-addresses", "AllowPrivateAddresses"),
     // Seen in files in the field; nobody reads it.
     Setting { yaml: "environment", json: "Environment", shape: Shape::Ignored },
 ];
@@ -94,7 +103,8 @@ mod tests {
                 for key in [setting.yaml, setting.json] {
                     assert_eq!(Setting::find(settings, key).map(|found| found.yaml), Some(setting.yaml));
                 }
-                assert!(Setting::find(settings, &setting.yaml.to_uppercase()).is_none());
+                let upper = setting.yaml.to_uppercase();
+                assert!(upper == setting.json || Setting::find(settings, &upper).is_none());
             }
         }
         assert_eq!(extension("build-signer-uri"), Some(ExtensionId::BuildSignerUri));

@@ -25,7 +25,7 @@ pub(super) enum Node {
     Text(String),
     /// The entries in file order, twice what stands twice.
     Map(Vec<(String, Self)>),
-    /// Only behind a merge key.
+    /// Behind a merge key, or where one mapping or more may stand.
     List(Vec<Self>),
     /// What nobody looks at.
     Ignored,
@@ -111,6 +111,7 @@ impl<'de> Visitor<'de> for Reader<'_> {
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self.shape {
             Shape::Text | Shape::Ignored => "a text",
+            Shape::OneOrMore(_) => "a mapping or a list of mappings",
             Shape::Settings(_) | Shape::Table(_) if self.merged => "a mapping or a list of mappings",
             Shape::Settings(_) | Shape::Table(_) => "a mapping",
         })
@@ -124,6 +125,7 @@ impl<'de> Visitor<'de> for Reader<'_> {
         match self.shape {
             // Asked for a text, the YAML reader hands out numbers and booleans as they are spelled.
             Shape::Text | Shape::Ignored => deserializer.deserialize_str(self),
+            Shape::OneOrMore(_) => deserializer.deserialize_any(self),
             Shape::Settings(_) | Shape::Table(_) if self.merged => deserializer.deserialize_any(self),
             Shape::Settings(_) | Shape::Table(_) => deserializer.deserialize_map(self),
         }
@@ -142,7 +144,7 @@ impl<'de> Visitor<'de> for Reader<'_> {
             let left = self.progress.left.get().checked_sub(1);
             self.progress.left.set(left.ok_or_else(|| A::Error::custom(TOO_MANY))?);
             let merged = key == MERGE_KEY;
-            let shape = if merged { self.shape } else { self.shape.behind(&key) };
+            let shape = if merged { self.shape.of_one() } else { self.shape.behind(&key) };
             self.progress.names.borrow_mut().push(key.clone());
             let node = map.next_value_seed(Self { shape, merged, ..self })?;
             self.progress.names.borrow_mut().pop();
@@ -153,7 +155,7 @@ impl<'de> Visitor<'de> for Reader<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Node, A::Error> {
         let mut nodes = Vec::new();
-        while let Some(node) = seq.next_element_seed(Self { merged: false, ..self })? {
+        while let Some(node) = seq.next_element_seed(Self { shape: self.shape.of_one(), merged: false, ..self })? {
             nodes.push(node);
         }
         Ok(Node::List(nodes))
@@ -164,10 +166,20 @@ impl<'de> Visitor<'de> for Reader<'_> {
 pub(super) const TOO_MANY: &str = "more than 50000 entries, with aliases followed";
 
 impl Shape {
+    /// The shape of one mapping where a list of them may stand.
+    const fn of_one(self) -> Self {
+        match self {
+            Self::OneOrMore(settings) => Self::Settings(settings),
+            other => other,
+        }
+    }
+
     /// The shape of the value behind a key of a mapping of this shape.
     fn behind(self, key: &str) -> Self {
         match self {
-            Self::Settings(settings) => Setting::find(settings, key).map_or(Self::Ignored, |setting| setting.shape),
+            Self::Settings(settings) | Self::OneOrMore(settings) => {
+                Setting::find(settings, key).map_or(Self::Ignored, |setting| setting.shape)
+            }
             Self::Table(shape) => *shape,
             Self::Text | Self::Ignored => Self::Ignored,
         }

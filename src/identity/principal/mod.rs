@@ -78,6 +78,9 @@ pub enum PrincipalError {
         /// What went wrong.
         source: RenderError,
     },
+    /// The token fits more than one of its issuer's identities, which have no order.
+    #[error("the token fits several identities of its issuer, and they have no order")]
+    Ambiguous,
     /// The name came out empty.
     #[error("the subject alternative name is empty")]
     EmptyName,
@@ -94,7 +97,7 @@ impl PrincipalError {
             Self::SubjectIsAddress | Self::ForeignSubject | Self::SubjectForm(_) => Some("sub"),
             Self::Unexpected(claim) => Some(claim),
             Self::Template { source, .. } => source.key(),
-            Self::Uri(_) | Self::IssuerClaim(_) | Self::EmptyName => None,
+            Self::Uri(_) | Self::IssuerClaim(_) | Self::Ambiguous | Self::EmptyName => None,
         }
     }
 }
@@ -198,7 +201,7 @@ pub(crate) mod testing {
         let (settings, rest) = settings.split_once("---\n").unwrap_or((settings, ""));
         let file = format!("oidc-issuers:\n  {ISSUER}:\n    client-id: sigstore\n{settings}\n{rest}");
         let issuers = Issuers::parse("test.yaml", &file).unwrap_or_else(|error| panic!("{error}\n{file}"));
-        let issuer: Arc<Issuer> = Arc::clone(issuers.find(ISSUER).unwrap());
+        let issuer: Arc<Issuer> = Arc::clone(issuers.find(ISSUER).first().unwrap());
         let mut claims = json!({"iss": ISSUER, "aud": "sigstore", "sub": "subject-1", "exp": 1});
         for (name, value) in changes.as_object().unwrap() {
             claims.as_object_mut().unwrap().insert(name.clone(), value.clone());

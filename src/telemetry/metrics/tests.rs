@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
+use crate::identity::keys::KeyReading;
 
 /// The incumbent's own families and some that every exporter has: name and type, as recorded.
 const INCUMBENT_TYPES: &[&str] = &[
@@ -86,7 +87,8 @@ fn names_types_labels_and_bounds_are_the_incumbents() {
 }
 
 fn reading(issuers: usize, ca_not_after: std::time::SystemTime) -> Reading {
-    Reading { issuers, ca_not_after, ca_expires_soon: true, signer_ready: false, trusted_chains: 4 }
+    let keys = KeyReading { without: 1, stale: 2, matched: 3, fetches: 4, failed_fetches: 5 };
+    Reading { issuers, ca_not_after, ca_expires_soon: true, signer_ready: false, trusted_chains: 4, keys }
 }
 
 #[test]
@@ -288,6 +290,15 @@ fn gauges_are_read_at_each_scrape_and_absent_without_a_source() {
     assert!(samples(&metrics).contains("sigmint_issuers 2"));
     issuers.store(5, Ordering::Relaxed);
     assert!(samples(&metrics).contains("sigmint_issuers 5"));
+    for sample in [
+        "sigmint_issuers_without_keys 1",
+        "sigmint_issuers_with_stale_keys 2",
+        "sigmint_matched_issuers 3",
+        "sigmint_key_fetches_total 4",
+        "sigmint_failed_key_fetches_total 5",
+    ] {
+        assert!(samples(&metrics).contains(sample), "{sample}");
+    }
     assert!(samples(&metrics).contains("sigmint_ca_certificate_not_after_seconds 1900000000"));
     assert!(samples(&metrics).contains("sigmint_ca_certificate_expires_soon 1"));
     assert!(samples(&metrics).contains("sigmint_signer_ready 0"));

@@ -1,6 +1,6 @@
-//! Gauges that are read when they are asked for: issuers, the CA's certificate and its signer.
+//! Figures that are read when they are asked for: issuers and their keys, the CA's certificate and its signer.
 //!
-//! Owns these gauges. Knows not where the readings come from.
+//! Owns their names. Knows not where the readings come from.
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -9,7 +9,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
 use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
+
+use crate::identity::keys::KeyReading;
 
 /// What the gauges say.
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +27,8 @@ pub struct Reading {
     pub signer_ready: bool,
     /// How many chains the trust bundle has.
     pub trusted_chains: usize,
+    /// How the issuers' keys are.
+    pub keys: KeyReading,
 }
 
 type Read = Box<dyn Fn() -> Option<Reading> + Send + Sync>;
@@ -71,8 +76,32 @@ impl Collector for Watched {
             "sigmint_trusted_chains",
             "Chains in the trust bundle, the active CA's included",
             i64::try_from(reading.trusted_chains).unwrap_or(i64::MAX),
-        )
+        )?;
+        encode_keys(&mut encoder, &reading.keys)
     }
+}
+
+fn encode_keys(encoder: &mut DescriptorEncoder<'_>, keys: &KeyReading) -> fmt::Result {
+    let mut gauge = |name, help, value: u64| {
+        let value = i64::try_from(value).unwrap_or(i64::MAX);
+        ConstGauge::new(value).encode(encoder.encode_descriptor(name, help, None, MetricType::Gauge)?)
+    };
+    gauge(
+        "sigmint_issuers_without_keys",
+        "Issuers of the file whose keys could not be had: their tokens are refused",
+        keys.without as u64,
+    )?;
+    gauge(
+        "sigmint_issuers_with_stale_keys",
+        "Issuers of the file whose keys are used beyond their life because they do not answer",
+        keys.stale as u64,
+    )?;
+    gauge("sigmint_matched_issuers", "Issuers that matched a pattern and whose keys are held", keys.matched)?;
+    let mut counter = |name, help, value: u64| {
+        ConstCounter::new(value).encode(encoder.encode_descriptor(name, help, None, MetricType::Counter)?)
+    };
+    counter("sigmint_key_fetches", "Fetches of an issuer's keys", keys.fetches)?;
+    counter("sigmint_failed_key_fetches", "Fetches of an issuer's keys that failed", keys.failed_fetches)
 }
 
 fn unix_seconds(time: SystemTime) -> i64 {

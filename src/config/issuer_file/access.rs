@@ -1,0 +1,229 @@
+//! Turns an entry's settings about its keys into a [`KeyAccess`]: where they are, and what may be done to get them.
+//!
+//! Knows nothing of identities, and of patterns only what they must not be combined with.
+
+use std::path::PathBuf;
+
+use url::Url;
+use x509_parser::pem::Pem;
+
+use super::fault::Fault;
+use super::record::Record;
+use crate::config::issuers::{FixedKeys, KeyAccess, KeyOrigin};
+use crate::identity::fetch::{PlainHttp, Reach};
+use crate::outside::is_loopback;
+
+/// The settings of which an entry has one at most.
+const ORIGINS: [&str; 3] = ["jwks-url", "jwks-file", "jwks"];
+
+/// What the settings are about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Breadth {
+    /// One issuer.
+    One,
+    /// Every issuer that fits a pattern.
+    Pattern,
+}
+
+/// Reads them. `url` is the issuer's, or fits the pattern; `name` is it as written.
+pub(super) fn key_access(record: &Record<'_>, name: &str, url: &Url, breadth: Breadth) -> Result<KeyAccess, Fault> {
+    let plain_http = if truth(record, "allow-http")? { PlainHttp::Anywhere } else { PlainHttp::Loopback };
+    let strangers = if truth(record, "allow-private-addresses")? { Reach::Anywhere } else { Reach::PublicInternet };
+    let origin = origin(record, name, plain_http)?;
+    if origin == KeyOrigin::Discovery && !is_safe(url, plain_http) {
+        let message = "without TLS, whoever is on the way can put in keys of his own";
+        return Err(record.place.key().fault(message, format!("use https, or {}", allow_http(record))));
+    }
+    let token_file = Some(record.text("token-file")).filter(|text| !text.is_empty()).map(PathBuf::from);
+    if breadth == Breadth::Pattern {
+        // One place of keys, or one token, for issuers that strangers run: each of them could speak for all others.
+        for setting in ORIGINS.into_iter().chain(["token-file"]) {
+            if !record.text(setting).is_empty() {
+                let message = format!("{} cannot be set for a pattern", record.spelled(setting));
+                let hint = "list each issuer under oidc-issuers (JSON: OIDCIssuers) with its own";
+                return Err(record.place_of(setting).fault(message, hint));
+            }
+        }
+    }
+    let ca_certificate = ca_certificate(record)?;
+    Ok(KeyAccess { origin, ca_certificate, token_file, plain_http, strangers, in_cluster: false })
+}
+
+/// The words that the incumbent's YAML reader takes for a boolean setting.
+pub(super) fn truth(record: &Record<'_>, key: &'static str) -> Result<bool, Fault> {
+    match record.text(key) {
+        "true" | "True" | "TRUE" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" | "y" | "Y" => Ok(true),
+        "" | "false" | "False" | "FALSE" | "no" | "No" | "NO" | "off" | "Off" | "OFF" | "n" | "N" => Ok(false),
+        _ => Err(record.place_of(key).fault("neither true nor false", "write true or false")),
+    }
+}
+
+fn is_safe(url: &Url, plain_http: PlainHttp) -> bool {
+    url.scheme() == "https" || plain_http == PlainHttp::Anywhere || is_loopback(url)
+}
+
+fn allow_http(record: &Record<'_>) -> String {
+    format!("write {}: true if nobody else is on the way", record.spelled("allow-http"))
+}
+
+fn origin(record: &Record<'_>, issuer: &str, plain_http: PlainHttp) -> Result<KeyOrigin, Fault> {
+    let mut set = ORIGINS.into_iter().filter(|key| !record.text(key).trim().is_empty());
+    let Some(key) = set.next() else { return Ok(KeyOrigin::Discovery) };
+    if let Some(second) = set.next() {
+        let message = format!("{} and {} both say where the keys are", record.spelled(key), record.spelled(second));
+        return Err(record.place_of(second).fault(message, "keep one of the two"));
+    }
+    let (text, place) = (record.text(key), record.place_of(key));
+    match key {
+        "jwks" => FixedKeys::parse(issuer, text).map(KeyOrigin::Fixed).map_err(|error| {
+            place.fault(
+                format!("not a JWK set: {error}"),
+                "give the JSON that the issuer would serve: {\"keys\": [...]}",
+            )
+        }),
+        "jwks-file" => Ok(KeyOrigin::File(PathBuf::from(text))),
+        _ => match Url::parse(text) {
+            Ok(url) if !matches!(url.scheme(), "http" | "https") || !url.username().is_empty() => {
+                Err(place.fault("not an http or https URL", "write the URL of the issuer's JWK set"))
+            }
+            Ok(url) if !is_safe(&url, plain_http) => {
+                let message = "without TLS, whoever is on the way can put in keys of his own";
+                Err(place.fault(message, format!("use https, or {}", allow_http(record))))
+            }
+            Ok(_) => Ok(KeyOrigin::Url(text.to_owned())),
+            Err(error) => Err(place.fault(format!("not a URL: {error}"), "write the URL of the issuer's JWK set")),
+        },
+    }
+}
+
+/// PEM of one certificate or more and nothing else; text between the blocks is left to the reader of the PEM.
+fn ca_certificate(record: &Record<'_>) -> Result<Option<String>, Fault> {
+    let key = "ca-cert";
+    let text = record.text(key);
+    if text.trim().is_empty() {
+        return Ok(None);
+    }
+    let hint = "give one or more blocks from -----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----";
+    let mut certificates = 0_usize;
+    for block in Pem::iter_from_buffer(text.as_bytes()) {
+        let sound = block.is_ok_and(|pem| {
+            pem.label == "CERTIFICATE" && pem.parse_x509().is_ok_and(|certificate| certificate.as_raw() == pem.contents)
+        });
+        if !sound {
+            let message = format!("PEM block {} is not a certificate", certificates + 1);
+            return Err(record.place_of(key).fault(message, hint));
+        }
+        certificates += 1;
+    }
+    if certificates == 0 {
+        return Err(record.place_of(key).fault("no PEM block", hint));
+    }
+    Ok(Some(text.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::refusals::{issuer, parse, refused};
+    use super::*;
+
+    const HEAD: &str = "oidc-issuers:\n  https://a.example.com:\n    client-id: s\n    type: email\n";
+    const JWKS: &str =
+        r#"{"keys": [{"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
+
+    fn access(settings: &str) -> KeyAccess {
+        issuer(&format!("{HEAD}{settings}")).keys.as_ref().clone()
+    }
+
+    #[test]
+    fn every_setting_about_keys_counts_in_both_spellings() {
+        assert_eq!(access(""), KeyAccess::default());
+        for (yaml, json, expected) in [
+            (
+                "jwks-url: https://k.example/x",
+                "JWKSURL: https://k.example/x",
+                KeyOrigin::Url("https://k.example/x".into()),
+            ),
+            ("jwks-file: /etc/jwks.json", "JWKSFile: /etc/jwks.json", KeyOrigin::File("/etc/jwks.json".into())),
+            (
+                &format!("jwks: '{JWKS}'"),
+                &format!("JWKS: '{JWKS}'"),
+                KeyOrigin::Fixed(FixedKeys::parse("a", JWKS).unwrap()),
+            ),
+        ] {
+            for setting in [yaml, json] {
+                assert_eq!(access(&format!("    {setting}\n")).origin, expected, "{setting}");
+            }
+        }
+        let all = access("    token-file: /run/token\n    allow-http: true\n    allow-private-addresses: yes\n");
+        assert_eq!((all.plain_http, all.strangers), (PlainHttp::Anywhere, Reach::Anywhere));
+        assert_eq!(all.token_file, Some("/run/token".into()));
+        assert_eq!(all, access("    TokenFile: /run/token\n    AllowHTTP: on\n    AllowPrivateAddresses: true\n"));
+    }
+
+    #[test]
+    fn keys_are_in_one_place() {
+        for (first, second) in [("jwks-url: https://k.example", "jwks-file: x"), ("jwks-file: x", "jwks: '{}'")] {
+            refused(
+                &format!("{HEAD}    {first}\n    {second}\n"),
+                (6, second.find(' ').unwrap() + 6),
+                "both say",
+                "keep one",
+            );
+        }
+        for broken in ["k", "'{}'", "'{\"keys\": []}'", "'{\"keys\": [{\"kty\": \"oct\"}]}'"] {
+            refused(&format!("{HEAD}    jwks: {broken}\n"), (5, 11), "not a JWK set", "keys");
+        }
+        for broken in ["k", "file:///x", "https://u@k.example"] {
+            refused(&format!("{HEAD}    jwks-url: {broken}\n"), (5, 15), "not a", "JWK set");
+        }
+    }
+
+    #[test]
+    fn http_without_tls_is_for_this_machine_or_allowed() {
+        let file = |url: &str, more: &str| format!("oidc-issuers:\n  {url}: {{client-id: s, type: email{more}}}\n");
+        for url in ["http://127.0.0.1:80/x", "http://localhost:80", "http://[::1]:80", "https://a.example.com"] {
+            assert!(parse(&file(&format!("\"{url}\""), "")).is_ok(), "{url}");
+        }
+        refused(&file("http://a.example.com", ""), (2, 3), "without TLS", "allow-http: true");
+        refused(&file("http://10.0.0.1", ""), (2, 3), "without TLS", "allow-http: true");
+        assert!(parse(&file("http://a.example.com", ", allow-http: true")).is_ok());
+        assert!(
+            parse(&file("http://a.example.com", ", jwks-url: 'https://k.example'")).is_ok(),
+            "nothing is fetched there"
+        );
+        refused(&format!("{HEAD}    jwks-url: http://k.example\n"), (5, 15), "without TLS", "allow-http: true");
+        refused(&file("http://*.example.com", "").replace("oidc", "meta"), (2, 3), "without TLS", "allow-http");
+    }
+
+    #[test]
+    fn a_pattern_has_neither_keys_nor_a_token_of_its_own() {
+        for setting in ["jwks-url: 'https://k.example'", "jwks-file: x", &format!("jwks: '{JWKS}'"), "token-file: x"] {
+            let text =
+                format!("meta-issuers:\n  https://*.example.com:\n    client-id: s\n    type: email\n    {setting}\n");
+            refused(&text, (5, setting.find(' ').unwrap() + 6), "pattern", "oidc-issuers");
+        }
+    }
+
+    #[test]
+    fn a_list_gives_an_issuer_several_identities() {
+        let list = |items: &str| format!("oidc-issuers:\n  https://a.example.com:\n{items}");
+        let item = |more: &str| format!("    - {{client-id: s, type: email{more}}}\n");
+        let issuers = parse(&list(&(item(", order: 2") + &item(", order: 1, description: first")))).unwrap();
+        let found = issuers.find("https://a.example.com");
+        assert_eq!((found.len(), found[0].description.as_deref()), (2, Some("first")));
+        let json = r#"{"OIDCIssuers": {"https://a.example.com": [{"ClientID": "a", "Type": "email"}, {"ClientID": "b", "Type": "email"}]}}"#;
+        assert_eq!(parse(json).unwrap().find("https://a.example.com").len(), 2);
+        let aliased =
+            format!("define: [&i {{client-id: s, type: email}}]\n{}", list("    - *i\n    - {<<: *i, client-id: t}\n"));
+        assert_eq!(parse(&aliased).unwrap().find("https://a.example.com")[1].audience, "t");
+
+        refused(&list("    []\n"), (3, 5), "empty list", "one identity");
+        refused(&list("    - email\n"), (3, 7), "expected a mapping", "key: value");
+        refused(&list(&(item("") + "    - {client-id: s}\n")), (4, 7), "type is missing", "types are");
+        refused(&list(&(item("") + "    - {client-id: s, typ: email}\n")), (4, 22), "unknown key", "type");
+        refused(&list(&(item(", order: 1") + &item(""))), (4, 7), "some entries", "all of them");
+        refused(&list(&(item(", order: 1") + &item(", order: 1"))), (4, 7), "another entry", "1, 2, 3");
+        refused(&list(&item(", order: first")), (3, 42), "whole number", "1, 2, 3");
+        refused(&list(&(item("") + &item(", allow-http: true"))), (4, 7), "other access", "anchor");
+    }
+}

@@ -1,0 +1,46 @@
+//! Why an issuer's keys cannot be had.
+//!
+//! Knows not what a client is told of it.
+
+use reqwest::Url;
+
+use crate::identity::fetch::FetchError;
+
+/// Why an issuer's keys could not be had. Always the issuer's fault or the network's, never the caller's.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// A document could not be fetched.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    /// A document that is not the JSON it should be.
+    #[error("{document}: {source}")]
+    Document {
+        /// The document's URL or file.
+        document: String,
+        /// What is wrong.
+        source: serde_json::Error,
+    },
+    /// The discovery document is another issuer's (OpenID Connect Discovery 1.0 section 4.3).
+    #[error("the discovery document of {expected} names the issuer {found:?}")]
+    IssuerMismatch {
+        /// The issuer that was asked.
+        expected: String,
+        /// The issuer that the document names.
+        found: String,
+    },
+    /// The keys are said to be on another host, by a document that anybody on the way could have written.
+    #[error("{0} is on another host than the discovery document, which did not come over https")]
+    ForeignKeys(Url),
+    /// The issuer answered well, and not one of its keys can be used. Keys that were held before are dropped.
+    #[error("{0} holds no key that can verify a token")]
+    NoUsableKey(String),
+    /// Too many new issuers are being asked.
+    #[error("too many new issuers of this pattern are being asked for their keys")]
+    Busy,
+    /// The issuer is being asked and has not answered yet.
+    #[error("the issuer has not answered yet")]
+    Slow,
+    /// The fetch ended without an outcome.
+    #[error("the fetch was given up")]
+    GivenUp,
+}

@@ -1,0 +1,126 @@
+//! When an issuer may be asked for its keys again, by what happened before.
+//!
+//! Owns cool-down and retries. Knows no clock and no network: time comes in, so the tests can make years pass.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::error::KeyError;
+use super::timing::KeyTiming;
+
+/// Why an issuer would be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reason {
+    /// Its keys are wanted or due.
+    Due,
+    /// No key made a token's signature. Anybody can make such a token.
+    Doubt {
+        /// Whether the token says that it was made after the keys were fetched: then the keys may be younger still.
+        newer: bool,
+    },
+}
+
+/// What happened so far.
+#[derive(Debug, Default)]
+pub(super) struct Life {
+    asked: Option<Instant>,
+    doubted: Option<Instant>,
+    failures: u32,
+    retry_at: Option<Instant>,
+    failure: Option<Arc<KeyError>>,
+}
+
+impl Life {
+    /// Whether the issuer may be asked now.
+    pub(super) fn permits(&self, reason: Reason, timing: &KeyTiming, now: Instant) -> bool {
+        let cooled = |since: Option<Instant>| since.is_none_or(|since| now >= since + timing.cool_down);
+        let rested = self.retry_at.is_none_or(|at| now >= at);
+        rested
+            && match reason {
+                Reason::Due => true,
+                Reason::Doubt { newer } => cooled(self.doubted) && (newer || cooled(self.asked)),
+            }
+    }
+
+    /// The issuer is being asked.
+    pub(super) fn asked(&mut self, reason: Reason, now: Instant) {
+        self.asked = Some(now);
+        if matches!(reason, Reason::Doubt { .. }) {
+            self.doubted = Some(now);
+        }
+    }
+
+    /// It answered. Returns after how many failures.
+    pub(super) fn succeeded(&mut self) -> u32 {
+        (self.retry_at, self.failure) = (None, None);
+        std::mem::take(&mut self.failures)
+    }
+
+    /// It did not, or badly. `chance` is from 0 to 1.
+    pub(super) fn failed(&mut self, error: Arc<KeyError>, timing: &KeyTiming, now: Instant, chance: f64) {
+        self.failures = self.failures.saturating_add(1);
+        self.retry_at = Some(now + timing.retry_after(self.failures, chance));
+        self.failure = Some(error);
+    }
+
+    /// Why the last try failed, if it did.
+    pub(super) fn failure(&self) -> Option<&Arc<KeyError>> {
+        self.failure.as_ref()
+    }
+
+    /// When an issuer that failed may be asked again.
+    pub(super) const fn retry_at(&self) -> Option<Instant> {
+        self.retry_at
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const DOUBT: Reason = Reason::Doubt { newer: false };
+    const NEWER: Reason = Reason::Doubt { newer: true };
+
+    fn seconds(number: u64) -> Duration {
+        Duration::from_secs(number)
+    }
+
+    #[test]
+    fn doubt_asks_once_per_cool_down() {
+        let (timing, start, mut life) = (KeyTiming::default(), Instant::now(), Life::default());
+        life.asked(Reason::Due, start);
+        life.succeeded();
+        assert!(!life.permits(DOUBT, &timing, start + seconds(29)), "the keys have just been fetched");
+        assert!(life.permits(NEWER, &timing, start + seconds(1)), "but the token is younger still");
+        life.asked(NEWER, start + seconds(1));
+        life.succeeded();
+        for reason in [DOUBT, NEWER] {
+            assert!(!life.permits(reason, &timing, start + seconds(30)), "{reason:?}");
+            assert!(life.permits(reason, &timing, start + seconds(31)), "{reason:?}");
+        }
+        assert!(life.permits(Reason::Due, &timing, start + seconds(2)), "what is due is not held up by doubt");
+    }
+
+    #[test]
+    fn an_issuer_that_failed_is_left_alone_for_longer_and_longer() {
+        let (timing, start, mut life) = (KeyTiming::default(), Instant::now(), Life::default());
+        let mut now = start;
+        for rest in [1, 2, 4, 8, 16, 30, 30] {
+            life.asked(Reason::Due, now);
+            life.failed(Arc::new(KeyError::Busy), &timing, now, 1.0);
+            let almost = now + seconds(rest).saturating_sub(Duration::from_millis(1));
+            for reason in [Reason::Due, DOUBT, NEWER] {
+                assert!(!life.permits(reason, &timing, almost), "{reason:?}");
+            }
+            now += seconds(rest);
+            assert!(life.permits(Reason::Due, &timing, now));
+            assert!(life.failure().is_some());
+        }
+        assert_eq!(life.succeeded(), 7);
+        assert!(life.permits(Reason::Due, &timing, now) && life.failure().is_none());
+        life.failed(Arc::new(KeyError::Busy), &timing, now, 1.0);
+        assert_eq!(life.retry_at(), Some(now + seconds(1)), "counted from the beginning again");
+    }
+}

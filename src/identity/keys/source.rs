@@ -1,0 +1,142 @@
+//! Where one issuer's keys come from, and the fetching of them (OpenID Connect Discovery 1.0 section 4).
+//!
+//! Owns what each document may be fetched with. Knows neither how long keys live nor who waits for them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::Url;
+use serde::Deserialize;
+
+use super::error::KeyError;
+use super::set::KeySet;
+use crate::config::issuers::{Issuer, IssuerAddress, KeyOrigin};
+use crate::identity::fetch::{Absence, Access, ClusterFiles, Fetcher, PlainHttp, Reach, TokenFile, read_file};
+
+/// One concrete issuer: for an entry with a pattern there are many.
+#[derive(Debug)]
+pub(super) struct Source {
+    pub(super) url: String,
+    issuer: Arc<Issuer>,
+}
+
+/// What a fetch brought.
+#[derive(Debug)]
+pub(super) struct Fetched {
+    pub(super) keys: KeySet,
+    /// How long they live, if the issuer says so.
+    pub(super) lifetime: Option<Duration>,
+}
+
+/// The members of a discovery document that matter.
+#[derive(Deserialize)]
+struct Discovery {
+    issuer: String,
+    jwks_uri: String,
+    #[serde(default, rename = "id_token_signing_alg_values_supported")]
+    algorithms: Vec<String>,
+}
+
+impl Source {
+    pub(super) fn new(url: &str, issuer: &Arc<Issuer>) -> Self {
+        Self { url: url.to_owned(), issuer: Arc::clone(issuer) }
+    }
+
+    /// Whether the issuer, perhaps of a file loaded since, has its keys from the same place in the same way.
+    pub(super) fn serves(&self, issuer: &Arc<Issuer>) -> bool {
+        Arc::ptr_eq(&self.issuer, issuer) || (self.issuer.keys == issuer.keys && self.issuer.address == issuer.address)
+    }
+
+    /// The pattern that the issuer matched, if the file does not name it.
+    pub(super) fn pattern(&self) -> Option<&str> {
+        match &self.issuer.address {
+            IssuerAddress::Url(_) => None,
+            IssuerAddress::Pattern(pattern) => Some(pattern.as_str()),
+        }
+    }
+
+    /// Fetches the keys.
+    pub(super) async fn fetch(&self, fetcher: &Fetcher, cluster: &ClusterFiles) -> Result<Fetched, KeyError> {
+        match &self.issuer.keys.origin {
+            KeyOrigin::Discovery => self.discover(fetcher, &self.access(&self.url, cluster)).await,
+            KeyOrigin::Url(url) => {
+                let document = fetcher.get(url, Reach::Anywhere, &self.access(url, cluster)).await?;
+                self.usable(url, &document.body, None, document.lifetime)
+            }
+            KeyOrigin::File(path) => {
+                let text = read_file(path).await?;
+                self.usable(&path.display().to_string(), text.as_bytes(), None, None)
+            }
+            KeyOrigin::Fixed(fixed) => self.usable("jwks", fixed.text().as_bytes(), None, None),
+        }
+    }
+
+    async fn discover(&self, fetcher: &Fetcher, access: &Access) -> Result<Fetched, KeyError> {
+        let url = format!("{}/.well-known/openid-configuration", self.url.strip_suffix('/').unwrap_or(&self.url));
+        let document = fetcher.get(&url, self.reach(), access).await?;
+        let found: Discovery = serde_json::from_slice(&document.body)
+            .map_err(|source| KeyError::Document { document: url.clone(), source })?;
+        if found.issuer != self.url {
+            return Err(KeyError::IssuerMismatch { expected: self.url.clone(), found: found.issuer });
+        }
+        let reach = self.reach_of_keys(&url, &found.jwks_uri)?;
+        let document = fetcher.get(&found.jwks_uri, reach, access).await?;
+        self.usable(&found.jwks_uri, &document.body, Some(&found.algorithms), document.lifetime)
+    }
+
+    fn usable(
+        &self,
+        document: &str,
+        body: &[u8],
+        algorithms: Option<&[String]>,
+        lifetime: Option<Duration>,
+    ) -> Result<Fetched, KeyError> {
+        let keys = KeySet::parse(&self.url, body, algorithms)
+            .map_err(|source| KeyError::Document { document: document.to_owned(), source })?;
+        if keys.is_empty() {
+            return Err(KeyError::NoUsableKey(document.to_owned()));
+        }
+        Ok(Fetched { keys, lifetime })
+    }
+
+    /// The operator chose the host, or a stranger did, by what a `*` of the pattern stands for or by DNS.
+    fn reach(&self) -> Reach {
+        match &self.issuer.address {
+            IssuerAddress::Url(_) => Reach::Anywhere,
+            IssuerAddress::Pattern(pattern) if pattern.spells_address() => Reach::Anywhere,
+            IssuerAddress::Pattern(_) => self.issuer.keys.strangers,
+        }
+    }
+
+    /// On the issuer's own host the keys are where discovery was. Another host is the issuer's choice, and counts only if nobody on the
+    /// way could have made it; a cluster's keys are on its API server, which is in a private network.
+    fn reach_of_keys(&self, discovery: &str, jwks_uri: &str) -> Result<Reach, KeyError> {
+        let (Ok(discovery), Ok(keys)) = (Url::parse(discovery), Url::parse(jwks_uri)) else {
+            return Ok(Reach::PublicInternet);
+        };
+        let access = &self.issuer.keys;
+        if discovery.host() == keys.host() {
+            return Ok(self.reach());
+        }
+        if discovery.scheme() != "https" && access.plain_http != PlainHttp::Anywhere {
+            return Err(KeyError::ForeignKeys(keys));
+        }
+        Ok(if access.in_cluster { Reach::Anywhere } else { access.strangers })
+    }
+
+    /// The cluster's CA and token are for issuers that the operator named, never for one that matched a pattern.
+    fn access(&self, home: &str, cluster: &ClusterFiles) -> Access {
+        let keys = &self.issuer.keys;
+        let token = match &keys.token_file {
+            Some(path) => Some(TokenFile { path: path.clone(), absence: Absence::Refused }),
+            None => keys.in_cluster.then(|| TokenFile { path: cluster.token.clone(), absence: Absence::Accepted }),
+        };
+        Access {
+            home: home.to_owned(),
+            plain_http: keys.plain_http,
+            ca_certificate: keys.ca_certificate.clone(),
+            ca_file: keys.in_cluster.then(|| cluster.ca_certificate.clone()),
+            token: token.filter(|_| self.pattern().is_none()),
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Several identities of one issuer: by audience, by type, in an order or ambiguous.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that fails must stop"
+)]
+
+mod support;
+
+use serde_json::{Value, json};
+use sigmint::failure::FailureKind;
+use support::certificate::{self, subject_alternative_names};
+use support::identities::email_claims;
+use support::issuer::KEYS;
+use support::scene::{ADDRESS, assert_refused};
+use support::{FakeIssuer, Key, Kind, Reply, Running};
+
+/// A subject that is a service account and has an address as well.
+fn account() -> Value {
+    json!({"sub": "system:serviceaccount:builds:signer", "email": ADDRESS, "email_verified": true,
+        "kubernetes.io": {"namespace": "builds", "serviceaccount": {"name": "signer"}}})
+}
+
+const ACCOUNT: &str = "URI https://kubernetes.io/namespaces/builds/serviceaccounts/signer";
+
+struct Scene {
+    issuer: FakeIssuer,
+    server: Running,
+    key: Key,
+}
+
+impl Scene {
+    /// An issuer with these identities, each the settings of one.
+    async fn new(section: &str, identities: &[&str]) -> Self {
+        let issuer = FakeIssuer::start();
+        let name = if section == "meta-issuers" { "*" } else { "team" };
+        let items: Vec<_> = identities.iter().map(|settings| format!("  - {{{settings}}}")).collect();
+        let file = format!("{section}:\n  {}:\n{}\n", issuer.issuer(name), items.join("\n"));
+        let server = Running::start(&file).await;
+        Self { issuer, server, key: Key::new(Kind::P256) }
+    }
+
+    async fn ask(&self, audience: Value, claims: &Value, challenge: &str) -> Reply {
+        let mut claims = self.issuer.claims("team", claims);
+        claims["aud"] = audience;
+        self.server.ask(&self.issuer.token(&claims), &self.key, challenge).await
+    }
+
+    /// The name in the certificate.
+    async fn name(&self, audience: Value, claims: &Value, challenge: &str) -> String {
+        let certificate = self.ask(audience, claims, challenge).await.certificates().remove(0);
+        subject_alternative_names(&certificate::parse(&certificate)).join(" ")
+    }
+}
+
+#[tokio::test]
+async fn the_audience_tells_identities_apart() {
+    for section in ["oidc-issuers", "meta-issuers"] {
+        let scene = Scene::new(section, &["client-id: people, type: email", "client-id: pods, type: kubernetes"]).await;
+        let subject = "system:serviceaccount:builds:signer";
+        assert!(scene.name(json!("people"), &account(), ADDRESS).await.contains(ADDRESS), "{section}");
+        assert_eq!(scene.name(json!("pods"), &account(), subject).await, ACCOUNT, "{section}");
+        assert_eq!(scene.issuer.requests(KEYS), 1, "they share their keys");
+        let signed = scene.server.signer().calls();
+        let both = scene.ask(json!(["people", "pods"]), &account(), ADDRESS).await;
+        assert_eq!((both.status, both.reason().as_str()), (400, "IDENTITY_AMBIGUOUS"), "{both:?}");
+        let none = scene.ask(json!("others"), &account(), ADDRESS).await;
+        assert_eq!(none.reason(), "TOKEN_AUDIENCE_MISMATCH");
+        assert_eq!(scene.server.signer().calls(), signed, "nothing was signed for these");
+    }
+}
+
+#[tokio::test]
+async fn the_claims_tell_identities_apart_that_have_one_audience() {
+    let scene = Scene::new("oidc-issuers", &["client-id: s, type: kubernetes", "client-id: s, type: email"]).await;
+    let mut pod = account();
+    pod["email_verified"] = json!(false);
+    let reply = scene.ask(json!("s"), &account(), ADDRESS).await;
+    assert_refused(&scene.server, &reply, FailureKind::IdentityAmbiguous, "fits both");
+    let reply = scene.ask(json!("s"), &json!({"email": "x"}), ADDRESS).await;
+    assert_refused(&scene.server, &reply, FailureKind::IdentityRefused, "fits none");
+    assert_eq!(scene.name(json!("s"), &pod, "system:serviceaccount:builds:signer").await, ACCOUNT);
+    assert!(scene.name(json!("s"), &email_claims(), ADDRESS).await.contains(ADDRESS));
+}
+
+#[tokio::test]
+async fn an_order_decides_for_a_token_that_fits_several() {
+    let identities = ["client-id: s, type: kubernetes, order: 2", "client-id: s, type: email, order: 1"];
+    let scene = Scene::new("oidc-issuers", &identities).await;
+    assert!(scene.name(json!("s"), &account(), ADDRESS).await.contains(ADDRESS), "the lowest counts");
+    let mut pod = account();
+    pod["email_verified"] = json!(false);
+    let name = scene.name(json!("s"), &pod, "system:serviceaccount:builds:signer").await;
+    assert_eq!(name, ACCOUNT, "the next one if that does not fit");
+}
+
+#[tokio::test]
+async fn the_configuration_tells_of_every_identity() {
+    let scene = Scene::new("oidc-issuers", &["client-id: a, type: email", "client-id: b, type: kubernetes"]).await;
+    let told = scene.server.get("/api/v2/configuration").await.json();
+    let issuers = told["issuers"].as_array().unwrap();
+    let audiences: Vec<_> = issuers.iter().map(|issuer| issuer["audience"].as_str().unwrap()).collect();
+    assert_eq!(audiences, ["a", "b"]);
+    assert!(issuers.iter().all(|issuer| issuer["issuerUrl"] == scene.issuer.issuer("team").as_str()));
+}

@@ -1,0 +1,382 @@
+//! The life of issuers' keys: renewal, outage, withdrawal, floods of bad tokens and of invented issuers, reload.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that fails must stop"
+)]
+
+mod support;
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use serde_json::json;
+use sigmint::config::issuers::Issuers;
+use sigmint::failure::FailureKind;
+use sigmint::identity::UnverifiedToken;
+use sigmint::identity::fetch::{ClusterFiles, Fetcher};
+use sigmint::identity::keys::{KeyStore, KeyTiming};
+use sigmint::identity::verify::{VerifyError, verify};
+use support::identities::{email_claims, email_file};
+use support::issuer::{KEYS, signed};
+use support::scene::{ADDRESS, Scene, assert_refused};
+use support::server::parse;
+use support::{Answer, FakeIssuer, Key, Kind, Names, Running, eventually};
+
+const LONG: Duration = Duration::from_hours(1);
+const SHORT: Duration = Duration::from_millis(200);
+
+fn discovery(name: &str) -> String {
+    format!("/{name}/.well-known/openid-configuration")
+}
+
+/// Issuers' keys without a server around them.
+struct Keys {
+    store: Arc<KeyStore>,
+    issuers: Arc<Issuers>,
+}
+
+impl Keys {
+    fn new(file: &str, timing: &KeyTiming) -> Self {
+        Self::fetching(file, Fetcher::new().unwrap(), timing)
+    }
+
+    fn fetching(file: &str, fetcher: Fetcher, timing: &KeyTiming) -> Self {
+        let store = Arc::new(KeyStore::new(fetcher, ClusterFiles::default(), timing));
+        Self { store, issuers: Arc::new(parse(file)) }
+    }
+
+    /// The same, kept fresh in the background.
+    fn kept(file: &str, timing: &KeyTiming) -> Self {
+        let keys = Self::new(file, timing);
+        keys.store.keep(&keys.issuers);
+        keys
+    }
+
+    async fn verify(&self, token: &str) -> Result<(), VerifyError> {
+        let token = UnverifiedToken::parse(token).unwrap();
+        verify(token, &self.issuers, &self.store, SystemTime::now()).await.map(drop)
+    }
+
+    /// Waits until the keys are there.
+    async fn are_there(&self) {
+        eventually("the keys", async || (self.store.reading().without == 0).then_some(())).await;
+    }
+}
+
+fn token_of(issuer: &FakeIssuer, name: &str) -> String {
+    issuer.token(&issuer.claims(name, &email_claims()))
+}
+
+fn forged(issuer: &FakeIssuer, kid: &str) -> String {
+    let header = json!({"alg": "ES256", "kid": kid}).to_string();
+    signed(&Key::fixed_p256(), "ES256", &header, &issuer.claims("email", &email_claims()).to_string())
+}
+
+/// One after the other the issuers of several files.
+fn together(files: &[String]) -> String {
+    format!("oidc-issuers:\n{}", files.iter().map(|file| file.replace("oidc-issuers:\n", "")).collect::<String>())
+}
+
+#[tokio::test]
+async fn three_hundred_bad_tokens_cause_one_fetch_at_most() {
+    let scene = impatient_scene(KeyTiming { cool_down: LONG, ..KeyTiming::default() }).await;
+    assert_eq!(scene.ask(&scene.token()).await.status, 200);
+    let before = scene.issuer.requests(KEYS);
+    for number in 0..150 {
+        for kid in ["first".to_owned(), format!("unknown-{number}")] {
+            assert_eq!(scene.ask(&forged(&scene.issuer, &kid)).await.reason(), "TOKEN_SIGNATURE_INVALID");
+        }
+    }
+    assert!(scene.issuer.requests(KEYS) <= before + 1, "{} fetches", scene.issuer.requests(KEYS) - before);
+    assert_eq!(scene.ask(&scene.token()).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ten_thousand_bad_tokens_at_once_cause_two_fetches_at_most_and_refuse_nobody_else() {
+    let issuer = FakeIssuer::start();
+    let timing = KeyTiming { cool_down: LONG, patience: LONG, ..KeyTiming::default() };
+    let keys = Arc::new(Keys::new(&email_file(&issuer.issuer("email")), &timing));
+    let tasks: Vec<_> = (0..10_000)
+        .map(|number| {
+            let keys = Arc::clone(&keys);
+            let (token, is_good) = match number % 100 {
+                0 => (token_of(&issuer, "email"), true),
+                _ => (forged(&issuer, &format!("unknown-{number}")), false),
+            };
+            tokio::spawn(async move { (keys.verify(&token).await, is_good) })
+        })
+        .collect();
+    for task in tasks {
+        match task.await.unwrap() {
+            (Ok(()), true) | (Err(VerifyError::Signature), false) => {}
+            (outcome, is_good) => panic!("{is_good}: {outcome:?}"),
+        }
+    }
+    assert!(issuer.requests(KEYS) <= 2, "{} fetches", issuer.requests(KEYS));
+}
+
+#[tokio::test]
+async fn a_refetch_that_hangs_holds_up_no_token_whose_key_is_held() {
+    let issuer = FakeIssuer::start();
+    let timing = KeyTiming { cool_down: Duration::ZERO, patience: LONG, ..KeyTiming::default() };
+    let keys = Arc::new(Keys::new(&email_file(&issuer.issuer("email")), &timing));
+    keys.verify(&token_of(&issuer, "email")).await.unwrap();
+    issuer.answer(&discovery("email"), Answer::Held);
+    let (waiting, token) = (Arc::clone(&keys), forged(&issuer, "unknown"));
+    let waiting = tokio::spawn(async move { waiting.verify(&token).await });
+    eventually("the refetch", async || (issuer.requests(&discovery("email")) > 1).then_some(())).await;
+    keys.verify(&token_of(&issuer, "email")).await.unwrap();
+    assert!(!waiting.is_finished(), "the bad token still waits");
+    issuer.release();
+    assert!(matches!(waiting.await.unwrap(), Err(VerifyError::Signature)));
+}
+
+#[tokio::test]
+async fn a_key_made_after_the_last_fetch_is_found_at_once() {
+    let issuer = FakeIssuer::start();
+    let keys = Keys::new(&email_file(&issuer.issuer("email")), &KeyTiming::default());
+    keys.verify(&token_of(&issuer, "email")).await.unwrap();
+    issuer.set_keys(vec![(Key::new(Kind::P256), Some("second"))]);
+    let later = SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() + 1;
+    let mut claims = email_claims();
+    claims["iat"] = json!(later);
+    keys.verify(&issuer.token(&issuer.claims("email", &claims))).await.unwrap();
+    assert_eq!(issuer.requests(KEYS), 2);
+}
+
+#[tokio::test]
+async fn keys_are_renewed_without_a_token_and_a_withdrawn_one_is_dead_then() {
+    let issuer = FakeIssuer::start();
+    let keys = Keys::kept(
+        &email_file(&issuer.issuer("email")),
+        &KeyTiming { lifetime: SHORT, cool_down: LONG, ..KeyTiming::default() },
+    );
+    keys.are_there().await;
+    let withdrawn = token_of(&issuer, "email");
+    keys.verify(&withdrawn).await.unwrap();
+    issuer.set_keys(vec![(Key::new(Kind::P256), Some("second"))]);
+    let before = issuer.requests(KEYS);
+    eventually("two more fetches", async || (issuer.requests(KEYS) > before + 1).then_some(())).await;
+    eventually("the end of the old key", async || {
+        matches!(keys.verify(&withdrawn).await, Err(VerifyError::Signature)).then_some(())
+    })
+    .await;
+    keys.verify(&token_of(&issuer, "email")).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_the_issuer_says_of_their_life_counts_within_bounds() {
+    let (hasty, lasting) = (FakeIssuer::start(), FakeIssuer::start());
+    hasty.set_headers("Cache-Control: no-store\r\n");
+    lasting.set_headers("Cache-Control: max-age=31536000\r\n");
+    let file = together(&[email_file(&hasty.issuer("email")), email_file(&lasting.issuer("email"))]);
+    let timing = KeyTiming { lifetime: LONG, shortest: SHORT, longest: SHORT * 2, ..KeyTiming::default() };
+    let _keys = Keys::kept(&file, &timing);
+    for issuer in [&hasty, &lasting] {
+        eventually("three fetches", async || (issuer.requests(KEYS) > 2).then_some(())).await;
+    }
+}
+
+#[tokio::test]
+async fn with_the_issuer_down_every_token_passes_until_the_keys_are_too_old() {
+    let issuer = FakeIssuer::start();
+    let timing = KeyTiming { lifetime: SHORT, longest_retry: SHORT, ..KeyTiming::default() };
+    let file = email_file(&issuer.issuer("email"));
+    let keys = Keys::kept(&file, &timing);
+    keys.are_there().await;
+    issuer.answer(&discovery("email"), Answer::Close);
+    eventually("stale keys", async || (keys.store.reading().stale == 1).then_some(())).await;
+    for _ in 0..100 {
+        keys.verify(&token_of(&issuer, "email")).await.unwrap();
+    }
+    assert!(matches!(keys.verify(&forged(&issuer, "first")).await, Err(VerifyError::Signature)));
+    issuer.recover(&discovery("email"));
+    eventually("fresh keys", async || (keys.store.reading().stale == 0).then_some(())).await;
+
+    let keys = Keys::kept(&file, &KeyTiming { stale: SHORT * 2, ..timing });
+    keys.are_there().await;
+    issuer.answer(&discovery("email"), Answer::Close);
+    eventually("the end of the keys", async || {
+        matches!(keys.verify(&token_of(&issuer, "email")).await, Err(VerifyError::Keys { .. })).then_some(())
+    })
+    .await;
+    assert_eq!(keys.store.reading().without, 1);
+}
+
+#[tokio::test]
+async fn an_issuer_that_withdraws_all_its_keys_has_none() {
+    let issuer = FakeIssuer::start();
+    let keys = Keys::kept(&email_file(&issuer.issuer("email")), &KeyTiming { lifetime: SHORT, ..KeyTiming::default() });
+    keys.are_there().await;
+    issuer.answer(KEYS, Answer::Body(200, br#"{"keys": []}"#.to_vec()));
+    eventually("no keys", async || (keys.store.reading().without == 1).then_some(())).await;
+    assert!(matches!(keys.verify(&token_of(&issuer, "email")).await, Err(VerifyError::Keys { .. })));
+}
+
+#[tokio::test]
+async fn an_issuer_that_failed_is_not_waited_for() {
+    let scene = impatient_scene(KeyTiming { first_retry: LONG, longest_retry: LONG, ..KeyTiming::default() }).await;
+    scene.issuer.answer(&discovery("email"), Answer::Close);
+    scene.refuses(&scene.token(), FailureKind::IssuerUnavailable, "the first").await;
+    let asked = scene.issuer.requests(&discovery("email"));
+    scene.issuer.answer(&discovery("email"), Answer::Held);
+    for _ in 0..20 {
+        scene.refuses(&scene.token(), FailureKind::IssuerUnavailable, "later ones").await;
+    }
+    assert_eq!(scene.issuer.requests(&discovery("email")), asked, "it is left alone");
+}
+
+#[tokio::test]
+async fn an_issuer_that_failed_is_asked_again_behind_the_callers_backs() {
+    let timing = KeyTiming { first_retry: Duration::ZERO, patience: LONG, ..KeyTiming::default() };
+    let scene = impatient_scene(timing).await;
+    scene.issuer.answer(&discovery("email"), Answer::Close);
+    scene.refuses(&scene.token(), FailureKind::IssuerUnavailable, "the first").await;
+    scene.issuer.answer(&discovery("email"), Answer::Held);
+    // Nothing lets go of the fetch that these cause: whoever waited for it would wait for an hour.
+    for _ in 0..3 {
+        scene.refuses(&scene.token(), FailureKind::IssuerUnavailable, "later ones").await;
+    }
+    scene.issuer.release();
+    eventually("recovery", async || (scene.ask(&scene.token()).await.status == 200).then_some(())).await;
+}
+
+#[tokio::test]
+async fn an_issuer_that_hangs_is_waited_for_once() {
+    let scene = impatient_scene(KeyTiming { patience: SHORT, ..KeyTiming::default() }).await;
+    scene.issuer.answer(&discovery("email"), Answer::Held);
+    for _ in 0..5 {
+        scene.refuses(&scene.token(), FailureKind::IssuerUnavailable, "hanging").await;
+    }
+    assert_eq!(scene.issuer.requests(&discovery("email")), 1);
+    scene.issuer.release();
+}
+
+async fn impatient_scene(timing: KeyTiming) -> Scene {
+    let issuer = FakeIssuer::start();
+    let server = Running::start_timed(&email_file(&issuer.issuer("email")), &timing).await;
+    Scene { issuer, server, key: Key::new(Kind::P256) }
+}
+
+#[tokio::test]
+async fn a_fetch_outlives_the_caller_that_caused_it() {
+    let issuer = FakeIssuer::start();
+    issuer.answer(&discovery("email"), Answer::Held);
+    let keys = Arc::new(Keys::new(&email_file(&issuer.issuer("email")), &KeyTiming::default()));
+    for _ in 0..20 {
+        let (keys, token) = (Arc::clone(&keys), token_of(&issuer, "email"));
+        let caller = tokio::spawn(async move { keys.verify(&token).await });
+        eventually("the fetch", async || (issuer.requests(&discovery("email")) > 0).then_some(())).await;
+        caller.abort();
+        assert!(caller.await.is_err());
+    }
+    issuer.release();
+    keys.verify(&token_of(&issuer, "email")).await.unwrap();
+    assert_eq!(issuer.requests(&discovery("email")), 1);
+}
+
+#[tokio::test]
+async fn all_issuers_are_asked_at_the_start_and_none_waits_for_another() {
+    let (hanging, dead, well) = (FakeIssuer::start(), FakeIssuer::start(), FakeIssuer::start());
+    hanging.answer(&discovery("email"), Answer::Held);
+    dead.answer(&discovery("email"), Answer::Close);
+    let file = together(&[&hanging, &dead, &well].map(|issuer| email_file(&issuer.issuer("email"))));
+    let keys = Keys::kept(&file, &KeyTiming::default());
+    eventually("one issuer", async || (keys.store.reading().without == 2).then_some(())).await;
+    keys.verify(&token_of(&well, "email")).await.unwrap();
+    dead.recover(&discovery("email"));
+    eventually("the other", async || (keys.store.reading().without == 1).then_some(())).await;
+    hanging.release();
+    keys.are_there().await;
+    assert_eq!(hanging.requests(&discovery("email")), 1);
+}
+
+#[tokio::test]
+async fn a_reload_keeps_the_keys_of_those_who_stay_and_forgets_the_others() {
+    let issuer = FakeIssuer::start();
+    let file =
+        |names: &[&str]| together(&names.iter().map(|name| email_file(&issuer.issuer(name))).collect::<Vec<_>>());
+    let mut keys = Keys::kept(&file(&["gone", "stays"]), &KeyTiming { lifetime: SHORT, ..KeyTiming::default() });
+    keys.are_there().await;
+    issuer.answer(&discovery("stays"), Answer::Close);
+    keys.issuers = Arc::new(parse(&file(&["stays"])));
+    keys.store.keep(&keys.issuers);
+    keys.verify(&token_of(&issuer, "stays")).await.unwrap();
+    assert!(matches!(keys.verify(&token_of(&issuer, "gone")).await, Err(VerifyError::UnknownIssuer(_))));
+    // A fetch may have been under way.
+    issuer.recover(&discovery("stays"));
+    let (gone, stays) = (issuer.requests(&discovery("gone")), issuer.requests(&discovery("stays")));
+    eventually("renewals", async || (issuer.requests(&discovery("stays")) > stays + 3).then_some(())).await;
+    assert!(issuer.requests(&discovery("gone")) <= gone + 1, "nobody asks for what is gone");
+}
+
+#[tokio::test]
+async fn an_issuer_whose_access_changes_is_fetched_anew() {
+    let issuer = FakeIssuer::start();
+    let file = email_file(&issuer.issuer("email"));
+    let mut keys = Keys::kept(&file, &KeyTiming::default());
+    keys.are_there().await;
+    let other_set = Key::new(Kind::P256);
+    issuer.answer("/elsewhere", Answer::Body(200, json!({"keys": [other_set.jwk()]}).to_string().into_bytes()));
+    keys.issuers = Arc::new(parse(&format!("{file}    jwks-url: {}\n", issuer.issuer("elsewhere"))));
+    keys.store.keep(&keys.issuers);
+    assert!(matches!(keys.verify(&token_of(&issuer, "email")).await, Err(VerifyError::Signature)));
+    let claims = issuer.claims("email", &email_claims()).to_string();
+    keys.verify(&signed(&other_set, "ES256", r#"{"alg":"ES256"}"#, &claims)).await.unwrap();
+}
+
+#[tokio::test]
+async fn invented_issuers_of_a_pattern_hold_up_nobody_else() {
+    let (flood, named, other) = (FakeIssuer::start(), FakeIssuer::start(), FakeIssuer::start());
+    let pattern = |issuer: &FakeIssuer| email_file(&issuer.issuer("*")).replace("oidc-issuers:\n", "");
+    let file = format!("{}meta-issuers:\n{}{}", email_file(&named.issuer("email")), pattern(&flood), pattern(&other));
+    let keys = Arc::new(Keys::new(&file, &KeyTiming::default()));
+    keys.verify(&token_of(&flood, "known")).await.unwrap();
+    let tokens: Vec<_> = (0..500).map(|number| token_of(&flood, &format!("invented-{number}"))).collect();
+    for number in 0..500 {
+        flood.answer(&discovery(&format!("invented-{number}")), Answer::Held);
+    }
+    let waiting: Vec<_> = tokens
+        .into_iter()
+        .map(|token| {
+            let keys = Arc::clone(&keys);
+            tokio::spawn(async move { keys.verify(&token).await })
+        })
+        .collect();
+    eventually("the flood", async || (flood.received().len() > 4).then_some(())).await;
+    keys.verify(&token_of(&named, "email")).await.unwrap();
+    keys.verify(&token_of(&other, "new")).await.unwrap();
+    keys.verify(&token_of(&flood, "known")).await.unwrap();
+    assert!(flood.received().len() <= 2 + 8, "eight new issuers at a time: {}", flood.received().len());
+    for task in waiting {
+        assert!(matches!(task.await.unwrap(), Err(VerifyError::Keys { .. })));
+    }
+    flood.release();
+}
+
+#[tokio::test]
+async fn a_scrape_tells_how_the_keys_are() {
+    let (well, dead) = (FakeIssuer::start(), FakeIssuer::start());
+    dead.answer(&discovery("email"), Answer::Close);
+    let file = together(&[&well, &dead].map(|issuer| email_file(&issuer.issuer("email"))));
+    let keys = Keys::kept(&file, &KeyTiming { first_retry: LONG, longest_retry: LONG, ..KeyTiming::default() });
+    eventually("both fetches", async || (keys.store.reading().fetches == 2).then_some(())).await;
+    let reading = keys.store.reading();
+    assert_eq!((reading.without, reading.stale, reading.failed_fetches, reading.matched), (1, 0, 1, 0));
+}
+
+#[tokio::test]
+async fn the_answer_for_an_unreachable_issuer_says_when_to_come_again() {
+    let server =
+        Running::start_fetching(&email_file("https://nowhere.example.com"), Names::fetcher(&[]), &KeyTiming::default())
+            .await;
+    let issuer = FakeIssuer::start();
+    let mut claims = issuer.claims("email", &email_claims());
+    claims["iss"] = json!("https://nowhere.example.com");
+    let reply = server.ask(&issuer.token(&claims), &Key::new(Kind::P256), ADDRESS).await;
+    assert_refused(&server, &reply, FailureKind::IssuerUnavailable, "no such host");
+}
