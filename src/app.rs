@@ -109,7 +109,7 @@ fn watch_gauges(issuance: &Arc<Issuance>) {
             ca_not_after: active.chain().not_after(),
             ca_expires_soon: expiry::is_soon(active.chain(), SystemTime::now()),
             signer_ready: active.is_ready(),
-            trusted_chains: authorities.chains().count(),
+            trusted_chains: authorities.chains().len(),
             keys: issuance.keys.reading(),
         })
     });

@@ -10,7 +10,7 @@ use std::time::SystemTime;
 use arc_swap::ArcSwap;
 
 use crate::authority::chain::ChainCertificate;
-use crate::authority::{Authority, AuthoritySource};
+use crate::authority::{Authority, AuthoritySource, IssuingChain, Made, MakeError};
 use crate::certificate::{ComposeError, Ingredients, LintedTbs, Serial, ValidityPolicy};
 use crate::config::issuers::Issuers;
 use crate::failure::{Failure, FailureKind};
@@ -34,8 +34,8 @@ pub struct Request {
 pub struct Issued {
     /// DER.
     pub certificate: Vec<u8>,
-    /// The authority that issued it, with its chain.
-    pub authority: Arc<Authority>,
+    /// The chain whose first certificate issued it.
+    pub chain: Arc<IssuingChain>,
     /// Where its timestamps are.
     pub timestamps: SctDelivery,
     /// What the audit log says of it.
@@ -114,32 +114,33 @@ impl Issuance {
             now: (self.ambient.clock)(),
             serial: &serial,
         })?;
-        let (certificate, timestamps) = self.sign_and_log(&authority, &tbs).await?;
+        let (made, timestamps) = self.make_and_log(&authority, &tbs).await?;
         let record = Record {
-            serial: serial.to_hex(),
+            serial: made.serial().unwrap_or_else(|| serial.to_hex()),
             issuer: claims.issuer_url().to_owned(),
             identity: claims.issuer().identity.name(),
             key: key.public_key().kind().name(),
         };
         self.metrics.issued(record.identity, record.key);
-        Ok(Issued { certificate, authority, timestamps, record })
+        Ok(Issued { certificate: made.certificate, chain: made.chain, timestamps, record })
     }
 
-    /// One signature without logs. With logs, a precertificate before them and the certificate with their timestamps after; signers that
-    /// make no precertificates have their certificates logged as they are.
-    async fn sign_and_log(&self, authority: &Authority, tbs: &LintedTbs) -> Result<(Vec<u8>, SctDelivery), Failure> {
-        let Some(logs) = &self.logs else { return Ok((self.sign(authority, tbs).await?, SctDelivery::None)) };
+    /// One signature without logs. With logs, a precertificate before them and the certificate with their timestamps after; authorities
+    /// that make no precertificates have their certificates logged as they are.
+    async fn make_and_log(&self, authority: &Authority, tbs: &LintedTbs) -> Result<(Made, SctDelivery), Failure> {
+        let Some(logs) = &self.logs else { return Ok((self.make(authority, tbs).await?, SctDelivery::None)) };
         if !authority.signs_precertificates() {
-            let certificate = self.sign(authority, tbs).await?;
-            let timestamps = self.log(logs, authority, &certificate, LogEntry::X509(&certificate)).await?;
+            let made = self.make(authority, tbs).await?;
+            let timestamps = self.log(logs, &made, LogEntry::X509(&made.certificate)).await?;
             let first = timestamps.first().map(Sct::add_chain_response_json).unwrap_or_default();
-            return Ok((certificate, SctDelivery::Detached(first)));
+            return Ok((made, SctDelivery::Detached(first)));
         }
-        let precertificate = self.sign(authority, &tbs.precertificate()?).await?;
-        let entry = LogEntry::Precertificate { issuer_key_hash: authority.chain().spki_sha256(), tbs: tbs.as_der() };
-        let timestamps = self.log(logs, authority, &precertificate, entry).await?;
+        let precertificate = self.make(authority, &tbs.precertificate()?).await?;
+        let issuer_key_hash = precertificate.chain.spki_sha256();
+        let entry = LogEntry::Precertificate { issuer_key_hash, tbs: tbs.as_der() };
+        let timestamps = self.log(logs, &precertificate, entry).await?;
         let list = serialize_list(&timestamps).map_err(|error| Failure::new(FailureKind::LogUnavailable, error))?;
-        Ok((self.sign(authority, &tbs.with_timestamps(&list)?).await?, SctDelivery::Embedded))
+        Ok((self.make(authority, &tbs.with_timestamps(&list)?).await?, SctDelivery::Embedded))
     }
 
     async fn believe(&self, token: UnverifiedToken) -> Result<VerifiedClaims, VerifyError> {
@@ -157,23 +158,17 @@ impl Issuance {
         LintedTbs::compose(ingredients)
     }
 
-    async fn sign(&self, authority: &Authority, tbs: &LintedTbs) -> Result<Vec<u8>, Failure> {
+    async fn make(&self, authority: &Authority, tbs: &LintedTbs) -> Result<Made, MakeError> {
         let _timer = self.metrics.stage(Stage::Sign);
-        let signature = authority.sign(tbs).await?;
-        tbs.assemble(authority.algorithm(), &signature).map_err(|error| Failure::new(FailureKind::Internal, error))
+        authority.make(tbs).await
     }
 
     /// Sends a (pre)certificate and everything above it to the logs.
-    async fn log(
-        &self,
-        logs: &Logs,
-        authority: &Authority,
-        certificate: &[u8],
-        entry: LogEntry<'_>,
-    ) -> Result<Vec<Sct>, TransparencyError> {
+    async fn log(&self, logs: &Logs, made: &Made, entry: LogEntry<'_>) -> Result<Vec<Sct>, TransparencyError> {
         let _timer = self.metrics.stage(Stage::Log);
-        let above = authority.chain().certificates().iter().map(ChainCertificate::der);
-        logs.submit(Submission { chain: std::iter::once(certificate).chain(above).collect(), entry }).await
+        let above = made.chain.certificates().iter().map(ChainCertificate::der);
+        let chain = std::iter::once(made.certificate.as_slice()).chain(above).collect();
+        logs.submit(Submission { chain, entry }).await
     }
 
     fn serial(&self) -> Result<Serial, Failure> {

@@ -73,7 +73,7 @@ async fn each_certificate() {
         let proof = key.prove(&identity.challenge);
         let key = KeyRequest::PublicKey { content: key.spki_pem().into_bytes(), proof };
         let issued = issuance.issue(Request { token, key }).await.unwrap();
-        let ca = issued.authority.chain().certificates()[0].der();
+        let ca = issued.chain.certificates()[0].der();
         assert!(is_issued_by(&issued.certificate, ca), "{}", identity.name);
         differing.extend(compare(identity.name, &issued.certificate));
     }

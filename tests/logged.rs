@@ -17,8 +17,9 @@ use std::time::{Duration, SystemTime};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
-use sigmint::authority::signer::Signing;
-use sigmint::authority::{Authority, AuthoritySource, KeyLocation, SignatureAlgorithm, Signer};
+use sigmint::authority::managed::{Answering, ManagedCa, ManagedCertificate};
+use sigmint::authority::{Authority, AuthoritySource, IssuingChain, Signer};
+use sigmint::certificate::LintedTbs;
 use sigmint::dev::DevLog;
 use sigmint::issuance::Issuance;
 use sigmint::transparency::{LogKey, LogSettings, Logs, LogsOptions, Sct, parse_list};
@@ -193,36 +194,41 @@ async fn a_log_that_fails_lets_no_certificate_out() {
     }
 }
 
-/// A signer of a managed CA: it makes certificates, but no precertificates.
+/// A managed CA: it makes certificates, with a serial number of its own, but no precertificates.
 #[derive(Debug)]
-struct Managed(Arc<dyn Signer>);
+struct Managed {
+    signer: Arc<dyn Signer>,
+    chains: Arc<Vec<Arc<IssuingChain>>>,
+}
 
-impl Signer for Managed {
-    fn algorithm(&self) -> SignatureAlgorithm {
-        self.0.algorithm()
+impl ManagedCa for Managed {
+    fn chains(&self) -> Arc<Vec<Arc<IssuingChain>>> {
+        Arc::clone(&self.chains)
     }
 
-    fn location(&self) -> KeyLocation {
-        self.0.location()
+    fn issue<'a>(&'a self, tbs: &'a LintedTbs) -> Answering<'a, ManagedCertificate> {
+        Box::pin(async move {
+            let signature = self.signer.sign(tbs.as_der()).await.unwrap();
+            let certificate = tbs.assemble(self.signer.algorithm(), &signature).unwrap();
+            // The last of its chains: which one is the service's choice.
+            Ok(ManagedCertificate { certificate, chain: Arc::clone(self.chains.last().unwrap()) })
+        })
     }
 
-    fn signs_precertificates(&self) -> bool {
-        false
-    }
-
-    fn sign<'a>(&'a self, message: &'a [u8]) -> Signing<'a> {
-        self.0.sign(message)
+    fn probe(&self) -> Answering<'_, ()> {
+        Box::pin(async { Ok(()) })
     }
 }
 
 #[tokio::test]
-async fn a_signer_without_precertificates_gets_a_detached_timestamp() {
+async fn a_managed_ca_gets_a_detached_timestamp() {
     let ca = TestCa::new().await;
     let log = good_log(&ca);
     let key = log.public_key.clone().unwrap();
     let issuer = FakeIssuer::start();
-    let signer = Arc::new(Managed(Arc::clone(&ca.signer) as Arc<dyn Signer>));
-    let authority = Authority::new(ca.authority.chain().clone(), signer).await.unwrap();
+    let chains = Arc::new(ca.authority.chains());
+    let service = Managed { signer: Arc::clone(&ca.signer) as Arc<dyn Signer>, chains };
+    let authority = Authority::managed(Arc::new(service)).unwrap();
     let logs = Some(Logs::new(vec![log], &LogsOptions::new(SystemTime::now)).unwrap());
     let authority = AuthoritySource::Fixed(Arc::new(authority));
     let issuance = Issuance { logs, authority, ..by_hand(&email_file(&issuer.issuer("email")), &ca) };

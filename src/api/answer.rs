@@ -97,7 +97,7 @@ pub(super) fn log_issued(record: &Record) {
 /// The certificate and the chain that it was issued under, PEM without a last line end, the root last.
 pub(super) fn chain_texts(issued: &Issued) -> Vec<String> {
     let leaf = pem_text(&issued.certificate);
-    std::iter::once(leaf).chain(issued.authority.chain().pem_trimmed().iter().cloned()).collect()
+    std::iter::once(leaf).chain(issued.chain.pem_trimmed().iter().cloned()).collect()
 }
 
 /// PEM with lines of 64 characters and LF (RFC 7468), without the last LF.

@@ -62,7 +62,7 @@ impl Ca for CertificateAuthority {
         &self,
         _: Request<proto::GetTrustBundleRequest>,
     ) -> Result<Response<proto::TrustBundle>, Status> {
-        let chains = self.issuance.authority.all().chains().map(chain).collect();
+        let chains = self.issuance.authority.all().chains().iter().map(|chain| chain_message(chain)).collect();
         Ok(Response::new(proto::TrustBundle { chains }))
     }
 
@@ -137,7 +137,7 @@ impl From<&Issuer> for proto::OidcIssuer {
     }
 }
 
-fn chain(chain: &IssuingChain) -> proto::CertificateChain {
+fn chain_message(chain: &IssuingChain) -> proto::CertificateChain {
     proto::CertificateChain {
         certificates: chain.certificates().iter().map(ChainCertificate::pem).map(ToOwned::to_owned).collect(),
     }

@@ -89,8 +89,8 @@ struct TrustBundle<'a> {
 
 /// `GET /api/v2/trustBundle`
 pub(super) async fn trust_bundle(issuance: web::Data<Issuance>) -> HttpResponse {
-    let authorities = issuance.authority.all();
-    HttpResponse::Ok().json(TrustBundle { chains: authorities.chains().map(CertificateChain::from).collect() })
+    let chains = issuance.authority.all().chains();
+    HttpResponse::Ok().json(TrustBundle { chains: chains.iter().map(|chain| chain.as_ref().into()).collect() })
 }
 
 impl<'a> From<&'a IssuingChain> for CertificateChain<'a> {

@@ -8,6 +8,8 @@ use std::time::{Duration, SystemTime};
 
 use crate::authority::file::FileAuthority;
 use crate::authority::files::{SeenFile, read_chain, read_file, read_trusted_chain};
+#[cfg(feature = "gcp")]
+use crate::authority::google_ca::{GoogleCa, GoogleCaOptions};
 use crate::authority::pkcs11::{self, Pkcs11Key, Pkcs11Options};
 use crate::authority::remote::{Bounds, RemoteKey, RemoteSigner};
 use crate::authority::rotation::{Opened, OpeningError, Watch};
@@ -47,13 +49,13 @@ async fn open_set(settings: AuthoritySettings) -> Result<Opened, OpeningError> {
     let active = Arc::new(open_authority(file.active).await?);
     let mut trusted = Vec::new();
     for next in file.next {
-        trusted.push(match next {
+        trusted.push(Arc::new(match next {
             Trusted::Chain(path) => trusted_chain(path).await?,
             Trusted::Signer(settings) => chain_of_next(settings).await?,
-        });
+        }));
     }
     for path in file.retired {
-        trusted.push(trusted_chain(path).await?);
+        trusted.push(Arc::new(trusted_chain(path).await?));
     }
     Ok(Opened { set: AuthoritySet { active, trusted }, files })
 }
@@ -114,7 +116,14 @@ async fn open_authority(settings: SignerSettings) -> Result<Authority, OpeningEr
             let signer = tink::open(&keyset, |ciphertext| super::keys::decrypt_keyset(resource, ciphertext)).await?;
             Ok(Authority::new(chain, Arc::new(signer)).await?)
         }
-        SignerSettings::Google { .. } => Err("not built yet".into()),
+        #[cfg(feature = "gcp")]
+        SignerSettings::Google { parent, bounds } => {
+            let options = GoogleCaOptions { bounds, ..GoogleCaOptions::default() };
+            let service = GoogleCa::open(&parent, &options).await?;
+            Authority::managed(Arc::new(service)).ok_or_else(|| "the CA pool has no CA".into())
+        }
+        #[cfg(not(feature = "gcp"))]
+        SignerSettings::Google { parent, .. } => Err(super::keys::not_built_in(&parent, "gcp").into()),
     }
 }
 

@@ -6,8 +6,12 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
+#[cfg(feature = "aws-kms")]
+use crate::authority::aws_kms::{self, AwsKmsOptions};
 #[cfg(feature = "azure")]
 use crate::authority::azure_key_vault::{self, AzureOptions};
+#[cfg(feature = "gcp")]
+use crate::authority::gcp_kms::{self, GcpKmsOptions};
 use crate::authority::pkcs11::{self, GeneratedKey, Pkcs11Key, Pkcs11Options};
 use crate::authority::remote::{OpenError, RemoteError, RemoteKey};
 use crate::authority::tink::KeysetService;
@@ -23,6 +27,14 @@ pub const SCHEMES: &str = "awskms:///ID, gcpkms://NAME, azurekms://VAULT/KEY, ha
 pub async fn open(name: &str) -> Result<Arc<dyn RemoteKey>, OpenError> {
     let (scheme, _) = name.split_once(':').unwrap_or((name, ""));
     match scheme {
+        #[cfg(feature = "aws-kms")]
+        "awskms" => Ok(Arc::new(aws_kms::open(name, &AwsKmsOptions::default()).await?)),
+        #[cfg(not(feature = "aws-kms"))]
+        "awskms" => Err(not_built_in(name, "aws-kms")),
+        #[cfg(feature = "gcp")]
+        "gcpkms" => Ok(Arc::new(gcp_kms::open(name, &GcpKmsOptions::default()).await?)),
+        #[cfg(not(feature = "gcp"))]
+        "gcpkms" => Err(not_built_in(name, "gcp")),
         #[cfg(feature = "azure")]
         "azurekms" => {
             let options = AzureOptions::from_environment(|name| std::env::var(name).ok());
@@ -76,8 +88,15 @@ pub async fn decrypt_keyset(resource: String, ciphertext: Vec<u8>) -> Result<Zer
     let service = KeysetService::of(&resource)
         .map_err(|error| refused(&resource, error.to_string(), "see --tink-kms-resource".to_owned()))?;
     match service {
-        KeysetService::Aws => Err(not_built_in(&resource, "aws-kms")),
-        KeysetService::Gcp => Err(not_built_in(&resource, "gcp")),
+        #[cfg(feature = "aws-kms")]
+        KeysetService::Aws => aws_kms::decrypt(&resource, &AwsKmsOptions::default(), &ciphertext).await,
+        #[cfg(feature = "gcp")]
+        KeysetService::Gcp => gcp_kms::decrypt(&resource, &GcpKmsOptions::default(), &ciphertext).await,
+        #[cfg(not(all(feature = "aws-kms", feature = "gcp")))]
+        other => {
+            let _ = (other, ciphertext);
+            Err(not_built_in(&resource, "aws-kms,gcp"))
+        }
     }
 }
 
@@ -85,6 +104,7 @@ fn refused(key: &str, problem: String, hint: String) -> OpenError {
     OpenError { key: key.to_owned(), problem: RemoteError::Refused(problem), hint }
 }
 
-fn not_built_in(key: &str, feature: &str) -> OpenError {
+#[allow(dead_code, reason = "not called when every feature is on")]
+pub(super) fn not_built_in(key: &str, feature: &str) -> OpenError {
     refused(key, "this sigmint was built without it".to_owned(), format!("build with --features {feature}"))
 }

@@ -17,6 +17,7 @@ use tokio::time::Instant;
 
 use super::chain::IssuingChain;
 use super::google::{GoogleApi, GoogleOptions};
+use super::managed::{Answering, ManagedCa, ManagedCertificate};
 use super::pem;
 use super::remote::{Bounded, Bounds, OpenError, RemoteError};
 use crate::certificate::LintedTbs;
@@ -59,15 +60,6 @@ pub struct GoogleCa {
     refresh: Duration,
 }
 
-/// A certificate that is what was asked for.
-#[derive(Clone, Debug)]
-pub struct ManagedCertificate {
-    /// DER.
-    pub certificate: Vec<u8>,
-    /// The chain whose first certificate issued it.
-    pub chain: Arc<IssuingChain>,
-}
-
 impl GoogleCa {
     /// Opens `projects/P/locations/L/caPools/POOL`, with `/certificateAuthorities/CA` behind it to have one of the pool issue all.
     ///
@@ -87,33 +79,14 @@ impl GoogleCa {
         Ok(Self { api, parent: named, chains, fetched, calls, clock: options.clock, refresh: options.refresh })
     }
 
-    /// The chain of every authority of the pool that has certificates and may be believed today: what clients have to trust.
-    /// At least one; first those that issue.
-    #[must_use]
-    pub fn chains(&self) -> Arc<Vec<Arc<IssuingChain>>> {
-        self.chains.load_full()
-    }
-
-    /// The chain to compose for: an authority that issues. Which one of a pool does is the service's choice; see
-    /// [`ManagedCertificate::chain`].
-    ///
-    /// # Errors
-    /// [`RemoteError::Refused`] if there is none; never after [`GoogleCa::open`].
-    pub fn issuing(&self) -> Result<Arc<IssuingChain>, RemoteError> {
-        let first = self.chains.load().first().cloned();
-        first.ok_or_else(|| RemoteError::Refused("no certificate authority of the pool issues".to_owned()))
-    }
-
-    /// Has a certificate made, and checks that it is what was asked for before anybody sees it.
-    ///
-    /// # Errors
-    /// [`RemoteError::Unusable`] names the [`Deviation`]; else as the calls went.
-    pub async fn issue(&self, tbs: &LintedTbs) -> Result<ManagedCertificate, RemoteError> {
+    /// Has a certificate made, and checks that it is what was asked for before anybody sees it. [`RemoteError::Unusable`] names the
+    /// [`Deviation`].
+    async fn issue_checked(&self, tbs: &LintedTbs) -> Result<ManagedCertificate, RemoteError> {
         let refused = |error: WantedError| RemoteError::Refused(error.to_string());
         let wanted = Wanted::from_tbs(tbs.as_der(), (self.clock)()).map_err(refused)?;
         let answer = self.calls.call(|| self.create_certificate(&wanted)).await?;
         let certificate = answer.into_iter().next().unwrap_or_default();
-        let mut chains = self.chains();
+        let mut chains = self.chains.load_full();
         let mut checked = check_answer(tbs.as_der(), &certificate, &chains, (self.clock)());
         if checked == Err(Deviation::Issuer) && self.may_fetch_again() {
             // An authority that joined the pool since.
@@ -167,6 +140,20 @@ impl GoogleCa {
             *fetched = Instant::now();
         }
         may
+    }
+}
+
+impl ManagedCa for GoogleCa {
+    fn chains(&self) -> Arc<Vec<Arc<IssuingChain>>> {
+        self.chains.load_full()
+    }
+
+    fn issue<'a>(&'a self, tbs: &'a LintedTbs) -> Answering<'a, ManagedCertificate> {
+        Box::pin(self.issue_checked(tbs))
+    }
+
+    fn probe(&self) -> Answering<'_, ()> {
+        Box::pin(async { self.fetch_chains().await.map(drop) })
     }
 }
 

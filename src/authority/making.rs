@@ -54,6 +54,13 @@ pub struct CaDescription {
     pub lifetime: Duration,
 }
 
+impl CaDescription {
+    /// In whole seconds, as certificates have it.
+    fn validity(&self) -> Result<Validity, MakingError> {
+        Ok(Validity::new(time(self.not_before)?, time(self.not_before + self.lifetime)?))
+    }
+}
+
 /// Who issues a CA's certificate.
 #[derive(Clone, Copy, Debug)]
 pub struct CaIssuer<'a> {
@@ -146,7 +153,7 @@ pub async fn intermediate(
 ) -> Result<Vec<u8>, MakingError> {
     let above = x509_cert::Certificate::from_der(issuer.certificate).map_err(|_| MakingError::Issuer)?;
     let above = above.tbs_certificate();
-    if description.not_before + description.lifetime > above.validity().not_after.to_system_time() {
+    if description.validity()?.not_after.to_unix_duration() > above.validity().not_after.to_unix_duration() {
         return Err(MakingError::OutlivesIssuer);
     }
     let stated = above.get_extension::<SubjectKeyIdentifier>().map_err(|_| MakingError::Issuer)?;
@@ -190,8 +197,7 @@ async fn certificate(
     SignatureCheck::from_spki_der(spki_der)?;
     let keyed = Keyed::new(issuer_key)?;
     let spki = SubjectPublicKeyInfoOwned::from_der(spki_der).map_err(encoding)?;
-    let validity = Validity::new(time(description.not_before)?, time(description.not_before + description.lifetime)?);
-    let mut builder = CertificateBuilder::new(profile, serial()?, validity, spki).map_err(building)?;
+    let mut builder = CertificateBuilder::new(profile, serial()?, description.validity()?, spki).map_err(building)?;
     let tbs = builder.finalize(&keyed).map_err(building)?;
     let signature = keyed.sign(&tbs).await?;
     builder.assemble(signature, &keyed).map_err(building)?.to_der().map_err(encoding)

@@ -21,6 +21,7 @@ mod health;
 pub mod key_file;
 pub mod local;
 pub mod making;
+pub mod managed;
 mod pem;
 pub mod pkcs11;
 pub mod remote;
@@ -33,7 +34,10 @@ pub mod vault;
 
 use std::sync::Arc;
 
+use x509_parser::prelude::{FromDer as _, X509Certificate};
+
 use crate::certificate::LintedTbs;
+use managed::ManagedCa;
 
 use health::Health;
 
@@ -46,13 +50,32 @@ pub use signer::{KeyLocation, SignatureAlgorithm, Signer, SignerError};
 /// What a new authority signs once to show that key and certificate belong together. No certificate can begin like it.
 const SELF_TEST: &[u8] = b"sigmint self-test: does this key belong to the certificate?";
 
-/// A chain and the signer of its first certificate's key.
+/// A chain, and who makes certificates under it.
 #[derive(Debug)]
 pub struct Authority {
-    chain: IssuingChain,
-    signer: Arc<dyn Signer>,
-    verification: SignatureCheck,
+    chain: Arc<IssuingChain>,
+    maker: Maker,
     health: Health,
+}
+
+/// Who makes an authority's certificates.
+#[derive(Debug)]
+enum Maker {
+    /// We do, with a key that signs.
+    Key { signer: Arc<dyn Signer>, verification: SignatureCheck },
+    /// A service.
+    Managed(Arc<dyn ManagedCa>),
+}
+
+/// A certificate that was made.
+#[derive(Debug)]
+pub struct Made {
+    /// DER.
+    pub certificate: Vec<u8>,
+    /// The chain whose first certificate issued it.
+    pub chain: Arc<IssuingChain>,
+    /// Whether a service chose the serial number.
+    foreign_serial: bool,
 }
 
 /// Where the authority of the moment is taken from.
@@ -113,6 +136,29 @@ pub enum AuthorityError {
     Signer(#[source] SignerError),
 }
 
+impl Made {
+    /// Its serial number, hexadecimal, when a service chose it: what we choose is known before.
+    #[must_use]
+    pub fn serial(&self) -> Option<String> {
+        if !self.foreign_serial {
+            return None;
+        }
+        let (_, parsed) = X509Certificate::from_der(&self.certificate).ok()?;
+        Some(parsed.raw_serial().iter().fold(String::new(), |text, octet| format!("{text}{octet:02x}")))
+    }
+}
+
+/// Why no certificate was made.
+#[derive(Debug, thiserror::Error)]
+pub enum MakeError {
+    /// The signer or service gave none.
+    #[error(transparent)]
+    Signer(#[from] SignerError),
+    /// The certificate could not be put together.
+    #[error(transparent)]
+    Assemble(#[from] der::Error),
+}
+
 impl Authority {
     /// Joins a chain and a signer, after a trial signature that the chain's first certificate has to verify.
     ///
@@ -125,36 +171,62 @@ impl Authority {
         }
         let signature = signer.sign(SELF_TEST).await.map_err(AuthorityError::Signer)?;
         verification.verify(SELF_TEST, &signature).map_err(|_| AuthorityError::KeyMismatch)?;
-        Ok(Self { chain, signer, verification, health: Health::default() })
+        Ok(Self { chain: Arc::new(chain), maker: Maker::Key { signer, verification }, health: Health::default() })
     }
 
-    /// The chain that this authority issues under.
+    /// Takes a service that makes certificates. Nothing when it has no chain.
+    #[must_use]
+    pub fn managed(service: Arc<dyn ManagedCa>) -> Option<Self> {
+        let chain = service.chains().first().cloned()?;
+        Some(Self { chain, maker: Maker::Managed(service), health: Health::default() })
+    }
+
+    /// The chain that this authority issues under; a service with several may take another, see [`Made::chain`].
     #[must_use]
     pub fn chain(&self) -> &IssuingChain {
         &self.chain
     }
 
+    /// Every chain that this authority may issue under.
+    #[must_use]
+    pub fn chains(&self) -> Vec<Arc<IssuingChain>> {
+        match &self.maker {
+            Maker::Key { .. } => vec![Arc::clone(&self.chain)],
+            Maker::Managed(service) => service.chains().to_vec(),
+        }
+    }
+
     /// The algorithm of this authority's signatures.
     #[must_use]
     pub fn algorithm(&self) -> SignatureAlgorithm {
-        self.verification.algorithm()
+        self.chain.algorithm()
     }
 
     /// Whether this authority signs precertificates.
     #[must_use]
     pub fn signs_precertificates(&self) -> bool {
-        self.signer.signs_precertificates()
+        matches!(self.maker, Maker::Key { .. })
     }
 
-    /// Signs a linted certificate: the bits of its `signatureValue`, ECDSA as DER.
+    /// Makes a linted certificate.
     ///
     /// What comes from outside this process is verified first, so that no broken or lying backend can put a bad
     /// signature into a certificate or its log.
     ///
     /// # Errors
-    /// [`SignerError`] if there is no signature, or a wrong one.
-    pub async fn sign(&self, tbs: &LintedTbs) -> Result<Vec<u8>, SignerError> {
-        self.sign_octets(tbs.as_der()).await
+    /// [`MakeError`] if there is none, or a wrong one.
+    pub async fn make(&self, tbs: &LintedTbs) -> Result<Made, MakeError> {
+        match &self.maker {
+            Maker::Key { .. } => {
+                let signature = self.sign_octets(tbs.as_der()).await?;
+                let certificate = tbs.assemble(self.algorithm(), &signature)?;
+                Ok(Made { certificate, chain: Arc::clone(&self.chain), foreign_serial: false })
+            }
+            Maker::Managed(service) => {
+                let made = self.recorded(service.issue(tbs).await.map_err(SignerError::from))?;
+                Ok(Made { certificate: made.certificate, chain: made.chain, foreign_serial: true })
+            }
+        }
     }
 
     /// Whether signatures may be asked for: not so after three failures in a row.
@@ -169,32 +241,48 @@ impl Authority {
         self.health.is_failing()
     }
 
-    /// Tries to sign something that is no certificate, to see whether a failing signer is back.
+    /// Sees whether a failing signer or service is back, without making a certificate.
     ///
     /// # Errors
     /// [`SignerError`] if it is not.
     pub async fn probe(&self) -> Result<(), SignerError> {
-        self.sign_octets(SELF_TEST).await.map(drop)
+        match &self.maker {
+            Maker::Key { .. } => self.sign_octets(SELF_TEST).await.map(drop),
+            Maker::Managed(service) => self.recorded(service.probe().await.map_err(SignerError::from)),
+        }
     }
 
     async fn sign_octets(&self, message: &[u8]) -> Result<Vec<u8>, SignerError> {
-        let outcome = self.sign_unrecorded(message).await;
+        match &self.maker {
+            Maker::Key { signer, verification } => {
+                self.recorded(sign_verified(signer.as_ref(), verification, message).await)
+            }
+            Maker::Managed(_) => Err(SignerError::Rejected("a managed CA signs certificates only".to_owned())),
+        }
+    }
+
+    /// Notes how it went.
+    fn recorded<T>(&self, outcome: Result<T, SignerError>) -> Result<T, SignerError> {
         match outcome {
             Ok(_) => self.health.succeeded(),
             Err(_) => self.health.failed(),
         }
         outcome
     }
+}
 
-    async fn sign_unrecorded(&self, message: &[u8]) -> Result<Vec<u8>, SignerError> {
-        let signature = self.signer.sign(message).await?;
-        match self.signer.location() {
-            KeyLocation::InProcess => Ok(signature),
-            KeyLocation::Remote => match self.verification.verify(message, &signature) {
-                Ok(()) => Ok(signature),
-                Err(_) => Err(SignerError::WrongSignature),
-            },
-        }
+async fn sign_verified(
+    signer: &dyn Signer,
+    verification: &SignatureCheck,
+    message: &[u8],
+) -> Result<Vec<u8>, SignerError> {
+    let signature = signer.sign(message).await?;
+    match signer.location() {
+        KeyLocation::InProcess => Ok(signature),
+        KeyLocation::Remote => match verification.verify(message, &signature) {
+            Ok(()) => Ok(signature),
+            Err(_) => Err(SignerError::WrongSignature),
+        },
     }
 }
 

@@ -26,7 +26,7 @@ pub struct AuthoritySet {
     /// Issues every certificate.
     pub active: Arc<Authority>,
     /// Are shown in the trust bundle besides the active one's.
-    pub trusted: Vec<IssuingChain>,
+    pub trusted: Vec<Arc<IssuingChain>>,
 }
 
 /// What was opened, and what it was read from.
@@ -97,13 +97,15 @@ struct Reloader {
 
 impl AuthoritySet {
     /// The chains of all authorities, the active one's first, each once.
-    pub fn chains(&self) -> impl Iterator<Item = &IssuingChain> {
-        let active = self.active.chain();
-        let others = self.trusted.iter().enumerate().filter(move |(index, chain)| {
-            let before = self.trusted.iter().take(*index);
-            !std::iter::once(active).chain(before).any(|earlier| earlier.is_same(chain))
-        });
-        std::iter::once(active).chain(others.map(|(_, chain)| chain))
+    #[must_use]
+    pub fn chains(&self) -> Vec<Arc<IssuingChain>> {
+        let mut chains: Vec<Arc<IssuingChain>> = Vec::new();
+        for chain in self.active.chains().into_iter().chain(self.trusted.iter().cloned()) {
+            if !chains.iter().any(|earlier| earlier.is_same(&chain)) {
+                chains.push(chain);
+            }
+        }
+        chains
     }
 }
 
@@ -213,7 +215,7 @@ fn announce(set: &AuthoritySet) {
     tracing::info!(
         subject = chain.subject(),
         not_after_unix = unix_seconds(chain.not_after()),
-        trusted = set.chains().count(),
+        trusted = set.chains().len(),
         "the certificate authority was replaced"
     );
 }

@@ -16,12 +16,6 @@ pub trait Signer: Send + Sync + fmt::Debug {
     /// Where the key lives.
     fn location(&self) -> KeyLocation;
 
-    /// Whether the backend signs precertificates: a managed CA that makes certificates itself does not, and its
-    /// certificates are logged after they are signed.
-    fn signs_precertificates(&self) -> bool {
-        true
-    }
-
     /// Signs `message`, hashing it as [`Signer::algorithm`] says.
     ///
     /// The answer is the content of an X.509 `signatureValue`: for ECDSA the DER `Ecdsa-Sig-Value` (RFC 3279, section

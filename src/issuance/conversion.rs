@@ -3,7 +3,7 @@
 //! Owns the choice of a [`FailureKind`] for every error of the core, and of what helps the client. Exhaustive: a new error does not
 //! compile until it has a name here.
 
-use crate::authority::SignerError;
+use crate::authority::MakeError;
 use crate::certificate::ComposeError;
 use crate::failure::{Failure, FailureKind};
 use crate::identity::principal::PrincipalError;
@@ -101,8 +101,11 @@ impl From<TransparencyError> for Failure {
     }
 }
 
-impl From<SignerError> for Failure {
-    fn from(error: SignerError) -> Self {
-        Self::new(FailureKind::SignerUnavailable, error)
+impl From<MakeError> for Failure {
+    fn from(error: MakeError) -> Self {
+        match error {
+            MakeError::Signer(error) => Self::new(FailureKind::SignerUnavailable, error),
+            MakeError::Assemble(error) => Self::new(FailureKind::Internal, error),
+        }
     }
 }

@@ -70,6 +70,8 @@ async fn an_intermediate_does_not_outlive_its_root_and_a_wrong_key_is_noticed() 
     let root = root(&described("CN=Root", 2), &root_key).await.unwrap();
     let spki = key(SignatureAlgorithm::EcdsaP256Sha256).spki_der;
     let issuer = CaIssuer { certificate: &root, key: &root_key };
+    let same = CaDescription { subject: subject("CN=CA").unwrap(), ..described("CN=CA", 2) };
+    assert!(intermediate(&same, &spki, issuer).await.is_ok(), "the same second is soon enough");
     let late = intermediate(&described("CN=CA", 3), &spki, issuer).await;
     assert!(matches!(late, Err(MakingError::OutlivesIssuer)), "{late:?}");
     let mixed = CaKey { spki_der: spki.clone(), signer: Arc::clone(&root_key.signer) };

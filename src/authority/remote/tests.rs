@@ -112,7 +112,7 @@ async fn no_more_calls_at_once_than_allowed_and_those_who_wait_too_long_are_told
     assert_eq!(key.most.load(Ordering::SeqCst), 3);
 
     let key = planned(&[Step::Hang, Step::Hang, Step::Hang]);
-    let bounds = Bounds { concurrency: 1, attempt: Duration::from_secs(60), ..Bounds::default() };
+    let bounds = Bounds { concurrency: 1, attempt: Duration::from_mins(1), ..Bounds::default() };
     let signer = Arc::new(RemoteSigner::new(key, bounds));
     let (one, other) = tokio::join!(signer.sign(b"m"), signer.sign(b"m"));
     assert!(matches!((one, other), (Err(SignerError::Unavailable(_)), Err(SignerError::Unavailable(_)))));

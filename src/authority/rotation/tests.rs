@@ -52,7 +52,7 @@ fn opener(directory: &Path) -> Opener {
         Box::pin(async move {
             let seen = [&files.cert_path, &files.key_path, &retired].map(|path| SeenFile::now(path));
             let active = Arc::new(files.open(SystemTime::now()).await?);
-            let trusted = read_trusted_chain(&retired, SystemTime::now()).into_iter().collect();
+            let trusted = read_trusted_chain(&retired, SystemTime::now()).into_iter().map(Arc::new).collect();
             Ok(Opened { set: AuthoritySet { active, trusted }, files: seen.into() })
         })
     })
@@ -195,10 +195,11 @@ async fn the_active_chain_is_shown_first_and_none_twice() {
     write(directory.path(), &first);
     fs::write(directory.path().join("retired.pem"), &first.chain).unwrap();
     let rotation = start(directory.path(), Watch::On { poll: NEVER }).await;
-    assert_eq!(rotation.current().chains().count(), 1);
+    assert_eq!(rotation.current().chains().len(), 1);
     write(directory.path(), &second);
     wait_until("both", || {
-        let subjects: Vec<String> = rotation.current().chains().map(|chain| chain.subject().to_owned()).collect();
+        let subjects: Vec<String> =
+            rotation.current().chains().iter().map(|chain| chain.subject().to_owned()).collect();
         subjects.len() == 2 && subjects[0].contains("second") && subjects[1].contains("first")
     })
     .await;

@@ -26,7 +26,7 @@ pub(super) async fn run(matches: &ArgMatches) -> Result<ExitCode, CliError> {
     let settings = Settings::read_authority(matches, &|name| std::env::var(name).ok())?;
     let set = authorities::open_once(settings).await?;
     let now = SystemTime::now();
-    for (index, chain) in set.chains().enumerate() {
+    for (index, chain) in set.chains().iter().enumerate() {
         let heading = if index == 0 { "issues " } else { "trusted" };
         print!("{}", describe(heading, chain, now));
     }
