@@ -1,5 +1,13 @@
 //! What holds for every key outside this process, shown with one that can be broken at will.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that fails must stop"
+)]
+
 mod support;
 
 use std::sync::Arc;

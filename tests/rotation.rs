@@ -1,5 +1,13 @@
 //! A CA file is changed while certificates are issued: each verifies with the bundle of its moment, and nobody is refused.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that fails must stop"
+)]
+
 mod support;
 
 use std::fs;

@@ -13,7 +13,8 @@ mod support;
 use std::time::{Duration, SystemTime};
 
 use rcgen::ExtendedKeyUsagePurpose;
-use sigmint::authority::google_ca::{GoogleCa, GoogleCaOptions, ManagedCertificate, Wanted};
+use sigmint::authority::google_ca::{GoogleCa, GoogleCaOptions, Wanted};
+use sigmint::authority::managed::{ManagedCa as _, ManagedCertificate};
 use sigmint::authority::remote::RemoteError;
 use sigmint::certificate::{Ingredients, LintedTbs, Serial, ValidityPolicy};
 use sigmint::config::issuers::Issuers;

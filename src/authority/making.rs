@@ -328,6 +328,7 @@ fn encoding(error: der::Error) -> MakingError {
     MakingError::Encoding(error.to_string())
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn building(error: builder::Error) -> MakingError {
     MakingError::Encoding(error.to_string())
 }

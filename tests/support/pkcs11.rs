@@ -174,8 +174,8 @@ impl Bench {
     }
 
     fn slot(&self, label: &str) -> cryptoki::slot::Slot {
-        let slots = self.context.get_slots_with_token().unwrap().into_iter();
-        let found = slots.filter(|slot| self.context.get_token_info(*slot).unwrap().label() == label).next_back();
+        let mut slots = self.context.get_slots_with_token().unwrap().into_iter();
+        let found = slots.rfind(|slot| self.context.get_token_info(*slot).unwrap().label() == label);
         found.expect("the token is there")
     }
 
