@@ -24,7 +24,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use criterion::{Criterion, criterion_group, criterion_main};
 use sigmint::authority::AuthoritySource;
-use sigmint::authority::ephemeral::{KeyKind, root_and_intermediate};
+use sigmint::authority::ephemeral::root_and_intermediate;
 use sigmint::certificate::ValidityPolicy;
 use sigmint::config::issuers::Issuers;
 use sigmint::identity::UnverifiedToken;
@@ -106,7 +106,7 @@ fn pipeline(criterion: &mut Criterion) {
 
     let file = format!("oidc-issuers:\n  {}:\n    client-id: sigstore\n    type: email\n", issuer.url);
     let issuance: Arc<Issuance> = runtime.block_on(async {
-        let authority = root_and_intermediate(KeyKind::EcdsaP256, SystemTime::now()).await.unwrap();
+        let authority = root_and_intermediate(SignatureAlgorithm::EcdsaP256Sha256, SystemTime::now()).await.unwrap();
         let source = AuthoritySource::Fixed(Arc::new(authority));
         let issuers = Issuers::parse("bench.yaml", &file).unwrap();
         sigmint::app::issuance(issuers, source, PermittedAlgorithms::default(), ValidityPolicy::default()).unwrap()
