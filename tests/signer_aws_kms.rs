@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use aws_sdk_kms::types::KeyUsageType;
 use sigmint::authority::aws_kms::{self, AwsKmsKey, AwsKmsOptions};
-use sigmint::authority::remote::{Bounds, OpenError};
+use sigmint::authority::remote::{Bounds, OpenError, RemoteError, RemoteKey as _, SigningRequest};
 use sigmint::failure::FailureKind;
 
 use support::aws_kms::{Counterpart, OPERATOR, READER, REGION, STRANGER};
@@ -74,6 +74,16 @@ async fn rsa_keys_sign_for_sixty_four_clients() {
 #[tokio::test(flavor = "multi_thread")]
 async fn ed25519_keys_sign_for_sixty_four_clients() {
     every_certificate_verifies("ECC_NIST_EDWARDS25519").await;
+}
+
+#[tokio::test]
+async fn a_message_that_kms_would_not_take_is_not_sent() {
+    let service = Counterpart::start();
+    let key = opened(&service, &service.signing_key("ECC_NIST_EDWARDS25519").await).await;
+    let ask = async |length| key.ask(&SigningRequest { message: &vec![0; length], digest: &[] }).await;
+    assert_eq!(ask(4096).await.unwrap().len(), 64);
+    let problem = "KMS signs at most 4096 octets with Ed25519, not 4097".to_owned();
+    assert_eq!(ask(4097).await, Err(RemoteError::Refused(problem)));
 }
 
 #[tokio::test]
@@ -211,9 +221,12 @@ async fn a_key_that_is_disabled_or_an_alias_that_is_moved_signs_no_more() {
     let (one, other) = (service.signing_key("ECC_NIST_P256").await, service.signing_key("ECC_NIST_P256").await);
     let administrator = service.administrator();
     administrator.create_alias().alias_name("alias/ca").target_key_id(&one).send().await.unwrap();
-    let scene = RemoteScene::new(opened(&service, "alias/ca").await).await;
+    let key = opened(&service, "alias/ca").await;
+    let scene = RemoteScene::new(Arc::clone(&key) as _).await;
 
     administrator.update_alias().alias_name("alias/ca").target_key_id(&other).send().await.unwrap();
+    let moved = RemoteError::Refused(format!("alias/ca leads to {other} now, and led to {one} at start"));
+    assert_eq!(key.ask(&SigningRequest { message: b"", digest: &[1; 32] }).await, Err(moved));
     is_clean_refusal(&scene.ask().await, "moved");
     administrator.update_alias().alias_name("alias/ca").target_key_id(&one).send().await.unwrap();
     scene.verified_by_openssl(&scene.ask().await);

@@ -72,8 +72,7 @@ pub struct AwsKmsKey {
 /// # Errors
 /// [`OpenError`] with what to mend.
 pub async fn open(name: &str, options: &AwsKmsOptions) -> Result<AwsKmsKey, OpenError> {
-    // The SDK's futures are large: on the heap they do not weigh on those who wait for them.
-    let opening = Box::pin(async {
+    let opening = async {
         let name = KeyName::parse(name)?;
         let client = client::connect(&name, options).await?;
         let answer = client.get_public_key().key_id(&name.id).send().await;
@@ -83,8 +82,8 @@ pub async fn open(name: &str, options: &AwsKmsOptions) -> Result<AwsKmsKey, Open
         let digest = digest_for(key.public.algorithm(), TRIAL);
         key.sign(&SigningRequest { message: TRIAL, digest: &digest }).await?;
         Ok(key)
-    });
-    within(OPENING, opening).await.map_err(|failure| failure.into_open_error(name))
+    };
+    within(OPENING, Box::pin(opening)).await.map_err(|failure| failure.into_open_error(name))
 }
 
 /// Has a symmetric key decrypt what it encrypted without an encryption context, as Tink does for keysets.
@@ -94,15 +93,15 @@ pub async fn open(name: &str, options: &AwsKmsOptions) -> Result<AwsKmsKey, Open
 /// # Errors
 /// [`OpenError`] with what to mend.
 pub async fn decrypt(name: &str, options: &AwsKmsOptions, ciphertext: &[u8]) -> Result<Zeroizing<Vec<u8>>, OpenError> {
-    let decrypting = Box::pin(async {
+    let decrypting = async {
         let key = KeyName::parse(name)?;
         let client = client::connect(&key, options).await?;
         let asking = client.decrypt().key_id(&key.id).ciphertext_blob(Blob::new(ciphertext)).send();
         let answer = asking.await.map_err(|error| Failure::of(Call::Decrypt, &error))?;
         let plaintext = answer.plaintext.ok_or_else(|| Failure::unusable("Decrypt: an answer without a plaintext"))?;
         Ok(Zeroizing::new(plaintext.into_inner()))
-    });
-    within(OPENING, decrypting).await.map_err(|failure| failure.into_open_error(name))
+    };
+    within(OPENING, Box::pin(decrypting)).await.map_err(|failure| failure.into_open_error(name))
 }
 
 async fn within<T>(limit: Duration, opening: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
