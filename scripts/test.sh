@@ -34,7 +34,7 @@ install_packages() {
         stop "apt-get install failed; please install by hand: $*"
 }
 
-# What the build, the runner and its oddest cases call: a C compiler, Python with venv, openssl.
+# What the build, the tests, the runner and its oddest cases call: a C compiler, Python with venv, openssl, Redis.
 install_missing() {
     local missing=()
     command -v cargo >/dev/null || stop "cargo is missing; install Rust as https://rustup.rs says, then run this again"
@@ -45,6 +45,8 @@ install_missing() {
     command -v curl >/dev/null || missing+=(curl ca-certificates)
     # Debian's python3 comes without ensurepip, and venv needs that.
     python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3 python3-venv)
+    # The store that counts tokens' uses; Valkey does as well.
+    [ -x /usr/bin/valkey-server ] || [ -x /usr/bin/redis-server ] || missing+=(redis-server)
     if [ "${#missing[@]}" -gt 0 ]; then
         install_packages "${missing[@]}"
     fi

@@ -15,6 +15,7 @@ use arc_swap::ArcSwap;
 use crate::authority::AuthoritySource;
 use crate::authority::rotation::OpeningError;
 use crate::certificate::{Serial, ValidityPolicy};
+use crate::config::bounds::{BoundsSettings, SingleUseSettings};
 use crate::config::issuer_file::IssuerFileError;
 use crate::config::issuers::Issuers;
 use crate::config::settings::{IssuersLocation, LogLocation, LogsSettings, Settings};
@@ -22,8 +23,11 @@ use crate::failure::with_sources;
 use crate::identity::fetch::{ClusterFiles, Fetcher};
 use crate::identity::keys::{KeyStore, KeyTiming};
 use crate::issuance::{Ambient, Issuance};
+use crate::limits::Limits;
+use crate::limits::connections::ConnectionLimits;
 use crate::possession::PermittedAlgorithms;
 use crate::server::{Server, ServerError, ServerOptions, Timeouts};
+use crate::single_use::{RedisSetupError, RedisStore, SingleUse};
 use crate::telemetry::endpoint::{self, MetricsEndpoint};
 use crate::telemetry::metrics::{BuildInfo, Metrics, Reading};
 use crate::transparency::{LogKey, LogKeyError, LogSettings, LogSetupError, Logs, LogsOptions};
@@ -59,6 +63,9 @@ pub enum AppError {
     /// The HTTP client for issuers.
     #[error("cannot set up TLS for fetching issuers' keys")]
     Client(#[from] reqwest::Error),
+    /// The store that counts tokens' uses.
+    #[error(transparent)]
+    SingleUse(#[from] RedisSetupError),
     /// The listeners.
     #[error(transparent)]
     Server(#[from] ServerError),
@@ -74,14 +81,16 @@ pub async fn serve(settings: Settings) -> Result<(), AppError> {
     let chain_owner = authority.current();
     tracing::info!(subject = chain_owner.chain().subject(), algorithm = %chain_owner.algorithm(), "the CA is ready");
     let logs = settings.logs.map(open_logs).transpose()?;
-    let issuance = issuance_with_logs(issuers, authority, settings.algorithms, settings.validity, logs)?;
+    let guards = open_guards(settings.bounds, settings.single_use)?;
+    let connections = guards.connections;
+    let issuance = guarded_issuance(issuers, authority, settings.algorithms, settings.validity, logs, guards)?;
     watch_gauges(&issuance);
     expiry::watch(&issuance);
     issuance.keys.keep(&issuance.issuers.load());
     reload_on_hangup(&issuance, settings.issuers);
     let metrics = bind_metrics(settings.metrics_port, issuance.metrics.clone())?;
     let timeouts = Timeouts { headers: settings.header_timeout, idle: settings.idle_timeout };
-    let server = Server::bind(issuance, &ServerOptions { listeners: settings.listeners, timeouts })?;
+    let server = Server::bind(issuance, &ServerOptions { listeners: settings.listeners, timeouts, connections })?;
     tracing::info!(http = %server.local_addr(), grpc = %server.grpc_addr(), metrics = %metrics.local_addr(), "listening");
     // The metrics go last: what happens while the server stops is seen as well.
     let (stop_metrics, metrics) = (metrics.handle(), tokio::spawn(metrics.run()));
@@ -139,6 +148,34 @@ pub fn issuance_with_logs(
     validity: ValidityPolicy,
     logs: Option<Logs>,
 ) -> Result<Arc<Issuance>, AppError> {
+    guarded_issuance(issuers, authority, algorithms, validity, logs, Guards::default())
+}
+
+/// What keeps callers within their bounds.
+#[derive(Debug, Default)]
+struct Guards {
+    connections: ConnectionLimits,
+    limits: Limits,
+    single_use: SingleUse,
+}
+
+fn open_guards(bounds: BoundsSettings, single_use: SingleUseSettings) -> Result<Guards, AppError> {
+    let when_unknown = single_use.when_unknown;
+    let single_use = match single_use.store {
+        Some(options) => SingleUse::in_redis(RedisStore::new(&options)?, when_unknown),
+        None => SingleUse::in_memory(when_unknown),
+    };
+    Ok(Guards { connections: bounds.connections, limits: Limits::new(bounds.requests), single_use })
+}
+
+fn guarded_issuance(
+    issuers: Issuers,
+    authority: AuthoritySource,
+    algorithms: PermittedAlgorithms,
+    validity: ValidityPolicy,
+    logs: Option<Logs>,
+    guards: Guards,
+) -> Result<Arc<Issuance>, AppError> {
     let keys = KeyStore::new(Fetcher::new()?, ClusterFiles::default(), &KeyTiming::default());
     Ok(Arc::new(Issuance {
         issuers: ArcSwap::from_pointee(issuers),
@@ -147,6 +184,8 @@ pub fn issuance_with_logs(
         validity,
         authority,
         logs,
+        limits: guards.limits,
+        single_use: guards.single_use,
         metrics: Metrics::new(&BuildInfo::default()),
         ambient: Ambient { clock: Box::new(SystemTime::now), random: Box::new(random_octets) },
     }))

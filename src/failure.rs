@@ -4,6 +4,10 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::time::Duration;
+
+/// When a failure does not say: an issuer or signer that came back is found by then.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// gRPC status codes that sigmint answers with (<https://grpc.github.io/grpc/core/md_doc_statuscodes.html>).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +34,8 @@ pub enum Fault {
     Caller,
     /// That of an issuer, a signer or a log.
     Dependency,
+    /// Nobody's: more is asked at once than is served.
+    Load,
     /// Ours.
     Own,
 }
@@ -130,6 +136,16 @@ failures! {
     CaExpiring => 503 Unavailable Dependency "CA_CERTIFICATE_EXPIRING" BACKEND;
     /// Too few logs answered with a timestamp.
     LogUnavailable => 503 Unavailable Dependency "CT_LOG_UNAVAILABLE" "Error entering certificate in CTL";
+    /// As many requests are being served as are allowed.
+    Overloaded => 503 ResourceExhausted Load "OVERLOADED" "The server has as many requests in hand as it takes; try again";
+    /// The client's address asks too often.
+    AddressLimited => 429 ResourceExhausted Load "ADDRESS_RATE_LIMITED" "Too many requests from this address; try again later";
+    /// The token's identity asks too often.
+    IdentityLimited => 429 ResourceExhausted Load "IDENTITY_RATE_LIMITED" "Too many requests for this identity; try again later";
+    /// The token has made as many certificates as its issuer allows.
+    TokenSpent => 400 InvalidArgument Caller "TOKEN_ALREADY_USED" "The identity token was used already";
+    /// Whether the token was used cannot be found out.
+    TokenUsesUnknown => 503 Unavailable Dependency "TOKEN_USES_UNKNOWN" "Whether the identity token was used already could not be found out";
     /// No such path.
     NotFound => 404 NotFound Caller "NOT_FOUND" "Not Found";
     /// The path does not know the method.
@@ -142,7 +158,7 @@ impl FailureKind {
     /// Whether the same request may succeed later: the answer then carries `Retry-After`.
     #[must_use]
     pub const fn is_transient(self) -> bool {
-        matches!(self.row().fault, Fault::Dependency)
+        matches!(self.row().fault, Fault::Dependency | Fault::Load)
     }
 
     /// The reason in lower case, as a metric label.
@@ -157,13 +173,14 @@ pub struct Failure {
     kind: FailureKind,
     message: Option<String>,
     metadata: Vec<(&'static str, String)>,
+    retry_after: Option<Duration>,
     cause: Box<dyn std::error::Error + Send + Sync>,
 }
 
 impl Failure {
     /// A failure with its cause, which is for the log only.
     pub fn new(kind: FailureKind, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        Self { kind, message: None, metadata: Vec::new(), cause: cause.into() }
+        Self { kind, message: None, metadata: Vec::new(), retry_after: None, cause: cause.into() }
     }
 
     /// Adds something that helps the client and leaks nothing: `google.rpc.ErrorInfo.metadata`.
@@ -171,6 +188,20 @@ impl Failure {
     pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.metadata.push((name, value.into()));
         self
+    }
+
+    /// Says when the same request is worth another try; in whole seconds, one at least.
+    #[must_use]
+    pub fn retry_after(mut self, wait: Duration) -> Self {
+        self.retry_after = Some(wait);
+        self
+    }
+
+    /// Seconds after which the same request may succeed, for failures that pass; never zero.
+    #[must_use]
+    pub fn retry_after_seconds(&self) -> Option<u64> {
+        let wait = self.retry_after.unwrap_or(RETRY_AFTER);
+        self.kind.is_transient().then(|| wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0)).max(1))
     }
 
     /// Replaces the table's text by one that says more. It must be made of our words and configured names only.
@@ -248,13 +279,24 @@ mod tests {
             let row = kind.row();
             let expected = match row.fault {
                 Fault::Caller => 400..500,
-                Fault::Dependency => 503..504,
+                Fault::Load if row.http == 429 => 429..430,
+                Fault::Dependency | Fault::Load => 503..504,
                 Fault::Own => 500..501,
             };
             assert!(expected.contains(&row.http), "{kind:?}");
-            assert_eq!(row.grpc == GrpcCode::Unavailable, kind.is_transient(), "{kind:?}");
+            assert_eq!(row.grpc == GrpcCode::Unavailable, row.fault == Fault::Dependency, "{kind:?}");
+            assert!(row.fault != Fault::Load || row.grpc == GrpcCode::ResourceExhausted, "{kind:?}");
             assert_eq!(row.grpc == GrpcCode::Internal, row.fault == Fault::Own, "{kind:?}");
         }
+    }
+
+    #[test]
+    fn only_what_passes_says_when_to_try_again() {
+        let seconds = |kind, wait| Failure::new(kind, "x").retry_after(wait).retry_after_seconds();
+        assert_eq!(seconds(FailureKind::AddressLimited, Duration::from_millis(1)), Some(1));
+        assert_eq!(seconds(FailureKind::AddressLimited, Duration::from_millis(60_001)), Some(61));
+        assert_eq!(seconds(FailureKind::TokenExpired, Duration::from_secs(1)), None);
+        assert_eq!(Failure::new(FailureKind::SignerUnavailable, "x").retry_after_seconds(), Some(5));
     }
 
     #[test]

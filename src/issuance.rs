@@ -17,7 +17,9 @@ use crate::failure::{Failure, FailureKind};
 use crate::identity::keys::KeyStore;
 use crate::identity::verify::{VerifiedClaims, VerifyError, verify};
 use crate::identity::{Principal, UnverifiedToken, identify};
+use crate::limits::Limits;
 use crate::possession::{KeyRequest, PermittedAlgorithms, PossessionError, ProvenKey, prove};
+use crate::single_use::{SingleUse, SingleUseError, Use};
 use crate::telemetry::metrics::{Metrics, Stage};
 use crate::transparency::{LogEntry, Logs, Sct, Submission, TransparencyError, serialize_list};
 
@@ -88,6 +90,10 @@ pub struct Issuance {
     pub authority: AuthoritySource,
     /// Who is told of every certificate, if anybody is.
     pub logs: Option<Logs>,
+    /// What callers may ask of this process.
+    pub limits: Limits,
+    /// How often a token may be used, where its issuer says so.
+    pub single_use: SingleUse,
     /// What is counted and timed.
     pub metrics: Metrics,
     /// Clock and randomness.
@@ -100,8 +106,10 @@ impl Issuance {
     /// # Errors
     /// A [`Failure`] says what the client may know; its cause is for the log.
     pub async fn issue(&self, request: Request) -> Result<Issued, Failure> {
+        let _place = self.limits.begin()?;
         let token = UnverifiedToken::parse(&request.token)?;
         let claims = self.believe(token).await?;
+        self.limits.admit_identity(claims.issuer_url(), claims.subject())?;
         let (claims, principal) = identify(claims)?;
         let key = self.prove(&request.key, &principal)?;
         let (authority, serial) = (self.authority.current(), self.serial()?);
@@ -114,7 +122,14 @@ impl Issuance {
             now: (self.ambient.clock)(),
             serial: &serial,
         })?;
-        let (made, timestamps) = self.make_and_log(&authority, &tbs).await?;
+        let one_use = self.take_use(&claims, &serial).await?;
+        let (made, timestamps) = match self.make_and_log(&authority, &tbs).await {
+            Ok(made) => made,
+            Err(failure) => {
+                self.single_use.give_back(one_use).await;
+                return Err(failure);
+            }
+        };
         let record = Record {
             serial: made.serial().unwrap_or_else(|| serial.to_hex()),
             issuer: claims.issuer_url().to_owned(),
@@ -156,6 +171,15 @@ impl Issuance {
     fn compose(&self, ingredients: &Ingredients<'_>) -> Result<LintedTbs, ComposeError> {
         let _timer = self.metrics.stage(Stage::Compose);
         LintedTbs::compose(ingredients)
+    }
+
+    /// Nothing for issuers whose tokens are not counted; those cost no time here.
+    async fn take_use(&self, claims: &VerifiedClaims, serial: &Serial) -> Result<Option<Use>, SingleUseError> {
+        if !SingleUse::counts(claims) {
+            return Ok(None);
+        }
+        let _timer = self.metrics.stage(Stage::SingleUse);
+        self.single_use.take(claims, serial, (self.ambient.clock)()).await
     }
 
     async fn make(&self, authority: &Authority, tbs: &LintedTbs) -> Result<Made, MakeError> {

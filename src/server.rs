@@ -2,6 +2,8 @@
 //!
 //! Owns sockets, TLS and signals. Knows neither paths nor messages, nor what is behind them.
 
+mod admission;
+mod connection;
 mod grpc;
 mod http;
 mod preface;
@@ -21,6 +23,8 @@ use tokio_rustls::TlsAcceptor;
 use crate::api::grpc::{Routes, RoutesError};
 use crate::config::listeners::{Address, Endpoint, Listeners};
 use crate::issuance::Issuance;
+use crate::limits::connections::ConnectionLimits;
+use admission::Admission;
 use http::Front;
 use tls::ServerCertificate;
 
@@ -28,8 +32,6 @@ pub use tls::TlsError;
 
 /// How long what is in flight may take once the server is told to stop.
 const SHUTDOWN: Duration = Duration::from_secs(20);
-/// Connections at the same time: of all gRPC together, and of each HTTP worker.
-const MAX_CONNECTIONS: usize = 10_000;
 /// Connections that the system holds ready to be accepted.
 const BACKLOG: u32 = 2048;
 /// Connections on their way from a shared listener to gRPC.
@@ -42,6 +44,8 @@ pub struct ServerOptions {
     pub listeners: Listeners,
     /// For how long clients may be silent.
     pub timeouts: Timeouts,
+    /// How many connections there may be.
+    pub connections: ConnectionLimits,
 }
 
 /// For how long clients may be silent.
@@ -62,7 +66,11 @@ impl Default for Timeouts {
 impl Default for ServerOptions {
     /// Ports of the loopback address that the system chooses.
     fn default() -> Self {
-        Self { listeners: Listeners::any_ports("127.0.0.1"), timeouts: Timeouts::default() }
+        Self {
+            listeners: Listeners::any_ports("127.0.0.1"),
+            timeouts: Timeouts::default(),
+            connections: ConnectionLimits::default(),
+        }
     }
 }
 
@@ -99,6 +107,7 @@ pub struct Server {
     routes: Routes,
     issuance: Arc<Issuance>,
     timeouts: Timeouts,
+    admission: Admission,
     certificates: Vec<Arc<ServerCertificate>>,
     stop: Arc<Notify>,
 }
@@ -122,6 +131,7 @@ impl Server {
     pub fn bind(issuance: Arc<Issuance>, options: &ServerOptions) -> Result<Self, ServerError> {
         let routes = Routes::new(Arc::clone(&issuance))?;
         let authority_of = Arc::clone(&issuance);
+        let admission = Admission::new(options.connections, issuance.metrics.clone());
         let mut certificates = Vec::new();
         let (listener, front, grpc) = match &options.listeners {
             Listeners::Shared(address) => {
@@ -130,7 +140,7 @@ impl Server {
             }
             Listeners::Separate { http, grpc } => {
                 let front = tls(http, b"http/1.1", &mut certificates)?
-                    .map_or(Front::Plain, |config| Front::Tls(Box::new(config)));
+                    .map_or(Front::Plain, |config| Front::Tls(TlsAcceptor::from(Arc::new(config))));
                 let acceptor = tls(grpc, b"h2", &mut certificates)?.map(|config| TlsAcceptor::from(Arc::new(config)));
                 let source = grpc::Source::Listener(listen(&grpc.address)?, acceptor);
                 (listen(&http.address)?, front, source)
@@ -143,11 +153,12 @@ impl Server {
         };
         Ok(Self {
             addresses: [http_address, grpc_address],
-            http: http::server(listener, issuance, options.timeouts, front)?,
+            http: http::server(listener, issuance, options.timeouts, admission.clone(), front)?,
             grpc,
             routes,
             issuance: authority_of,
             timeouts: options.timeouts,
+            admission,
             certificates,
             stop: Arc::new(Notify::new()),
         })
@@ -181,7 +192,7 @@ impl Server {
         let mut signals = Signals::new()?;
         self.routes.set_serving(true).await;
         let (drain, draining) = watch::channel(false);
-        let grpc = grpc::serve(self.grpc, self.routes.clone(), self.timeouts, draining);
+        let grpc = grpc::serve(self.grpc, self.routes.clone(), self.timeouts, self.admission, draining);
         let (http_handle, mut http, mut grpc) = (self.http.handle(), tokio::spawn(self.http), tokio::spawn(grpc));
         let mut accompanying: Vec<_> =
             self.certificates.into_iter().map(|certificate| tokio::spawn(certificate.keep_up())).collect();

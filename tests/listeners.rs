@@ -48,7 +48,7 @@ fn plain() -> Endpoint {
 async fn running(issuer: &FakeIssuer, listeners: Listeners, timeouts: Timeouts) -> Running {
     let ca = TestCa::new().await;
     let issuance = by_hand(&email_file(&issuer.issuer("email")), &ca);
-    Running::serve_on(Arc::new(issuance), ca, &ServerOptions { listeners, timeouts })
+    Running::serve_on(Arc::new(issuance), ca, &ServerOptions { listeners, timeouts, ..ServerOptions::default() })
 }
 
 fn token(issuer: &FakeIssuer) -> String {
@@ -97,7 +97,7 @@ async fn a_port_that_is_taken_is_named() {
     let ca = TestCa::new().await;
     let issuance = Arc::new(by_hand(&email_file("http://127.0.0.1:1"), &ca));
     let listeners = Listeners::Separate { http: plain(), grpc: Endpoint { address: at(port), tls: None } };
-    let refused = Server::bind(issuance, &ServerOptions { listeners, timeouts: Timeouts::default() });
+    let refused = Server::bind(issuance, &ServerOptions { listeners, ..ServerOptions::default() });
     let Err(error @ ServerError::Listen { .. }) = refused else { panic!("bound twice") };
     assert!(error.to_string().contains(&format!("127.0.0.1:{port}")), "{error}");
 }

@@ -17,8 +17,6 @@ use crate::telemetry::metrics::Metrics;
 pub(super) const DOMAIN: &str = "sigmint.dev";
 /// The type of the details.
 pub(super) const ERROR_INFO: &str = "type.googleapis.com/google.rpc.ErrorInfo";
-/// What `Retry-After` says, in seconds: an issuer or signer that came back is found by then.
-const RETRY_AFTER_SECONDS: &str = "5";
 /// The longest cause that is logged, in characters: callers choose some of the words.
 const MAX_CAUSE: usize = 300;
 
@@ -47,8 +45,8 @@ pub fn respond_to_failure(request: &HttpRequest, failure: &Failure) -> HttpRespo
     let row = failure.kind().row();
     let status = StatusCode::from_u16(row.http).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = HttpResponse::build(status);
-    if failure.kind().is_transient() {
-        response.insert_header((RETRY_AFTER, RETRY_AFTER_SECONDS));
+    if let Some(seconds) = failure.retry_after_seconds() {
+        response.insert_header((RETRY_AFTER, seconds));
     }
     response.json(Status { code: row.grpc as u8, message: &failure.message(), details: details(failure) })
 }
@@ -73,6 +71,9 @@ pub(super) fn record_failure(failure: &Failure, path: &str, request_id: Option<&
     let request_id = request_id.map_or("", RequestId::as_str);
     let reason = failure.kind().row().reason;
     match failure.kind().row().fault {
+        Fault::Load => {
+            tracing::warn!(reason, cause, path, request_id, "refused a request: more is asked than is served");
+        }
         Fault::Caller => tracing::info!(reason, cause, path, request_id, "refused a request"),
         Fault::Dependency => {
             tracing::error!(reason, cause, path, request_id, "could not serve a request: a dependency is at fault");

@@ -2,6 +2,7 @@
 //!
 //! Owns reading and writing the messages of `proto/fulcio.proto`. Calls the core in this process; knows no socket.
 
+mod arrival;
 mod counted;
 mod routes;
 mod status;
@@ -18,7 +19,7 @@ use crate::config::issuers::{Issuer, IssuerAddress};
 use crate::issuance::{self, Issuance, Issued, SctDelivery};
 use crate::possession::KeyRequest;
 
-pub use routes::{Routes, RoutesError};
+pub use routes::{Caller, Routes, RoutesError};
 
 /// The messages and the service, generated from `proto/fulcio.proto`.
 #[allow(clippy::pedantic, missing_docs, reason = "generated; the documentation is in the .proto file")]

@@ -4,22 +4,40 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::sync::Arc;
 
-use actix_web::http::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderMap};
-use actix_web::web;
+use actix_web::http::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderMap, HeaderValue};
+use actix_web::{HttpMessage as _, HttpRequest, web};
 use futures_core::Stream as _;
 
 use super::proto_json::JsonProblem;
 use super::{BODY_TIMEOUT, MAX_BODY_BYTES};
 use crate::failure::{Failure, FailureKind};
+use crate::limits::connections::Lease;
+use crate::limits::room::{Room, Taken};
+use crate::limits::{Limits, overloaded};
 
 /// Room for a body before any of it is here. More is given only to those who have filled it: an announcement alone costs nothing.
 const FIRST_ROOM: usize = 256 * 1024;
 
-/// Reads the body up to its limit, whatever content type it says it has.
-pub(super) async fn read_body(headers: &HeaderMap, mut body: web::Payload) -> Result<web::Bytes, Failure> {
+/// A request's body, and the room that it takes among all bodies.
+pub(super) struct Body {
+    pub(super) bytes: web::Bytes,
+    _room: Taken,
+}
+
+/// Counts a request for a certificate towards its client's address. Comes before anything is read.
+pub(super) fn admit(request: &HttpRequest, limits: &Limits) -> Result<(), Failure> {
+    let proxies = limits.proxies();
+    let lines = request.headers().get_all(proxies.header()).map(HeaderValue::as_bytes);
+    limits.admit_address(request.peer_addr().map(|peer| proxies.client(peer.ip(), lines)))
+}
+
+/// Reads the body up to its limit, whatever content type it says it has. From then on the connection is being served.
+pub(super) async fn read_body(request: &HttpRequest, mut body: web::Payload, limits: &Limits) -> Result<Body, Failure> {
     let whole = async {
-        let announced = announced_length(headers);
+        let announced = announced_length(request.headers());
+        let mut room = Taken::new(Room::own(), Arc::clone(limits.room()));
         let mut read = web::BytesMut::with_capacity(announced.min(FIRST_ROOM));
         while let Some(chunk) = poll_fn(|context| Pin::new(&mut body).poll_next(context)).await {
             let chunk = chunk.map_err(|error| Failure::new(FailureKind::RequestIncomplete, error.to_string()))?;
@@ -27,15 +45,20 @@ pub(super) async fn read_body(headers: &HeaderMap, mut body: web::Payload) -> Re
                 let cause = format!("the body is larger than {MAX_BODY_BYTES} bytes");
                 return Err(Failure::new(FailureKind::RequestTooLarge, cause));
             }
+            room.grow(chunk.len()).map_err(|_| overloaded("too much is being received at the same time"))?;
             if read.len() + chunk.len() > read.capacity() {
                 read.reserve(announced.saturating_sub(read.len()).max(chunk.len()));
             }
             read.extend_from_slice(&chunk);
         }
-        Ok(read.freeze())
+        Ok(Body { bytes: read.freeze(), _room: room })
     };
     let late = |_| Failure::new(FailureKind::RequestIncomplete, "the body took too long");
-    tokio::time::timeout(BODY_TIMEOUT, whole).await.map_err(late)?
+    let body = tokio::time::timeout(BODY_TIMEOUT, whole).await.map_err(late)??;
+    if let Some(connection) = request.conn_data::<Arc<Lease>>() {
+        request.extensions_mut().insert(connection.serve());
+    }
+    Ok(body)
 }
 
 /// What the client says it will send, within the limit: a large body gets its room at once instead of being copied while it grows.

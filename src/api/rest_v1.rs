@@ -6,9 +6,9 @@ use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 
 use super::answer::{chain_texts, log_issued, respond_to_failure};
-use super::proto_json::v1::Body;
+use super::proto_json::v1::Body as JsonBody;
 use super::proto_json::{JsonProblem, encode};
-use super::rest::{bearer_token, read_body};
+use super::rest::{admit, bearer_token, read_body};
 use crate::issuance::{Issuance, Issued, Request, SctDelivery};
 
 const PEM_CHAIN: &str = "application/pem-certificate-chain";
@@ -22,8 +22,9 @@ pub(super) async fn create_signing_certificate(
     issuance: web::Data<Issuance>,
 ) -> HttpResponse {
     let outcome = async {
-        let body = read_body(http.headers(), body).await?;
-        let key = Body::parse(&body).map_err(JsonProblem::into_failure)?;
+        admit(&http, &issuance.limits)?;
+        let body = read_body(&http, body, &issuance.limits).await?;
+        let key = JsonBody::parse(&body.bytes).map_err(JsonProblem::into_failure)?;
         issuance.issue(Request { token: bearer_token(http.headers()).to_owned(), key }).await
     };
     match outcome.await {

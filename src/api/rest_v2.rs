@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::answer::{chain_texts, log_issued, respond_to_failure};
 use super::proto_json::{CreateSigningCertificateRequest, JsonProblem, encode};
-use super::rest::{bearer_token, read_body};
+use super::rest::{admit, bearer_token, read_body};
 use crate::authority::chain::{ChainCertificate, IssuingChain};
 use crate::config::issuers::{Issuer, IssuerAddress};
 use crate::failure::{Failure, FailureKind};
@@ -22,8 +22,9 @@ pub(super) async fn create_signing_certificate(
     issuance: web::Data<Issuance>,
 ) -> HttpResponse {
     let outcome = async {
-        let body = read_body(http.headers(), body).await?;
-        issuance.issue(read_request(&body, http.headers())?).await
+        admit(&http, &issuance.limits)?;
+        let body = read_body(&http, body, &issuance.limits).await?;
+        issuance.issue(read_request(&body.bytes, http.headers())?).await
     };
     match outcome.await {
         Ok(issued) => answer(&issued),

@@ -4,6 +4,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -44,6 +45,8 @@ pub struct Issuer {
     pub order: Option<u32>,
     /// Where its keys come from; the same for all identities of an issuer.
     pub keys: Arc<KeyAccess>,
+    /// How many certificates one token may make; any number if none is set.
+    pub max_certificates_per_token: Option<NonZeroU32>,
     /// For people.
     pub description: Option<String>,
     /// For people.
@@ -357,6 +360,7 @@ mod tests {
             skip_email_verification: false,
             order: None,
             keys: Arc::default(),
+            max_certificates_per_token: None,
             description: None,
             contact: None,
         }

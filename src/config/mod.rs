@@ -3,6 +3,7 @@
 //! Owns reading and checking. After loading, an illegal configuration cannot be represented.
 
 pub mod authority_file;
+pub mod bounds;
 pub mod flags;
 pub mod issuer_file;
 pub mod issuers;

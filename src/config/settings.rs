@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use clap::ArgMatches;
 
+use super::bounds::{self, BoundsSettings, SingleUseSettings};
 use super::flags::{DEFAULT_CONFIG_PATH, Values};
 use super::listeners::{self, Listeners};
 use super::settings_file;
@@ -42,6 +43,10 @@ pub struct Settings {
     pub validity: ValidityPolicy,
     /// The transparency logs, if any.
     pub logs: Option<LogsSettings>,
+    /// What callers may ask of this process.
+    pub bounds: BoundsSettings,
+    /// Where tokens' uses are counted.
+    pub single_use: SingleUseSettings,
 }
 
 /// The transparency logs that certificates are entered in.
@@ -139,6 +144,8 @@ impl Settings {
             algorithms: parsed(values, "client-signing-algorithms", "names are separated by commas")?,
             validity,
             logs: logs(values)?,
+            bounds: bounds::read(values)?,
+            single_use: bounds::read_single_use(values)?,
         })
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
 use super::claims::{ClaimError, Claims, json_type, wrong_type};
 use super::keys::{KeyError, KeyStore, SignatureCheck};
@@ -25,7 +26,11 @@ pub struct VerifiedClaims {
     issuer: Arc<Issuer>,
     /// Further identities of the issuer for the token's audience, in their order.
     alternatives: Vec<Arc<Issuer>>,
+    statement: Option<Statement>,
 }
+
+/// SHA-256 of the text that the issuer signed: the token without its signature, which others may be able to vary.
+pub type Statement = [u8; 32];
 
 /// Why a token is not believed.
 #[derive(Debug, thiserror::Error)]
@@ -99,10 +104,23 @@ impl VerifiedClaims {
         self.claims.text("sub").unwrap_or_default()
     }
 
+    /// What tells this token from every other one, for issuers whose tokens are counted.
+    #[must_use]
+    pub const fn statement(&self) -> Option<&Statement> {
+        self.statement.as_ref()
+    }
+
+    /// `exp`: in the future when the token was verified.
+    #[must_use]
+    pub fn expires_at(&self) -> SystemTime {
+        let seconds = numeric_date(&self.claims, "exp").ok().flatten().unwrap_or_default().max(0.0);
+        UNIX_EPOCH + Duration::from_secs_f64(seconds)
+    }
+
     /// Claims as if they were verified, for the tests of what comes after.
     #[cfg(test)]
     pub(crate) const fn for_test(claims: Claims, issuer: Arc<Issuer>) -> Self {
-        Self { claims, issuer, alternatives: Vec::new() }
+        Self { claims, issuer, alternatives: Vec::new(), statement: Some([0; 32]) }
     }
 }
 
@@ -121,7 +139,12 @@ pub async fn verify(
     check_unused(token.claims())?;
     token.claims().filled_text("sub")?;
     match keys.check(&token, &issuer, now).await {
-        Ok(SignatureCheck::Good) => Ok(VerifiedClaims { claims: token.into_claims(), issuer, alternatives }),
+        Ok(SignatureCheck::Good) => {
+            let counted =
+                std::iter::once(&issuer).chain(&alternatives).any(|one| one.max_certificates_per_token.is_some());
+            let statement = counted.then(|| Sha256::digest(token.jws().signed_text()).into());
+            Ok(VerifiedClaims { claims: token.into_claims(), issuer, alternatives, statement })
+        }
         Ok(SignatureCheck::Bad) => Err(VerifyError::Signature),
         Ok(SignatureCheck::AlgorithmNotOffered) => Err(VerifyError::AlgorithmNotOffered),
         Err(source) => Err(VerifyError::Keys { issuer: token.issuer().to_owned(), source }),

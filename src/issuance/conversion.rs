@@ -10,6 +10,7 @@ use crate::identity::principal::PrincipalError;
 use crate::identity::token::TokenError;
 use crate::identity::verify::VerifyError;
 use crate::possession::{CsrError, PossessionError, PublicKeyError};
+use crate::single_use::SingleUseError;
 use crate::transparency::TransparencyError;
 
 impl From<TokenError> for Failure {
@@ -91,6 +92,19 @@ impl From<ComposeError> for Failure {
         match error {
             ComposeError::IssuerExpires | ComposeError::IssuerNotYetValid => Self::new(FailureKind::CaExpiring, error),
             ComposeError::Encoding(_) | ComposeError::Lint(_) => Self::new(FailureKind::Internal, error),
+        }
+    }
+}
+
+impl From<SingleUseError> for Failure {
+    fn from(error: SingleUseError) -> Self {
+        match error {
+            SingleUseError::Claim(claim) => {
+                let name = claim.claim().to_owned();
+                Self::new(FailureKind::TokenClaim, claim).with("claim", name)
+            }
+            SingleUseError::Spent => Self::new(FailureKind::TokenSpent, error),
+            SingleUseError::Unknown(_) => Self::new(FailureKind::TokenUsesUnknown, error),
         }
     }
 }

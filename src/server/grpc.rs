@@ -16,18 +16,32 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{self, Instant};
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 use tonic::Status;
 use tonic::body::Body;
 
-use super::{MAX_CONNECTIONS, Timeouts};
-use crate::api::grpc::Routes;
+use super::Timeouts;
+use super::admission::{Admission, within};
+use super::connection::Connection;
+use crate::api::grpc::{Caller, Routes};
+use crate::limits::connections::Lease;
+use crate::limits::room::Room;
 
 /// Calls that one connection may have in flight.
-const MAX_STREAMS: u32 = 250;
+const MAX_STREAMS: u32 = 100;
+/// Calls that a client may have begun and taken back before they were looked at (CVE-2023-44487): the connection ends then.
+const MAX_RESETS: usize = 20;
+/// Calls on one connection that may have been ended for breaking the protocol (CVE-2025-8671).
+const MAX_ERRORS: usize = 64;
+/// Octets of one answer that may wait to be sent.
+const MAX_UNSENT: usize = 64 * 1024;
+/// Octets of messages that a client may send ahead, on one stream and on all of one connection: 64 KiB fill a path of 100 ms with
+/// 5 Mbit/s, and requests are a few KiB.
+const WINDOW: u32 = 64 * 1024;
 /// The largest set of headers, in bytes: a token may stand in the metadata.
 const MAX_HEADERS: u32 = 128 * 1024;
 /// How often a silent client is asked whether it is still there.
@@ -44,7 +58,13 @@ pub(super) enum Source {
     /// An own listener.
     Listener(TcpListener, Option<TlsAcceptor>),
     /// The HTTP listener, which tells them apart.
-    Handed(mpsc::Receiver<std::net::TcpStream>),
+    Handed(mpsc::Receiver<Handed>),
+}
+
+/// A connection that already has its place.
+pub(super) struct Handed {
+    pub(super) stream: std::net::TcpStream,
+    pub(super) lease: Arc<Lease>,
 }
 
 /// Serves until draining; then finishes what is in flight. Dropping the future ends every connection at once.
@@ -52,17 +72,13 @@ pub(super) async fn serve(
     source: Source,
     routes: Routes,
     timeouts: Timeouts,
+    admission: Admission,
     mut draining: watch::Receiver<bool>,
 ) -> std::io::Result<()> {
-    let mut accept = Accept::new(source)?;
-    let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let mut accept = Accept::new(source, admission)?;
     let mut connections = JoinSet::new();
     loop {
-        let permit = tokio::select! {
-            permit = Arc::clone(&room).acquire_owned() => permit,
-            _ = draining.wait_for(|draining| *draining) => break,
-        };
-        let (stream, tls) = tokio::select! {
+        let accepted = tokio::select! {
             accepted = accept.next() => match accepted {
                 Some(accepted) => accepted,
                 None => break,
@@ -70,10 +86,7 @@ pub(super) async fn serve(
             _ = draining.wait_for(|draining| *draining) => break,
         };
         let (routes, draining) = (routes.clone(), draining.clone());
-        connections.spawn(async move {
-            connect(stream, tls, routes, timeouts, draining).await;
-            drop(permit);
-        });
+        connections.spawn(connect(accepted, routes, timeouts, draining));
         while connections.try_join_next().is_some() {}
     }
     drop(accept);
@@ -83,32 +96,46 @@ pub(super) async fn serve(
 
 /// A source that is ready to accept.
 enum Accept {
-    Listener(tokio::net::TcpListener, Option<TlsAcceptor>),
-    Handed(mpsc::Receiver<std::net::TcpStream>),
+    Listener(tokio::net::TcpListener, Option<TlsAcceptor>, Admission),
+    Handed(mpsc::Receiver<Handed>),
+}
+
+/// A connection with its place, before TLS.
+struct Accepted {
+    stream: TcpStream,
+    tls: Option<TlsAcceptor>,
+    lease: Arc<Lease>,
 }
 
 impl Accept {
-    fn new(source: Source) -> std::io::Result<Self> {
+    fn new(source: Source, admission: Admission) -> std::io::Result<Self> {
         Ok(match source {
-            Source::Listener(listener, tls) => Self::Listener(tokio::net::TcpListener::from_std(listener)?, tls),
+            Source::Listener(listener, tls) => {
+                Self::Listener(tokio::net::TcpListener::from_std(listener)?, tls, admission)
+            }
             Source::Handed(connections) => Self::Handed(connections),
         })
     }
 
     /// The next connection; none when there will be no more.
-    async fn next(&mut self) -> Option<(TcpStream, Option<TlsAcceptor>)> {
+    async fn next(&mut self) -> Option<Accepted> {
         loop {
             match self {
-                Self::Listener(listener, tls) => match listener.accept().await {
-                    Ok((stream, _)) => return Some((stream, tls.clone())),
+                Self::Listener(listener, tls, admission) => match listener.accept().await {
+                    Ok((stream, peer)) => {
+                        if let Some(lease) = admission.admit(Some(peer.ip())) {
+                            return Some(Accepted { stream, tls: tls.clone(), lease });
+                        }
+                    }
                     Err(error) => {
                         tracing::warn!(%error, "a gRPC connection could not be accepted");
                         time::sleep(ACCEPT_AGAIN).await;
                     }
                 },
                 Self::Handed(connections) => {
-                    if let Ok(stream) = TcpStream::from_std(connections.recv().await?) {
-                        return Some((stream, None));
+                    let Handed { stream, lease } = connections.recv().await?;
+                    if let Ok(stream) = TcpStream::from_std(stream) {
+                        return Some(Accepted { stream, tls: None, lease });
                     }
                 }
             }
@@ -116,45 +143,54 @@ impl Accept {
     }
 }
 
-async fn connect(
-    stream: TcpStream,
-    tls: Option<TlsAcceptor>,
-    routes: Routes,
-    timeouts: Timeouts,
-    draining: watch::Receiver<bool>,
-) {
+async fn connect(accepted: Accepted, routes: Routes, timeouts: Timeouts, draining: watch::Receiver<bool>) {
+    let Accepted { stream, tls, lease } = accepted;
     // Frames are small and wait for nothing.
     let _ = stream.set_nodelay(true);
-    let Some(acceptor) = tls else { return serve_connection(stream, routes, timeouts, draining).await };
-    match time::timeout(timeouts.headers, acceptor.accept(stream)).await {
-        Ok(Ok(stream)) => serve_connection(stream, routes, timeouts, draining).await,
-        Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
-        Err(_) => tracing::debug!("a TLS handshake took too long"),
+    let address = stream.peer_addr().ok().map(|peer| peer.ip());
+    let caller = Caller { address, connection: Arc::clone(&lease), room: Room::own() };
+    let greeting = async {
+        // Connections that never send an octet take no memory for HTTP.
+        stream.readable().await?;
+        let stream = Connection::new(stream, Arc::clone(&lease));
+        match tls {
+            Some(acceptor) => acceptor.accept(stream).await.map(|stream| Greeted::Tls(Box::new(stream))),
+            None => Ok(Greeted::Plain(stream)),
+        }
+    };
+    // Boxed, so that a task has room for the one that it needs and not for both.
+    match within(timeouts.headers, &lease, greeting).await {
+        Ok(Greeted::Plain(stream)) => Box::pin(serve_connection(stream, routes, caller, timeouts, draining)).await,
+        Ok(Greeted::Tls(stream)) => Box::pin(serve_connection(stream, routes, caller, timeouts, draining)).await,
+        Err(()) => {}
     }
 }
 
-async fn serve_connection<I>(stream: I, routes: Routes, timeouts: Timeouts, mut draining: watch::Receiver<bool>)
-where
+/// A connection that has begun to speak.
+enum Greeted {
+    Plain(Connection<TcpStream>),
+    Tls(Box<TlsStream<Connection<TcpStream>>>),
+}
+
+async fn serve_connection<I>(
+    stream: I,
+    routes: Routes,
+    caller: Caller,
+    timeouts: Timeouts,
+    mut draining: watch::Receiver<bool>,
+) where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let activity = Activity::new();
     let calls = activity.clone();
     let service = service_fn(move |request: Request<Incoming>| {
-        let (routes, call) = (routes.clone(), calls.begin());
+        let (routes, caller, call) = (routes.clone(), caller.clone(), calls.begin());
         async move {
-            let response = routes.call(request.map(Body::new)).await;
+            let response = routes.call(caller, request.map(Body::new)).await;
             Ok::<_, Infallible>(response.map(|body| Counted { body, _stream: call.answered() }))
         }
     });
-    let mut connection = pin!(
-        http2::Builder::new(TokioExecutor::new())
-            .timer(TokioTimer::new())
-            .max_concurrent_streams(MAX_STREAMS)
-            .max_header_list_size(MAX_HEADERS)
-            .keep_alive_interval(PING_EVERY)
-            .keep_alive_timeout(PING_TIMEOUT)
-            .serve_connection(TokioIo::new(stream), service)
-    );
+    let mut connection = pin!(builder().serve_connection(TokioIo::new(stream), service));
     tokio::select! {
         outcome = connection.as_mut() => return log_end(outcome),
         () = activity.idle_for(timeouts.idle, |state| state.streams) => {}
@@ -166,6 +202,23 @@ where
         outcome = connection.as_mut() => log_end(outcome),
         () = activity.idle_for(CLOSE_GRACE, |state| state.calls) => {}
     }
+}
+
+/// HTTP/2 within its bounds (RFC 9113 section 10.5).
+fn builder() -> http2::Builder<TokioExecutor> {
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(MAX_STREAMS)
+        .max_header_list_size(MAX_HEADERS)
+        .max_pending_accept_reset_streams(MAX_RESETS)
+        .max_local_error_reset_streams(MAX_ERRORS)
+        .max_send_buf_size(MAX_UNSENT)
+        .initial_stream_window_size(WINDOW)
+        .initial_connection_window_size(WINDOW)
+        .keep_alive_interval(PING_EVERY)
+        .keep_alive_timeout(PING_TIMEOUT);
+    builder
 }
 
 fn log_end(outcome: Result<(), hyper::Error>) {

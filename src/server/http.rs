@@ -7,23 +7,31 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_http::body::BoxBody;
-use actix_http::{HttpServiceBuilder, Request, Response, TlsAcceptorConfig};
+use actix_http::{HttpServiceBuilder, Protocol, Request, Response};
 use actix_server::GracefulShutdownSignal;
 use actix_service::{
     IntoServiceFactory as _, Service, ServiceFactory, ServiceFactoryExt as _, boxed, fn_service, map_config,
 };
 use actix_web::App;
 use actix_web::dev::AppConfig;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
+use tokio_rustls::TlsAcceptor;
 
-use super::preface::{self, Protocol};
-use super::{MAX_CONNECTIONS, SHUTDOWN, Timeouts};
+use super::admission::{Admission, within};
+use super::connection::Connection;
+use super::grpc::Handed;
+use super::preface;
+use super::{SHUTDOWN, Timeouts};
 use crate::api;
 use crate::issuance::Issuance;
+use crate::limits::connections::Lease;
 
 /// How long a closed connection may linger.
 const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Connections of a worker from which on it accepts no more. Never reached: [`Admission`] closes them before.
+const WORKER_CONNECTIONS: usize = 1 << 20;
 
 /// What comes before HTTP on a connection.
 #[derive(Clone)]
@@ -31,23 +39,27 @@ pub(super) enum Front {
     /// Nothing.
     Plain,
     /// TLS.
-    Tls(Box<rustls::ServerConfig>),
+    Tls(TlsAcceptor),
     /// A look at the first bytes; connections that speak HTTP/2 are sent on to gRPC.
-    Shared(mpsc::Sender<std::net::TcpStream>),
+    Shared(mpsc::Sender<Handed>),
 }
+
+/// What the HTTP service takes: a connection that speaks HTTP/1, and its other end.
+type Ready<I> = (Connection<I>, Protocol, Option<SocketAddr>);
 
 /// An HTTP server on this listener. It runs when it is polled, and is stopped by its handle only.
 pub(super) fn server(
     listener: TcpListener,
     issuance: Arc<Issuance>,
     timeouts: Timeouts,
+    admission: Admission,
     front: Front,
 ) -> std::io::Result<actix_server::Server> {
     let address = listener.local_addr()?;
     let builder = actix_server::Server::build()
         .disable_signals()
         .shutdown_timeout(SHUTDOWN.as_secs())
-        .max_concurrent_connections(MAX_CONNECTIONS);
+        .max_concurrent_connections(WORKER_CONNECTIONS);
     let draining = builder.graceful_shutdown_signal();
     let builder = builder.listen("http", listener, move || {
         let issuance = Arc::clone(&issuance);
@@ -57,18 +69,20 @@ pub(super) fn server(
             .into_factory()
             .map_err(|error: actix_web::Error| error.error_response());
         let app = map_config(app, |()| AppConfig::default());
-        let draining = draining.clone();
+        let (draining, admission) = (draining.clone(), admission.clone());
         match front.clone() {
-            Front::Plain => boxed::factory(http(address, timeouts, draining).finish(app).tcp().map_err(drop)),
-            Front::Tls(config) => {
-                let acceptor = TlsAcceptorConfig::default().handshake_timeout(timeouts.headers);
+            Front::Plain => {
+                let greet = move |stream| plain(stream, admission.clone(), timeouts.headers);
+                boxed::factory(fn_service(greet).and_then(http(address, timeouts, draining).finish(app).map_err(drop)))
+            }
+            Front::Tls(acceptor) => {
+                let greet = move |stream| secure(stream, acceptor.clone(), admission.clone(), timeouts.headers);
                 let http = http(address, timeouts, draining).secure().finish(app);
-                boxed::factory(http.rustls_0_23_with_config(*config, acceptor).map_err(drop))
+                boxed::factory(fn_service(greet).and_then(http.map_err(drop)))
             }
             Front::Shared(grpc) => {
-                let sort = move |stream| sort(stream, grpc.clone(), timeouts.headers);
-                let http = http(address, timeouts, draining).finish(app).tcp().map_err(drop);
-                boxed::factory(fn_service(sort).and_then(http))
+                let greet = move |stream| sort(stream, grpc.clone(), admission.clone(), timeouts.headers);
+                boxed::factory(fn_service(greet).and_then(http(address, timeouts, draining).finish(app).map_err(drop)))
             }
         }
     })?;
@@ -76,8 +90,13 @@ pub(super) fn server(
 }
 
 /// HTTP/1 on connections of any kind.
-fn http<T, S>(address: SocketAddr, timeouts: Timeouts, draining: GracefulShutdownSignal) -> HttpServiceBuilder<T, S>
+fn http<I, S>(
+    address: SocketAddr,
+    timeouts: Timeouts,
+    draining: GracefulShutdownSignal,
+) -> HttpServiceBuilder<Connection<I>, S>
 where
+    I: AsyncRead + AsyncWrite + Unpin + 'static,
     S: ServiceFactory<Request, Config = ()>,
     S::Error: Into<Response<BoxBody>> + 'static,
     S::InitError: std::fmt::Debug,
@@ -92,18 +111,56 @@ where
         .client_request_timeout(timeouts.headers)
         .client_disconnect_timeout(DISCONNECT_TIMEOUT)
         .local_addr(address)
+        .on_connect_ext(|connection: &Connection<I>, extensions| {
+            extensions.insert(Arc::clone(connection.lease()));
+        })
+}
+
+/// A place for a new connection, and its other end.
+fn admitted(stream: &TcpStream, admission: &Admission) -> Result<(Arc<Lease>, Option<SocketAddr>), ()> {
+    let peer = stream.peer_addr().ok();
+    let lease = admission.admit(peer.map(|peer| peer.ip())).ok_or(())?;
+    Ok((lease, peer))
+}
+
+/// Waits for a first octet: connections that never send one take no memory for HTTP.
+async fn plain(stream: TcpStream, admission: Admission, limit: Duration) -> Result<Ready<TcpStream>, ()> {
+    let (lease, peer) = admitted(&stream, &admission)?;
+    within(limit, &lease, stream.readable()).await?;
+    Ok((Connection::new(stream, lease), Protocol::Http1, peer))
+}
+
+/// Shakes hands.
+async fn secure(
+    stream: TcpStream,
+    acceptor: TlsAcceptor,
+    admission: Admission,
+    limit: Duration,
+) -> Result<Ready<tokio_rustls::server::TlsStream<TcpStream>>, ()> {
+    let (lease, peer) = admitted(&stream, &admission)?;
+    let stream = within(limit, &lease, async {
+        stream.readable().await?;
+        acceptor.accept(stream).await
+    });
+    let stream = stream.await?;
+    Ok((Connection::new(stream, lease), Protocol::Http1, peer))
 }
 
 /// Lets HTTP/1 pass and sends HTTP/2 to gRPC; to this worker the connection is then done with.
-async fn sort(stream: TcpStream, grpc: mpsc::Sender<std::net::TcpStream>, limit: Duration) -> Result<TcpStream, ()> {
-    match preface::detect(&stream, limit).await {
-        Ok(Protocol::Http1) => return Ok(stream),
-        // When gRPC has no room for it, closing the connection is the answer.
-        Ok(Protocol::Http2) => {
-            let sent = stream.into_std().map(|stream| grpc.try_send(stream));
-            tracing::trace!(sent = sent.is_ok_and(|sent| sent.is_ok()), "a connection speaks HTTP/2");
+async fn sort(
+    stream: TcpStream,
+    grpc: mpsc::Sender<Handed>,
+    admission: Admission,
+    limit: Duration,
+) -> Result<Ready<TcpStream>, ()> {
+    let (lease, peer) = admitted(&stream, &admission)?;
+    match within(limit, &lease, preface::detect(&stream)).await? {
+        preface::Protocol::Http1 => Ok((Connection::new(stream, lease), Protocol::Http1, peer)),
+        preface::Protocol::Http2 => {
+            // When gRPC has no room for it, closing the connection is the answer.
+            let sent = stream.into_std().is_ok_and(|stream| grpc.try_send(Handed { stream, lease }).is_ok());
+            tracing::trace!(sent, "a connection speaks HTTP/2");
+            Err(())
         }
-        Err(error) => tracing::debug!(%error, "a connection said nothing that tells its protocol"),
     }
-    Err(())
 }

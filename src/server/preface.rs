@@ -10,8 +10,11 @@ use tokio::time;
 
 /// What an HTTP/2 client sends first (RFC 9113 section 3.4); no HTTP/1 method is `PRI`.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-/// How long to wait for more when a first packet ends within the preface; unread bytes wake nobody.
+/// How long to wait for more when a first packet ends within the preface; unread bytes wake nobody. Each time twice as long, so that
+/// clients that stop there cost little.
 const AGAIN: Duration = Duration::from_millis(5);
+/// The longest such wait.
+const AGAIN_AT_LAST: Duration = Duration::from_millis(320);
 
 /// A protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,20 +25,19 @@ pub(super) enum Protocol {
     Http2,
 }
 
-/// Looks at the first bytes until they tell, at most for `limit`.
-pub(super) async fn detect(stream: &TcpStream, limit: Duration) -> io::Result<Protocol> {
-    time::timeout(limit, async {
-        let mut first = [0; PREFACE.len()];
-        loop {
-            let length = stream.peek(&mut first).await?;
-            match first.get(..length).and_then(tell) {
-                Some(protocol) => return Ok(protocol),
-                None if length == 0 => return Err(io::Error::from(io::ErrorKind::UnexpectedEof)),
-                None => time::sleep(AGAIN).await,
-            }
+/// Looks at the first bytes until they tell; how long that may take is the caller's to say.
+pub(super) async fn detect(stream: &TcpStream) -> io::Result<Protocol> {
+    let mut first = [0; PREFACE.len()];
+    let mut again = AGAIN;
+    loop {
+        let length = stream.peek(&mut first).await?;
+        match first.get(..length).and_then(tell) {
+            Some(protocol) => return Ok(protocol),
+            None if length == 0 => return Err(io::Error::from(io::ErrorKind::UnexpectedEof)),
+            None => time::sleep(again).await,
         }
-    })
-    .await?
+        again = (again * 2).min(AGAIN_AT_LAST);
+    }
 }
 
 /// What the first bytes tell, if they do.
@@ -70,18 +72,16 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (stream, _) = listener.accept().await.unwrap();
-        let silent = detect(&stream, Duration::from_millis(50)).await;
-        assert_eq!(silent.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        assert!(time::timeout(Duration::from_millis(50), detect(&stream)).await.is_err(), "silent");
         client.write_all(&PREFACE[..7]).await.unwrap();
-        let partial = detect(&stream, Duration::from_millis(50)).await;
-        assert_eq!(partial.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        assert!(time::timeout(Duration::from_millis(50), detect(&stream)).await.is_err(), "partial");
         client.write_all(&PREFACE[7..]).await.unwrap();
-        assert_eq!(detect(&stream, Duration::from_secs(5)).await.unwrap(), Protocol::Http2);
+        assert_eq!(detect(&stream).await.unwrap(), Protocol::Http2);
         drop(client);
         let (closed, _) = {
             drop(TcpStream::connect(listener.local_addr().unwrap()).await.unwrap());
             listener.accept().await.unwrap()
         };
-        assert!(detect(&closed, Duration::from_secs(5)).await.is_err());
+        assert!(detect(&closed).await.is_err());
     }
 }

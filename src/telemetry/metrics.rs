@@ -62,6 +62,8 @@ pub enum Stage {
     Proof,
     /// The certificate: composed and linted.
     Compose,
+    /// The answer of the store that counts tokens' uses.
+    SingleUse,
     /// A signature by the CA's key.
     Sign,
     /// The transparency logs' answers.
@@ -69,15 +71,39 @@ pub enum Stage {
 }
 
 impl Stage {
-    const ALL: [Self; 5] = [Self::Token, Self::Proof, Self::Compose, Self::Sign, Self::Log];
+    const ALL: [Self; 6] = [Self::Token, Self::Proof, Self::Compose, Self::SingleUse, Self::Sign, Self::Log];
 
     const fn label(self) -> &'static str {
         match self {
             Self::Token => "token",
             Self::Proof => "proof",
             Self::Compose => "compose",
+            Self::SingleUse => "single-use",
             Self::Sign => "sign",
             Self::Log => "log",
+        }
+    }
+}
+
+/// Why a connection was closed before its client was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Closed {
+    /// It waited longest for its client when a new one needed room.
+    Evicted,
+    /// It was new, and all others were being served.
+    Full,
+    /// It was new, and its address has as many as it may.
+    Address,
+}
+
+impl Closed {
+    const ALL: [Self; 3] = [Self::Evicted, Self::Full, Self::Address];
+
+    const fn label(self) -> &'static str {
+        match self {
+            Self::Evicted => "evicted",
+            Self::Full => "full",
+            Self::Address => "address",
         }
     }
 }
@@ -128,6 +154,11 @@ struct StageLabels {
     stage: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ClosedLabels {
+    reason: &'static str,
+}
+
 /// Every metric. Clones are cheap and count together.
 #[derive(Clone)]
 pub struct Metrics(Arc<Inner>);
@@ -138,6 +169,7 @@ struct Inner {
     issued: Cells<IssuedLabels, Counter>,
     failures: Vec<Counter>,
     stages: Vec<Histogram>,
+    closed: Vec<Counter>,
     http: http::HttpMetrics,
     grpc: grpc::GrpcMetrics,
     watched: watched::Watched,
@@ -163,12 +195,20 @@ impl Metrics {
         registry.register("sigmint_stage_seconds", "Time that the stages of issuing take", stages.clone());
         let stages =
             Stage::ALL.iter().map(|stage| stages.get_or_create_owned(&StageLabels { stage: stage.label() })).collect();
+        let closed = Family::<ClosedLabels, Counter>::default();
+        registry.register(
+            "sigmint_connections_closed",
+            "Connections closed because there were too many",
+            closed.clone(),
+        );
+        let closed =
+            Closed::ALL.iter().map(|why| closed.get_or_create_owned(&ClosedLabels { reason: why.label() })).collect();
         let http = http::HttpMetrics::register(&mut registry);
         let grpc = grpc::GrpcMetrics::register(&mut registry);
         let watched = watched::Watched::default();
         registry.register_collector(Box::new(watched.clone()));
         registry.register_collector(Box::new(process::Process));
-        Self(Arc::new(Inner { registry, new_certs, issued, failures, stages, http, grpc, watched }))
+        Self(Arc::new(Inner { registry, new_certs, issued, failures, stages, closed, http, grpc, watched }))
     }
 
     /// A certificate went out. The names are those of `IdentityType` and `KeyKind`.
@@ -197,6 +237,13 @@ impl Metrics {
     pub fn observe(&self, stage: Stage, elapsed: Duration) {
         if let Some(histogram) = self.0.stages.get(stage as usize) {
             histogram.observe(elapsed.as_secs_f64());
+        }
+    }
+
+    /// A connection was closed because there were too many.
+    pub fn connection_closed(&self, why: Closed) {
+        if let Some(counter) = self.0.closed.get(why as usize) {
+            counter.inc();
         }
     }
 

@@ -35,6 +35,11 @@ impl CountingSigner {
     pub fn fail(&self) {
         self.fails.store(true, Ordering::SeqCst);
     }
+
+    /// From now on, it signs again.
+    pub fn recover(&self) {
+        self.fails.store(false, Ordering::SeqCst);
+    }
 }
 
 impl Signer for CountingSigner {

@@ -19,6 +19,7 @@ pub mod log;
 pub mod names;
 pub mod openbao;
 pub mod pkcs11;
+pub mod redis;
 pub mod remote;
 pub mod scene;
 pub mod server;
@@ -28,6 +29,7 @@ pub use authority::TestCa;
 pub use issuer::{Answer, FakeIssuer};
 pub use keys::{Key, Kind};
 pub use names::Names;
+pub use redis::RedisServer;
 pub use scene::Scene;
 pub use server::{Reply, Running};
 

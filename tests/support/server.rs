@@ -14,8 +14,10 @@ use sigmint::config::issuers::Issuers;
 use sigmint::identity::fetch::{ClusterFiles, Fetcher};
 use sigmint::identity::keys::{KeyStore, KeyTiming};
 use sigmint::issuance::{Ambient, Issuance};
+use sigmint::limits::Limits;
 use sigmint::possession::PermittedAlgorithms;
 use sigmint::server::{Server, ServerOptions};
+use sigmint::single_use::SingleUse;
 use sigmint::telemetry::metrics::{BuildInfo, Metrics};
 
 use super::authority::{CountingSigner, TestCa};
@@ -143,6 +145,8 @@ pub fn by_hand(issuers: &str, ca: &TestCa) -> Issuance {
         validity: ValidityPolicy::default(),
         authority: AuthoritySource::Fixed(Arc::clone(&ca.authority)),
         logs: None,
+        limits: Limits::default(),
+        single_use: SingleUse::default(),
         metrics: Metrics::new(&BuildInfo::default()),
         ambient: Ambient { clock: Box::new(SystemTime::now), random: Box::new(random) },
     }

@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,17 +16,23 @@ use tonic_health::ServingStatus;
 use tonic_health::pb::health_server::HealthServer;
 use tonic_health::server::{HealthReporter, HealthService};
 
+use super::arrival::Arrival;
 use super::counted::Counted;
 use super::proto::DESCRIPTORS;
 use super::proto::ca_server::CaServer;
 use super::{CertificateAuthority, status};
 use crate::api::MAX_BODY_BYTES;
 use crate::api::request_id::{REQUEST_ID, RequestId};
+use crate::failure::Failure;
 use crate::issuance::Issuance;
+use crate::limits::connections::Lease;
+use crate::limits::room::Room;
 use crate::telemetry::metrics::Metrics;
 
 /// How long a call may take, its message's arrival included, when the client does not ask for less.
 const CALL_LIMIT: Duration = Duration::from_mins(1);
+/// The call that makes certificates.
+const ISSUING: &str = "/dev.sigstore.fulcio.v2.CA/CreateSigningCertificate";
 /// How many digits `grpc-timeout` may have (<https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>).
 const TIMEOUT_DIGITS: usize = 8;
 
@@ -37,6 +44,18 @@ pub struct Routes {
     services: Arc<HashMap<&'static str, Call>>,
     health: HealthReporter,
     metrics: Metrics,
+    issuance: Arc<Issuance>,
+}
+
+/// Who calls: the other end of a connection, and what the connection's calls share.
+#[derive(Clone)]
+pub struct Caller {
+    /// The address, if it has one.
+    pub address: Option<IpAddr>,
+    /// The connection's place among all connections.
+    pub connection: Arc<Lease>,
+    /// The connection's own room for messages that arrive.
+    pub room: Arc<Room>,
 }
 
 /// The descriptors of our own services cannot be read: a build that went wrong.
@@ -56,14 +75,15 @@ impl Routes {
                 .register_encoded_file_descriptor_set(DESCRIPTORS)
                 .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
         };
-        let authority = CaServer::new(CertificateAuthority { issuance }).max_decoding_message_size(MAX_BODY_BYTES);
+        let authority = CaServer::new(CertificateAuthority { issuance: Arc::clone(&issuance) })
+            .max_decoding_message_size(MAX_BODY_BYTES);
         let services = HashMap::from([
             route(authority),
             route(HealthServer::new(HealthService::from_health_reporter(health.clone()))),
             route(reflection().build_v1()?),
             route(reflection().build_v1alpha()?),
         ]);
-        Ok(Self { services: Arc::new(services), health, metrics })
+        Ok(Self { services: Arc::new(services), health, metrics, issuance })
     }
 
     /// Says whether certificates can be had. The server as a whole (the empty name) is not concerned: an orchestrator that asks for it
@@ -82,11 +102,11 @@ impl Routes {
     }
 
     /// Answers a call. What is no gRPC call is refused as other servers refuse it.
-    pub async fn call(&self, mut request: http::Request<Body>) -> http::Response<Body> {
+    pub async fn call(&self, caller: Caller, mut request: http::Request<Body>) -> http::Response<Body> {
         let id = RequestId::of(request.headers().get(REQUEST_ID).map(http::HeaderValue::as_bytes));
         let mut response = if is_grpc(request.headers()) {
             request.extensions_mut().insert(id.clone());
-            self.answer(request, &id).await
+            self.answer(caller, request, &id).await
         } else {
             let mut refused = http::Response::new(Body::empty());
             *refused.status_mut() = http::StatusCode::UNSUPPORTED_MEDIA_TYPE;
@@ -98,7 +118,7 @@ impl Routes {
         response
     }
 
-    async fn answer(&self, request: http::Request<Body>, id: &RequestId) -> http::Response<Body> {
+    async fn answer(&self, caller: Caller, request: http::Request<Body>, id: &RequestId) -> http::Response<Body> {
         let path = request.uri().path().to_owned();
         let limit = time_limit(request.headers());
         let service = path.trim_start_matches('/').split('/').next().unwrap_or_default();
@@ -106,14 +126,28 @@ impl Routes {
             return Status::unimplemented("unknown service").into_http();
         };
         let counted = Counted::begin(&self.metrics, &path);
+        if path == ISSUING
+            && let Err(failure) = self.admit(&caller, request.headers())
+        {
+            return counted.end(status::of_failure(&failure, &path, Some(id), &self.metrics).into_http());
+        }
+        let arrival = Arrival::new(caller.connection, caller.room, Arc::clone(self.issuance.limits.room()));
+        let request = request.map(|body| arrival.follow(body));
         let Ok(Ok(response)) = tokio::time::timeout(limit, call(request)).await else {
             return counted.end(Status::deadline_exceeded("the call took too long").into_http());
         };
         let refused = Status::from_header_map(response.headers()).and_then(|sent| status::of_refused_message(&sent));
+        drop(arrival);
         counted.end(match refused {
             Some(failure) => status::of_failure(&failure, &path, Some(id), &self.metrics).into_http(),
             None => response,
         })
+    }
+
+    fn admit(&self, caller: &Caller, headers: &http::HeaderMap) -> Result<(), Failure> {
+        let limits = &self.issuance.limits;
+        let lines = headers.get_all(limits.proxies().header()).iter().map(http::HeaderValue::as_bytes);
+        limits.admit_address(caller.address.map(|peer| limits.proxies().client(peer, lines)))
     }
 }
 

@@ -11,7 +11,11 @@ use tonic::{Code, Status};
 use crate::api::answer::{DOMAIN, ERROR_INFO, record_failure};
 use crate::api::request_id::RequestId;
 use crate::failure::{Failure, FailureKind, GrpcCode};
+use crate::limits::overloaded;
 use crate::telemetry::metrics::Metrics;
+
+/// The metadata that says, in seconds, when the same call may succeed.
+const RETRY_AFTER: &str = "retryAfterSeconds";
 
 /// `google.rpc.Status` (<https://github.com/googleapis/googleapis/blob/master/google/rpc/status.proto>).
 #[derive(Clone, PartialEq, prost::Message)]
@@ -48,7 +52,9 @@ pub(super) struct ErrorInfo {
 pub(super) fn of_failure(failure: &Failure, method: &str, request_id: Option<&RequestId>, metrics: &Metrics) -> Status {
     record_failure(failure, method, request_id, Some(metrics));
     let row = failure.kind().row();
-    let metadata = failure.metadata().iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+    let wait = failure.retry_after_seconds().map(|seconds| (RETRY_AFTER.to_owned(), seconds.to_string()));
+    let metadata = failure.metadata().iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
+    let metadata = metadata.chain(wait).collect();
     let info = ErrorInfo { reason: row.reason.to_owned(), domain: DOMAIN.to_owned(), metadata };
     let message = failure.message().into_owned();
     let details = RpcStatus {
@@ -80,6 +86,7 @@ pub(super) fn of_refused_message(status: &Status) -> Option<Failure> {
     }
     let (kind, text) = match status.code() {
         Code::OutOfRange => (FailureKind::RequestTooLarge, "The message is larger than 4 MiB"),
+        Code::ResourceExhausted => return Some(overloaded("too much is being received at the same time")),
         Code::Internal => {
             (FailureKind::RequestMalformed, "The message is not a valid protobuf message for this request")
         }
@@ -105,7 +112,9 @@ mod tests {
             assert_eq!(details.details[0].type_url, "type.googleapis.com/google.rpc.ErrorInfo");
             let info = ErrorInfo::decode(details.details[0].value.as_slice()).unwrap();
             assert_eq!((info.reason.as_str(), info.domain.as_str()), (row.reason, "sigmint.dev"));
-            assert_eq!(info.metadata, HashMap::from([("claim".to_owned(), "sub".to_owned())]));
+            assert_eq!(info.metadata.get("claim").map(String::as_str), Some("sub"));
+            let wait = failure.retry_after_seconds().map(|seconds| seconds.to_string());
+            assert_eq!(info.metadata.get(RETRY_AFTER), wait.as_ref(), "{kind:?}");
             assert!(of_refused_message(&status).is_none(), "our own statuses stay as they are");
         }
     }

@@ -20,7 +20,7 @@ use crate::config::listeners::{Address, Listeners};
 use crate::dev::{self, Deployment, DevIssuer, DevIssuerError, DevLog, DevLogError, LogDescription};
 use crate::failure::with_sources;
 use crate::possession::PermittedAlgorithms;
-use crate::server::{Server, ServerError, ServerOptions, Timeouts};
+use crate::server::{Server, ServerError, ServerOptions};
 use crate::transparency::{LogKey, LogSettings, Logs, LogsOptions};
 
 /// All of them, listening but not serving yet.
@@ -59,7 +59,7 @@ impl Bound {
             Some(logs(&log)?),
         );
         let listeners = Listeners::Shared(Address { host: "127.0.0.1".to_owned(), port: args.port });
-        let options = ServerOptions { listeners, timeouts: Timeouts::default() };
+        let options = ServerOptions { listeners, ..ServerOptions::default() };
         let server = Server::bind(issuance.map_err(|error| failed(&error))?, &options)
             .map_err(|error| start_error(&error, "--port", args.port))?;
         let deployment = Deployment {

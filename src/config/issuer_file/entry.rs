@@ -2,6 +2,7 @@
 //!
 //! Knows every rule about an issuer's settings; knows nothing of the metadata that a `ci-provider` names.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use url::Url;
@@ -15,6 +16,7 @@ use super::record::{Field, Record};
 use super::shape::ISSUER;
 use crate::config::issuers::{Issuer, IssuerAddress};
 use crate::identity::kind::{EmailRules, EmailVerification, IdentityType, IssuerClaim};
+use crate::single_use::MAX_USES;
 
 /// One entry with what its checks look at.
 struct Entry<'t> {
@@ -88,6 +90,7 @@ impl Entry<'_> {
             skip_email_verification,
             order: self.order()?,
             keys: Arc::new(key_access(&self.record, key, &self.url, self.breadth)?),
+            max_certificates_per_token: self.max_certificates_per_token()?,
             description: own("description"),
             contact: own("contact"),
         })
@@ -129,6 +132,17 @@ impl Entry<'_> {
             text => match text.parse() {
                 Ok(number) => Ok(Some(number)),
                 Err(_) => Err(self.fault("order", "not a whole number", "count the identities: 1, 2, 3")),
+            },
+        }
+    }
+
+    fn max_certificates_per_token(&self) -> Result<Option<NonZeroU32>, Fault> {
+        let key = "max-certificates-per-token";
+        match self.record.text(key) {
+            "" => Ok(None),
+            text => match text.parse::<NonZeroU32>() {
+                Ok(number) if number <= MAX_USES => Ok(Some(number)),
+                _ => Err(self.fault(key, format!("not a number from 1 to {MAX_USES}"), "write 1 for single use")),
             },
         }
     }

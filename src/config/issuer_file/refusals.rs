@@ -79,6 +79,12 @@ fn settings_have_the_right_kind_of_value() {
     refused("hello", (1, 1), "expected a mapping", "key: value");
     refused_settings("    <<: email\n", (4, 9), "expected a mapping", "key: value");
     refused_settings("    type: email\n    skip-email-verification: maybe\n", (5, 30), "neither", "true or false");
+    for uses in ["0", "-1", "1001", "one"] {
+        let settings = format!("    type: email\n    max-certificates-per-token: {uses}\n");
+        refused_settings(&settings, (5, 33), "not a number from 1 to 1000", "single use");
+    }
+    let counted = issuer(&format!("{HEAD}    type: email\n    MaxCertificatesPerToken: 1000\n"));
+    assert_eq!(counted.max_certificates_per_token.map(std::num::NonZeroU32::get), Some(1000));
     let error = parse(&format!("{HEAD}    type: [email]\n")).unwrap_err();
     assert_eq!(error.path, "oidc-issuers › https://a.example.com › type");
     assert_eq!(error.message, "invalid type: sequence, expected a text");

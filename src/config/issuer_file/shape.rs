@@ -63,6 +63,7 @@ pub(super) const ISSUER: &[Setting] = &[
     text("token-file", "TokenFile"),
     text("allow-http", "AllowHTTP"),
     text("allow-private-addresses", "AllowPrivateAddresses"),
+    text("max-certificates-per-token", "MaxCertificatesPerToken"),
     // Seen in files in the field; nobody reads it.
     Setting { yaml: "environment", json: "Environment", shape: Shape::Ignored },
 ];

@@ -1,0 +1,159 @@
+//! The settings that bound what callers may ask, and where tokens' uses are counted.
+//!
+//! Owns the meaning of these flags and the message for each mistake. Opens no connection.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::flags::Values;
+use super::settings::{SettingsError, duration, parsed};
+use crate::limits::LimitsOptions;
+use crate::limits::address::{TrustedProxies, read_networks};
+use crate::limits::connections::ConnectionLimits;
+use crate::limits::rate::Rate;
+use crate::single_use::{RedisOptions, WhenUnknown};
+
+/// Longer than a client waits for its certificate makes no sense.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+
+/// What callers may ask.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BoundsSettings {
+    /// How many connections there may be.
+    pub connections: ConnectionLimits,
+    /// How many requests, and of whom.
+    pub requests: LimitsOptions,
+}
+
+/// Where tokens' uses are counted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SingleUseSettings {
+    /// The store; in memory if there is none.
+    pub store: Option<RedisOptions>,
+    /// What happens when they cannot be counted.
+    pub when_unknown: WhenUnknown,
+}
+
+pub(super) fn read(values: &Values) -> Result<BoundsSettings, SettingsError> {
+    let number = "a number from 1";
+    let networks = read_networks(&values.list("trusted-proxies")).map_err(|message| {
+        SettingsError::new(
+            values.origin("trusted-proxies"),
+            message,
+            "write addresses and networks like 10.0.0.0/8, with commas",
+        )
+    })?;
+    let header = parsed(values, "client-address-header", "use x-forwarded-for or forwarded")?;
+    let per_address: usize = parsed(values, "max-connections-per-address", "a number; 0 for no limit")?;
+    Ok(BoundsSettings {
+        connections: ConnectionLimits {
+            total: parsed(values, "max-connections", number)?,
+            per_address: NonZeroUsize::new(per_address),
+        },
+        requests: LimitsOptions {
+            in_flight: parsed(values, "max-requests-in-flight", number)?,
+            per_address: rate(values, "rate-limit-per-address")?,
+            per_identity: rate(values, "rate-limit-per-identity")?,
+            proxies: TrustedProxies::new(networks, header),
+        },
+    })
+}
+
+fn rate(values: &Values, name: &str) -> Result<Option<Rate>, SettingsError> {
+    let set = values.is_set(name);
+    set.then(|| parsed(values, name, "write 600/m for 600 a minute, all at once or spread")).transpose()
+}
+
+pub(super) fn read_single_use(values: &Values) -> Result<SingleUseSettings, SettingsError> {
+    let path = |name: &str| values.is_set(name).then(|| PathBuf::from(values.text(name)));
+    let (password_file, ca_certificate) = (path("single-use-store-password-file"), path("single-use-store-ca-cert"));
+    let timeout = duration(values, "single-use-timeout")?;
+    let refused = |name: &str, message: &str, hint: &str| SettingsError::new(values.origin(name), message, hint);
+    if timeout.is_zero() || timeout > LONGEST_WAIT {
+        return Err(refused("single-use-timeout", "not from 1ms to 30s", "use 1s"));
+    }
+    let when_unknown = match values.text("single-use-failure") {
+        "closed" => WhenUnknown::Refuse,
+        "open" => WhenUnknown::Pass,
+        _ => return Err(refused("single-use-failure", "neither closed nor open", "use closed or open")),
+    };
+    if !values.is_set("single-use-store") {
+        let stray = ["single-use-store-password-file", "single-use-store-ca-cert"];
+        return match stray.into_iter().find(|name| values.is_set(name)) {
+            Some(name) => Err(refused(name, "there is no store", "set --single-use-store as well")),
+            None => Ok(SingleUseSettings { store: None, when_unknown }),
+        };
+    }
+    let url = values.text("single-use-store").to_owned();
+    Ok(SingleUseSettings { store: Some(RedisOptions { url, password_file, ca_certificate, timeout }), when_unknown })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::flags::augment;
+    use crate::config::settings::Settings;
+
+    fn settings(args: &[&str]) -> Result<Settings, String> {
+        let args = ["serve", "--ca=ephemeralca"].iter().chain(args);
+        let matches = augment(clap::Command::new("serve")).try_get_matches_from(args).unwrap();
+        Settings::read(&matches, &|_| None).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_flags_defaults_are_the_types_defaults() {
+        let settings = settings(&[]).unwrap();
+        assert_eq!(settings.bounds.connections, ConnectionLimits::default());
+        assert_eq!(settings.bounds.requests, LimitsOptions::default());
+        assert_eq!(settings.single_use, SingleUseSettings { store: None, when_unknown: WhenUnknown::Refuse });
+    }
+
+    #[test]
+    fn every_bound_can_be_set() {
+        let args = [
+            "--max-connections=100",
+            "--max-connections-per-address=10",
+            "--max-requests-in-flight=7",
+            "--rate-limit-per-address=600/m",
+            "--rate-limit-per-identity=10/s",
+            "--trusted-proxies=10.0.0.0/8, ::1",
+            "--client-address-header=Forwarded",
+            "--single-use-store=redis://localhost",
+            "--single-use-store-password-file=p",
+            "--single-use-timeout=200ms",
+            "--single-use-failure=open",
+        ];
+        let settings = settings(&args).unwrap();
+        let (connections, requests) = (settings.bounds.connections, settings.bounds.requests);
+        assert_eq!((connections.total.get(), connections.per_address), (100, NonZeroUsize::new(10)));
+        assert_eq!(requests.in_flight.get(), 7);
+        assert_eq!((requests.per_address, requests.per_identity), ("600/m".parse().ok(), "10/s".parse().ok()));
+        assert_eq!(requests.proxies.header(), "forwarded");
+        let store = settings.single_use.store.unwrap();
+        assert_eq!((store.url.as_str(), store.timeout), ("redis://localhost", Duration::from_millis(200)));
+        assert_eq!(store.password_file, Some("p".into()));
+        assert_eq!(settings.single_use.when_unknown, WhenUnknown::Pass);
+    }
+
+    #[test]
+    fn every_mistake_names_its_flag_and_a_way_out() {
+        for wrong in [
+            "--max-connections=0",
+            "--max-connections-per-address=-1",
+            "--max-requests-in-flight=many",
+            "--rate-limit-per-address=10",
+            "--rate-limit-per-identity=0/s",
+            "--trusted-proxies=localhost",
+            "--client-address-header=x-real-ip",
+            "--single-use-timeout=0s",
+            "--single-use-timeout=1h",
+            "--single-use-failure=maybe",
+            "--single-use-store-ca-cert=x",
+        ] {
+            let message = settings(&[wrong]).unwrap_err();
+            let (flag, _) = wrong.split_once('=').unwrap();
+            assert!(message.starts_with(flag) && message.contains("hint: "), "{wrong}: {message}");
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! What one address, one identity and all callers together may ask of this process.
+//!
+//! Owns the bounds that are checked before work is done, and which failure says that one is reached. Knows no transport, no socket and
+//! no message: callers say who asks.
+
+pub mod address;
+pub mod connections;
+pub mod rate;
+pub mod room;
+
+use std::net::IpAddr;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use crate::failure::{Failure, FailureKind};
+use address::{TrustedProxies, network};
+use rate::{KeyedRate, Rate};
+use room::Room;
+
+/// Requests between their last octet and their answer, when nothing else is set: at a log's two seconds five hundred certificates a second.
+pub const DEFAULT_IN_FLIGHT: NonZeroUsize = NonZeroUsize::new(1024).unwrap();
+/// What a caller reads that came when there was no place: the average request is answered by then.
+const PLACE_AGAIN: Duration = Duration::from_secs(1);
+
+/// The bounds that can be set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LimitsOptions {
+    /// Requests between their last octet and their answer.
+    pub in_flight: NonZeroUsize,
+    /// Requests for certificates of one client address, before the token is looked at.
+    pub per_address: Option<Rate>,
+    /// Requests of one identity, the token verified.
+    pub per_identity: Option<Rate>,
+    /// Whose word counts on where a request came from.
+    pub proxies: TrustedProxies,
+}
+
+impl Default for LimitsOptions {
+    fn default() -> Self {
+        Self { in_flight: DEFAULT_IN_FLIGHT, per_address: None, per_identity: None, proxies: TrustedProxies::default() }
+    }
+}
+
+/// The bounds, and what is used of them.
+#[derive(Debug)]
+pub struct Limits {
+    places: Semaphore,
+    per_address: Option<KeyedRate>,
+    per_identity: Option<KeyedRate>,
+    proxies: TrustedProxies,
+    room: Arc<Room>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self::new(LimitsOptions::default())
+    }
+}
+
+/// A request's place among those in flight, until it is dropped.
+#[must_use = "a place that is dropped at once bounds nothing"]
+#[derive(Debug)]
+pub struct Place<'a>(#[allow(dead_code, reason = "held, not read")] SemaphorePermit<'a>);
+
+impl Limits {
+    /// Bounds of which nothing is used yet.
+    #[must_use]
+    pub fn new(options: LimitsOptions) -> Self {
+        Self {
+            places: Semaphore::new(options.in_flight.get().min(Semaphore::MAX_PERMITS)),
+            per_address: options.per_address.map(KeyedRate::new),
+            per_identity: options.per_identity.map(KeyedRate::new),
+            proxies: options.proxies,
+            room: Arc::default(),
+        }
+    }
+
+    /// A place for a request that has arrived in full.
+    ///
+    /// # Errors
+    /// [`FailureKind::Overloaded`] when all are taken: to wait in a queue would only make every answer late.
+    pub fn begin(&self) -> Result<Place<'_>, Failure> {
+        self.places.try_acquire().map(Place).map_err(|_| overloaded("as many requests are in flight as are allowed"))
+    }
+
+    /// Whose word counts on where a request came from.
+    #[must_use]
+    pub const fn proxies(&self) -> &TrustedProxies {
+        &self.proxies
+    }
+
+    /// Where what is being received is counted.
+    #[must_use]
+    pub const fn room(&self) -> &Arc<Room> {
+        &self.room
+    }
+
+    /// Counts a request of this address; of IPv6 the /64 counts, which is what one subscriber has.
+    ///
+    /// # Errors
+    /// [`FailureKind::AddressLimited`] with the time after which there is room again.
+    pub fn admit_address(&self, client: Option<IpAddr>) -> Result<(), Failure> {
+        let (Some(limit), Some(client)) = (&self.per_address, client) else { return Ok(()) };
+        limit.check(&network(client)).map_err(|wait| {
+            Failure::new(FailureKind::AddressLimited, "the client's address is over its limit").retry_after(wait)
+        })
+    }
+
+    /// Counts a request of this identity.
+    ///
+    /// # Errors
+    /// [`FailureKind::IdentityLimited`] with the time after which there is room again.
+    pub fn admit_identity(&self, issuer: &str, subject: &str) -> Result<(), Failure> {
+        let Some(limit) = &self.per_identity else { return Ok(()) };
+        limit.check(&(issuer, subject)).map_err(|wait| {
+            Failure::new(FailureKind::IdentityLimited, "the token's identity is over its limit").retry_after(wait)
+        })
+    }
+}
+
+/// The failure of a caller for whom there is no place or no room.
+#[must_use]
+pub fn overloaded(cause: &'static str) -> Failure {
+    Failure::new(FailureKind::Overloaded, cause).retry_after(PLACE_AGAIN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_free_again_when_its_request_ends() {
+        let limits = Limits::new(LimitsOptions { in_flight: NonZeroUsize::MIN, ..LimitsOptions::default() });
+        let place = limits.begin().unwrap();
+        assert_eq!(limits.begin().unwrap_err().kind(), FailureKind::Overloaded);
+        drop(place);
+        assert!(limits.begin().is_ok());
+    }
+
+    #[test]
+    fn nothing_is_limited_by_address_or_identity_unless_set() {
+        let limits = Limits::default();
+        for _ in 0..10_000 {
+            limits.admit_address(Some(IpAddr::from([127, 0, 0, 1]))).unwrap();
+            limits.admit_identity("issuer", "subject").unwrap();
+        }
+    }
+
+    #[test]
+    fn addresses_of_one_subscriber_and_identities_are_counted_each_for_itself() {
+        let rate: Option<Rate> = Some("2/h".parse().unwrap());
+        let limits = Limits::new(LimitsOptions { per_address: rate, per_identity: rate, ..LimitsOptions::default() });
+        let ask = |text: &str| limits.admit_address(Some(text.parse().unwrap())).map_err(|failure| failure.kind());
+        assert_eq!((ask("2001:db8::1"), ask("2001:db8::2")), (Ok(()), Ok(())));
+        assert_eq!(ask("2001:db8::3"), Err(FailureKind::AddressLimited));
+        assert_eq!(ask("2001:db8:0:1::3"), Ok(()), "another /64");
+        assert_eq!((ask("192.0.2.1"), ask("::ffff:192.0.2.1")), (Ok(()), Ok(())));
+        assert_eq!(ask("192.0.2.1"), Err(FailureKind::AddressLimited), "the same address in two forms");
+        assert!(limits.admit_address(None).is_ok());
+
+        let ask =
+            |issuer: &str, subject: &str| limits.admit_identity(issuer, subject).map_err(|failure| failure.kind());
+        assert_eq!((ask("a", "bc"), ask("a", "bc")), (Ok(()), Ok(())));
+        assert_eq!(ask("a", "bc"), Err(FailureKind::IdentityLimited));
+        assert_eq!(ask("ab", "c"), Ok(()), "the border between issuer and subject counts");
+    }
+}

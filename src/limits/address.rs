@@ -1,0 +1,197 @@
+//! Where a request came from: the connection's other end, or what a proxy that is trusted says.
+//!
+//! Owns the reading of `X-Forwarded-For` and of `Forwarded` (RFC 7239). Believes nobody unless told to.
+
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::str::FromStr;
+
+use ipnet::IpNet;
+
+/// Proxies in a row that are looked through: more are no honest path.
+const MAX_HOPS: usize = 16;
+/// Leading bits of an IPv6 address that one subscriber has to himself (RFC 6177).
+const SUBSCRIBER_BITS: u32 = 64;
+
+/// Which header the trusted proxies write. Only one is read: the other one may be the client's own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AddressHeader {
+    /// `X-Forwarded-For`
+    #[default]
+    XForwardedFor,
+    /// `Forwarded` (RFC 7239)
+    Forwarded,
+}
+
+impl AddressHeader {
+    /// The header's name in lower case.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::XForwardedFor => "x-forwarded-for",
+            Self::Forwarded => "forwarded",
+        }
+    }
+
+    /// The address that one element of the header names, if it names one.
+    fn read(self, element: &str) -> Option<IpAddr> {
+        let node = match self {
+            Self::XForwardedFor => element,
+            Self::Forwarded => {
+                let pairs = element.split(';').filter_map(|pair| pair.split_once('='));
+                let mut named = pairs.filter(|(name, _)| name.trim().eq_ignore_ascii_case("for"));
+                named.next()?.1
+            }
+        };
+        read_node(node.trim().trim_matches('"'))
+    }
+}
+
+impl FromStr for AddressHeader {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, &'static str> {
+        let known = [Self::XForwardedFor, Self::Forwarded];
+        known.into_iter().find(|header| header.name().eq_ignore_ascii_case(text)).ok_or("no header that is known")
+    }
+}
+
+/// An address with or without a port; of IPv6 with or without brackets.
+fn read_node(node: &str) -> Option<IpAddr> {
+    let bracketed = node.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(node);
+    bracketed.parse().ok().or_else(|| node.parse::<SocketAddr>().ok().map(|address| address.ip()))
+}
+
+/// The proxies whose word counts, and where they write it. By default there is none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TrustedProxies {
+    networks: Vec<IpNet>,
+    header: AddressHeader,
+}
+
+impl TrustedProxies {
+    /// Trusts everything in these networks.
+    #[must_use]
+    pub const fn new(networks: Vec<IpNet>, header: AddressHeader) -> Self {
+        Self { networks, header }
+    }
+
+    /// The name of the header to hand to [`client`](Self::client).
+    #[must_use]
+    pub const fn header(&self) -> &'static str {
+        self.header.name()
+    }
+
+    /// The client's address: that of the nearest party that is no trusted proxy, read from the connection outwards. What stands further
+    /// out is that party's own word and is not looked at. `values` are the header's lines in their order.
+    #[must_use]
+    pub fn client<'h>(&self, peer: IpAddr, values: impl Iterator<Item = &'h [u8]>) -> IpAddr {
+        let mut client = peer.to_canonical();
+        if !self.trusts(client) {
+            return client;
+        }
+        let lines: Vec<&str> = values.map(|line| std::str::from_utf8(line).unwrap_or_default()).collect();
+        for element in lines.iter().rev().flat_map(|line| line.rsplit(',')).take(MAX_HOPS) {
+            // Who cannot be read cannot be told from the proxy that wrote it.
+            let Some(next) = self.header.read(element) else { break };
+            client = next.to_canonical();
+            if !self.trusts(client) {
+                break;
+            }
+        }
+        client
+    }
+
+    fn trusts(&self, address: IpAddr) -> bool {
+        self.networks.iter().any(|network| network.contains(&address))
+    }
+}
+
+/// The networks of a list of addresses and CIDR blocks.
+///
+/// # Errors
+/// The first entry that is neither.
+pub fn read_networks(list: &[&str]) -> Result<Vec<IpNet>, String> {
+    let network = |text: &&str| {
+        let address = || text.parse::<IpAddr>().map(IpNet::from);
+        text.parse::<IpNet>().or_else(|_| address()).map_err(|_| format!("{text}: neither an address nor a network"))
+    };
+    list.iter().map(network).collect()
+}
+
+/// What counts as one client: an IPv4 address, or the /64 of an IPv6 address.
+#[must_use]
+pub fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & (u128::MAX << (128 - SUBSCRIBER_BITS)))),
+        v4 @ IpAddr::V4(_) => v4,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn client(trusted: &[&str], header: AddressHeader, peer: &str, lines: &[&str]) -> String {
+        let proxies = TrustedProxies::new(read_networks(trusted).unwrap(), header);
+        proxies.client(peer.parse().unwrap(), lines.iter().map(|line| line.as_bytes())).to_string()
+    }
+
+    fn forwarded_for(trusted: &[&str], peer: &str, lines: &[&str]) -> String {
+        client(trusted, AddressHeader::XForwardedFor, peer, lines)
+    }
+
+    #[test]
+    fn nobody_is_believed_unless_told() {
+        assert_eq!(forwarded_for(&[], "10.0.0.1", &["192.0.2.1"]), "10.0.0.1");
+        assert_eq!(forwarded_for(&["10.0.0.0/8"], "11.0.0.1", &["192.0.2.1"]), "11.0.0.1");
+    }
+
+    #[test]
+    fn what_a_client_writes_itself_is_never_reached() {
+        let trusted = ["10.0.0.0/8", "2001:db8::/32"];
+        for (lines, expected) in [
+            (&["192.0.2.1"][..], "192.0.2.1"),
+            (&["198.51.100.9, 192.0.2.1"], "192.0.2.1"),
+            (&["198.51.100.9", "192.0.2.1, 10.1.1.1"], "192.0.2.1"),
+            (&["198.51.100.9, 192.0.2.1:4711 ,10.1.1.1, 2001:db8::7"], "192.0.2.1"),
+            (&["[2001:db9::1]:4711"], "2001:db9::1"),
+            (&["::ffff:192.0.2.1"], "192.0.2.1"),
+            (&["192.0.2.1, unknown"], "10.0.0.1"),
+            (&["192.0.2.1, , 10.1.1.1"], "10.1.1.1"),
+            (&["192.0.2.1,"], "10.0.0.1"),
+            (&[], "10.0.0.1"),
+            (&["10.9.9.9, 10.8.8.8"], "10.9.9.9"),
+        ] {
+            assert_eq!(forwarded_for(&trusted, "10.0.0.1", lines), expected, "{lines:?}");
+            assert_eq!(forwarded_for(&trusted, "::ffff:10.0.0.1", lines), expected, "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn a_path_without_end_is_not_followed() {
+        let line =
+            ["192.0.2.1"].into_iter().chain(std::iter::repeat_n("10.1.1.1", MAX_HOPS)).collect::<Vec<_>>().join(",");
+        assert_eq!(forwarded_for(&["10.0.0.0/8"], "10.0.0.1", &[&line]), "10.1.1.1");
+    }
+
+    #[test]
+    fn only_the_header_that_was_named_is_read() {
+        let read = |lines: &[&str]| client(&["10.0.0.1"], AddressHeader::Forwarded, "10.0.0.1", lines);
+        assert_eq!(read(&["for=192.0.2.60;proto=http;by=203.0.113.43"]), "192.0.2.60");
+        assert_eq!(read(&["for=1.1.1.1", r#"proto=https; For="[2001:db9:cafe::17]:4711""#]), "2001:db9:cafe::17");
+        for hidden in ["for=_hidden", "for=unknown", "by=192.0.2.1", "192.0.2.1"] {
+            assert_eq!(read(&[hidden]), "10.0.0.1", "{hidden}");
+        }
+        assert_eq!(forwarded_for(&["10.0.0.1"], "10.0.0.1", &["for=192.0.2.60"]), "10.0.0.1");
+    }
+
+    #[test]
+    fn lists_are_read_or_refused_by_name() {
+        assert_eq!(read_networks(&["10.0.0.1", "2001:db8::/32"]).unwrap().len(), 2);
+        for bad in ["10.0.0.0/33", "localhost", "", "10.0.0.0/8/8"] {
+            assert!(read_networks(&["10.0.0.1", bad]).unwrap_err().starts_with(bad));
+        }
+        assert_eq!("Forwarded".parse(), Ok(AddressHeader::Forwarded));
+        assert!("x-real-ip".parse::<AddressHeader>().is_err());
+    }
+}

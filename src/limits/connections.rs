@@ -1,0 +1,309 @@
+//! How many connections there are, and which one goes when there are too many.
+//!
+//! Owns the count and the order of those that wait for their client. Knows no socket: a connection asks whether it has been cut.
+//!
+//! A connection whose client has sent a whole request is being served and is never cut. All others wait for their client: those that are
+//! idle, and those whose request trickles in. At the cap, the one that has waited longest makes room for a new one, so that no number of
+//! idle or slow connections keeps a client out that sends its request at once.
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use super::address::network;
+
+/// Connections at the same time, of all listeners together, when nothing else is set.
+pub const DEFAULT_CONNECTIONS: NonZeroUsize = NonZeroUsize::new(16_384).unwrap();
+
+/// The caps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConnectionLimits {
+    /// Of all clients together.
+    pub total: NonZeroUsize,
+    /// Of one address, if that is limited; of IPv6 the /64 counts.
+    pub per_address: Option<NonZeroUsize>,
+}
+
+impl Default for ConnectionLimits {
+    fn default() -> Self {
+        Self { total: DEFAULT_CONNECTIONS, per_address: None }
+    }
+}
+
+/// Why a new connection is closed at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// Every connection is being served.
+    #[error("all connections are being served, and there are as many as are allowed")]
+    Full,
+    /// The address has as many as it may.
+    #[error("one address has as many connections as are allowed")]
+    Address,
+}
+
+/// The connections of a server. Clones are the same.
+#[derive(Clone, Debug)]
+pub struct Connections(Arc<Registry>);
+
+#[derive(Debug)]
+struct Registry {
+    limits: ConnectionLimits,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    open: usize,
+    by_address: HashMap<IpAddr, usize>,
+    /// Those that wait for their client, by when they began to.
+    waiting: BTreeMap<u64, Waiting>,
+    next_turn: u64,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    address: Option<IpAddr>,
+    cut: Arc<Cut>,
+}
+
+/// Whether a connection has been cut, and whom to tell.
+#[derive(Debug, Default)]
+struct Cut(Mutex<(bool, Option<Waker>)>);
+
+/// A connection's place; it is free again when this is dropped.
+#[derive(Debug)]
+pub struct Lease {
+    registry: Arc<Registry>,
+    address: Option<IpAddr>,
+    cut: Arc<Cut>,
+    turn: Mutex<Turn>,
+}
+
+/// Changed only while the registry is locked.
+#[derive(Debug)]
+struct Turn {
+    began_to_wait: u64,
+    requests: usize,
+}
+
+/// A request whose client has done its part, until it is dropped.
+#[must_use = "a connection is served as long as this lives"]
+#[derive(Debug)]
+pub struct Serving(Arc<Lease>);
+
+impl Connections {
+    /// None yet.
+    #[must_use]
+    pub fn new(limits: ConnectionLimits) -> Self {
+        Self(Arc::new(Registry { limits, state: Mutex::default() }))
+    }
+
+    /// A place for a new connection, and whether another one was cut for it.
+    ///
+    /// # Errors
+    /// See [`Refused`].
+    pub fn admit(&self, peer: Option<IpAddr>) -> Result<(Arc<Lease>, bool), Refused> {
+        let limits = self.0.limits;
+        let address = peer.filter(|_| limits.per_address.is_some()).map(network);
+        let mut state = self.0.lock();
+        if let (Some(address), Some(cap)) = (&address, limits.per_address)
+            && state.by_address.get(address).is_some_and(|open| *open >= cap.get())
+        {
+            return Err(Refused::Address);
+        }
+        let mut waker = None;
+        let evicts = state.open >= limits.total.get();
+        if evicts {
+            let (_, longest) = state.waiting.pop_first().ok_or(Refused::Full)?;
+            state.leave(longest.address);
+            waker = longest.cut.mark();
+        }
+        state.open += 1;
+        if let Some(address) = address {
+            *state.by_address.entry(address).or_default() += 1;
+        }
+        let cut = Arc::<Cut>::default();
+        let began_to_wait = state.wait(Waiting { address, cut: Arc::clone(&cut) });
+        drop(state);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        let turn = Mutex::new(Turn { began_to_wait, requests: 0 });
+        Ok((Arc::new(Lease { registry: Arc::clone(&self.0), address, cut, turn }), evicts))
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn open(&self) -> usize {
+        self.0.lock().open
+    }
+}
+
+impl Registry {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn wait(&mut self, waiting: Waiting) -> u64 {
+        let turn = self.next_turn;
+        self.next_turn += 1;
+        self.waiting.insert(turn, waiting);
+        turn
+    }
+
+    fn leave(&mut self, address: Option<IpAddr>) {
+        self.open = self.open.saturating_sub(1);
+        if let Some(address) = address
+            && let Some(open) = self.by_address.get_mut(&address)
+        {
+            *open = open.saturating_sub(1);
+            if *open == 0 {
+                self.by_address.remove(&address);
+            }
+        }
+    }
+}
+
+impl Cut {
+    fn lock(&self) -> MutexGuard<'_, (bool, Option<Waker>)> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Cuts it; what is returned is to be woken.
+    fn mark(&self) -> Option<Waker> {
+        let mut state = self.lock();
+        state.0 = true;
+        state.1.take()
+    }
+}
+
+impl Lease {
+    /// The client has done its part: until what is returned is dropped, the connection is not cut.
+    pub fn serve(self: &Arc<Self>) -> Serving {
+        let mut state = self.registry.lock();
+        let mut turn = self.turn();
+        turn.requests += 1;
+        state.waiting.remove(&turn.began_to_wait);
+        Serving(Arc::clone(self))
+    }
+
+    /// Ready once the connection has been cut.
+    pub fn poll_cut(&self, context: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.cut.lock();
+        if state.0 {
+            return Poll::Ready(());
+        }
+        if !state.1.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
+            state.1 = Some(context.waker().clone());
+        }
+        Poll::Pending
+    }
+
+    fn turn(&self) -> MutexGuard<'_, Turn> {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_cut(&self) -> bool {
+        self.cut.lock().0
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let lease = &self.0;
+        let mut state = lease.registry.lock();
+        let mut turn = lease.turn();
+        turn.requests = turn.requests.saturating_sub(1);
+        // One that was cut before its request was whole has left already.
+        if turn.requests == 0 && !lease.is_cut() {
+            turn.began_to_wait = state.wait(Waiting { address: lease.address, cut: Arc::clone(&lease.cut) });
+        }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let mut state = self.registry.lock();
+        let turn = self.turn();
+        // One that was cut is counted no more.
+        if state.waiting.remove(&turn.began_to_wait).is_some() {
+            state.leave(self.address);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn connections(total: usize, per_address: usize) -> Connections {
+        let total = NonZeroUsize::new(total).unwrap();
+        Connections::new(ConnectionLimits { total, per_address: NonZeroUsize::new(per_address) })
+    }
+
+    fn admit(connections: &Connections, address: &str) -> Result<Arc<Lease>, Refused> {
+        connections.admit(Some(address.parse().unwrap())).map(|(lease, _)| lease)
+    }
+
+    #[test]
+    fn the_one_that_waited_longest_makes_room() {
+        let connections = connections(3, 0);
+        let leases = [(); 3].map(|()| admit(&connections, "192.0.2.1").unwrap());
+        drop(leases[0].serve());
+        let served = leases[1].serve();
+        let (_fourth, evicted) = connections.admit(None).unwrap();
+        assert!(evicted);
+        assert_eq!(leases.each_ref().map(|lease| lease.is_cut()), [false, false, true], "the others were served later");
+        let (_fifth, _) = connections.admit(None).unwrap();
+        assert_eq!(leases.each_ref().map(|lease| lease.is_cut()), [true, false, true]);
+        assert_eq!(connections.open(), 3);
+        drop(leases);
+        assert_eq!(connections.open(), 3, "one is served, and those that were cut are counted once");
+        drop(served);
+        assert_eq!(connections.open(), 2);
+    }
+
+    #[test]
+    fn those_that_are_served_are_never_cut() {
+        let connections = connections(2, 0);
+        let leases = [(); 2].map(|()| admit(&connections, "192.0.2.1").unwrap());
+        let serving = leases.each_ref().map(Lease::serve);
+        let second = leases[0].serve();
+        assert_eq!(connections.admit(None).unwrap_err(), Refused::Full);
+        drop(serving);
+        let _room = admit(&connections, "192.0.2.2").unwrap();
+        assert!(leases[1].is_cut() && !leases[0].is_cut(), "the first still has a request");
+        drop(second);
+        let _room = admit(&connections, "192.0.2.2").unwrap();
+        assert_eq!(connections.open(), 2);
+    }
+
+    #[test]
+    fn an_address_has_its_own_cap_and_others_are_not_cut_for_it() {
+        let connections = connections(10, 2);
+        let first = [(); 2].map(|()| admit(&connections, "2001:db8::1").unwrap());
+        assert_eq!(admit(&connections, "2001:db8::2").unwrap_err(), Refused::Address, "the same /64");
+        let other = admit(&connections, "2001:db8:0:1::1").unwrap();
+        drop(first);
+        let _again = admit(&connections, "2001:db8::2").unwrap();
+        assert!(!other.is_cut());
+        drop(other);
+        assert_eq!(connections.0.lock().by_address.len(), 1, "an address without connections is forgotten");
+    }
+
+    #[test]
+    fn a_cut_that_comes_while_a_request_becomes_whole_is_counted_once() {
+        let connections = connections(1, 1);
+        let lease = admit(&connections, "192.0.2.1").unwrap();
+        let _new = admit(&connections, "192.0.2.2").unwrap();
+        let late = lease.serve();
+        assert!(lease.poll_cut(&mut Context::from_waker(Waker::noop())).is_ready());
+        drop(late);
+        drop(lease);
+        assert_eq!((connections.open(), connections.0.lock().waiting.len()), (1, 1));
+    }
+}

@@ -1,0 +1,253 @@
+//! The uses of tokens, counted in Redis or Valkey, for replicas that share them.
+//!
+//! Owns the two scripts, the connection and its bounds. What stands in the store is a hash and serial numbers, and goes with the token.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use redis::aio::{ConnectionManager, ConnectionManagerConfig};
+use redis::{Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo as _, RedisError, TlsCertificates, Value};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use secrecy::{ExposeSecret as _, SecretString};
+use tokio::runtime::Handle;
+use tokio::time;
+
+use super::{Counted, StoreError};
+use crate::certificate::Serial;
+
+/// Takes a use, in one round trip: the serial numbers of a token's certificates are a set that expires with the token.
+/// KEYS: the token. ARGV: the limit, the serial number, the expiry in seconds since 1970.
+const TAKE: &str = "if redis.call('SCARD', KEYS[1]) >= tonumber(ARGV[1]) then return 0 end \
+redis.call('SADD', KEYS[1], ARGV[2]) redis.call('EXPIREAT', KEYS[1], ARGV[3]) return 1";
+/// What keys begin with.
+const PREFIX: &[u8] = b"sigmint:token:";
+/// How long a count outlives its token: the store's clock may be ahead of ours.
+const CLOCK_SKEW: u64 = 300;
+/// How long connecting may take.
+const CONNECT_LIMIT: Duration = Duration::from_secs(2);
+/// Attempts to connect follow each other after this at least.
+const RECONNECT_AFTER: Duration = Duration::from_millis(50);
+/// Questions that wait for their answer at the same time.
+const MAX_CONCURRENT: usize = 256;
+/// The largest file read, in bytes.
+const MAX_FILE_BYTES: u64 = 1024 * 1024;
+
+/// Where the store is.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RedisOptions {
+    /// `redis://`, `rediss://` (TLS) or `redis+unix://`, with user, password and database if need be.
+    pub url: String,
+    /// A file that holds the password and nothing else.
+    pub password_file: Option<PathBuf>,
+    /// Certificates (PEM) that are trusted for TLS in place of the system's.
+    pub ca_certificate: Option<PathBuf>,
+    /// How long an answer may take.
+    pub timeout: Duration,
+}
+
+/// Why the store cannot be used. A store that is down is none of it.
+#[derive(Debug, thiserror::Error)]
+pub enum RedisSetupError {
+    /// The URL is none of a store.
+    #[error("--single-use-store: not a URL like redis://HOST:PORT or rediss://HOST:PORT: {0}")]
+    Url(String),
+    /// A file cannot be read.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// Certificates for a connection without TLS.
+    #[error("--single-use-store-ca-cert is for rediss:// URLs")]
+    NoTls,
+    /// The certificates cannot be used.
+    #[error("{}: not the PEM of certificates: {message}", path.display())]
+    Certificates {
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        message: String,
+    },
+}
+
+/// Counts in a store that other replicas count in as well.
+#[derive(Clone)]
+pub struct RedisStore(Arc<Inner>);
+
+struct Inner {
+    client: Client,
+    connection: ArcSwap<ConnectionManager>,
+    timeout: Duration,
+    /// Requests are served by threads that come and go; the connection's task lives here.
+    runtime: Handle,
+}
+
+impl RedisStore {
+    /// Sets the connection up; it is made when it is first needed. Needs a Tokio runtime.
+    ///
+    /// # Errors
+    /// See [`RedisSetupError`].
+    pub fn new(options: &RedisOptions) -> Result<Self, RedisSetupError> {
+        let client = client(options)?;
+        let connection = ArcSwap::from_pointee(manager(&client, options.timeout).map_err(|error| url_error(&error))?);
+        Ok(Self(Arc::new(Inner { client, connection, timeout: options.timeout, runtime: Handle::current() })))
+    }
+
+    /// Takes a use; false when none is left.
+    pub(super) async fn take(&self, token: &Counted, serial: &Serial) -> Result<bool, StoreError> {
+        let mut take = redis::cmd("EVAL");
+        take.arg(TAKE).arg(1).arg(key(token)).arg(token.limit.get()).arg(serial.as_bytes());
+        take.arg(token.expires.saturating_add(CLOCK_SKEW));
+        match self.ask(take).await? {
+            Value::Int(1) => Ok(true),
+            Value::Int(0) => Ok(false),
+            other => Err(StoreError::Failed(format!("an answer that is neither 0 nor 1: {other:?}"))),
+        }
+    }
+
+    /// Gives a use back. One that was never taken changes nothing.
+    pub(super) async fn give_back(&self, token: &Counted, serial: &Serial) -> Result<(), StoreError> {
+        self.ask(give_back(token, serial)).await.map(drop)
+    }
+
+    /// The same, without waiting and as well as it goes.
+    pub(super) fn give_back_later(&self, token: &Counted, serial: &Serial) {
+        let (store, command) = (self.clone(), give_back(token, serial));
+        self.0.runtime.spawn(async move { store.ask(command).await });
+    }
+
+    /// Asks within the time limit. A request that is given up does not stop what was asked half-way.
+    async fn ask(&self, command: redis::Cmd) -> Result<Value, StoreError> {
+        let store = self.clone();
+        let asking = self.0.runtime.spawn(async move {
+            let used = store.0.connection.load_full();
+            let mut connection = ConnectionManager::clone(&used);
+            let answer = time::timeout(store.0.timeout, command.query_async::<Value>(&mut connection)).await;
+            if answer.is_err() {
+                store.replace(&used);
+            }
+            answer
+        });
+        match asking.await {
+            Ok(Ok(answer)) => answer.map_err(|error| StoreError::Failed(error.to_string())),
+            Ok(Err(_)) => Err(StoreError::Late(self.0.timeout)),
+            Err(error) => Err(StoreError::Failed(error.to_string())),
+        }
+    }
+
+    /// A connection on which nothing comes back may be dead without knowing it: the next question gets a new one.
+    fn replace(&self, silent: &Arc<ConnectionManager>) {
+        if let Ok(new) = manager(&self.0.client, self.0.timeout) {
+            self.0.connection.compare_and_swap(silent, Arc::new(new));
+        }
+    }
+}
+
+fn give_back(token: &Counted, serial: &Serial) -> redis::Cmd {
+    let mut command = redis::cmd("SREM");
+    command.arg(key(token)).arg(serial.as_bytes());
+    command
+}
+
+fn key(token: &Counted) -> Vec<u8> {
+    [PREFIX, &token.key].concat()
+}
+
+fn manager(client: &Client, timeout: Duration) -> Result<ConnectionManager, RedisError> {
+    // Time limits are ours: one that runs out says that the connection is to be replaced.
+    let config = ConnectionManagerConfig::new()
+        .set_response_timeout(Some(timeout.saturating_mul(2)))
+        .set_connection_timeout(Some(CONNECT_LIMIT))
+        .set_number_of_retries(1)
+        .set_min_delay(RECONNECT_AFTER)
+        .set_concurrency_limit(MAX_CONCURRENT);
+    ConnectionManager::new_lazy_with_config(client.clone(), config)
+}
+
+fn client(options: &RedisOptions) -> Result<Client, RedisSetupError> {
+    let mut info: ConnectionInfo = options.url.as_str().into_connection_info().map_err(|error| url_error(&error))?;
+    if let Some(path) = &options.password_file {
+        let text = SecretString::from(read(path)?);
+        let settings = info.redis_settings().clone().set_password(text.expose_secret().trim_end_matches(['\r', '\n']));
+        info = info.set_redis_settings(settings);
+    }
+    let Some(path) = &options.ca_certificate else { return Client::open(info).map_err(|error| url_error(&error)) };
+    if !matches!(info.addr(), ConnectionAddr::TcpTls { .. }) {
+        return Err(RedisSetupError::NoTls);
+    }
+    let unusable = |message: String| RedisSetupError::Certificates { path: path.clone(), message };
+    let pem = read(path)?.into_bytes();
+    // A file without any would trust nobody, and be noticed at the first connection only.
+    match CertificateDer::pem_slice_iter(&pem).next() {
+        Some(Ok(_)) => {}
+        Some(Err(error)) => return Err(unusable(error.to_string())),
+        None => return Err(unusable("there is none".to_owned())),
+    }
+    let certificates = TlsCertificates { client_tls: None, root_cert: Some(pem) };
+    Client::build_with_tls(info, certificates).map_err(|error| unusable(error.to_string()))
+}
+
+fn url_error(error: &RedisError) -> RedisSetupError {
+    RedisSetupError::Url(error.to_string())
+}
+
+fn read(path: &PathBuf) -> Result<String, RedisSetupError> {
+    let unreadable = |source| RedisSetupError::File { path: path.clone(), source };
+    if std::fs::metadata(path).map_err(unreadable)?.len() > MAX_FILE_BYTES {
+        return Err(unreadable(std::io::Error::from(std::io::ErrorKind::FileTooLarge)));
+    }
+    std::fs::read_to_string(path).map_err(unreadable)
+}
+
+impl fmt::Debug for RedisStore {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("RedisStore").field("timeout", &self.0.timeout).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for RedisOptions {
+    /// The URL may hold a password.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("RedisOptions").field("timeout", &self.timeout).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn setup(url: &str, change: impl FnOnce(&mut RedisOptions)) -> Result<RedisStore, RedisSetupError> {
+        let timeout = Duration::from_secs(1);
+        let mut options = RedisOptions { url: url.to_owned(), password_file: None, ca_certificate: None, timeout };
+        change(&mut options);
+        RedisStore::new(&options)
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_used_is_said_at_the_start() {
+        for url in ["", "redis", "http://localhost", "redis://", "redis://localhost:port"] {
+            assert!(matches!(setup(url, |_| ()), Err(RedisSetupError::Url(_))), "{url:?}");
+        }
+        let missing = || Some(PathBuf::from("/nonexistent"));
+        let error = setup("redis://localhost", |options| options.password_file = missing()).unwrap_err();
+        assert!(error.to_string().contains("/nonexistent"));
+        let error = setup("redis://localhost", |options| options.ca_certificate = missing()).unwrap_err();
+        assert!(matches!(error, RedisSetupError::NoTls));
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "no PEM").unwrap();
+        let error = setup("rediss://localhost", |options| options.ca_certificate = Some(file.path().to_owned()));
+        assert!(matches!(error, Err(RedisSetupError::Certificates { .. })), "{error:?}");
+    }
+
+    #[tokio::test]
+    async fn neither_url_nor_password_is_shown() {
+        let store = setup("redis://user:hunter2@localhost", |_| ()).unwrap();
+        assert!(!format!("{store:?}").contains("hunter2"));
+    }
+}
