@@ -23,8 +23,8 @@ use aws_lc_rs::signature::{
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use criterion::{Criterion, criterion_group, criterion_main};
-use sigmint::authority::{AuthoritySource, SignatureAlgorithm};
 use sigmint::authority::ephemeral::root_and_intermediate;
+use sigmint::authority::{AuthoritySource, SignatureAlgorithm};
 use sigmint::certificate::ValidityPolicy;
 use sigmint::config::issuers::Issuers;
 use sigmint::identity::UnverifiedToken;

@@ -96,11 +96,11 @@ fn write(directory: &Path, active: &str, next: &[&str], retired: &[&str]) {
         let (certificate, key) = (path(&format!("{name}.pem")), path(&format!("{name}.key")));
         format!("{{ca: fileca, fileca-cert: {certificate}, fileca-key: {key}}}")
     };
-    let mut text = format!("active: {}\n", signer(active));
-    text += &format!("next: [{}]\n", next.iter().map(|name| signer(name)).collect::<Vec<_>>().join(", "));
-    let chains: Vec<String> =
+    let next: Vec<String> = next.iter().map(|name| signer(name)).collect();
+    let retired: Vec<String> =
         retired.iter().map(|name| format!("{{chain: {}}}", path(&format!("{name}.pem")))).collect();
-    text += &format!("retired: [{}]\n", chains.join(", "));
+    let (active, next, retired) = (signer(active), next.join(", "), retired.join(", "));
+    let text = format!("active: {active}\nnext: [{next}]\nretired: [{retired}]\n");
     let new: PathBuf = directory.join("new.yaml");
     fs::write(&new, text).unwrap();
     fs::rename(new, directory.join("ca.yaml")).unwrap();

@@ -1,5 +1,13 @@
 //! AWS KMS as the authority's key, against a service that speaks the real protocol and verifies each request's signature.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that fails must stop"
+)]
+
 mod support;
 
 use std::path::Path;

@@ -1,6 +1,14 @@
 //! Keys in PKCS#11 tokens: what each module must show, SoftHSM always, and a second one where it is installed
 //! (`cargo test --test signer_pkcs11 -- --ignored`, see tests/pkcs11/second_module.sh; scripts/test.sh does both).
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that fails must stop"
+)]
+
 mod support;
 
 use std::path::Path;

@@ -3,6 +3,13 @@
 //! Owns no assertion about sigmint: those stand in the test files, next to what they are about.
 
 #![allow(dead_code, unused_imports, reason = "each test crate uses its own part of this module")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that fails must stop"
+)]
 
 pub mod adapters;
 pub mod authority;

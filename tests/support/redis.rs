@@ -59,7 +59,8 @@ impl RedisServer {
     pub fn ask(&self, command: &[&str]) -> String {
         use std::io::{Read as _, Write as _};
         let mut connection = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
-        let words: String = command.iter().map(|word| format!("${}\r\n{word}\r\n", word.len())).collect();
+        let words: String =
+            command.iter().fold(String::new(), |words, word| words + &format!("${}\r\n{word}\r\n", word.len()));
         write!(connection, "*{}\r\n{words}*1\r\n$4\r\nQUIT\r\n", command.len()).unwrap();
         let mut answer = Vec::new();
         connection.read_to_end(&mut answer).unwrap();
