@@ -42,6 +42,7 @@ install_missing() {
     command -v openssl >/dev/null || missing+=(openssl)
     # PKCS#11: SoftHSM as the first module.
     command -v softhsm2-util >/dev/null || missing+=(softhsm2)
+    command -v curl >/dev/null || missing+=(curl ca-certificates)
     # Debian's python3 comes without ensurepip, and venv needs that.
     python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3 python3-venv)
     if [ "${#missing[@]}" -gt 0 ]; then
@@ -107,6 +108,7 @@ openbao() {
 
 install_missing
 prepare_python
+tests/wycheproof/get.sh || stop "the Wycheproof vectors cannot be fetched"
 run "Unit and integration tests" cargo test --locked --all-targets --no-fail-fast
 run "Keys in a real OpenBao" openbao
 run "A second PKCS#11 module" second_module

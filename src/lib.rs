@@ -23,3 +23,4 @@ pub mod possession;
 pub mod server;
 pub mod telemetry;
 pub mod transparency;
+mod weak_keys;

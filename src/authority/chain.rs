@@ -178,8 +178,14 @@ impl IssuingChain {
         let subject_key_identifier = check::subject_key_identifier(issuer).ok_or(ChainError::NoSubjectKeyIdentifier)?;
         let (subject, subject_der) = (issuer.subject().to_string(), issuer.subject().as_raw().to_vec());
         let spki_der = issuer.public_key().raw.to_vec();
-        let (not_before, not_after) =
-            (system_time(issuer.validity().not_before), system_time(issuer.validity().not_after));
+        // A chain is good for as long as all of it is: a root may well end before the CA below it.
+        let own = issuer.validity();
+        let (not_before, not_after) = parsed.iter().map(|certificate| certificate.validity()).fold(
+            (system_time(own.not_before), system_time(own.not_after)),
+            |(begin, end), validity| {
+                (begin.max(system_time(validity.not_before)), end.min(system_time(validity.not_after)))
+            },
+        );
         let certificates: Vec<ChainCertificate> = ders.into_iter().map(ChainCertificate::new).collect();
         Ok(Self {
             pem_trimmed: certificates.iter().map(|certificate| certificate.pem_trimmed().to_owned()).collect(),
@@ -250,13 +256,13 @@ impl IssuingChain {
         self.spki_sha256
     }
 
-    /// From when the issuing CA's certificate is valid.
+    /// From when every certificate of the chain is valid.
     #[must_use]
     pub fn not_before(&self) -> SystemTime {
         self.not_before
     }
 
-    /// Until when the issuing CA's certificate is valid, that second included.
+    /// Until when every certificate of the chain is valid, that second included.
     #[must_use]
     pub fn not_after(&self) -> SystemTime {
         self.not_after

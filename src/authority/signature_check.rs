@@ -8,6 +8,7 @@ use x509_parser::{der_parser::oid, oid_registry::Oid, prelude::FromDer as _, pub
 use x509_parser::{x509::AlgorithmIdentifier, x509::SubjectPublicKeyInfo};
 
 use super::signer::SignatureAlgorithm;
+use crate::weak_keys::rsa;
 
 /// The smallest RSA modulus accepted, in bits.
 pub const MIN_RSA_BITS: usize = 2048;
@@ -47,6 +48,9 @@ pub enum KeyError {
     /// An RSA modulus too small to be safe or too large to be handled.
     #[error("its RSA key has {0} bits: use {MIN_RSA_BITS} to {MAX_RSA_BITS}")]
     RsaSize(usize),
+    /// An RSA modulus that others can factor.
+    #[error("{0}: make a new key")]
+    RsaWeak(&'static str),
     /// An RSA exponent other than 65537.
     #[error("its RSA public exponent is not 65537")]
     RsaExponent,
@@ -106,7 +110,7 @@ impl SignatureCheck {
     ///
     /// # Errors
     /// [`LinkError`] if the algorithm is not accepted for this key, or the signature is not its signature.
-    pub(crate) fn verify_link(
+    pub fn verify_link(
         &self,
         algorithm: &AlgorithmIdentifier<'_>,
         message: &[u8],
@@ -177,5 +181,5 @@ fn check_rsa(spki: &SubjectPublicKeyInfo<'_>) -> Result<(), KeyError> {
     if key.try_exponent() != Ok(RSA_EXPONENT) {
         return Err(KeyError::RsaExponent);
     }
-    Ok(())
+    rsa::find(modulus).map_or(Ok(()), |weakness| Err(KeyError::RsaWeak(weakness)))
 }

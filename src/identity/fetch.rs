@@ -209,12 +209,12 @@ fn http_url(text: &str) -> Result<Url, FetchError> {
 }
 
 fn builder(way: Way, resolver: &Arc<dyn Resolve>) -> reqwest::ClientBuilder {
-    // Another scheme could be another way: without TLS, or past the proxy.
+    // Another scheme could be another way: without TLS, or past the proxy. Another port is another server: what listens there may be meant
+    // for nobody outside (GHSA-f5mr-q85p-6hh6).
     let same_host = redirect::Policy::custom(|attempt| {
-        let place = |url: &Url| (url.host_str().map(str::to_owned), url.scheme().to_owned());
-        let moved = attempt.previous().first().is_none_or(|first| place(first) != place(attempt.url()));
+        let moved = attempt.previous().first().is_none_or(|first| first.origin() != attempt.url().origin());
         if moved || attempt.previous().len() > MAX_REDIRECTS {
-            attempt.error("redirect to another host or scheme, or too many redirects")
+            attempt.error("redirect to another host, port or scheme, or too many redirects")
         } else {
             attempt.follow()
         }

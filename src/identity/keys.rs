@@ -152,7 +152,7 @@ impl KeyStore {
         now: SystemTime,
     ) -> Result<SignatureCheck, Arc<KeyError>> {
         if let KeyOrigin::Fixed(fixed) = &issuer.keys.origin {
-            return Ok(fixed.keys().check(token));
+            return Ok(fixed.keys().check(token.jws()));
         }
         let shared = &self.0;
         let entry = shared.entry(token.issuer(), issuer);
@@ -170,7 +170,7 @@ impl KeyStore {
             .held(Instant::now())
             .as_deref()
             .and_then(Option::as_ref)
-            .map_or(outcome, |held| held.keys.check(token)))
+            .map_or(outcome, |held| held.keys.check(token.jws())))
     }
 
     /// How the keys are now.
@@ -221,7 +221,7 @@ impl Shared {
         if now >= held.refresh_at {
             self.ask(entry, Reason::Due);
         }
-        Some((held.keys.check(token), held.fetched))
+        Some((held.keys.check(token.jws()), held.fetched))
     }
 
     /// What the keys say once the issuer has answered. If it does not: what stale keys say.
@@ -238,7 +238,7 @@ impl Shared {
             flight.landed(self.timing.patience).await;
         }
         match entry.held(Instant::now()).as_deref().and_then(Option::as_ref) {
-            Some(held) => Ok((held.keys.check(token), held.fetched)),
+            Some(held) => Ok((held.keys.check(token.jws()), held.fetched)),
             None => Err(entry.failure().unwrap_or_else(|| Arc::new(KeyError::Slow))),
         }
     }

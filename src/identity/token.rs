@@ -94,11 +94,17 @@ pub enum TokenError {
 
 /// A token that was taken apart. Nothing in it is trusted: the only way on is [`super::verify`].
 pub struct UnverifiedToken {
+    jws: CompactJws,
+    claims: Claims,
+}
+
+/// What is signed and by whom it says it is, whatever its payload (RFC 7515 section 7.1).
+pub struct CompactJws {
     algorithm: TokenAlgorithm,
     key_id: Option<String>,
     signed: Box<str>,
     signature: Box<str>,
-    claims: Claims,
+    payload: Vec<u8>,
 }
 
 /// The members of the JOSE header that matter. Keys that a token brings along (`jwk`, `jku`, `x5c`, `x5u`) are never looked at.
@@ -124,6 +130,40 @@ impl UnverifiedToken {
     /// # Errors
     /// When the text does not have the form of a signed token with an issuer.
     pub fn parse(text: &str) -> Result<Self, TokenError> {
+        let mut jws = CompactJws::parse(text)?;
+        let claims = Claims::parse(&std::mem::take(&mut jws.payload)).map_err(TokenError::Claims)?;
+        claims.filled_text("iss")?;
+        Ok(Self { jws, claims })
+    }
+
+    /// The issuer that the token names; not yet believed.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        self.claims.text("iss").unwrap_or_default()
+    }
+
+    /// What is signed, and how.
+    #[must_use]
+    pub const fn jws(&self) -> &CompactJws {
+        &self.jws
+    }
+
+    /// The claims; not yet believed. Only [`super::verify`] has a use for them.
+    pub(super) const fn claims(&self) -> &Claims {
+        &self.claims
+    }
+
+    pub(super) fn into_claims(self) -> Claims {
+        self.claims
+    }
+}
+
+impl CompactJws {
+    /// Takes a JWS apart, with the limits and the header rules of a token.
+    ///
+    /// # Errors
+    /// When the text is not three parts of base64url whose first is a header of an accepted algorithm.
+    pub fn parse(text: &str) -> Result<Self, TokenError> {
         if text.len() > MAX_TOKEN_BYTES {
             return Err(TokenError::TooLong);
         }
@@ -140,31 +180,22 @@ impl UnverifiedToken {
         if header.crit || header.b64 == Some(false.into()) {
             return Err(TokenError::Critical);
         }
-        let algorithm = TokenAlgorithm::from_name(&header.alg).ok_or(TokenError::Algorithm)?;
-        let claims = Claims::parse(&decode(payload, "payload")?).map_err(TokenError::Claims)?;
-        claims.filled_text("iss")?;
         Ok(Self {
-            algorithm,
+            algorithm: TokenAlgorithm::from_name(&header.alg).ok_or(TokenError::Algorithm)?,
             key_id: header.kid.filter(|kid| !kid.is_empty()),
             signed: signed.into(),
             signature: signature.into(),
-            claims,
+            payload: decode(payload, "payload")?,
         })
     }
 
-    /// The issuer that the token names; not yet believed.
-    #[must_use]
-    pub fn issuer(&self) -> &str {
-        self.claims.text("iss").unwrap_or_default()
-    }
-
-    /// The algorithm that the token says it is signed with.
+    /// The algorithm that it says it is signed with.
     #[must_use]
     pub const fn algorithm(&self) -> TokenAlgorithm {
         self.algorithm
     }
 
-    /// The key that the token says it is signed by.
+    /// The key that it says it is signed by.
     #[must_use]
     pub fn key_id(&self) -> Option<&str> {
         self.key_id.as_deref()
@@ -181,15 +212,6 @@ impl UnverifiedToken {
     pub fn signature_text(&self) -> &str {
         &self.signature
     }
-
-    /// The claims; not yet believed. Only [`super::verify`] has a use for them.
-    pub(super) const fn claims(&self) -> &Claims {
-        &self.claims
-    }
-
-    pub(super) fn into_claims(self) -> Claims {
-        self.claims
-    }
 }
 
 impl fmt::Debug for UnverifiedToken {
@@ -197,7 +219,7 @@ impl fmt::Debug for UnverifiedToken {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("UnverifiedToken")
-            .field("algorithm", &self.algorithm)
+            .field("algorithm", &self.jws.algorithm)
             .field("claims", &self.claims)
             .finish_non_exhaustive()
     }
@@ -223,17 +245,17 @@ mod tests {
         let text = token(r#"{"alg":"ES256","kid":"k","typ":"JWT"}"#, PAYLOAD);
         let parsed = UnverifiedToken::parse(&format!(" {text}\n")).unwrap();
         assert_eq!(
-            (parsed.issuer(), parsed.key_id(), parsed.algorithm()),
+            (parsed.issuer(), parsed.jws().key_id(), parsed.jws().algorithm()),
             ("https://a.example", Some("k"), TokenAlgorithm::ES256)
         );
-        assert_eq!(format!("{}.{}", parsed.signed_text(), parsed.signature_text()), text);
+        assert_eq!(format!("{}.{}", parsed.jws().signed_text(), parsed.jws().signature_text()), text);
         assert!(!format!("{parsed:?}").contains("a.example"));
     }
 
     #[test]
     fn an_empty_key_id_is_none() {
         let parsed = UnverifiedToken::parse(&token(r#"{"alg":"RS256","kid":""}"#, PAYLOAD)).unwrap();
-        assert_eq!(parsed.key_id(), None);
+        assert_eq!(parsed.jws().key_id(), None);
     }
 
     #[test]
@@ -320,8 +342,8 @@ mod tests {
         fn what_parses_keeps_its_text(kid in "[a-z]{1,8}", sub in "[a-zA-Z0-9 ]*") {
             let text = token(&format!(r#"{{"alg":"RS256","kid":"{kid}"}}"#), &format!(r#"{{"iss":"i","sub":"{sub}"}}"#));
             let parsed = UnverifiedToken::parse(&text).unwrap();
-            prop_assert_eq!(format!("{}.{}", parsed.signed_text(), parsed.signature_text()), text);
-            prop_assert_eq!(parsed.key_id(), Some(kid.as_str()));
+            prop_assert_eq!(format!("{}.{}", parsed.jws().signed_text(), parsed.jws().signature_text()), text);
+            prop_assert_eq!(parsed.jws().key_id(), Some(kid.as_str()));
             prop_assert_eq!(parsed.claims().text("sub"), Ok(sub.as_str()));
         }
     }

@@ -5,7 +5,6 @@
 mod algorithms;
 mod csr;
 mod public_key;
-mod rsa_weakness;
 
 use aws_lc_rs::signature::{UnparsedPublicKey, VerificationAlgorithm};
 

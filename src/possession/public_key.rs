@@ -9,7 +9,7 @@ use der::{Decode, Encode, Sequence};
 use spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef};
 
 use super::algorithms::KeyKind;
-use super::rsa_weakness;
+use crate::weak_keys::{ed25519, rsa};
 
 /// The longest key that is looked at, in bytes.
 pub const MAX_KEY_BYTES: usize = 16 * 1024;
@@ -86,7 +86,7 @@ impl PublicKey {
             RSA_ENCRYPTION if info.algorithm.parameters == Some(AnyRef::NULL) => rsa_kind(bits)?,
             RSA_ENCRYPTION => return Err(PublicKeyError::Malformed("RSA without NULL parameters")),
             EC_PUBLIC_KEY => ec_kind(&info.algorithm, bits)?,
-            ED25519 if info.algorithm.parameters.is_none() && bits.len() == 32 => KeyKind::Ed25519,
+            ED25519 if info.algorithm.parameters.is_none() && bits.len() == 32 => ed25519_kind(bits)?,
             ED25519 => return Err(PublicKeyError::Malformed("an Ed25519 key of the wrong form")),
             other if READABLE_BUT_REFUSED.contains(&other) => {
                 return Err(PublicKeyError::Insecure("its type makes no accepted signatures"));
@@ -147,6 +147,13 @@ fn ec_kind(algorithm: &AlgorithmIdentifierRef<'_>, point: &[u8]) -> Result<KeyKi
     Ok(kind)
 }
 
+fn ed25519_kind(key: &[u8]) -> Result<KeyKind, PublicKeyError> {
+    if ed25519::is_of_small_order(key) {
+        return Err(PublicKeyError::Insecure("it is of small order: others can sign with it"));
+    }
+    Ok(KeyKind::Ed25519)
+}
+
 fn rsa_kind(pkcs1: &[u8]) -> Result<KeyKind, PublicKeyError> {
     let key = RsaPublicKey::from_der(pkcs1).map_err(|_| PublicKeyError::Malformed("it is no RSAPublicKey"))?;
     let (modulus, exponent) = (key.modulus.as_bytes(), key.public_exponent.as_bytes());
@@ -163,7 +170,7 @@ fn rsa_kind(pkcs1: &[u8]) -> Result<KeyKind, PublicKeyError> {
         4096 => KeyKind::Rsa4096,
         _ => return Err(PublicKeyError::Insecure("its RSA modulus is not of 2048, 3072 or 4096 bits")),
     };
-    match rsa_weakness::find(modulus) {
+    match rsa::find(modulus) {
         None => Ok(kind),
         Some(weakness) => Err(PublicKeyError::Insecure(weakness)),
     }

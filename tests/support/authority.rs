@@ -69,7 +69,12 @@ impl TestCa {
 
     /// A CA with this key, from a day before `now`, ending `left` after it.
     pub async fn with(key: &Key, now: SystemTime, left: Duration) -> Self {
-        let chain = IssuingChain::from_der(chain_der(key, now, left), now).unwrap();
+        Self::of_chain(key, chain_der(key, now, left), now).await
+    }
+
+    /// A CA with this key and these certificates, its own first.
+    pub async fn of_chain(key: &Key, ders: Vec<Vec<u8>>, now: SystemTime) -> Self {
+        let chain = IssuingChain::from_der(ders, now).unwrap();
         let signer = Arc::new(CountingSigner {
             signer: LocalSigner::from_pkcs8(chain.algorithm(), key.pkcs8()).unwrap(),
             calls: AtomicUsize::new(0),

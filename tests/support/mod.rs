@@ -4,6 +4,7 @@
 
 #![allow(dead_code, unused_imports, reason = "each test crate uses its own part of this module")]
 
+pub mod adapters;
 pub mod authority;
 #[cfg(feature = "aws-kms")]
 pub mod aws_kms;

@@ -2,16 +2,25 @@
 //!
 //! Owns the cryptography of token signatures. Knows no issuer and no claims.
 
-use aws_lc_rs::signature::{ECDSA_P521_SHA512_FIXED, UnparsedPublicKey};
+use std::ops::RangeInclusive;
+
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ECDSA_P521_SHA512_FIXED, ParsedPublicKey,
+};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, DecodingKey};
+use num_bigint::BigUint;
 use serde::Deserialize;
 
-use crate::identity::token::{TokenAlgorithm, UnverifiedToken};
+use crate::identity::token::{CompactJws, TokenAlgorithm};
+use crate::weak_keys::{ed25519, rsa};
 
 /// The longest member of a key, in characters: an RSA modulus of 8192 bits. Issuers that strangers run shall not fill the memory.
 const MAX_MEMBER: usize = 1366;
+
+/// How large an RSA key may be: above, a verification costs an attacker less than it costs us.
+const MODULUS_BITS: RangeInclusive<u64> = 2048..=8192;
 
 /// One key of an issuer.
 #[derive(Debug)]
@@ -23,33 +32,34 @@ pub(super) struct VerificationKey {
 }
 
 enum KeyMaterial {
-    /// What jsonwebtoken verifies.
+    /// RSA and Ed25519: what jsonwebtoken verifies.
     Jwt(DecodingKey),
-    /// ES512, which jsonwebtoken lacks: the uncompressed point.
-    P521(Vec<u8>),
+    /// ECDSA. Without jsonwebtoken, which lacks ES512 and takes a key of one curve for another's.
+    Ec(ParsedPublicKey),
 }
 
 impl std::fmt::Debug for KeyMaterial {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str(match self {
             Self::Jwt(_) => "Jwt",
-            Self::P521(_) => "P521",
+            Self::Ec(_) => "Ec",
         })
     }
 }
 
 impl VerificationKey {
-    /// Whether this key made the token's signature.
-    pub(super) fn verifies(&self, token: &UnverifiedToken) -> bool {
+    /// Whether this key made the signature.
+    pub(super) fn verifies(&self, token: &CompactJws) -> bool {
         let signed = token.signed_text().as_bytes();
         match (&self.material, library_algorithm(token.algorithm())) {
             (KeyMaterial::Jwt(key), Some(algorithm)) => {
                 // An error here is a key of another family, or a signature that is not base64url: no match either way.
                 jsonwebtoken::crypto::verify(token.signature_text(), signed, key, algorithm).unwrap_or(false)
             }
-            (KeyMaterial::P521(point), None) => URL_SAFE_NO_PAD.decode(token.signature_text()).is_ok_and(|signature| {
-                UnparsedPublicKey::new(&ECDSA_P521_SHA512_FIXED, point).verify(signed, &signature).is_ok()
-            }),
+            // The key is of the algorithm's curve: `VerificationKey::algorithm` says which, and the set compares it.
+            (KeyMaterial::Ec(key), None) => URL_SAFE_NO_PAD
+                .decode(token.signature_text())
+                .is_ok_and(|signature| key.verify_sig(signed, &signature).is_ok()),
             _ => false,
         }
     }
@@ -63,10 +73,8 @@ const fn library_algorithm(algorithm: TokenAlgorithm) -> Option<Algorithm> {
         TokenAlgorithm::PS256 => Algorithm::PS256,
         TokenAlgorithm::PS384 => Algorithm::PS384,
         TokenAlgorithm::PS512 => Algorithm::PS512,
-        TokenAlgorithm::ES256 => Algorithm::ES256,
-        TokenAlgorithm::ES384 => Algorithm::ES384,
         TokenAlgorithm::EdDSA => Algorithm::EdDSA,
-        TokenAlgorithm::ES512 => return None,
+        TokenAlgorithm::ES256 | TokenAlgorithm::ES384 | TokenAlgorithm::ES512 => return None,
     })
 }
 
@@ -77,6 +85,7 @@ struct Jwk {
     kid: Option<String>,
     #[serde(rename = "use")]
     usage: Option<String>,
+    key_ops: Option<Vec<String>>,
     alg: Option<String>,
     crv: Option<String>,
     n: Option<String>,
@@ -103,35 +112,65 @@ pub(super) fn verification_key(issuer: &str, jwk: serde_json::Value) -> Option<V
         skipped("it is larger than any key that verifies tokens");
         return None;
     }
-    let usable = jwk.usage.as_deref().is_none_or(|usage| usage == "sig");
-    let algorithm = jwk.alg.as_deref().map(TokenAlgorithm::from_name);
-    // A key that is meant for an algorithm that we do not know is not ours to use for another.
-    let (true, Some(material), None | Some(Some(_))) = (usable, material(&jwk), algorithm) else {
-        skipped("its type, use or algorithm is not one that verifies tokens");
+    let usable = jwk.usage.as_deref().is_none_or(|usage| usage == "sig")
+        && jwk.key_ops.as_ref().is_none_or(|operations| operations.iter().any(|operation| operation == "verify"));
+    let meant = jwk.alg.as_deref().map(TokenAlgorithm::from_name);
+    let key = match (usable, material(&jwk), meant) {
+        // A key that is meant for an algorithm that we do not know, or that is not its curve's, is not ours to use for another.
+        (_, _, Some(None)) => None,
+        (_, Some((_, Some(own))), Some(Some(meant))) if own != meant => None,
+        (true, Some((material, own)), meant) => Some((material, own.or(meant.flatten()))),
+        _ => None,
+    };
+    let Some((material, algorithm)) = key else {
+        skipped("its type, strength, use or algorithm is not one that verifies tokens");
         return None;
     };
-    Some(VerificationKey { id: jwk.kid, algorithm: algorithm.flatten(), material })
+    Some(VerificationKey { id: jwk.kid, algorithm, material })
 }
 
-fn material(jwk: &Jwk) -> Option<KeyMaterial> {
-    match (jwk.kty.as_str(), jwk.crv.as_deref()) {
-        ("RSA", _) => DecodingKey::from_rsa_components(jwk.n.as_deref()?, jwk.e.as_deref()?).ok().map(KeyMaterial::Jwt),
-        ("EC", Some("P-256" | "P-384")) => {
-            DecodingKey::from_ec_components(jwk.x.as_deref()?, jwk.y.as_deref()?).ok().map(KeyMaterial::Jwt)
+/// The key, and the one algorithm that fits it if there is but one.
+fn material(jwk: &Jwk) -> Option<(KeyMaterial, Option<TokenAlgorithm>)> {
+    let (x, y) = (jwk.x.as_deref(), jwk.y.as_deref());
+    let curve = match (jwk.kty.as_str(), jwk.crv.as_deref()) {
+        ("RSA", _) => return rsa_key(jwk.n.as_deref()?, jwk.e.as_deref()?).map(|key| (KeyMaterial::Jwt(key), None)),
+        ("OKP", Some("Ed25519")) => {
+            let octets = URL_SAFE_NO_PAD.decode(x?).ok().filter(|octets| octets.len() == 32)?;
+            if ed25519::is_of_small_order(&octets) {
+                return None;
+            }
+            let key = DecodingKey::from_ed_components(x?).ok()?;
+            return Some((KeyMaterial::Jwt(key), Some(TokenAlgorithm::EdDSA)));
         }
-        ("EC", Some("P-521")) => p521_point(jwk.x.as_deref()?, jwk.y.as_deref()?).map(KeyMaterial::P521),
-        ("OKP", Some("Ed25519")) => DecodingKey::from_ed_components(jwk.x.as_deref()?).ok().map(KeyMaterial::Jwt),
-        _ => None,
-    }
+        ("EC", Some("P-256")) => (&ECDSA_P256_SHA256_FIXED, 32, TokenAlgorithm::ES256),
+        ("EC", Some("P-384")) => (&ECDSA_P384_SHA384_FIXED, 48, TokenAlgorithm::ES384),
+        ("EC", Some("P-521")) => (&ECDSA_P521_SHA512_FIXED, 66, TokenAlgorithm::ES512),
+        _ => return None,
+    };
+    let (verification, length, algorithm) = curve;
+    // The library refuses points that are not on the curve.
+    let key = ParsedPublicKey::new(verification, uncompressed_point(x?, y?, length)?).ok()?;
+    Some((KeyMaterial::Ec(key), Some(algorithm)))
 }
 
-/// The uncompressed point (SEC 1 section 2.3.3) of two coordinates of 66 octets.
-fn p521_point(x: &str, y: &str) -> Option<Vec<u8>> {
+/// The uncompressed point (SEC 1 section 2.3.3) of two coordinates of this many octets (RFC 7518 section 6.2.1.2).
+fn uncompressed_point(x: &str, y: &str, length: usize) -> Option<Vec<u8>> {
     let mut point = vec![4];
     for coordinate in [x, y] {
-        point.extend(URL_SAFE_NO_PAD.decode(coordinate).ok().filter(|octets| octets.len() == 66)?);
+        point.extend(URL_SAFE_NO_PAD.decode(coordinate).ok().filter(|octets| octets.len() == length)?);
     }
     Some(point)
+}
+
+/// An RSA key of 2048 to 8192 bits with an exponent of 65537 or more (FIPS 186-5 section 5.4) that nobody is known to be able to factor.
+fn rsa_key(modulus: &str, exponent: &str) -> Option<DecodingKey> {
+    let number = |text| URL_SAFE_NO_PAD.decode(text).ok().map(|octets| BigUint::from_bytes_be(&octets));
+    let (n, e) = (number(modulus)?, number(exponent)?);
+    let strong = MODULUS_BITS.contains(&n.bits()) && e >= BigUint::from(65537u32) && e.bit(0);
+    if !strong || rsa::find(&n.to_bytes_be()).is_some() {
+        return None;
+    }
+    DecodingKey::from_rsa_components(modulus, exponent).ok()
 }
 
 #[cfg(test)]
@@ -140,7 +179,10 @@ mod tests {
     use serde_json::json;
 
     fn rsa() -> serde_json::Value {
-        json!({"kty": "RSA", "kid": "a", "n": URL_SAFE_NO_PAD.encode([0xAB; 256]), "e": "AQAB"})
+        let spki = pem::parse(include_str!("../../../tests/fixtures/keys/rsa2048.pub.pem")).unwrap();
+        // The modulus is 256 octets before the exponent's five.
+        let modulus = spki.contents().len() - 261;
+        json!({"kty": "RSA", "kid": "a", "n": URL_SAFE_NO_PAD.encode(&spki.contents()[modulus..][..256]), "e": "AQAB"})
     }
 
     fn with(mut jwk: serde_json::Value, name: &str, value: &str) -> serde_json::Value {
@@ -159,6 +201,16 @@ mod tests {
         assert!(!usable(with(rsa(), "alg", "none")));
         assert!(!usable(with(rsa(), "n", &"q".repeat(1368))));
         assert!(!usable(with(rsa(), "kid", &"k".repeat(1367))));
+        for weak in ["Aw", "AQ", "AA", "AQAA", ""] {
+            assert!(!usable(with(rsa(), "e", weak)), "exponent {weak}");
+        }
+        assert!(!usable(with(rsa(), "n", &URL_SAFE_NO_PAD.encode([0xAB; 256]))), "divisible by three");
+        assert!(!usable(with(rsa(), "n", &URL_SAFE_NO_PAD.encode(vec![0xAB; 128]))), "1024 bits");
+        for (operations, expected) in [(json!(["verify"]), true), (json!(["encrypt"]), false), (json!([]), false)] {
+            let mut jwk = rsa();
+            jwk["key_ops"] = operations;
+            assert_eq!(usable(jwk.clone()), expected, "{jwk}");
+        }
         for jwk in [
             json!({"kty": "oct", "k": "AAAA"}),
             json!({"kty": "AKP", "alg": "ML-DSA-44", "pub": "AAAA"}),

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use serde::Deserialize;
 
 use super::jwk::{VerificationKey, verification_key};
-use crate::identity::token::{TokenAlgorithm, UnverifiedToken};
+use crate::identity::token::{CompactJws, TokenAlgorithm};
 
 /// How many keys of one set are looked at.
 const MAX_KEYS: usize = 100;
@@ -70,7 +70,7 @@ impl KeySet {
 
     /// Checks a token's signature: with the key it names, else with any.
     #[must_use]
-    pub fn check(&self, token: &UnverifiedToken) -> SignatureCheck {
+    pub fn check(&self, token: &CompactJws) -> SignatureCheck {
         let algorithm = token.algorithm();
         if let Offered::Listed(listed) = &self.offered
             && !listed.contains(&algorithm)

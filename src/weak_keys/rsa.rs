@@ -13,7 +13,7 @@ const ROCA_PRIMES: [u32; 17] = [11, 13, 17, 19, 37, 53, 61, 71, 73, 79, 97, 103,
 const FERMAT_ROUNDS: u32 = 100;
 
 /// What is wrong with a modulus (big-endian, no leading zero), if anything is.
-pub(super) fn find(modulus: &[u8]) -> Option<&'static str> {
+pub(crate) fn find(modulus: &[u8]) -> Option<&'static str> {
     if small_primes().any(|prime| remainder(modulus, prime) == 0) {
         return Some("its RSA modulus has a small factor");
     }

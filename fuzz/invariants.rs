@@ -1,0 +1,183 @@
+//! What must hold for any octets at all, a function for each way into sigmint. The fuzz targets call these; so does
+//! `tests/invariants.rs`, which replays every corpus and damages its entries at random.
+//!
+//! Owns no input. A function that returns has held.
+
+use std::borrow::Cow;
+
+use sigmint::api::proto_json::{CreateSigningCertificateRequest, Fields, v1};
+use sigmint::config::issuers::{IssuerAddress, Issuers};
+use sigmint::identity::UnverifiedToken;
+use sigmint::identity::keys::{KeySet, SignatureCheck};
+use sigmint::identity::template::{Lookup, OUTPUT_LIMIT, RenderError, Template};
+use sigmint::identity::token::{CompactJws, MAX_TOKEN_BYTES};
+use sigmint::possession::{KeyRequest, MAX_CSR_BYTES, PermittedAlgorithms, PossessionError, PublicKey, prove};
+use sigmint::transparency::{LogEntry, LogKey, Sct, parse_list, serialize_list};
+
+/// One way into sigmint: its name, which is its corpus's folder, and what must hold.
+pub type Invariant = (&'static str, fn(&[u8]));
+
+/// All of them.
+pub const ALL: [Invariant; 8] = [
+    ("token", token),
+    ("jwk_set", jwk_set),
+    ("csr", csr),
+    ("pem_key", pem_key),
+    ("issuer_file", issuer_file),
+    ("template", template),
+    ("sct", sct),
+    ("request_json", request_json),
+];
+
+/// A token that parses is within its limits, has three parts and an issuer, and shows no claim to a log.
+pub fn token(octets: &[u8]) {
+    let Ok(text) = std::str::from_utf8(octets) else { return };
+    let Ok(token) = UnverifiedToken::parse(text) else { return };
+    assert!(text.len() <= MAX_TOKEN_BYTES && !token.issuer().is_empty());
+    let jws = token.jws();
+    assert_eq!(format!("{}.{}", jws.signed_text(), jws.signature_text()), text.trim_ascii());
+    assert_eq!(jws.signed_text().matches('.').count(), 1);
+    assert!(!format!("{token:?}").contains(jws.signed_text()));
+}
+
+/// `{"alg":..}` of each algorithm, the payload `{}`, and a signature of zeros as long as it should be.
+const UNSIGNED: [(&str, usize); 7] = [
+    ("eyJhbGciOiJSUzI1NiJ9.e30", 256),
+    ("eyJhbGciOiJQUzUxMiJ9.e30", 256),
+    ("eyJhbGciOiJSUzI1NiJ9.e30", 512),
+    ("eyJhbGciOiJFUzI1NiJ9.e30", 64),
+    ("eyJhbGciOiJFUzM4NCJ9.e30", 96),
+    ("eyJhbGciOiJFUzUxMiJ9.e30", 132),
+    ("eyJhbGciOiJFZERTQSJ9.e30", 64),
+];
+
+/// Whatever an issuer's keys are: a token that nobody signed does not verify.
+pub fn jwk_set(octets: &[u8]) {
+    let listed = ["RS256", "PS512", "ES256", "ES384", "ES512", "EdDSA"].map(str::to_owned);
+    for listed in [Some(listed.as_slice()), Some(&[]), None] {
+        let Ok(set) = KeySet::parse("https://issuer.example", octets, listed) else { continue };
+        for (text, length) in UNSIGNED {
+            // Three octets of zeros are four letters A; the lengths that are no multiple of three need no padding.
+            let signature = "A".repeat((length * 4_usize).div_ceil(3));
+            let jws = CompactJws::parse(&format!("{text}.{signature}")).expect("a token of this file");
+            assert_ne!(set.check(&jws), SignatureCheck::Good);
+        }
+    }
+}
+
+/// A signing request that proves itself carries the key that is certified, and the key is one that is accepted by itself.
+pub fn csr(octets: &[u8]) {
+    let request = KeyRequest::SigningRequest(octets.to_vec());
+    let Ok(proven) = prove(&request, "dev@example.com", &PermittedAlgorithms::default()) else { return };
+    let key = proven.public_key();
+    assert!(octets.len() <= MAX_CSR_BYTES);
+    assert_eq!(PublicKey::from_spki(key.spki()).as_ref(), Ok(key));
+}
+
+/// A key that is read is read again from what it becomes in the certificate, and nothing proves it but a signature.
+pub fn pem_key(octets: &[u8]) {
+    let Ok(key) = PublicKey::parse(octets) else { return };
+    assert_eq!(PublicKey::from_spki(key.spki()).as_ref(), Ok(&key));
+    assert_eq!(key.key_identifier().len(), 20);
+    for proof in [vec![], vec![0; 64], vec![0; 96], vec![0; 132], vec![0; key.key_bits().len()], octets.to_vec()] {
+        let request = KeyRequest::PublicKey { content: octets.to_vec(), proof };
+        let refused = prove(&request, "dev@example.com", &PermittedAlgorithms::default());
+        assert_eq!(refused, Err(PossessionError::Proof(key.kind())));
+    }
+}
+
+/// An issuer that is read is found under its own URL and nobody under a URL that only holds it; an error names a line of the text.
+pub fn issuer_file(octets: &[u8]) {
+    let Ok(text) = std::str::from_utf8(octets) else { return };
+    match Issuers::parse("fuzz.yaml", text) {
+        Ok(issuers) => {
+            for issuer in issuers.iter() {
+                assert!(!issuer.audience.is_empty() && !issuer.challenge_claim.is_empty());
+                let address = issuer.address.as_str();
+                if let IssuerAddress::Url(url) = &issuer.address {
+                    let found = issuers.find(url);
+                    assert!(!found.is_empty() && found.iter().all(|one| one.address.as_str() == address));
+                }
+                for hostile in [format!("http://127.0.0.1:1?{address}"), format!("{address}\n"), format!("{address}?x")]
+                {
+                    assert!(issuers.find(&hostile).is_empty(), "{hostile:?}");
+                }
+            }
+        }
+        Err(error) => {
+            let lines = text.split('\n').count();
+            assert!(error.line <= lines + 1, "line {} of {lines}", error.line);
+            assert!(!error.message.is_empty());
+        }
+    }
+}
+
+/// Rendering asks for no key that the template does not name, gives the same text twice, and no more of it than is allowed. Before the
+/// first zero stands the template; the rest is what its keys hold, and keys of odd length hold nothing.
+pub fn template(octets: &[u8]) {
+    let Ok(text) = std::str::from_utf8(octets) else { return };
+    let (source, value) = text.split_once('\0').unwrap_or((text, "value"));
+    let Ok(template) = Template::parse(source) else { return };
+    assert_eq!(template.source(), source);
+    let keys = template.keys();
+    let lookup = |key: &str| {
+        assert!(keys.contains(&key), "{key:?} is not named");
+        match key.len() % 2 {
+            0 => Lookup::Text(Cow::Borrowed(value)),
+            _ => Lookup::Missing,
+        }
+    };
+    let rendered = template.render(&lookup);
+    assert_eq!(rendered, template.render(&lookup));
+    match rendered {
+        Ok(output) => {
+            assert!(output.len() <= OUTPUT_LIMIT.max(source.len()));
+            let typed = source.contains("no value") || value.contains("no value");
+            assert!(typed || !output.contains("<no value>"), "{output:?}");
+        }
+        Err(RenderError::MissingKey(key)) => assert!(keys.contains(&key.as_str()) && key.len() % 2 == 1),
+        Err(_) => {}
+    }
+}
+
+/// A timestamp or a list that is read is written as it came, and a log's key takes none that the log did not make.
+pub fn sct(octets: &[u8]) {
+    let log =
+        LogKey::from_pem(include_bytes!("../tests/fixtures/transparency/log.pub.pem")).expect("a key of the fixtures");
+    let read = [Sct::from_tls(octets).ok(), Sct::from_add_chain_response(octets).ok()];
+    for sct in read.into_iter().flatten() {
+        assert_eq!(Sct::from_tls(&sct.to_tls()).as_ref().ok(), Some(&sct));
+        assert_eq!(Sct::from_add_chain_response(&sct.add_chain_response_json()).as_ref().ok(), Some(&sct));
+        assert!(log.verify(&sct, &LogEntry::X509(b"an entry that no log has signed")).is_err());
+    }
+    if let Ok(sct) = Sct::from_tls(octets) {
+        assert_eq!(sct.to_tls(), octets);
+    }
+    if let Ok(list) = parse_list(octets) {
+        assert_eq!(serialize_list(&list).as_ref().ok().map(Vec::as_slice), Some(octets));
+    }
+}
+
+/// What a body says is no longer than the body, is the same with white space around it, and is refused the same way twice.
+pub fn request_json(octets: &[u8]) {
+    let flat = |fields: Fields| (fields.token, fields.public_key, fields.signing_request);
+    let read = CreateSigningCertificateRequest::parse(octets).map(flat);
+    if let Ok((token, key, request)) = &read {
+        let lengths = [
+            token.as_ref().map(String::len),
+            key.as_ref().map(|(content, _)| content.len()),
+            key.as_ref().map(|(_, proof)| proof.len()),
+            request.as_ref().map(Vec::len),
+        ];
+        assert!(lengths.into_iter().flatten().all(|length| length <= octets.len()));
+    }
+    let spaced = [b"\r\n\t ", octets, b" "].concat();
+    assert_eq!(CreateSigningCertificateRequest::parse(&spaced).map(flat).ok(), read.ok());
+    let read = v1::Body::parse(octets);
+    match &read {
+        Ok(KeyRequest::PublicKey { content, proof }) => assert!(content.len() + proof.len() <= octets.len()),
+        Ok(KeyRequest::SigningRequest(request)) => assert!(request.len() <= octets.len()),
+        Err(_) => {}
+    }
+    assert!(v1::Body::parse(&spaced).ok() == read.ok());
+}

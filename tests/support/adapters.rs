@@ -1,0 +1,113 @@
+//! One request through REST v1, REST v2 and gRPC, and what each of them says to it in one form.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+use sigmint::failure::FailureKind;
+
+use super::grpc::{ErrorInfo, GrpcClient, certificates, error_info, key_message, request_message};
+use super::scene::{ADDRESS, Scene};
+use super::server::{key_body, request_body};
+use super::{Key, Reply};
+
+/// What a client is certified with.
+pub enum Material {
+    Key { pem: String, proof: Vec<u8> },
+    SigningRequest(String),
+}
+
+/// What a client is told, whatever the transport.
+#[derive(Debug, PartialEq)]
+pub enum Outcome {
+    Issued(Vec<Vec<u8>>),
+    Refused { code: i64, text: String, reason: String, metadata: Vec<(String, String)> },
+}
+
+/// Sends one request through all three adapters.
+pub async fn ask_all(scene: &Scene, token: &str, material: &Material) -> [Outcome; 3] {
+    [v1(scene, token, material).await, v2(scene, token, material).await, grpc(scene, token, material).await]
+}
+
+async fn v1(scene: &Scene, token: &str, material: &Material) -> Outcome {
+    let body = match material {
+        Material::Key { pem, proof } => json!({
+            "publicKey": {"content": STANDARD.encode(pem), "algorithm": "ecdsa"},
+            "signedEmailAddress": STANDARD.encode(proof),
+        }),
+        Material::SigningRequest(text) => json!({"certificateSigningRequest": STANDARD.encode(text)}),
+    };
+    let reply = post(scene, "/api/v1/signingCert", token, &body).await;
+    if reply.status != 201 {
+        return refused(&reply);
+    }
+    assert_eq!(reply.header("content-type"), Some("application/pem-certificate-chain"));
+    assert_eq!(reply.header("sct"), None);
+    assert_eq!(reply.text, reply.text.trim());
+    Outcome::Issued(pem::parse_many(&reply.text).unwrap().into_iter().map(pem::Pem::into_contents).collect())
+}
+
+async fn v2(scene: &Scene, token: &str, material: &Material) -> Outcome {
+    let mut body = match material {
+        Material::Key { pem, proof } => key_body(None, pem, proof),
+        Material::SigningRequest(text) => request_body("", text),
+    };
+    body["credentials"] = json!({"oidcIdentityToken": token});
+    let reply = scene.server.post(body.to_string()).await;
+    if reply.status == 200 { Outcome::Issued(reply.certificates()) } else { refused(&reply) }
+}
+
+async fn grpc(scene: &Scene, token: &str, material: &Material) -> Outcome {
+    let message = match material {
+        Material::Key { pem, proof } => key_message(token, pem, proof),
+        Material::SigningRequest(text) => request_message(token, text),
+    };
+    match GrpcClient::new(&scene.server.grpc_url).ask(message).await {
+        Ok(answer) => Outcome::Issued(certificates(&answer)),
+        Err(status) => {
+            let ErrorInfo { reason, domain, metadata } = error_info(&status);
+            assert_eq!(domain, "sigmint.dev");
+            let mut metadata: Vec<_> = metadata.into_iter().collect();
+            metadata.sort();
+            let code = i64::from(i32::from(status.code()));
+            Outcome::Refused { code, text: status.message().to_owned(), reason, metadata }
+        }
+    }
+}
+
+async fn post(scene: &Scene, path: &str, token: &str, body: &Value) -> Reply {
+    let mut request = scene.server.request("POST", path);
+    if !token.is_empty() {
+        request = request.header("Authorization", format!("Bearer {token}"));
+    }
+    Reply::of(request.body(body.to_string()).send().await.unwrap()).await
+}
+
+fn refused(reply: &Reply) -> Outcome {
+    let json = reply.json();
+    let info = &json["details"][0];
+    let metadata = info["metadata"].as_object().unwrap().iter();
+    let mut metadata: Vec<_> =
+        metadata.map(|(name, value)| (name.clone(), value.as_str().unwrap().to_owned())).collect();
+    metadata.sort();
+    Outcome::Refused {
+        code: json["code"].as_i64().unwrap(),
+        text: json["message"].as_str().unwrap().to_owned(),
+        reason: info["reason"].as_str().unwrap().to_owned(),
+        metadata,
+    }
+}
+
+pub fn good(key: &Key) -> Material {
+    Material::Key { pem: key.spki_pem(), proof: key.prove(ADDRESS) }
+}
+
+/// Asserts that all three refused for this reason, in the same words.
+pub fn assert_kind(outcomes: &[Outcome; 3], kind: FailureKind) {
+    let row = kind.row();
+    for outcome in outcomes {
+        assert_eq!(*outcome, outcomes[0], "{kind:?}");
+        let Outcome::Refused { code, text, reason, .. } = outcome else { panic!("{kind:?}: issued") };
+        assert_eq!((*code, reason.as_str()), (i64::from(row.grpc as u8), row.reason), "{outcome:?}");
+        assert!(text.starts_with(row.text), "{outcome:?}");
+    }
+}
