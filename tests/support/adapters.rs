@@ -88,6 +88,8 @@ fn refused(reply: &Reply) -> Outcome {
     let metadata = info["metadata"].as_object().unwrap().iter();
     let mut metadata: Vec<_> =
         metadata.map(|(name, value)| (name.clone(), value.as_str().unwrap().to_owned())).collect();
+    // gRPC has no header for it.
+    metadata.extend(reply.header("retry-after").map(|seconds| ("retryAfterSeconds".to_owned(), seconds.to_owned())));
     metadata.sort();
     Outcome::Refused {
         code: json["code"].as_i64().unwrap(),
