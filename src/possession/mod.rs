@@ -111,6 +111,7 @@ fn verify(
 }
 
 fn permit(key: PublicKey, hash: Option<Hash>, permitted: &PermittedAlgorithms) -> Result<ProvenKey, PossessionError> {
+    key.must_show_possession()?;
     match hash {
         Some(hash) if permitted.permits(key.kind(), hash) => Ok(ProvenKey(key)),
         _ => Err(PossessionError::NotPermitted { kind: key.kind(), hash }),

@@ -86,7 +86,7 @@ impl PublicKey {
             RSA_ENCRYPTION if info.algorithm.parameters == Some(AnyRef::NULL) => rsa_kind(bits)?,
             RSA_ENCRYPTION => return Err(PublicKeyError::Malformed("RSA without NULL parameters")),
             EC_PUBLIC_KEY => ec_kind(&info.algorithm, bits)?,
-            ED25519 if info.algorithm.parameters.is_none() && bits.len() == 32 => ed25519_kind(bits)?,
+            ED25519 if info.algorithm.parameters.is_none() && bits.len() == 32 => KeyKind::Ed25519,
             ED25519 => return Err(PublicKeyError::Malformed("an Ed25519 key of the wrong form")),
             other if READABLE_BUT_REFUSED.contains(&other) => {
                 return Err(PublicKeyError::Insecure("its type makes no accepted signatures"));
@@ -122,6 +122,17 @@ impl PublicKey {
         &self.key_bits
     }
 
+    /// Refuses keys for which a good signature shows nothing. Asked after the signature was verified: a bad one is the better reason.
+    ///
+    /// # Errors
+    /// [`PublicKeyError::Insecure`].
+    pub fn must_show_possession(&self) -> Result<(), PublicKeyError> {
+        if self.kind == KeyKind::Ed25519 && ed25519::is_of_small_order(&self.key_bits) {
+            return Err(PublicKeyError::Insecure("it is of small order: others can sign with it"));
+        }
+        Ok(())
+    }
+
     /// SHA-1 of the subjectPublicKey bit string (RFC 5280 section 4.2.1.2, method 1).
     #[must_use]
     pub fn key_identifier(&self) -> Vec<u8> {
@@ -145,13 +156,6 @@ fn ec_kind(algorithm: &AlgorithmIdentifierRef<'_>, point: &[u8]) -> Result<KeyKi
     ParsedPublicKey::new(verification, point)
         .map_err(|_| PublicKeyError::Malformed("its point is not on the curve"))?;
     Ok(kind)
-}
-
-fn ed25519_kind(key: &[u8]) -> Result<KeyKind, PublicKeyError> {
-    if ed25519::is_of_small_order(key) {
-        return Err(PublicKeyError::Insecure("it is of small order: others can sign with it"));
-    }
-    Ok(KeyKind::Ed25519)
 }
 
 fn rsa_kind(pkcs1: &[u8]) -> Result<KeyKind, PublicKeyError> {

@@ -141,3 +141,17 @@ fn requests_that_do_not_prove_themselves_are_refused() {
         assert!(matches!(prove_csr(bad), Err(PossessionError::Csr(CsrError::Malformed(_)))));
     }
 }
+
+#[test]
+fn an_ed25519_key_that_others_can_sign_for_is_insecure_and_a_bad_proof_is_named_first() {
+    // The neutral element as key, and as signature with a zero: good for every message.
+    let neutral = [&[1][..], &[0; 31]].concat();
+    let spki = [&b"\x30\x2a\x30\x05\x06\x03\x2b\x65\x70\x03\x21\x00"[..], &neutral].concat();
+    let forged = [neutral.as_slice(), &[0; 32]].concat();
+    let asked = |proof: Vec<u8>| {
+        let request = KeyRequest::PublicKey { content: spki.clone(), proof };
+        prove(&request, "anything", &PermittedAlgorithms::default()).map(drop)
+    };
+    assert!(matches!(asked(forged), Err(PossessionError::Key(PublicKeyError::Insecure(_)))));
+    assert!(matches!(asked(vec![7; 64]), Err(PossessionError::Proof(KeyKind::Ed25519))));
+}
