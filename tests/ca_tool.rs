@@ -138,3 +138,72 @@ fn a_request_that_was_changed_and_wrong_passwords_are_refused() {
     fails(&folder, &["ca", "init", "--out", "x", "--key", "other://key"], 1, "no kind of key");
     assert!(!Path::new(&folder.path().join("x")).exists(), "nothing is left behind");
 }
+
+/// A SoftHSM token of its own in the folder, and the name of a key in it.
+fn token(folder: &TempDir) -> impl Fn(&str) -> String {
+    let path = |file: &str| folder.path().join(file).display().to_string();
+    fs::create_dir(path("tokens")).unwrap();
+    fs::write(path("softhsm2.conf"), format!("directories.tokendir = {}\n", path("tokens"))).unwrap();
+    fs::write(path("pin"), "1234\n").unwrap();
+    let mut command = Command::new("softhsm2-util");
+    command.args(["--init-token", "--free", "--label", "fulcio", "--pin", "1234", "--so-pin", "5678"]);
+    let made = command.env("SOFTHSM2_CONF", path("softhsm2.conf")).output().expect("softhsm2 is installed");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let source = format!("module-path={MODULE}&pin-source=file:{}", path("pin"));
+    move |label| format!("pkcs11:token=fulcio;object={label}?{source}")
+}
+
+const MODULE: &str = "/usr/lib/softhsm/libsofthsm2.so";
+
+fn in_token(folder: &TempDir, words: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sigmint"));
+    command.current_dir(folder).args(words).env_clear();
+    command.env("SOFTHSM2_CONF", folder.path().join("softhsm2.conf")).output().unwrap()
+}
+
+#[test]
+fn keys_are_made_in_a_token_and_found_there_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = token(&folder);
+    let (root, issuing) = (key("root"), key("issuing"));
+    let output = in_token(&folder, &["ca", "init", "--root-key", &root, "--key", &issuing]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    openssl(&folder, &["verify", "-x509_strict", "-CAfile", "ca/root.pem", "ca/chain.pem"]);
+    let check = |key: &str| {
+        let (key, chain) = (format!("--kms-resource={key}"), "--kms-cert-chain-path=ca/chain.pem");
+        in_token(&folder, &["ca", "check", "--ca=kmsca", &key, chain])
+    };
+    assert!(check(&issuing).status.success());
+    let misfit = check(&root);
+    assert!(String::from_utf8_lossy(&misfit.stderr).contains("does not belong"), "{misfit:?}");
+    let absent = check(&key("absent"));
+    assert!(String::from_utf8_lossy(&absent.stderr).contains("no such private key"), "{absent:?}");
+
+    // A new intermediate with the same root, whose key is in the token already.
+    let again =
+        ["ca", "init", "--out", "next", "--existing-root", "ca/root.pem", "--root-key", &root, "--key", &key("next")];
+    assert!(in_token(&folder, &again).status.success());
+    openssl(&folder, &["verify", "-x509_strict", "-CAfile", "ca/root.pem", "next/chain.pem"]);
+}
+
+#[test]
+fn the_incumbents_createca_makes_a_root_that_its_flags_serve() {
+    let folder = tempfile::tempdir().unwrap();
+    let _ = token(&folder);
+    let config = format!(r#"{{"Path": "{MODULE}", "TokenLabel": "fulcio", "Pin": "1234"}}"#);
+    fs::write(folder.path().join("crypto11.conf"), config).unwrap();
+    let create =
+        ["createca", "--pkcs11-config-path=crypto11.conf", "--hsm-caroot-id=1", "--org=Example", "--out=root.pem"];
+    let output = in_token(&folder, &create);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.stdout, fs::read(folder.path().join("root.pem")).unwrap());
+    assert!(openssl(&folder, &["x509", "-in", "root.pem", "-noout", "-subject"]).contains("O = Example"));
+    openssl(&folder, &["verify", "-x509_strict", "-CAfile", "root.pem", "root.pem"]);
+    let serve = ["ca", "check", "--ca=pkcs11ca", "--pkcs11-config-path=crypto11.conf"];
+    let found = in_token(&folder, &[&serve[..], &["--hsm-caroot-id=1"]].concat());
+    assert!(found.status.success(), "{}", String::from_utf8_lossy(&found.stderr));
+    let absent = in_token(&folder, &[&serve[..], &["--hsm-caroot-id=2"]].concat());
+    assert!(String::from_utf8_lossy(&absent.stderr).contains("sigmint createca"), "{absent:?}");
+    let again = in_token(&folder, &["createca", "--pkcs11-config-path=crypto11.conf", "--hsm-caroot-id=1"]);
+    assert_eq!(again.status.code(), Some(2));
+}
