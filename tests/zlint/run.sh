@@ -27,11 +27,13 @@ trap 'rm -rf "$folder"' EXIT
 passed=0
 failed=0
 for algorithm in p256 p384 rsa3072; do
-    "$binary" ca init --out "$folder/$algorithm" --unencrypted --algorithm "$algorithm" 2>/dev/null
+    # The web's rules want a country in a root's name.
+    "$binary" ca init --out "$folder/$algorithm" --unencrypted --algorithm "$algorithm" \
+        --subject "C=DE,O=Example,CN=Example code signing" --root-subject "C=DE,O=Example,CN=Example root" 2>/dev/null
     for certificate in chain root; do
         # The first certificate of the chain is the intermediate.
         openssl x509 -in "$folder/$algorithm/$certificate.pem" -out "$folder/one.pem"
-        findings="$("$zlint" "$folder/one.pem" | tr ',' '\n' | grep -B0 -E '"result":"(error|fatal)"' || true)"
+        findings="$("$zlint" "$folder/one.pem" | tr ',' '\n' | grep -E '"result":"(error|fatal)"' || true)"
         ran="$("$zlint" "$folder/one.pem" | grep -o '"result":"pass"' | wc -l)"
         if [ -z "$findings" ] && [ "$ran" -gt 10 ]; then
             passed=$((passed + 1))
