@@ -5,6 +5,7 @@
 
 use std::fs;
 use std::future::Future;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -50,11 +51,24 @@ pub fn alone<F: Future<Output = ()>>(test: &str, kind: Kind, body: impl FnOnce(B
             // As the server does at its end; without it, a module that is still called crashes the process.
             leave_modules(super::DEADLINE);
         }
-        None => start_again(test, kind),
+        // Modules have been seen to crash in their destructors after a test had passed, once in some hundred runs of this crate.
+        // That is tried again, with a new token; a test that fails is not.
+        None if start_again(test, kind) == Ended::AfterwardsCrashed => {
+            eprintln!("{test}: passed, and the module crashed at the end of the process; once more");
+            assert_eq!(start_again(test, kind), Ended::Well, "the module crashed at the end of the process, twice");
+        }
+        None => {}
     }
 }
 
-fn start_again(test: &str, kind: Kind) {
+/// How a test's own process ended, whose test passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ended {
+    Well,
+    AfterwardsCrashed,
+}
+
+fn start_again(test: &str, kind: Kind) -> Ended {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
     fs::create_dir(at("tokens")).unwrap();
@@ -84,8 +98,12 @@ fn start_again(test: &str, kind: Kind) {
     };
     let output = child.output().unwrap();
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    if output.status.signal().is_some() && out.contains("1 passed; 0 failed") {
+        return Ended::AfterwardsCrashed;
+    }
     assert!(output.status.success(), "{}\n{out}\n{err}", output.status);
     assert!(out.contains("1 passed"), "the test of this name was not found:\n{out}");
+    Ended::Well
 }
 
 /// The module's path; a test that cannot run must fail, not pass.
