@@ -1,9 +1,11 @@
 //! What every client of other servers has in common.
 //!
-//! Owns our name towards them and the question whether they are on this machine. Knows neither issuers nor logs.
+//! Owns our name towards them, the question whether they are on this machine, the cap on what they answer and the words for how they fail. Knows neither issuers nor logs.
 
-use reqwest::Url;
+use reqwest::{Response, Url};
 use url::Host;
+
+use crate::failure::with_sources;
 
 /// How we name ourselves.
 pub const USER_AGENT: &str = concat!("sigmint/", env!("CARGO_PKG_VERSION"));
@@ -17,6 +19,35 @@ pub fn is_loopback(url: &Url) -> bool {
         Some(Host::Ipv6(address)) => address.is_loopback(),
         None => false,
     }
+}
+
+/// Why a body was not read.
+#[derive(Debug)]
+pub enum BodyError {
+    /// It broke off.
+    Broken(reqwest::Error),
+    /// It is longer than allowed.
+    TooLong,
+}
+
+/// Reads an answer's body behind what is in `body` already, which gets no longer than `most` octets.
+///
+/// # Errors
+/// [`BodyError`]; `body` then holds a part.
+pub async fn read_body(response: &mut Response, most: usize, body: &mut Vec<u8>) -> Result<(), BodyError> {
+    while let Some(chunk) = response.chunk().await.map_err(BodyError::Broken)? {
+        if body.len() + chunk.len() > most {
+            return Err(BodyError::TooLong);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(())
+}
+
+/// The library's error down to its cause, because the outermost says only that a request failed; without the URL, which may hold secrets.
+#[must_use]
+pub fn reason(error: reqwest::Error) -> String {
+    with_sources(&error.without_url())
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
 use super::remote::{OpenError, RemoteError};
-use crate::outside::{USER_AGENT, is_loopback};
+use crate::outside::{self, BodyError, USER_AGENT, is_loopback};
 
 use credentials::AccessTokens;
 pub use credentials::CredentialsSource;
@@ -169,25 +169,15 @@ impl fmt::Debug for GoogleApi {
 async fn read(mut response: reqwest::Response) -> Result<Zeroizing<Vec<u8>>, RemoteError> {
     let expected = response.content_length().and_then(|length| usize::try_from(length).ok()).unwrap_or(4096);
     let mut answer = Zeroizing::new(Vec::with_capacity(expected.min(MAX_ANSWER_BYTES)));
-    while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
-        if answer.len() + chunk.len() > MAX_ANSWER_BYTES {
-            return Err(RemoteError::Unusable(format!("longer than {MAX_ANSWER_BYTES} bytes")));
-        }
-        answer.extend_from_slice(&chunk);
-    }
+    outside::read_body(&mut response, MAX_ANSWER_BYTES, &mut answer).await.map_err(|error| match error {
+        BodyError::Broken(error) => unreachable(error),
+        BodyError::TooLong => RemoteError::Unusable(format!("longer than {MAX_ANSWER_BYTES} bytes")),
+    })?;
     Ok(answer)
 }
 
-/// The causes, too: the outermost text says only that sending failed.
 fn unreachable(error: reqwest::Error) -> RemoteError {
-    let error = error.without_url();
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(&error);
-    while let Some(inner) = cause {
-        text = format!("{text}: {inner}");
-        cause = inner.source();
-    }
-    RemoteError::Unreachable(text)
+    RemoteError::Unreachable(outside::reason(error))
 }
 
 /// Reads `{"error": {"status", "message"}}` (AIP-193), or makes do with the HTTP status.

@@ -22,7 +22,7 @@ pub(super) use access::read_file;
 pub use access::{Absence, Access, ClusterFiles, PlainHttp, Reach, TokenFile};
 pub use address::{SystemResolver, is_public};
 
-use crate::outside::{USER_AGENT, is_loopback};
+use crate::outside::{self, BodyError, USER_AGENT, is_loopback};
 use address::PublicOnly;
 
 /// The longest that one document may take.
@@ -149,12 +149,10 @@ impl Fetcher {
         }
         let lifetime = lifetime::lifetime(response.headers());
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(failed)? {
-            if body.len() + chunk.len() > MAX_BYTES {
-                return Err(FetchError::TooLarge { url: url.into() });
-            }
-            body.extend_from_slice(&chunk);
-        }
+        outside::read_body(&mut response, MAX_BYTES, &mut body).await.map_err(|error| match error {
+            BodyError::Broken(error) => failed(error),
+            BodyError::TooLong => FetchError::TooLarge { url: url.to_string() },
+        })?;
         Ok(Document { body, lifetime })
     }
 

@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use super::error::{LogFault, LogSetupError};
 use super::log_key::LogKey;
 use super::sct::{LogEntry, Sct};
-use crate::outside::{USER_AGENT, is_loopback};
+use crate::outside::{self, BodyError, USER_AGENT, is_loopback};
 
 /// The largest answer, in bytes.
 const MAX_ANSWER: usize = 64 * 1024;
@@ -268,12 +268,10 @@ impl Recipe {
 
 async fn read_capped(mut response: Response) -> Result<Vec<u8>, Attempt> {
     let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(broken)? {
-        if body.len() + chunk.len() > MAX_ANSWER {
-            return Err(Attempt::Final(LogFault::BadAnswer(format!("longer than {MAX_ANSWER} bytes"))));
-        }
-        body.extend_from_slice(&chunk);
-    }
+    outside::read_body(&mut response, MAX_ANSWER, &mut body).await.map_err(|error| match error {
+        BodyError::Broken(error) => broken(error),
+        BodyError::TooLong => Attempt::Final(LogFault::BadAnswer(format!("longer than {MAX_ANSWER} bytes"))),
+    })?;
     Ok(body)
 }
 
@@ -286,15 +284,9 @@ fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     }
 }
 
-/// The library's error down to its cause: the outermost says only that a request failed. None of them quotes a body.
+/// None of its words quotes a body.
 fn broken(error: reqwest::Error) -> Attempt {
-    let error = error.without_url();
-    let (mut text, mut source) = (error.to_string(), std::error::Error::source(&error));
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    Attempt::Broken(text)
+    Attempt::Broken(outside::reason(error))
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use reqwest::{Certificate, Client, Url, redirect};
 use url::Host;
 
 use super::AzureOptions;
-use crate::outside::{USER_AGENT, is_loopback};
+use crate::outside::{self, BodyError, USER_AGENT, is_loopback};
 
 /// The largest answer, in octets: keys, signatures and tokens are a few thousand.
 const MAX_ANSWER: usize = 256 * 1024;
@@ -83,13 +83,13 @@ impl HttpClient for VaultTransport {
             }
         }
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| broken(url, error))? {
-            if body.len() + chunk.len() > MAX_ANSWER {
+        outside::read_body(&mut response, MAX_ANSWER, &mut body).await.map_err(|error| match error {
+            BodyError::Broken(error) => broken(url, error),
+            BodyError::TooLong => {
                 let text = format!("{} answered with more than {MAX_ANSWER} octets", name(url));
-                return Err(azure_core::Error::with_message(ErrorKind::DataConversion, text));
+                azure_core::Error::with_message(ErrorKind::DataConversion, text)
             }
-            body.extend_from_slice(&chunk);
-        }
+        })?;
         // The libraries read an error as JSON before they look at its status, and would call a gateway's page nonsense.
         if (status.is_server_error() || status.as_u16() == 429) && !body.starts_with(b"{") {
             return Err(azure_core::Error::with_message(ErrorKind::Io, format!("{} answered {status}", name(url))));
@@ -98,18 +98,9 @@ impl HttpClient for VaultTransport {
     }
 }
 
-/// The library's error with its causes, because the outermost says no more than that sending failed.
 fn broken(url: &Url, error: reqwest::Error) -> azure_core::Error {
     let kind = if error.is_connect() { ErrorKind::Connection } else { ErrorKind::Io };
-    let error = error.without_url();
-    let mut text = format!("{}: {error}", name(url));
-    let mut cause = std::error::Error::source(&error);
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    azure_core::Error::with_message(kind, text)
+    azure_core::Error::with_message(kind, format!("{}: {}", name(url), outside::reason(error)))
 }
 
 fn name(url: &Url) -> &str {

@@ -14,7 +14,7 @@ use super::hint::Fault;
 use super::options::Settings;
 use super::token::Token;
 use crate::authority::remote::RemoteError;
-use crate::outside::{USER_AGENT, is_loopback};
+use crate::outside::{self, BodyError, USER_AGENT, is_loopback};
 
 /// The largest answer, in bytes: that of a key with a thousand versions.
 const MAX_ANSWER: usize = 1024 * 1024;
@@ -193,24 +193,15 @@ fn words(body: &[u8]) -> String {
 
 async fn read_capped(mut response: Response) -> Result<Vec<u8>, Failure> {
     let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(no_answer)? {
-        if body.len() + chunk.len() > MAX_ANSWER {
-            return Err(Failure::Unusable(format!("longer than {MAX_ANSWER} bytes")));
-        }
-        body.extend_from_slice(&chunk);
-    }
+    outside::read_body(&mut response, MAX_ANSWER, &mut body).await.map_err(|error| match error {
+        BodyError::Broken(error) => no_answer(error),
+        BodyError::TooLong => Failure::Unusable(format!("longer than {MAX_ANSWER} bytes")),
+    })?;
     Ok(body)
 }
 
-/// The library's error down to its cause: the outermost says only that a request failed.
 fn no_answer(error: reqwest::Error) -> Failure {
-    let error = error.without_url();
-    let (mut text, mut source) = (error.to_string(), std::error::Error::source(&error));
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    Failure::NoAnswer(text)
+    Failure::NoAnswer(outside::reason(error))
 }
 
 async fn certificates(file: &Path) -> Result<Vec<Certificate>, String> {

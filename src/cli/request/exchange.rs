@@ -17,6 +17,7 @@ use serde_json::{Map, Value, json};
 use super::super::error::CommandError;
 use super::super::words::visible;
 use crate::failure::with_sources;
+use crate::outside::{self, BodyError};
 
 /// How long a request may take, connection and answer included.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -48,15 +49,10 @@ pub(super) fn is_loopback(url: &Url) -> bool {
 /// Reads an answer up to the limit.
 pub(super) async fn read_answer(mut answer: Response) -> Result<Vec<u8>, CommandError> {
     let mut body = Vec::new();
-    let failed = |error: reqwest::Error| {
-        CommandError::failed(format!("the answer broke off: {}", with_sources(&error.without_url())))
-    };
-    while let Some(chunk) = answer.chunk().await.map_err(failed)? {
-        if body.len() + chunk.len() > MAX_ANSWER_BYTES {
-            return Err(CommandError::failed("the answer is longer than 4 MiB: this is no certificate authority"));
-        }
-        body.extend_from_slice(&chunk);
-    }
+    outside::read_body(&mut answer, MAX_ANSWER_BYTES, &mut body).await.map_err(|error| match error {
+        BodyError::Broken(error) => CommandError::failed(format!("the answer broke off: {}", outside::reason(error))),
+        BodyError::TooLong => CommandError::failed("the answer is longer than 4 MiB: this is no certificate authority"),
+    })?;
     Ok(body)
 }
 
