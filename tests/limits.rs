@@ -248,7 +248,7 @@ async fn idle_and_slow_connections_make_room_for_those_that_send_a_request() {
     const CAP: usize = 20;
     let shared = Listeners::Shared(Address { host: "127.0.0.1".to_owned(), port: 0 });
     for listeners in [Listeners::any_ports("127.0.0.1"), shared] {
-        let connections = ConnectionLimits { total: small(CAP), per_address: None };
+        let connections = ConnectionLimits { total: small(CAP), ..ConnectionLimits::default() };
         let options = ServerOptions { listeners, connections, ..ServerOptions::default() };
         let scene = Scene::listening(LimitsOptions::default(), &options).await;
         let kinds: [(&str, Vec<u8>); 5] = [
@@ -276,8 +276,36 @@ async fn idle_and_slow_connections_make_room_for_those_that_send_a_request() {
 }
 
 #[tokio::test]
+async fn connections_that_have_begun_are_fewer_than_all() {
+    const CAP: usize = 20;
+    let connections = ConnectionLimits { begun: small(CAP), ..ConnectionLimits::default() };
+    let options = ServerOptions { connections, ..ServerOptions::default() };
+    let scene = Scene::listening(LimitsOptions::default(), &options).await;
+    let mut silent = Vec::new();
+    for _ in 0..3 * CAP {
+        silent.push(send(&scene.server.url, b"").await);
+    }
+    // HTTP/2 counts twice.
+    for (url, octets, weight) in
+        [(&scene.server.url, &b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"[..], 1), (&scene.server.grpc_url, PREFACE, 2)]
+    {
+        let mut idle = JoinSet::new();
+        for _ in 0..2 * CAP {
+            idle.spawn(is_closed(send(url, octets).await));
+        }
+        for _ in 0..2 * CAP - CAP / weight {
+            idle.join_next().await.unwrap().unwrap();
+        }
+        assert_eq!(scene.ask().await.status, 200);
+        assert_eq!(scene.call(None).await, Ok(()));
+    }
+    assert!(scene.closed("evicted_begun") >= 2 * CAP as u64);
+    assert_eq!(scene.closed("evicted"), 0, "there is room for silent ones");
+}
+
+#[tokio::test]
 async fn what_is_being_served_is_not_cut_for_new_connections() {
-    let connections = ConnectionLimits { total: small(2), per_address: None };
+    let connections = ConnectionLimits { total: small(2), ..ConnectionLimits::default() };
     let options = ServerOptions { connections, ..ServerOptions::default() };
     let scene = Arc::new(Scene::listening(LimitsOptions::default(), &options).await);
     scene.issuer.answer(support::issuer::KEYS, Answer::Held);
@@ -301,7 +329,8 @@ async fn what_is_being_served_is_not_cut_for_new_connections() {
 
 #[tokio::test]
 async fn an_address_has_no_more_connections_than_it_may() {
-    let connections = ConnectionLimits { total: small(100), per_address: NonZeroUsize::new(5) };
+    let connections =
+        ConnectionLimits { total: small(100), per_address: NonZeroUsize::new(5), ..ConnectionLimits::default() };
     let options = ServerOptions { connections, ..ServerOptions::default() };
     let scene = Scene::listening(LimitsOptions::default(), &options).await;
     let mut idle = Vec::new();

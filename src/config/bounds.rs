@@ -49,6 +49,7 @@ pub(super) fn read(values: &Values) -> Result<BoundsSettings, SettingsError> {
     Ok(BoundsSettings {
         connections: ConnectionLimits {
             total: parsed(values, "max-connections", number)?,
+            begun: parsed(values, "max-http-connections", number)?,
             per_address: NonZeroUsize::new(per_address),
         },
         requests: LimitsOptions {
@@ -113,6 +114,7 @@ mod tests {
     fn every_bound_can_be_set() {
         let args = [
             "--max-connections=100",
+            "--max-http-connections=50",
             "--max-connections-per-address=10",
             "--max-requests-in-flight=7",
             "--rate-limit-per-address=600/m",
@@ -126,7 +128,8 @@ mod tests {
         ];
         let settings = settings(&args).unwrap();
         let (connections, requests) = (settings.bounds.connections, settings.bounds.requests);
-        assert_eq!((connections.total.get(), connections.per_address), (100, NonZeroUsize::new(10)));
+        assert_eq!((connections.total.get(), connections.begun.get()), (100, 50));
+        assert_eq!(connections.per_address, NonZeroUsize::new(10));
         assert_eq!(requests.in_flight.get(), 7);
         assert_eq!((requests.per_address, requests.per_identity), ("600/m".parse().ok(), "10/s".parse().ok()));
         assert_eq!(requests.proxies.header(), "forwarded");
@@ -140,6 +143,7 @@ mod tests {
     fn every_mistake_names_its_flag_and_a_way_out() {
         for wrong in [
             "--max-connections=0",
+            "--max-http-connections=0",
             "--max-connections-per-address=-1",
             "--max-requests-in-flight=many",
             "--rate-limit-per-address=10",

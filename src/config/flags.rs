@@ -120,6 +120,12 @@ pub const FLAGS: &[Flag] = &[
         "Connections at the same time; beyond it, the one that has waited longest for its client makes room for a new one",
     ),
     flag(
+        "max-http-connections",
+        "NUMBER",
+        "6144",
+        "Connections whose client has begun to speak; HTTP/2 counts twice, TLS adds one; beyond it, as with max-connections",
+    ),
+    flag(
         "max-connections-per-address",
         "NUMBER",
         "0",

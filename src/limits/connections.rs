@@ -5,6 +5,9 @@
 //! A connection whose client has sent a whole request is being served and is never cut. All others wait for their client: those that are
 //! idle, and those whose request trickles in. At the cap, the one that has waited longest makes room for a new one, so that no number of
 //! idle or slow connections keeps a client out that sends its request at once.
+//!
+//! A connection takes next to no memory until its client has sent something, and then its protocol's buffers for as long as it lasts. So
+//! there is a second, lower cap on those that have begun, weighed by what they take.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
@@ -17,18 +20,23 @@ use super::address::network;
 /// Connections at the same time, of all listeners together, when nothing else is set.
 pub const DEFAULT_CONNECTIONS: NonZeroUsize = NonZeroUsize::new(16_384).unwrap();
 
+/// What those connections may weigh together whose client has begun to speak, when nothing else is set.
+pub const DEFAULT_BEGUN: NonZeroUsize = NonZeroUsize::new(6_144).unwrap();
+
 /// The caps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConnectionLimits {
     /// Of all clients together.
     pub total: NonZeroUsize,
+    /// Of those whose client has begun to speak, in [`Lease::begin`]'s weight.
+    pub begun: NonZeroUsize,
     /// Of one address, if that is limited; of IPv6 the /64 counts.
     pub per_address: Option<NonZeroUsize>,
 }
 
 impl Default for ConnectionLimits {
     fn default() -> Self {
-        Self { total: DEFAULT_CONNECTIONS, per_address: None }
+        Self { total: DEFAULT_CONNECTIONS, begun: DEFAULT_BEGUN, per_address: None }
     }
 }
 
@@ -57,14 +65,20 @@ struct Registry {
 struct State {
     open: usize,
     by_address: HashMap<IpAddr, usize>,
-    /// Those that wait for their client, by when they began to.
-    waiting: BTreeMap<u64, Waiting>,
+    /// What those that have begun weigh together.
+    weight: usize,
+    /// Those whose client has said nothing yet, by when they began to wait.
+    silent: BTreeMap<u64, Waiting>,
+    /// Those that have begun and wait for their client, by when they began to wait.
+    begun: BTreeMap<u64, Waiting>,
     next_turn: u64,
 }
 
 #[derive(Debug)]
 struct Waiting {
     address: Option<IpAddr>,
+    /// Zero until it begins.
+    weight: usize,
     cut: Arc<Cut>,
 }
 
@@ -85,6 +99,7 @@ pub struct Lease {
 #[derive(Debug)]
 struct Turn {
     began_to_wait: u64,
+    weight: usize,
     requests: usize,
 }
 
@@ -116,21 +131,19 @@ impl Connections {
         let mut waker = None;
         let evicts = state.open >= limits.total.get();
         if evicts {
-            let (_, longest) = state.waiting.pop_first().ok_or(Refused::Full)?;
-            state.leave(longest.address);
-            waker = longest.cut.mark();
+            waker = state.cut_longest().ok_or(Refused::Full)?;
         }
         state.open += 1;
         if let Some(address) = address {
             *state.by_address.entry(address).or_default() += 1;
         }
         let cut = Arc::<Cut>::default();
-        let began_to_wait = state.wait(Waiting { address, cut: Arc::clone(&cut) });
+        let began_to_wait = state.wait(Waiting { address, weight: 0, cut: Arc::clone(&cut) });
         drop(state);
         if let Some(waker) = waker {
             waker.wake();
         }
-        let turn = Mutex::new(Turn { began_to_wait, requests: 0 });
+        let turn = Mutex::new(Turn { began_to_wait, weight: 0, requests: 0 });
         Ok((Arc::new(Lease { registry: Arc::clone(&self.0), address, cut, turn }), evicts))
     }
 
@@ -151,13 +164,34 @@ impl State {
     fn wait(&mut self, waiting: Waiting) -> u64 {
         let turn = self.next_turn;
         self.next_turn += 1;
-        self.waiting.insert(turn, waiting);
+        let kind = if waiting.weight == 0 { &mut self.silent } else { &mut self.begun };
+        kind.insert(turn, waiting);
         turn
     }
 
-    fn leave(&mut self, address: Option<IpAddr>) {
+    /// It waits no more; nothing if it did not, or has been cut.
+    fn stop_waiting(&mut self, turn: &Turn) -> Option<Waiting> {
+        let kind = if turn.weight == 0 { &mut self.silent } else { &mut self.begun };
+        kind.remove(&turn.began_to_wait)
+    }
+
+    /// Cuts the one that has waited longest, if any waits; what is returned is to be woken.
+    fn cut_longest(&mut self) -> Option<Option<Waker>> {
+        let first = |kind: &BTreeMap<u64, Waiting>| kind.first_key_value().map_or(u64::MAX, |(turn, _)| *turn);
+        let silent = first(&self.silent) < first(&self.begun);
+        let (_, longest) = if silent { self.silent.pop_first() } else { self.begun.pop_first() }?;
+        Some(self.cut(&longest))
+    }
+
+    fn cut(&mut self, waiting: &Waiting) -> Option<Waker> {
+        self.leave(waiting);
+        waiting.cut.mark()
+    }
+
+    fn leave(&mut self, waiting: &Waiting) {
         self.open = self.open.saturating_sub(1);
-        if let Some(address) = address
+        self.weight = self.weight.saturating_sub(waiting.weight);
+        if let Some(address) = waiting.address
             && let Some(open) = self.by_address.get_mut(&address)
         {
             *open = open.saturating_sub(1);
@@ -182,12 +216,34 @@ impl Cut {
 }
 
 impl Lease {
+    /// The client has begun to speak: from now on the connection takes memory, which is weighed. While all of them weigh more than they
+    /// may, those that have waited longest are cut; the number of them is returned.
+    pub fn begin(&self, weight: NonZeroUsize) -> usize {
+        let mut state = self.registry.lock();
+        let mut turn = self.turn();
+        let Some(waiting) = state.stop_waiting(&turn) else { return 0 };
+        turn.weight += weight.get();
+        state.weight += weight.get();
+        let mut wakers = Vec::new();
+        while state.weight > self.registry.limits.begun.get()
+            && let Some((_, longest)) = state.begun.pop_first()
+        {
+            wakers.push(state.cut(&longest));
+        }
+        turn.began_to_wait = state.wait(Waiting { weight: turn.weight, ..waiting });
+        drop(turn);
+        drop(state);
+        let cut = wakers.len();
+        wakers.into_iter().flatten().for_each(Waker::wake);
+        cut
+    }
+
     /// The client has done its part: until what is returned is dropped, the connection is not cut.
     pub fn serve(self: &Arc<Self>) -> Serving {
         let mut state = self.registry.lock();
         let mut turn = self.turn();
         turn.requests += 1;
-        state.waiting.remove(&turn.began_to_wait);
+        state.stop_waiting(&turn);
         Serving(Arc::clone(self))
     }
 
@@ -220,7 +276,8 @@ impl Drop for Serving {
         turn.requests = turn.requests.saturating_sub(1);
         // One that was cut before its request was whole has left already.
         if turn.requests == 0 && !lease.is_cut() {
-            turn.began_to_wait = state.wait(Waiting { address: lease.address, cut: Arc::clone(&lease.cut) });
+            let cut = Arc::clone(&lease.cut);
+            turn.began_to_wait = state.wait(Waiting { address: lease.address, weight: turn.weight, cut });
         }
     }
 }
@@ -230,8 +287,8 @@ impl Drop for Lease {
         let mut state = self.registry.lock();
         let turn = self.turn();
         // One that was cut is counted no more.
-        if state.waiting.remove(&turn.began_to_wait).is_some() {
-            state.leave(self.address);
+        if let Some(waiting) = state.stop_waiting(&turn) {
+            state.leave(&waiting);
         }
     }
 }
@@ -242,7 +299,7 @@ mod tests {
 
     fn connections(total: usize, per_address: usize) -> Connections {
         let total = NonZeroUsize::new(total).unwrap();
-        Connections::new(ConnectionLimits { total, per_address: NonZeroUsize::new(per_address) })
+        Connections::new(ConnectionLimits { total, per_address: NonZeroUsize::new(per_address), begun: total })
     }
 
     fn admit(connections: &Connections, address: &str) -> Result<Arc<Lease>, Refused> {
@@ -304,6 +361,38 @@ mod tests {
         assert!(lease.poll_cut(&mut Context::from_waker(Waker::noop())).is_ready());
         drop(late);
         drop(lease);
-        assert_eq!((connections.open(), connections.0.lock().waiting.len()), (1, 1));
+        assert_eq!((connections.open(), connections.0.lock().silent.len()), (1, 1));
+    }
+
+    #[test]
+    fn those_that_have_begun_have_a_cap_of_their_own() {
+        let (one, two) = (NonZeroUsize::MIN, NonZeroUsize::new(2).unwrap());
+        let total = NonZeroUsize::new(100).unwrap();
+        let limits = ConnectionLimits { total, begun: NonZeroUsize::new(4).unwrap(), per_address: None };
+        let connections = Connections::new(limits);
+        let [silent, light, served, heavy, last] = [(); 5].map(|()| admit(&connections, "192.0.2.1").unwrap());
+        assert_eq!([&light, &served].map(|lease| lease.begin(one)), [0, 0]);
+        let serving = served.serve();
+        assert_eq!(heavy.begin(two), 0, "four are allowed");
+        assert_eq!(last.begin(two), 2, "the light one is not enough");
+        let cut = [&silent, &light, &served, &heavy, &last].map(|lease| lease.is_cut());
+        assert_eq!(cut, [false, true, false, true, false]);
+        assert_eq!((connections.open(), connections.0.lock().weight), (3, 3));
+        assert_eq!(heavy.begin(two), 0, "one that was cut begins no more");
+        drop((light, heavy));
+        assert_eq!((connections.open(), connections.0.lock().weight), (3, 3), "it is counted once");
+        drop((serving, silent, served, last));
+        assert_eq!((connections.open(), connections.0.lock().weight), (0, 0));
+    }
+
+    #[test]
+    fn among_silent_ones_and_others_the_one_that_waited_longest_goes() {
+        let connections = connections(2, 0);
+        let [first, second] = [(); 2].map(|()| admit(&connections, "192.0.2.1").unwrap());
+        first.begin(NonZeroUsize::MIN);
+        let third = admit(&connections, "192.0.2.1").unwrap();
+        assert_eq!([&first, &second, &third].map(|lease| lease.is_cut()), [false, true, false], "the silent one");
+        let _fourth = admit(&connections, "192.0.2.1").unwrap();
+        assert_eq!([&first, &third].map(|lease| lease.is_cut()), [true, false], "the one that had begun");
     }
 }

@@ -18,6 +18,13 @@ use crate::telemetry::metrics::{Closed, Metrics};
 /// Files for everything but clients' connections: logs, signers, issuers, metrics, and connections that were cut but not closed yet.
 const OTHER_FILES: usize = 512;
 
+/// What a connection weighs once its client has begun to speak: about 12 KiB for one.
+pub(super) const HTTP1: NonZeroUsize = NonZeroUsize::MIN;
+/// HTTP/2 takes twice as much.
+pub(super) const HTTP2: NonZeroUsize = NonZeroUsize::new(2).unwrap();
+/// What TLS adds.
+pub(super) const TLS: NonZeroUsize = NonZeroUsize::MIN;
+
 /// Gives places to connections.
 #[derive(Clone)]
 pub(super) struct Admission {
@@ -48,6 +55,13 @@ impl Admission {
                 tracing::debug!(reason = %refused, "a connection was closed at once");
                 None
             }
+        }
+    }
+
+    /// The client has begun to speak this.
+    pub(super) fn begin(&self, lease: &Lease, protocol: NonZeroUsize) {
+        for _ in 0..lease.begin(protocol) {
+            self.metrics.connection_closed(Closed::EvictedBegun);
         }
     }
 }

@@ -100,12 +100,12 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for Connection<I> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::limits::connections::{ConnectionLimits, Connections};
+    use crate::limits::connections::{ConnectionLimits, Connections, DEFAULT_BEGUN};
     use std::num::NonZeroUsize;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     fn one_place() -> Connections {
-        Connections::new(ConnectionLimits { total: NonZeroUsize::MIN, per_address: None })
+        Connections::new(ConnectionLimits { total: NonZeroUsize::MIN, begun: DEFAULT_BEGUN, per_address: None })
     }
 
     #[tokio::test]

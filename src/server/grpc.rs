@@ -25,7 +25,7 @@ use tonic::Status;
 use tonic::body::Body;
 
 use super::Timeouts;
-use super::admission::{Admission, within};
+use super::admission::{Admission, HTTP2, TLS, within};
 use super::connection::Connection;
 use crate::api::grpc::{Caller, Routes};
 use crate::limits::connections::Lease;
@@ -75,7 +75,7 @@ pub(super) async fn serve(
     admission: Admission,
     mut draining: watch::Receiver<bool>,
 ) -> std::io::Result<()> {
-    let mut accept = Accept::new(source, admission)?;
+    let mut accept = Accept::new(source, admission.clone())?;
     let mut connections = JoinSet::new();
     loop {
         let accepted = tokio::select! {
@@ -85,8 +85,8 @@ pub(super) async fn serve(
             },
             _ = draining.wait_for(|draining| *draining) => break,
         };
-        let (routes, draining) = (routes.clone(), draining.clone());
-        connections.spawn(connect(accepted, routes, timeouts, draining));
+        let (routes, admission, draining) = (routes.clone(), admission.clone(), draining.clone());
+        connections.spawn(connect(accepted, routes, timeouts, admission, draining));
         while connections.try_join_next().is_some() {}
     }
     drop(accept);
@@ -143,7 +143,13 @@ impl Accept {
     }
 }
 
-async fn connect(accepted: Accepted, routes: Routes, timeouts: Timeouts, draining: watch::Receiver<bool>) {
+async fn connect(
+    accepted: Accepted,
+    routes: Routes,
+    timeouts: Timeouts,
+    admission: Admission,
+    draining: watch::Receiver<bool>,
+) {
     let Accepted { stream, tls, lease } = accepted;
     // Frames are small and wait for nothing.
     let _ = stream.set_nodelay(true);
@@ -153,10 +159,15 @@ async fn connect(accepted: Accepted, routes: Routes, timeouts: Timeouts, drainin
         // Connections that never send an octet take no memory for HTTP.
         stream.readable().await?;
         let stream = Connection::new(stream, Arc::clone(&lease));
-        match tls {
-            Some(acceptor) => acceptor.accept(stream).await.map(|stream| Greeted::Tls(Box::new(stream))),
-            None => Ok(Greeted::Plain(stream)),
-        }
+        let greeted = match tls {
+            Some(acceptor) => {
+                admission.begin(&lease, TLS);
+                Greeted::Tls(Box::new(acceptor.accept(stream).await?))
+            }
+            None => Greeted::Plain(stream),
+        };
+        admission.begin(&lease, HTTP2);
+        Ok(greeted)
     };
     // Boxed, so that a task has room for the one that it needs and not for both.
     match within(timeouts.headers, &lease, greeting).await {

@@ -19,7 +19,7 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio_rustls::TlsAcceptor;
 
-use super::admission::{Admission, within};
+use super::admission::{Admission, HTTP1, TLS, within};
 use super::connection::Connection;
 use super::grpc::Handed;
 use super::preface;
@@ -127,6 +127,7 @@ fn admitted(stream: &TcpStream, admission: &Admission) -> Result<(Arc<Lease>, Op
 async fn plain(stream: TcpStream, admission: Admission, limit: Duration) -> Result<Ready<TcpStream>, ()> {
     let (lease, peer) = admitted(&stream, &admission)?;
     within(limit, &lease, stream.readable()).await?;
+    admission.begin(&lease, HTTP1);
     Ok((Connection::new(stream, lease), Protocol::Http1, peer))
 }
 
@@ -140,9 +141,11 @@ async fn secure(
     let (lease, peer) = admitted(&stream, &admission)?;
     let stream = within(limit, &lease, async {
         stream.readable().await?;
+        admission.begin(&lease, TLS);
         acceptor.accept(stream).await
     });
     let stream = stream.await?;
+    admission.begin(&lease, HTTP1);
     Ok((Connection::new(stream, lease), Protocol::Http1, peer))
 }
 
@@ -155,7 +158,10 @@ async fn sort(
 ) -> Result<Ready<TcpStream>, ()> {
     let (lease, peer) = admitted(&stream, &admission)?;
     match within(limit, &lease, preface::detect(&stream)).await? {
-        preface::Protocol::Http1 => Ok((Connection::new(stream, lease), Protocol::Http1, peer)),
+        preface::Protocol::Http1 => {
+            admission.begin(&lease, HTTP1);
+            Ok((Connection::new(stream, lease), Protocol::Http1, peer))
+        }
         preface::Protocol::Http2 => {
             // When gRPC has no room for it, closing the connection is the answer.
             let sent = stream.into_std().is_ok_and(|stream| grpc.try_send(Handed { stream, lease }).is_ok());

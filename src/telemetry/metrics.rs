@@ -90,6 +90,8 @@ impl Stage {
 pub enum Closed {
     /// It waited longest for its client when a new one needed room.
     Evicted,
+    /// It waited longest of those whose client had begun to speak when another one began.
+    EvictedBegun,
     /// It was new, and all others were being served.
     Full,
     /// It was new, and its address has as many as it may.
@@ -97,11 +99,12 @@ pub enum Closed {
 }
 
 impl Closed {
-    const ALL: [Self; 3] = [Self::Evicted, Self::Full, Self::Address];
+    const ALL: [Self; 4] = [Self::Evicted, Self::EvictedBegun, Self::Full, Self::Address];
 
     const fn label(self) -> &'static str {
         match self {
             Self::Evicted => "evicted",
+            Self::EvictedBegun => "evicted_begun",
             Self::Full => "full",
             Self::Address => "address",
         }

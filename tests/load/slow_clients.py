@@ -33,6 +33,8 @@ class Herd:
     def open(self, kind):
         s = socket.socket()
         self.number += 1
+        # So that what lingers of it keeps no later server from this port.
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         s.bind(("127.0.%d.%d" % (1 + self.number // 250 % 40, 1 + self.number % 250), 0))
         s.connect(("127.0.0.1", self.ports[kind]))
         s.setblocking(False)
