@@ -131,7 +131,8 @@ impl Connections {
         let mut waker = None;
         let evicts = state.open >= limits.total.get();
         if evicts {
-            waker = state.cut_longest().ok_or(Refused::Full)?;
+            let longest = state.take_longest().ok_or(Refused::Full)?;
+            waker = state.cut(&longest);
         }
         state.open += 1;
         if let Some(address) = address {
@@ -175,14 +176,15 @@ impl State {
         kind.remove(&turn.began_to_wait)
     }
 
-    /// Cuts the one that has waited longest, if any waits; what is returned is to be woken.
-    fn cut_longest(&mut self) -> Option<Option<Waker>> {
+    /// The one that has waited longest waits no more.
+    fn take_longest(&mut self) -> Option<Waiting> {
         let first = |kind: &BTreeMap<u64, Waiting>| kind.first_key_value().map_or(u64::MAX, |(turn, _)| *turn);
         let silent = first(&self.silent) < first(&self.begun);
         let (_, longest) = if silent { self.silent.pop_first() } else { self.begun.pop_first() }?;
-        Some(self.cut(&longest))
+        Some(longest)
     }
 
+    /// What is returned is to be woken.
     fn cut(&mut self, waiting: &Waiting) -> Option<Waker> {
         self.leave(waiting);
         waiting.cut.mark()
