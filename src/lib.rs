@@ -24,5 +24,6 @@ pub mod possession;
 pub mod server;
 pub mod single_use;
 pub mod telemetry;
+pub mod text;
 pub mod transparency;
 mod weak_keys;

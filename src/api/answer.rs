@@ -12,6 +12,7 @@ use super::request_id::RequestId;
 use crate::failure::{Failure, FailureKind, Fault};
 use crate::issuance::{Issuance, Issued, Record};
 use crate::telemetry::metrics::Metrics;
+use crate::text;
 
 /// `google.rpc.ErrorInfo.domain` of our reasons.
 pub(super) const DOMAIN: &str = "sigmint.dev";
@@ -103,8 +104,7 @@ pub(super) fn chain_texts(issued: &Issued) -> Vec<String> {
 
 /// PEM with lines of 64 characters and LF (RFC 7468), without the last LF.
 fn pem_text(der: &[u8]) -> String {
-    let config = pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF);
-    let mut text = pem::encode_config(&pem::Pem::new("CERTIFICATE", der), config);
+    let mut text = text::pem("CERTIFICATE", der);
     text.truncate(text.trim_end().len());
     text
 }

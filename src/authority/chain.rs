@@ -16,6 +16,8 @@ use super::{
     signer::SignatureAlgorithm,
 };
 
+use crate::text;
+
 /// The longest PEM text accepted, in bytes.
 pub const MAX_CHAIN_BYTES: usize = 1024 * 1024;
 /// The most certificates accepted in one chain.
@@ -213,6 +215,18 @@ impl IssuingChain {
         &self.pem_trimmed
     }
 
+    /// The certificates, DER.
+    #[must_use]
+    pub fn to_ders(&self) -> Vec<Vec<u8>> {
+        self.certificates.iter().map(|certificate| certificate.der.clone()).collect()
+    }
+
+    /// The certificates as one PEM text, ending with a line feed.
+    #[must_use]
+    pub fn to_pem(&self) -> String {
+        self.certificates.iter().map(ChainCertificate::pem).collect()
+    }
+
     /// How many certificates there are; at least one.
     #[must_use]
     #[expect(clippy::len_without_is_empty, reason = "a chain is never empty")]
@@ -283,7 +297,7 @@ impl IssuingChain {
 
 impl ChainCertificate {
     fn new(der: Vec<u8>) -> Self {
-        Self { pem: pem::encode_certificate(&der), der }
+        Self { pem: text::pem("CERTIFICATE", &der), der }
     }
 
     /// The certificate's DER.

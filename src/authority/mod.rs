@@ -37,6 +37,7 @@ use std::sync::Arc;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use crate::certificate::LintedTbs;
+use crate::text;
 use managed::ManagedCa;
 
 use health::Health;
@@ -144,7 +145,7 @@ impl Made {
             return None;
         }
         let (_, parsed) = X509Certificate::from_der(&self.certificate).ok()?;
-        Some(parsed.raw_serial().iter().fold(String::new(), |text, octet| format!("{text}{octet:02x}")))
+        Some(text::hex_number(parsed.raw_serial()))
     }
 }
 

@@ -56,18 +56,6 @@ pub(super) fn parse(text: &[u8]) -> Result<Vec<Block>, PemError> {
     Ok(blocks)
 }
 
-/// Writes one block with 64-character lines and a final newline.
-pub(super) fn encode_certificate(der: &[u8]) -> String {
-    let mut text = String::from("-----BEGIN CERTIFICATE-----\n");
-    // 48 bytes are 64 characters.
-    for line in der.chunks(48) {
-        STANDARD.encode_string(line, &mut text);
-        text.push('\n');
-    }
-    text.push_str("-----END CERTIFICATE-----\n");
-    text
-}
-
 fn read_block<'a>(
     label_text: &str,
     line: usize,
@@ -103,7 +91,8 @@ fn label<'a>(line: &'a str, opening: &str) -> Option<&'a str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{PemError, encode_certificate, parse};
+    use super::{PemError, parse};
+    use crate::text;
 
     #[test]
     fn blocks_are_read_with_headers_any_line_end_and_text_between() {
@@ -141,7 +130,7 @@ mod tests {
     #[test]
     fn what_is_written_is_read_back() {
         let der: Vec<u8> = (0..=255).collect();
-        let text = encode_certificate(&der);
+        let text = text::pem("CERTIFICATE", &der);
         assert!(text.ends_with("-----END CERTIFICATE-----\n") && text.lines().all(|line| line.len() <= 64));
         assert_eq!(parse(text.as_bytes()).unwrap()[0].data.as_slice(), der);
     }

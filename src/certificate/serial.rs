@@ -1,5 +1,7 @@
 //! Serial numbers (RFC 5280 section 4.1.2.2): positive, at most 20 octets, 159 random bits.
 
+use crate::text;
+
 /// A certificate's serial number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Serial([u8; Self::LENGTH]);
@@ -28,9 +30,7 @@ impl Serial {
     /// The number in lower-case hexadecimal, without leading zeros, as `openssl x509 -serial` and logs show it.
     #[must_use]
     pub fn to_hex(&self) -> String {
-        let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or('0');
-        let digits: String = self.0.iter().flat_map(|octet| [digit(octet >> 4), digit(octet & 0x0f)]).collect();
-        digits.trim_start_matches('0').to_owned()
+        text::hex_number(&self.0)
     }
 }
 

@@ -4,7 +4,6 @@
 
 mod check;
 pub mod createca;
-mod files;
 mod init;
 mod keys;
 mod request;

@@ -1,4 +1,4 @@
-//! The files of a CA: written whole, never over others, keys for their owner only.
+//! The files that commands write: whole, never over others, keys for their owner only. And what they say meanwhile.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
@@ -50,18 +50,13 @@ pub(super) fn create(path: &Path, content: &[u8], readers: Readers) -> Result<()
     written.map_err(|error| cannot_write(path, &error))
 }
 
-fn cannot_write(path: &Path, error: &io::Error) -> CommandError {
+pub(super) fn cannot_write(path: &Path, error: &io::Error) -> CommandError {
     CommandError::usage(format!("cannot write {}: {error}", shown(path)))
 }
 
+/// A path as people may read it.
 pub(super) fn shown(path: &Path) -> String {
     visible(&path.display().to_string())
-}
-
-/// PEM with line feeds.
-pub(super) fn pem(label: &str, der: &[u8]) -> String {
-    let configuration = pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF);
-    pem::encode_config(&pem::Pem::new(label, der), configuration)
 }
 
 /// Says something to people: standard output is for what was made.

@@ -5,6 +5,7 @@
 pub mod ca;
 pub mod dev;
 pub mod error;
+mod files;
 pub mod inspect;
 pub mod request;
 mod serve;

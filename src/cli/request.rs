@@ -6,8 +6,7 @@ mod exchange;
 mod key;
 mod token;
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write as _};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::SystemTime;
@@ -17,11 +16,13 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 
 use super::error::CommandError;
+use super::files::{Readers, cannot_write, create, shown, tell};
 use super::inspect::{self, Report};
-use super::words::visible;
 use crate::dev::DevIdentity;
+use crate::outside::is_loopback;
+use crate::text;
 
-use exchange::{is_loopback, post};
+use exchange::post;
 use key::ClientKey;
 pub(super) use token::from_dev_issuer;
 use token::{challenge, read};
@@ -125,15 +126,7 @@ pub(super) async fn obtain(url: &Url, token: &SecretString, kind: RequestKeyKind
     let certificates = inspect::certificates_in(chain.as_bytes()).map_err(odd)?;
     let report = inspect::describe(&certificates, SystemTime::now()).map_err(|error| odd(error.to_string()))?;
     // What is printed and written is what was understood: nothing between or around the blocks.
-    let chain = certificates
-        .iter()
-        .map(|der| {
-            pem::encode_config(
-                &pem::Pem::new("CERTIFICATE", der.as_slice()),
-                pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF),
-            )
-        })
-        .collect();
+    let chain = certificates.iter().map(|der| text::pem("CERTIFICATE", der)).collect();
     Ok(Obtained { answer: answer.json, chain, report, key })
 }
 
@@ -162,35 +155,14 @@ impl Files {
             .key
             .private_pem()
             .map_err(|_| CommandError::failed("the private key could not be written as PKCS #8"))?;
-        create(&self.key, key.as_bytes(), 0o600)?;
-        create(&self.chain, obtained.chain.as_bytes(), 0o644)?;
+        create(&self.key, key.as_bytes(), Readers::Owner)?;
+        create(&self.chain, obtained.chain.as_bytes(), Readers::All)?;
         Ok(format!(
             "Wrote the certificate and its chain to {}, the private key to {}.",
             shown(&self.chain),
             shown(&self.key)
         ))
     }
-}
-
-fn create(path: &Path, content: &[u8], mode: u32) -> Result<(), CommandError> {
-    use std::os::unix::fs::OpenOptionsExt as _;
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true).mode(mode);
-    options.open(path).and_then(|mut file| file.write_all(content)).map_err(|error| cannot_write(path, &error))
-}
-
-fn cannot_write(path: &Path, error: &io::Error) -> CommandError {
-    CommandError::usage(format!("cannot write {}: {error}", shown(path)))
-}
-
-fn shown(path: &Path) -> String {
-    visible(&path.display().to_string())
-}
-
-/// Standard error: standard output holds the certificate and nothing else.
-fn tell(text: &str) {
-    // Nobody is there to be told.
-    let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
 #[cfg(test)]
@@ -232,9 +204,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (inside, path) = (folder.path().join("a/b"), folder.path().join("a/b/key.pem"));
         Files::reserve(&inside).unwrap();
-        create(&path, b"key", 0o600).unwrap();
+        create(&path, b"key", Readers::Owner).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        assert!(create(&path, b"other", 0o600).is_err());
+        assert!(create(&path, b"other", Readers::Owner).is_err());
         let error = Files::reserve(&inside).err().unwrap();
         assert!(error.is_usage() && error.to_string().contains("key.pem is there already"), "{error}");
         assert_eq!(fs::read(&path).unwrap(), b"key");

@@ -51,16 +51,6 @@ fn is_unseen(character: char) -> bool {
             | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
-/// Lower-case hexadecimal.
-#[must_use]
-pub fn hex(octets: &[u8]) -> String {
-    octets.iter().fold(String::with_capacity(octets.len() * 2), |mut out, octet| {
-        // Writing to a String cannot fail.
-        let _ = write!(out, "{octet:02x}");
-        out
-    })
-}
-
 /// A span, rounded, in its largest unit that still says something: `90 seconds`, `10 minutes`, `3 hours`, `10 years`.
 #[must_use]
 pub fn span(duration: Duration) -> String {

@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 
 use crate::authority::local::LocalSigner;
 use crate::authority::signer::SignatureAlgorithm;
+use crate::text;
 
 /// How often PBKDF2 hashes: what OWASP recommends for HMAC-SHA-256 (600 000, 2023). A start waits a third of a second for it.
 const ITERATIONS: u32 = 600_000;
@@ -94,8 +95,7 @@ impl NewKey {
 }
 
 fn pem(label: &str, der: &[u8]) -> Zeroizing<String> {
-    let configuration = pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF);
-    Zeroizing::new(pem::encode_config(&pem::Pem::new(label, der), configuration))
+    Zeroizing::new(text::pem(label, der))
 }
 
 #[cfg(test)]

@@ -9,13 +9,13 @@ use std::time::{Duration, SystemTime};
 
 use clap::ValueEnum;
 
-use super::files::{self, Readers, shown, tell};
 use super::init::{checked, made};
 use super::keys::{BOUNDS, cannot_open};
 use crate::authority::making::{self, CaDescription, CaKey};
 use crate::authority::pkcs11::{self, GeneratedKey, Pkcs11Key, Pkcs11Options};
 use crate::authority::remote::{RemoteKey as _, RemoteSigner};
 use crate::cli::error::CommandError;
+use crate::cli::files::{self, Readers, shown, tell};
 use crate::failure::with_sources;
 
 /// The label of key and certificate, as at the incumbent.

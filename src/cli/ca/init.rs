@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
-use super::files::{self, Readers, shown, tell};
 use super::keys::{Algorithm, FoundKey, KeyPlace, Password, PasswordArgs, find, find_or_make};
 use crate::authority::files::read_trusted_chain;
 use crate::authority::making::{self, CaDescription, CaIssuer, MakingError};
 use crate::authority::{IssuingChain, chain::ChainCertificate};
 use crate::cli::error::CommandError;
+use crate::cli::files::{self, Readers, shown, tell};
 use crate::failure::with_sources;
 
 /// Make a root and an intermediate: keys, certificates, and the chain that `serve` needs
@@ -92,7 +92,7 @@ async fn above(args: &InitArgs, password: &Password, now: SystemTime) -> Result<
     let place = place(args.root_key.as_deref(), &args.out, "root.key");
     if let Some(path) = &args.existing_root {
         let chain = read_trusted_chain(path, now).map_err(|error| CommandError::usage(with_sources(&error)))?;
-        let certificates = chain.certificates().iter().map(|certificate| certificate.der().to_vec()).collect();
+        let certificates = chain.to_ders();
         return Ok(Above { key: find(place, password).await?, certificates });
     }
     let key = find_or_make(place, args.algorithm, password).await?;
@@ -121,7 +121,7 @@ fn write(chain: &IssuingChain, chain_path: &Path, root_path: &Path, keys: &[Foun
     for (path, text) in keys.iter().filter_map(|key| key.file.as_ref()) {
         files::create(path, text.as_bytes(), Readers::Owner)?;
     }
-    let text: String = chain.certificates().iter().map(ChainCertificate::pem).collect();
+    let text = chain.to_pem();
     files::create(chain_path, text.as_bytes(), Readers::All)?;
     let root = chain.certificates().last().map(ChainCertificate::pem).unwrap_or_default();
     files::create(root_path, root.as_bytes(), Readers::All)?;

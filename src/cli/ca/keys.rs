@@ -10,7 +10,6 @@ use clap::ValueEnum;
 use secrecy::SecretString;
 use zeroize::Zeroizing;
 
-use super::files::{self, shown};
 use crate::app::keys;
 use crate::authority::SignatureAlgorithm;
 use crate::authority::file::read_key;
@@ -20,6 +19,7 @@ use crate::authority::making::CaKey;
 use crate::authority::pkcs11::GeneratedKey;
 use crate::authority::remote::{Bounds, RemoteSigner};
 use crate::cli::error::CommandError;
+use crate::cli::files::{self, shown};
 use crate::failure::with_sources;
 
 /// A tool that people wait for may wait longer than a server with clients.

@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::files::{self, Readers, shown, tell};
 use super::init::made;
 use super::keys::{Algorithm, KeyPlace, PasswordArgs, find_or_make};
 use crate::authority::making;
 use crate::cli::error::CommandError;
+use crate::cli::files::{self, Readers, shown, tell};
+use crate::text;
 
 /// Make a signing request for an intermediate whose root is offline
 #[derive(clap::Args, Debug)]
@@ -42,7 +43,7 @@ pub(super) async fn run(args: RequestArgs) -> Result<ExitCode, CommandError> {
     if let Some((path, text)) = &found.file {
         files::create(path, text.as_bytes(), Readers::Owner)?;
     }
-    files::create(&args.out, files::pem("CERTIFICATE REQUEST", &request).as_bytes(), Readers::All)?;
+    files::create(&args.out, text::pem("CERTIFICATE REQUEST", &request).as_bytes(), Readers::All)?;
     tell(&format!("Wrote {}.\n  key: {}", shown(&args.out), found.place));
     Ok(ExitCode::SUCCESS)
 }

@@ -8,14 +8,13 @@ use der::Decode as _;
 use x509_cert::name::Name;
 use x509_parser::prelude::{FromDer as _, X509CertificationRequest};
 
-use super::files::{self, Readers, shown, tell};
 use super::init::{checked, made};
 use super::keys::{KeyPlace, PasswordArgs, find};
 use crate::authority::SignatureCheck;
-use crate::authority::chain::ChainCertificate;
 use crate::authority::files::{read_file, read_trusted_chain};
 use crate::authority::making::{self, CaDescription, CaIssuer};
 use crate::cli::error::CommandError;
+use crate::cli::files::{self, Readers, shown, tell};
 use crate::failure::with_sources;
 
 /// Sign an intermediate's request (`ca csr`) with the root's key
@@ -60,14 +59,14 @@ pub(super) async fn run(args: SignArgs) -> Result<ExitCode, CommandError> {
         Some(text) => making::subject(text).map_err(|error| made(&error))?,
         None => request.subject,
     };
-    let above: Vec<Vec<u8>> = root.certificates().iter().map(|certificate| certificate.der().to_vec()).collect();
+    let above = root.to_ders();
     let Some(certificate) = above.first() else { return Err(CommandError::usage("no root certificate")) };
     let description = CaDescription { subject, not_before: now, lifetime: args.lifetime };
     let issuer = CaIssuer { certificate, key: &key.key };
     let intermediate =
         making::intermediate(&description, &request.spki_der, issuer).await.map_err(|error| made(&error))?;
     let chain = checked([vec![intermediate], above].concat(), now)?;
-    let text: String = chain.certificates().iter().map(ChainCertificate::pem).collect();
+    let text = chain.to_pem();
     files::create(&args.out, text.as_bytes(), Readers::All)?;
     tell(&format!("Wrote {}: {}.", shown(&args.out), chain.subject()));
     Ok(ExitCode::SUCCESS)

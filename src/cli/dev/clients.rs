@@ -11,8 +11,9 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::super::inspect::Report;
-use super::super::words::{hex, visible};
+use super::super::words::visible;
 use crate::dev::{Deployment, Folder, FolderError, Readers, issuers_file};
+use crate::text::{self, hex};
 
 /// How long the token in the folder is valid.
 pub(super) const TOKEN_LIFETIME: Duration = Duration::from_hours(24);
@@ -44,15 +45,12 @@ pub(super) fn write(
     issuer_base: &str,
     token: &SecretString,
 ) -> Result<(), FolderError> {
-    let block = |tag: &str, der: &[u8]| {
-        pem::encode_config(&pem::Pem::new(tag, der), pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF))
-    };
-    let certificates: Vec<String> = deployment.chain.iter().map(|der| block("CERTIFICATE", der)).collect();
+    let certificates: Vec<String> = deployment.chain.iter().map(|der| text::pem("CERTIFICATE", der)).collect();
     folder.put("trusted_root.json", pretty(&deployment.trusted_root()).as_bytes(), Readers::All)?;
     folder.put("signing_config.json", pretty(&deployment.signing_config()).as_bytes(), Readers::All)?;
     folder.put("chain.pem", certificates.concat().as_bytes(), Readers::All)?;
     folder.put("root.pem", certificates.last().map(String::as_bytes).unwrap_or_default(), Readers::All)?;
-    folder.put("ctlog.pub", block("PUBLIC KEY", &deployment.log.spki).as_bytes(), Readers::All)?;
+    folder.put("ctlog.pub", text::pem("PUBLIC KEY", &deployment.log.spki).as_bytes(), Readers::All)?;
     folder.put("hello.txt", HELLO, Readers::All)?;
     folder.put("statement.json", pretty(&statement()).as_bytes(), Readers::All)?;
     write_for_issuer(folder, issuer_base, token)

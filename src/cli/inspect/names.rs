@@ -8,10 +8,10 @@ use x509_parser::extensions::GeneralName;
 use x509_parser::public_key::PublicKey;
 use x509_parser::x509::{AlgorithmIdentifier, SubjectPublicKeyInfo};
 
-use super::super::words::hex;
 use super::read::utf8_string;
 use super::report::Name;
 use crate::certificate::extensions::OTHER_NAME;
+use crate::text::hex;
 
 /// The kind of a key, with curve or size.
 pub(super) fn key(info: &SubjectPublicKeyInfo<'_>) -> String {

@@ -6,9 +6,9 @@ use aws_lc_rs::digest;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer as _;
 
-use super::super::words::hex;
 use super::report::{Report, TimestampSignature};
 use crate::certificate::{TIMESTAMPS, logged_tbs};
+use crate::text::hex;
 use crate::transparency::{LogEntry, LogKey, Sct, parse_list};
 
 const MALFORMED: &str = "the certificate or its list of timestamps is malformed";

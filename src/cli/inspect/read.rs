@@ -8,7 +8,7 @@ use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::{ExtendedKeyUsage, KeyUsage, ParsedExtension, X509Extension};
 use x509_parser::prelude::FromDer as _;
 
-use super::super::words::{hex, moment, rfc3339, span};
+use super::super::words::{moment, rfc3339, span};
 use super::names;
 use super::report::{
     CertificateKind, ChainEntry, OtherExtension, Report, SignedBy, Timestamp, TimestampList, TimestampSignature,
@@ -16,6 +16,7 @@ use super::report::{
 };
 use crate::authority::SignatureCheck;
 use crate::certificate::extensions::{Encoding, ExtensionId};
+use crate::text::hex;
 
 /// The most certificates that are looked at.
 pub const MAX_CERTIFICATES: usize = 20;

@@ -4,7 +4,6 @@
 
 use std::error::Error;
 use std::fmt::Write as _;
-use std::net::IpAddr;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -36,14 +35,8 @@ pub(crate) struct Answer {
 pub(super) fn client_for(url: &Url) -> Result<Client, CommandError> {
     let builder = Client::builder().timeout(TIMEOUT).redirect(redirect::Policy::none());
     // This machine is reached without the proxy that the environment may name.
-    let builder = if is_loopback(url) { builder.no_proxy() } else { builder };
+    let builder = if outside::is_loopback(url) { builder.no_proxy() } else { builder };
     builder.build().map_err(|error| CommandError::failed(format!("cannot set up HTTP: {}", with_sources(&error))))
-}
-
-/// Whether the address is this machine.
-pub(super) fn is_loopback(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// Reads an answer up to the limit.
@@ -209,18 +202,5 @@ mod tests {
         use crate::failure::FailureKind;
         let known = FailureKind::ALL.iter().filter(|kind| what_to_do(kind.row().reason).is_some()).count();
         assert_eq!(known, 14);
-    }
-
-    #[test]
-    fn loopback_addresses_are_known() {
-        for (text, expected) in [
-            ("http://127.0.0.1:8080", true),
-            ("http://localhost", true),
-            ("http://[::1]:1", true),
-            ("https://fulcio.example.com", false),
-            ("http://127.0.0.1.example.com", false),
-        ] {
-            assert_eq!(is_loopback(&Url::parse(text).unwrap()), expected, "{text}");
-        }
     }
 }

@@ -11,6 +11,8 @@ use aws_lc_rs::signature::{
 };
 use zeroize::Zeroizing;
 
+use crate::text;
+
 /// A kind of key that can be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum RequestKeyKind {
@@ -52,7 +54,7 @@ impl ClientKey {
             Self::Ecdsa(pair) => pair.public_key().as_der()?,
             Self::Ed25519(pair) => pair.public_key().as_der()?,
         };
-        Ok(pem_text("PUBLIC KEY", der.as_ref()))
+        Ok(text::pem("PUBLIC KEY", der.as_ref()))
     }
 
     /// PKCS #8, PEM, in the first version: OpenSSL reads no other for Ed25519.
@@ -61,12 +63,8 @@ impl ClientKey {
             Self::Ecdsa(pair) => pair.to_pkcs8v1()?,
             Self::Ed25519(pair) => pair.to_pkcs8v1()?,
         };
-        Ok(Zeroizing::new(pem_text("PRIVATE KEY", document.as_ref())))
+        Ok(Zeroizing::new(text::pem("PRIVATE KEY", document.as_ref())))
     }
-}
-
-fn pem_text(tag: &str, der: &[u8]) -> String {
-    pem::encode_config(&pem::Pem::new(tag, der), pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF))
 }
 
 #[cfg(test)]

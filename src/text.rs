@@ -1,0 +1,39 @@
+//! Octets as text: PEM and hexadecimal.
+
+/// PEM (RFC 7468) with lines of 64 characters and line feeds, the last one included.
+#[must_use]
+pub fn pem(label: &str, der: &[u8]) -> String {
+    let configuration = pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF);
+    pem::encode_config(&pem::Pem::new(label, der), configuration)
+}
+
+/// Lower-case hexadecimal.
+#[must_use]
+pub fn hex(octets: &[u8]) -> String {
+    let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or('0');
+    octets.iter().flat_map(|octet| [digit(octet >> 4), digit(octet & 0x0f)]).collect()
+}
+
+/// A number, big-endian, in lower-case hexadecimal without leading zeros, as `openssl x509 -serial` and logs show it.
+#[must_use]
+pub fn hex_number(octets: &[u8]) -> String {
+    let digits = hex(octets);
+    digits.trim_start_matches('0').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pem_has_short_lines_and_plain_line_feeds() {
+        let line = "paWl".repeat(16);
+        let expected = format!("-----BEGIN CERTIFICATE-----\n{line}\n{line}\npaWlpQ==\n-----END CERTIFICATE-----\n");
+        assert_eq!(pem("CERTIFICATE", &[0xa5; 100]), expected);
+    }
+
+    #[test]
+    fn hexadecimal_keeps_zeros_and_numbers_drop_them() {
+        assert_eq!((hex(&[0, 0x0a, 0xff]), hex_number(&[0, 0x0a, 0xff])), ("000aff".to_owned(), "aff".to_owned()));
+    }
+}
