@@ -117,6 +117,7 @@ fn watch_gauges(issuance: &Arc<Issuance>) {
             issuers: issuance.issuers.load().len(),
             ca_not_after: active.chain().not_after(),
             ca_expires_soon: expiry::is_soon(active.chain(), SystemTime::now()),
+            ca_refused: issuance.authority.is_behind(),
             signer_ready: active.is_ready(),
             trusted_chains: authorities.chains().len(),
             keys: issuance.keys.reading(),
@@ -251,7 +252,9 @@ fn reload_on_hangup(issuance: &Arc<Issuance>, location: IssuersLocation) {
     tokio::spawn(async move {
         while hangups.recv().await.is_some() {
             issuance.authority.reopen();
-            match load_issuers(&location) {
+            let loaded = load_issuers(&location);
+            issuance.metrics.issuer_file_refused(loaded.is_err());
+            match loaded {
                 Ok(issuers) => {
                     let issuers = Arc::new(issuers);
                     issuance.issuers.store(Arc::clone(&issuers));

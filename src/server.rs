@@ -194,8 +194,11 @@ impl Server {
         let (drain, draining) = watch::channel(false);
         let grpc = grpc::serve(self.grpc, self.routes.clone(), self.timeouts, self.admission, draining);
         let (http_handle, mut http, mut grpc) = (self.http.handle(), tokio::spawn(self.http), tokio::spawn(grpc));
-        let mut accompanying: Vec<_> =
-            self.certificates.into_iter().map(|certificate| tokio::spawn(certificate.keep_up())).collect();
+        let mut accompanying: Vec<_> = self
+            .certificates
+            .into_iter()
+            .map(|certificate| tokio::spawn(certificate.keep_up(self.issuance.metrics.clone())))
+            .collect();
         accompanying.push(tokio::spawn(readiness::keep_up(self.issuance, self.routes.clone())));
         let outcome = tokio::select! {
             () = signals.next() => Ok(()),

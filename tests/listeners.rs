@@ -51,6 +51,12 @@ async fn running(issuer: &FakeIssuer, listeners: Listeners, timeouts: Timeouts) 
     Running::serve_on(Arc::new(issuance), ca, &ServerOptions { listeners, timeouts, ..ServerOptions::default() })
 }
 
+/// The metric's value, once it is there.
+fn gauge(metrics: &str, name: &str) -> String {
+    let line = metrics.lines().find_map(|line| line.strip_prefix(&format!("{name} ")));
+    line.unwrap_or_else(|| panic!("no {name}")).to_owned()
+}
+
 fn token(issuer: &FakeIssuer) -> String {
     issuer.token(&issuer.claims("email", &email_claims()))
 }
@@ -191,7 +197,11 @@ async fn tls_is_1_3_on_both_and_replaced_certificates_are_served() {
     let endpoint = || Endpoint { address: at(0), tls: Some(files.clone()) };
     let issuer = FakeIssuer::start();
     let listeners = Listeners::Separate { http: endpoint(), grpc: endpoint() };
-    let server = running(&issuer, listeners, Timeouts::default()).await;
+    let ca = TestCa::new().await;
+    let issuance = Arc::new(by_hand(&email_file(&issuer.issuer("email")), &ca));
+    let metrics = issuance.metrics.clone();
+    let refused = || gauge(&metrics.encode().unwrap(), "sigmint_tls_certificates_refused");
+    let server = Running::serve_on(issuance, ca, &ServerOptions { listeners, ..ServerOptions::default() });
 
     let mut http = shake_hands(&server.url, &first, b"http/1.1").await.unwrap();
     assert_eq!(http.get_ref().1.protocol_version(), Some(rustls::ProtocolVersion::TLSv1_3));
@@ -210,12 +220,13 @@ async fn tls_is_1_3_on_both_and_replaced_certificates_are_served() {
     assert_eq!(frame[3], 4);
 
     fs::write(&files.key, "broken").unwrap();
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    eventually("it is refused", async || (refused() == "1").then_some(())).await;
     shake_hands(&server.grpc_url, &first, b"h2").await.expect("the old certificate stays in use");
     let (_, second) = write_tls(folder.path());
     for (url, protocol) in [(&server.url, &b"http/1.1"[..]), (&server.grpc_url, b"h2")] {
         eventually("the new certificate", async || shake_hands(url, &second, protocol).await.ok()).await;
     }
+    assert_eq!(refused(), "0");
     // Whoever shook hands before goes on.
     grpc.write_all(b"\0\0\x08\x06\0\0\0\0\0sigmint!").await.unwrap();
     let mut answer = Vec::new();
@@ -230,7 +241,8 @@ struct Process {
     child: Child,
     http: SocketAddr,
     grpc: SocketAddr,
-    _folder: tempfile::TempDir,
+    metrics: SocketAddr,
+    folder: tempfile::TempDir,
 }
 
 impl Process {
@@ -239,10 +251,8 @@ impl Process {
         let folder = tempfile::tempdir().unwrap();
         let issuers = folder.path().join("issuers.yaml");
         fs::write(&issuers, email_file(&issuer.issuer("email"))).unwrap();
-        let [http, grpc, metrics] = [(); 3].map(|()| {
-            let free = TcpListener::bind("127.0.0.1:0").unwrap();
-            free.local_addr().unwrap()
-        });
+        let free = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+        let [http, grpc, metrics] = free.map(|free| free.local_addr().unwrap());
         let child = Command::new(env!("CARGO_BIN_EXE_sigmint"))
             .args(["serve", "--ca=ephemeralca", "--ct-log-url=", "--host=127.0.0.1", "--grpc-host=127.0.0.1"])
             .args([format!("--port={}", http.port()), format!("--grpc-port={}", grpc.port())])
@@ -255,12 +265,29 @@ impl Process {
         for address in [http, grpc] {
             eventually("the server", async || TcpStream::connect(address).await.ok()).await;
         }
-        Self { child, http, grpc, _folder: folder }
+        Self { child, http, grpc, metrics, folder }
     }
 
     fn terminate(&self) {
-        let sent = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
+        self.signal("-TERM");
+    }
+
+    fn signal(&self, signal: &str) {
+        let sent = Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
         assert!(sent.success());
+    }
+
+    /// Loads the issuers anew, until the metrics say this of the file and of their number.
+    async fn load_issuers(&self, file: &str, refused: &str, issuers: &str) {
+        fs::write(self.folder.path().join("issuers.yaml"), file).unwrap();
+        self.signal("-HUP");
+        let url = format!("http://{}/metrics", self.metrics);
+        eventually("the file is looked at", async || {
+            let metrics = reqwest::get(&url).await.ok()?.text().await.ok()?;
+            let said = ["sigmint_issuer_file_refused", "sigmint_issuers"].map(|name| gauge(&metrics, name));
+            (said == [refused, issuers]).then_some(())
+        })
+        .await;
     }
 
     async fn exit_code(&mut self) -> Option<i32> {
@@ -319,6 +346,17 @@ async fn a_signal_lets_requests_in_flight_finish() {
     let begin = Instant::now();
     assert_eq!(process.exit_code().await, Some(0));
     assert!(begin.elapsed() < Duration::from_secs(10), "{:?}", begin.elapsed());
+}
+
+#[tokio::test]
+async fn a_hangup_loads_the_issuers_anew_and_a_broken_file_changes_nothing() {
+    let issuer = FakeIssuer::start();
+    let process = Process::start(&issuer).await;
+    let good = email_file(&issuer.issuer("email"));
+    process.load_issuers("oidc-issuers: [", "1", "1").await;
+    let two = format!("{good}{}", email_file("https://other.example.com").replace("oidc-issuers:\n", ""));
+    process.load_issuers(&two, "0", "2").await;
+    process.load_issuers(&good, "0", "1").await;
 }
 
 #[tokio::test]

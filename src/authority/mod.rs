@@ -114,6 +114,15 @@ impl AuthoritySource {
             Self::Rotating(rotation) => rotation.reopen(),
         }
     }
+
+    /// Whether the files hold something newer that cannot be used.
+    #[must_use]
+    pub fn is_behind(&self) -> bool {
+        match self {
+            Self::Fixed(_) => false,
+            Self::Rotating(rotation) => rotation.is_behind(),
+        }
+    }
 }
 
 /// Why a chain and a signer make no authority.

@@ -9,6 +9,7 @@ use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
@@ -62,6 +63,7 @@ pub enum Watch {
 pub struct Rotation {
     current: Arc<ArcSwap<AuthoritySet>>,
     asked: Arc<Notify>,
+    behind: Arc<AtomicBool>,
     task: JoinHandle<()>,
 }
 
@@ -93,6 +95,7 @@ struct Reloader {
     current: Arc<ArcSwap<AuthoritySet>>,
     files: Vec<SeenFile>,
     complaint: Option<String>,
+    behind: Arc<AtomicBool>,
 }
 
 impl AuthoritySet {
@@ -116,9 +119,16 @@ impl Rotation {
     /// As the opener's.
     pub async fn start(opener: Opener, watch: Watch) -> Result<Self, OpeningError> {
         let reloader = Reloader::open(opener).await?;
-        let (current, asked) = (Arc::clone(&reloader.current), Arc::new(Notify::new()));
+        let (current, behind) = (Arc::clone(&reloader.current), Arc::clone(&reloader.behind));
+        let asked = Arc::new(Notify::new());
         let task = tokio::spawn(reloader.keep_up(watch, Arc::clone(&asked)));
-        Ok(Self { current, asked, task })
+        Ok(Self { current, asked, behind, task })
+    }
+
+    /// Whether the files hold something newer that cannot be used.
+    #[must_use]
+    pub fn is_behind(&self) -> bool {
+        self.behind.load(Ordering::Relaxed)
     }
 
     /// The authorities as of now. Take them once for each certificate: precertificate and certificate need the same.
@@ -142,7 +152,8 @@ impl Drop for Rotation {
 impl Reloader {
     async fn open(opener: Opener) -> Result<Self, OpeningError> {
         let Opened { set, files } = opener().await?;
-        Ok(Self { opener, current: Arc::new(ArcSwap::from_pointee(set)), files, complaint: None })
+        let current = Arc::new(ArcSwap::from_pointee(set));
+        Ok(Self { opener, current, files, complaint: None, behind: Arc::default() })
     }
 
     async fn keep_up(mut self, watch: Watch, asked: Arc<Notify>) {
@@ -170,6 +181,12 @@ impl Reloader {
 
     /// Opens what the files hold and name, and swaps it in, if it is new and good.
     async fn look(&mut self, reason: Reason) -> Outcome {
+        let outcome = self.try_replace(reason).await;
+        self.behind.store(self.complaint.is_some(), Ordering::Relaxed);
+        outcome
+    }
+
+    async fn try_replace(&mut self, reason: Reason) -> Outcome {
         if reason == Reason::Change && !self.have_changed().await {
             self.complaint = None;
             return Outcome::Unchanged;

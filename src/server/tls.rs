@@ -17,6 +17,7 @@ use zeroize::Zeroizing;
 
 use crate::config::listeners::TlsFiles;
 use crate::config::watch::Changes;
+use crate::telemetry::metrics::Metrics;
 
 /// How often replaced files are looked for, besides being told of them.
 const POLL: Duration = Duration::from_mins(1);
@@ -85,11 +86,12 @@ impl ServerCertificate {
     }
 
     /// Loads the files anew whenever they are replaced. Broken ones change nothing and are logged once.
-    pub(super) async fn keep_up(self: Arc<Self>) {
+    pub(super) async fn keep_up(self: Arc<Self>, metrics: Metrics) {
         let changes = Changes::of(&[&self.files.certificate, &self.files.key], POLL);
         let mut complaint = None;
         loop {
             changes.next().await;
+            let was_refused = complaint.is_some();
             match self.reload().await {
                 Ok(Reload::Unchanged) => complaint = None,
                 Ok(Reload::Replaced) => {
@@ -103,6 +105,9 @@ impl ServerCertificate {
                         complaint = Some(cause);
                     }
                 }
+            }
+            if complaint.is_some() != was_refused {
+                metrics.tls_certificate_refused(!was_refused);
             }
         }
     }

@@ -173,6 +173,8 @@ struct Inner {
     failures: Vec<Counter>,
     stages: Vec<Histogram>,
     closed: Vec<Counter>,
+    issuer_file_refused: Gauge,
+    tls_certificates_refused: Gauge,
     http: http::HttpMetrics,
     grpc: grpc::GrpcMetrics,
     watched: watched::Watched,
@@ -206,12 +208,37 @@ impl Metrics {
         );
         let closed =
             Closed::ALL.iter().map(|why| closed.get_or_create_owned(&ClosedLabels { reason: why.label() })).collect();
+        let mut gauge = |name, help| {
+            let gauge = Gauge::default();
+            registry.register(name, help, gauge.clone());
+            gauge
+        };
+        let issuer_file_refused = gauge(
+            "sigmint_issuer_file_refused",
+            "Whether the issuer file is newer than the issuers and cannot be used",
+        );
+        let tls_certificates_refused = gauge(
+            "sigmint_tls_certificates_refused",
+            "TLS certificates that are newer than the served ones and cannot be used",
+        );
         let http = http::HttpMetrics::register(&mut registry);
         let grpc = grpc::GrpcMetrics::register(&mut registry);
         let watched = watched::Watched::default();
         registry.register_collector(Box::new(watched.clone()));
         registry.register_collector(Box::new(process::Process));
-        Self(Arc::new(Inner { registry, new_certs, issued, failures, stages, closed, http, grpc, watched }))
+        Self(Arc::new(Inner {
+            registry,
+            new_certs,
+            issued,
+            failures,
+            stages,
+            closed,
+            issuer_file_refused,
+            tls_certificates_refused,
+            http,
+            grpc,
+            watched,
+        }))
     }
 
     /// A certificate went out. The names are those of `IdentityType` and `KeyKind`.
@@ -248,6 +275,16 @@ impl Metrics {
         if let Some(counter) = self.0.closed.get(why as usize) {
             counter.inc();
         }
+    }
+
+    /// Whether the issuer file could not be loaded anew.
+    pub fn issuer_file_refused(&self, refused: bool) {
+        self.0.issuer_file_refused.set(i64::from(refused));
+    }
+
+    /// One more TLS certificate could not be loaded anew, or one less.
+    pub fn tls_certificate_refused(&self, refused: bool) {
+        self.0.tls_certificates_refused.inc_by(if refused { 1 } else { -1 });
     }
 
     /// An HTTP request was answered.

@@ -1,5 +1,6 @@
 //! Files are really replaced here, in the three ways that operators do it.
 
+use std::sync::atomic::Ordering;
 use std::{
     fs,
     os::unix::fs::symlink,
@@ -149,10 +150,12 @@ async fn a_bad_replacement_keeps_the_old_and_is_complained_about_once() {
     fs::remove_file(directory.path().join("key.pem")).unwrap();
     assert_eq!(reloader.look(Reason::Change).await, Outcome::Refused);
     assert!(current.load().active.chain().subject().contains("first"));
+    assert!(reloader.behind.load(Ordering::Relaxed));
 
     fs::write(directory.path().join("key.pem"), &second.key).unwrap();
     assert_eq!(reloader.look(Reason::Change).await, Outcome::Replaced);
     assert!(current.load().active.chain().subject().contains("second"));
+    assert!(!reloader.behind.load(Ordering::Relaxed));
     assert_eq!(reloader.look(Reason::Change).await, Outcome::Unchanged);
 }
 

@@ -88,7 +88,15 @@ fn names_types_labels_and_bounds_are_the_incumbents() {
 
 fn reading(issuers: usize, ca_not_after: std::time::SystemTime) -> Reading {
     let keys = KeyReading { without: 1, stale: 2, matched: 3, fetches: 4, failed_fetches: 5 };
-    Reading { issuers, ca_not_after, ca_expires_soon: true, signer_ready: false, trusted_chains: 4, keys }
+    Reading {
+        issuers,
+        ca_not_after,
+        ca_expires_soon: true,
+        ca_refused: true,
+        signer_ready: false,
+        trusted_chains: 4,
+        keys,
+    }
 }
 
 #[test]

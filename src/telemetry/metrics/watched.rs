@@ -23,6 +23,8 @@ pub struct Reading {
     pub ca_not_after: SystemTime,
     /// Whether that is within thirty days.
     pub ca_expires_soon: bool,
+    /// Whether the CA's files hold something newer that cannot be used.
+    pub ca_refused: bool,
     /// Whether the CA signs.
     pub signer_ready: bool,
     /// How many chains the trust bundle has.
@@ -70,6 +72,11 @@ impl Collector for Watched {
             "sigmint_ca_certificate_expires_soon",
             "Whether the CA's certificate expires within thirty days",
             i64::from(reading.ca_expires_soon),
+        )?;
+        gauge(
+            "sigmint_ca_refused",
+            "Whether the CA's files hold something newer that cannot be used",
+            i64::from(reading.ca_refused),
         )?;
         gauge("sigmint_signer_ready", "Whether the CA signs", i64::from(reading.signer_ready))?;
         gauge(
