@@ -105,7 +105,8 @@ pub fn issuer_file(octets: &[u8]) {
             }
         }
         Err(error) => {
-            let lines = text.split('\n').count();
+            // YAML 1.1 breaks lines at more characters than editors do.
+            let lines = text.split(['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}']).count();
             assert!(error.line <= lines + 1, "line {} of {lines}", error.line);
             assert!(!error.message.is_empty());
         }
@@ -132,7 +133,8 @@ pub fn template(octets: &[u8]) {
     match rendered {
         Ok(output) => {
             assert!(output.len() <= OUTPUT_LIMIT.max(source.len()));
-            let typed = source.contains("no value") || value.contains("no value");
+            // What Go prints for a missing key, unless it is put together from what the author and the token say.
+            let typed = [source, value].iter().any(|text| text.contains(['<', '>']));
             assert!(typed || !output.contains("<no value>"), "{output:?}");
         }
         Err(RenderError::MissingKey(key)) => assert!(keys.contains(&key.as_str()) && key.len() % 2 == 1),

@@ -125,27 +125,18 @@ impl Sct {
             return Err(SctError::Version(answer.sct_version));
         }
         let id = STANDARD.decode(answer.id).map_err(|_| SctError::LogId)?;
+        let log_id = LogId(id.try_into().map_err(|_| SctError::LogId)?);
         let extensions = STANDARD.decode(answer.extensions).map_err(|_| SctError::Extensions)?;
-        if extensions.len() > MAX_EXTENSIONS {
-            return Err(SctError::Extensions);
-        }
+        let extensions = Opaque16::new(&extensions).ok_or(SctError::Extensions)?;
         let signature = STANDARD.decode(answer.signature).map_err(|_| SctError::Signature)?;
         let signature = DigitallySigned::from_tls(&signature).map_err(|_| SctError::Signature)?;
-        if signature.bytes().is_empty() || signature.bytes().len() > MAX_SIGNATURE {
-            return Err(SctError::Signature);
-        }
-        Ok(Self {
-            log_id: LogId(id.try_into().map_err(|_| SctError::LogId)?),
-            timestamp: answer.timestamp,
-            extensions: Opaque16::new(&extensions).ok_or(SctError::Extensions)?,
-            signature,
-        })
+        Self { log_id, timestamp: answer.timestamp, extensions, signature }.within_limits()
     }
 
     /// Reads one timestamp's TLS encoding, all of it.
     ///
     /// # Errors
-    /// [`SctError::Tls`] or [`SctError::Version`].
+    /// [`SctError`] when it is no timestamp of version 1, or a part is over its limit.
     pub fn from_tls(bytes: &[u8]) -> Result<Self, SctError> {
         let mut reader = Reader(bytes);
         let [version] = reader.array()?;
@@ -156,7 +147,17 @@ impl Sct {
         let timestamp = u64::from_be_bytes(reader.array()?);
         let extensions = reader.opaque()?;
         let signature = DigitallySigned::from_tls(reader.0)?;
-        Ok(Self { log_id, timestamp, extensions, signature })
+        Self { log_id, timestamp, extensions, signature }.within_limits()
+    }
+
+    fn within_limits(self) -> Result<Self, SctError> {
+        if self.extensions().len() > MAX_EXTENSIONS {
+            return Err(SctError::Extensions);
+        }
+        if self.signature.bytes().is_empty() || self.signature.bytes().len() > MAX_SIGNATURE {
+            return Err(SctError::Signature);
+        }
+        Ok(self)
     }
 
     /// The TLS encoding.
