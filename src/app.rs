@@ -120,6 +120,7 @@ fn watch_gauges(issuance: &Arc<Issuance>) {
             ca_refused: issuance.authority.is_behind(),
             signer_ready: active.is_ready(),
             trusted_chains: authorities.chains().len(),
+            uncounted_uses: issuance.single_use.uncounted(),
             keys: issuance.keys.reading(),
         })
     });

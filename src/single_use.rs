@@ -7,6 +7,7 @@ mod memory;
 mod redis;
 
 use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
@@ -37,6 +38,7 @@ pub enum WhenUnknown {
 pub struct SingleUse {
     store: Store,
     when_unknown: WhenUnknown,
+    uncounted: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -100,13 +102,23 @@ impl SingleUse {
     /// Counts in this process: for one replica.
     #[must_use]
     pub fn in_memory(when_unknown: WhenUnknown) -> Self {
-        Self { store: Store::Memory(MemoryStore::new(CAPACITY)), when_unknown }
+        Self::new(Store::Memory(MemoryStore::new(CAPACITY)), when_unknown)
     }
 
     /// Counts in Redis or Valkey: for any number of replicas.
     #[must_use]
     pub const fn in_redis(store: RedisStore, when_unknown: WhenUnknown) -> Self {
-        Self { store: Store::Redis(store), when_unknown }
+        Self::new(Store::Redis(store), when_unknown)
+    }
+
+    const fn new(store: Store, when_unknown: WhenUnknown) -> Self {
+        Self { store, when_unknown, uncounted: AtomicU64::new(0) }
+    }
+
+    /// How many uses passed though they could not be counted.
+    #[must_use]
+    pub fn uncounted(&self) -> u64 {
+        self.uncounted.load(Ordering::Relaxed)
     }
 
     /// Whether the issuer's tokens are counted at all.
@@ -145,6 +157,7 @@ impl SingleUse {
     ) -> Result<Option<Use>, SingleUseError> {
         match self.when_unknown {
             WhenUnknown::Pass => {
+                self.uncounted.fetch_add(1, Ordering::Relaxed);
                 tracing::error!(%error, "a token's uses cannot be counted; it passes, as --single-use-failure says");
                 Ok(None)
             }
@@ -256,10 +269,10 @@ mod tests {
     #[tokio::test]
     async fn a_full_memory_refuses_or_passes_as_it_was_told() {
         for (when_unknown, passes) in [(WhenUnknown::Refuse, false), (WhenUnknown::Pass, true)] {
-            let single_use = SingleUse { store: Store::Memory(MemoryStore::new(0)), when_unknown };
+            let single_use = SingleUse::new(Store::Memory(MemoryStore::new(0)), when_unknown);
             let claims = verified(Some(1), &json!({"iss": "a", "jti": "1", "exp": 2000}));
             let taken = single_use.take(&claims, &Serial::from_random([7; 20]), UNIX_EPOCH).await;
-            assert_eq!(taken.is_ok(), passes);
+            assert_eq!((taken.is_ok(), single_use.uncounted()), (passes, u64::from(passes)));
             assert!(passes || matches!(taken, Err(SingleUseError::Unknown(StoreError::Full))));
         }
     }

@@ -95,6 +95,7 @@ fn reading(issuers: usize, ca_not_after: std::time::SystemTime) -> Reading {
         ca_refused: true,
         signer_ready: false,
         trusted_chains: 4,
+        uncounted_uses: 6,
         keys,
     }
 }

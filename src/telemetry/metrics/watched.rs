@@ -29,6 +29,8 @@ pub struct Reading {
     pub signer_ready: bool,
     /// How many chains the trust bundle has.
     pub trusted_chains: usize,
+    /// Uses of tokens that passed uncounted.
+    pub uncounted_uses: u64,
     /// How the issuers' keys are.
     pub keys: KeyReading,
 }
@@ -84,6 +86,12 @@ impl Collector for Watched {
             "Chains in the trust bundle, the active CA's included",
             i64::try_from(reading.trusted_chains).unwrap_or(i64::MAX),
         )?;
+        ConstCounter::new(reading.uncounted_uses).encode(encoder.encode_descriptor(
+            "sigmint_uncounted_token_uses",
+            "Uses of tokens that passed though they could not be counted",
+            None,
+            MetricType::Counter,
+        )?)?;
         encode_keys(&mut encoder, &reading.keys)
     }
 }
