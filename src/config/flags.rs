@@ -122,7 +122,7 @@ pub const FLAGS: &[Flag] = &[
     flag(
         "max-http-connections",
         "NUMBER",
-        "6144",
+        "11000",
         "Connections whose client has begun to speak; HTTP/2 counts twice, TLS adds one; beyond it, as with max-connections",
     ),
     flag(
@@ -187,7 +187,7 @@ Redis or Valkey; none: in memory, for one replica only",
     ),
     flag("kms-cert-chain-path", "FILE", "", "kmsca: the certificate chain, PEM, issuing certificate first, root last"),
     flag("gcp-kms-retries", "NUMBER", "0", "kmsca: how often a call is tried again; 0: 3 times"),
-    flag("gcp-kms-timeout", "SECONDS", "0", "kmsca: how long one call may take; 0: 2 seconds"),
+    flag("gcp-kms-timeout", "SECONDS", "0", "kmsca: how long one call may take, within signer-timeout; 0: 2 seconds"),
     flag("pkcs11-config-path", "FILE", "config/crypto11.conf", "pkcs11ca: the JSON file with Path, TokenLabel and Pin"),
     flag("hsm-caroot-id", "ID", "", "pkcs11ca: the identifier of the CA's certificate in the token"),
     flag("hsm-key-label", "LABEL", "PKCS11CA", "pkcs11ca: the label of the CA's key"),

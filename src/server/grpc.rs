@@ -162,7 +162,8 @@ async fn connect(
         let greeted = match tls {
             Some(acceptor) => {
                 admission.begin(&lease, TLS);
-                Greeted::Tls(Box::new(acceptor.accept(stream).await?))
+                // Boxed: a task without TLS, or with the handshake behind it, has no room for it.
+                Greeted::Tls(Box::new(Box::pin(acceptor.accept(stream)).await?))
             }
             None => Greeted::Plain(stream),
         };
