@@ -12,44 +12,20 @@ mod support;
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
-use std::sync::{LazyLock, Mutex, PoisonError};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use sigmint::failure::FailureKind;
 use sigmint::identity::token::MAX_TOKEN_BYTES;
+use support::panics::watched_scene;
 use support::scene::{ADDRESS, Scene, assert_refused};
 use support::server::key_body;
 use support::{Key, Kind};
 
 const MAX_BODY: usize = sigmint::api::MAX_BODY_BYTES;
 
-/// Every panic but those of the tests' own assertions: the server's library catches some, which would not be seen otherwise.
-static PANICS: LazyLock<Mutex<Vec<String>>> = LazyLock::new(|| {
-    let usual = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |panic| {
-        if !panic.location().is_some_and(|place| place.file().starts_with("tests/")) {
-            PANICS.lock().unwrap_or_else(PoisonError::into_inner).push(panic.to_string());
-        }
-        usual(panic);
-    }));
-    Mutex::default()
-});
-
-async fn scene() -> Scene {
-    LazyLock::force(&PANICS);
-    Scene::new().await
-}
-
 impl Scene {
-    /// The server still issues certificates, and nothing has panicked.
-    async fn is_well(&self) {
-        assert_eq!(self.ask(&self.token()).await.status, 200);
-        let panics = PANICS.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        assert!(panics.is_empty(), "{panics:?}");
-    }
-
     async fn refuses_text(&self, body: impl Into<reqwest::Body>, kind: FailureKind, case: &str) {
         let reply = self.server.post(body).await;
         assert_refused(&self.server, &reply, kind, case);
@@ -88,7 +64,7 @@ fn head(length: &str) -> Vec<u8> {
 
 #[tokio::test]
 async fn a_body_of_four_mebibytes_is_read_and_one_octet_more_is_not() {
-    let scene = scene().await;
+    let scene = watched_scene().await;
     let mut body = key_body(Some(&scene.token()), &scene.key.spki_pem(), b"").to_string().into_bytes();
     body.resize(MAX_BODY, b' ');
     scene.refuses_text(body.clone(), FailureKind::ProofInvalid, "4 MiB").await;
@@ -99,7 +75,7 @@ async fn a_body_of_four_mebibytes_is_read_and_one_octet_more_is_not() {
 
 #[tokio::test]
 async fn a_body_without_a_length_ends_at_the_same_limit() {
-    let scene = scene().await;
+    let scene = watched_scene().await;
     let chunk = [b"10000\r\n".to_vec(), vec![b' '; 0x10000], b"\r\n".to_vec()].concat();
     let mut parts = vec![head("Transfer-Encoding: chunked")];
     parts.extend(std::iter::repeat_n(chunk, 80));
@@ -111,7 +87,7 @@ async fn a_body_without_a_length_ends_at_the_same_limit() {
 
 #[tokio::test]
 async fn a_body_that_ends_early_is_answered() {
-    let scene = scene().await;
+    let scene = watched_scene().await;
     let (status, answer) = scene.raw(vec![head("Content-Length: 100"), b"{\"credentials\":".to_vec()]).await;
     assert_eq!((status, &answer["details"][0]["reason"]), (408, &json!("REQUEST_INCOMPLETE")), "{answer}");
     assert_eq!(scene.server.signer().calls(), 0);
@@ -120,7 +96,7 @@ async fn a_body_that_ends_early_is_answered() {
 
 #[tokio::test]
 async fn what_is_no_http_is_closed() {
-    let scene = scene().await;
+    let scene = watched_scene().await;
     for octets in [
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03".to_vec(),
         b"GET\r\n\r\n".to_vec(),
@@ -146,7 +122,7 @@ async fn what_is_no_http_is_closed() {
 
 #[tokio::test]
 async fn tokens_that_are_too_long_or_nothing_but_dots() {
-    let scene = scene().await;
+    let scene = watched_scene().await;
     for (case, token) in [
         ("64 KiB and one", "a".repeat(MAX_TOKEN_BYTES + 1)),
         ("64 KiB of one part", "a".repeat(MAX_TOKEN_BYTES)),
@@ -165,7 +141,7 @@ async fn tokens_that_are_too_long_or_nothing_but_dots() {
 
 #[tokio::test]
 async fn a_token_that_is_good_but_for_its_length() {
-    let scene = scene().await;
+    let scene = watched_scene().await;
     let padded = |length: usize| {
         let mut claims = scene.claims();
         claims["padding"] = json!("x".repeat(length));
@@ -179,7 +155,7 @@ async fn a_token_that_is_good_but_for_its_length() {
 
 #[tokio::test]
 async fn deep_json_in_every_place() {
-    let scene = scene().await;
+    let scene = watched_scene().await;
     let deep = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
     let objects = "{\"a\":".repeat(100_000) + "1" + &"}".repeat(100_000);
     for (case, body) in [
@@ -219,7 +195,7 @@ async fn deep_json_in_every_place() {
 
 #[tokio::test]
 async fn wrong_types_everywhere_in_the_body() {
-    let scene = scene().await;
+    let scene = watched_scene().await;
     let good = key_body(Some(&scene.token()), &scene.key.spki_pem(), &scene.key.prove(ADDRESS));
     let values = [json!(1), json!(true), json!(-1.5e300), json!([]), json!(["x"]), json!({"x": 1}), json!("")];
     for path in [
@@ -249,7 +225,7 @@ async fn wrong_types_everywhere_in_the_body() {
 
 #[tokio::test]
 async fn octets_that_are_no_text() {
-    let scene = scene().await;
+    let scene = watched_scene().await;
     for body in [
         vec![0xff; 100],
         b"{\"credentials\":{\"oidcIdentityToken\":\"\xff\"}}".to_vec(),
@@ -268,7 +244,7 @@ async fn octets_that_are_no_text() {
 
 #[tokio::test]
 async fn long_claims_and_many_of_them() {
-    let scene = scene().await;
+    let scene = watched_scene().await;
     let mut claims = scene.claims();
     claims["email"] = json!(format!("{}@example.com", "a".repeat(40_000)));
     let address = claims["email"].as_str().unwrap().to_owned();
@@ -284,7 +260,7 @@ async fn long_claims_and_many_of_them() {
 
 #[tokio::test]
 async fn a_hundred_hostile_requests_at_once_do_not_keep_a_good_one_from_its_certificate() {
-    let scene = std::sync::Arc::new(scene().await);
+    let scene = std::sync::Arc::new(watched_scene().await);
     let hostile: Vec<_> = (0..100)
         .map(|number| {
             let scene = std::sync::Arc::clone(&scene);

@@ -25,6 +25,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 use crate::failure::FailureKind;
+use crate::identity::IdentityType;
 use cells::Cells;
 pub use grpc::{GrpcCall, GrpcMethod};
 pub use watched::Reading;
@@ -33,25 +34,11 @@ pub use watched::Reading;
 const STAGE_BUCKETS: [f64; 19] = [
     1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 2.5e-2, 5e-2, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
 ];
-/// The names of `identity::IdentityType`. What is not here is counted as [`OTHER`].
-const IDENTITIES: [&str; 12] = [
-    "email",
-    "uri",
-    "username",
-    "spiffe",
-    "kubernetes",
-    "github-workflow",
-    "gitlab-pipeline",
-    "buildkite-job",
-    "codefresh-workflow",
-    "chainguard-identity",
-    "ci-provider",
-    OTHER,
-];
-/// The names of `possession::KeyKind`. What is not here is counted as [`OTHER`].
-const KEYS: [&str; 8] =
-    ["ecdsa-p256", "ecdsa-p384", "ecdsa-p521", "rsa-2048", "rsa-3072", "rsa-4096", "ed25519", OTHER];
+/// The names of `possession::KeyKind`.
+const KEYS: [&str; 7] = ["ecdsa-p256", "ecdsa-p384", "ecdsa-p521", "rsa-2048", "rsa-3072", "rsa-4096", "ed25519"];
+/// What has no name of a list, in the place after its last.
 const OTHER: &str = "other";
+const COLUMNS: usize = KEYS.len() + 1;
 
 /// A stage of the issuance whose time is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -188,7 +175,7 @@ impl Metrics {
         register_build_info(&mut registry, build);
         let new_certs = Counter::default();
         registry.register("fulcio_new_certs", "Certificates issued", new_certs.clone());
-        let issued = Cells::new(IDENTITIES.len() * KEYS.len(), Counter::default);
+        let issued = Cells::new((IdentityType::NAMES.len() + 1) * COLUMNS, Counter::default);
         registry.register("sigmint_issued", "Certificates issued, by identity type and kind of key", issued.family());
         let failures = Family::<FailureLabels, Counter>::default();
         registry.register("sigmint_failures", "Requests that were refused or failed, by reason", failures.clone());
@@ -244,9 +231,9 @@ impl Metrics {
     /// A certificate went out. The names are those of `IdentityType` and `KeyKind`.
     pub fn issued(&self, identity: &'static str, key: &'static str) {
         self.0.new_certs.inc();
-        let (row, identity) = listed(&IDENTITIES, identity);
+        let (row, identity) = listed(&IdentityType::NAMES, identity);
         let (column, key) = listed(&KEYS, key);
-        if let Some(counter) = self.0.issued.get(row * KEYS.len() + column, || IssuedLabels { identity, key }) {
+        if let Some(counter) = self.0.issued.get(row * COLUMNS + column, || IssuedLabels { identity, key }) {
             counter.inc();
         }
     }
@@ -355,10 +342,10 @@ fn register_build_info(registry: &mut Registry, build: &BuildInfo) {
     info.get_or_create_owned(&labels).set(1);
 }
 
-/// The place and the name in the list; the list's last name stands for everything else.
+/// The place and the name in the list.
 fn listed(names: &[&'static str], name: &str) -> (usize, &'static str) {
-    let last = names.len().saturating_sub(1);
-    names.iter().enumerate().find(|(_, listed)| **listed == name).map_or((last, OTHER), |(place, name)| (place, *name))
+    let found = names.iter().enumerate().find(|(_, listed)| **listed == name);
+    found.map_or((names.len(), OTHER), |(place, name)| (place, *name))
 }
 
 #[cfg(test)]

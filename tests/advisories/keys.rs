@@ -1,7 +1,5 @@
 //! Keys and signing requests of clients that are weak, or made to hurt.
 
-use std::sync::{LazyLock, Mutex, PoisonError};
-
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use rcgen::SigningKey as _;
@@ -16,36 +14,14 @@ use x509_parser::x509::SubjectPublicKeyInfo;
 use crate::support::adapters::{Material, Outcome, ask_all, assert_kind};
 use crate::support::certificate::parse;
 use crate::support::grpc::GrpcClient;
-use crate::support::scene::{ADDRESS, Scene, assert_refused};
+use crate::support::panics::watched_scene;
+use crate::support::scene::{ADDRESS, assert_refused};
 use crate::support::server::{key_body, request_body};
-use crate::support::{Answer, Key, Kind, Reply};
+use crate::support::{Answer, Key, Kind, Reply, Scene};
 
 const ECDSA_WITH_SHA256: [u8; 12] = [0x30, 0x0a, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02];
 /// A key with the fingerprint of CVE-2017-15361, made for these tests.
 const ROCA: &[u8] = include_bytes!("../parity/keys/rsaroca.pub.der");
-
-/// Every panic but those of the tests' own assertions: the server's library catches some, which would not be seen otherwise.
-static PANICS: LazyLock<Mutex<Vec<String>>> = LazyLock::new(|| {
-    let usual = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |panic| {
-        if !panic.location().is_some_and(|place| place.file().starts_with("tests/")) {
-            PANICS.lock().unwrap_or_else(PoisonError::into_inner).push(panic.to_string());
-        }
-        usual(panic);
-    }));
-    Mutex::default()
-});
-
-async fn watched_scene() -> Scene {
-    LazyLock::force(&PANICS);
-    Scene::new().await
-}
-
-async fn is_well(scene: &Scene) {
-    assert_eq!(scene.ask(&scene.token()).await.status, 200);
-    let panics = PANICS.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    assert!(panics.is_empty(), "{panics:?}");
-}
 
 /// DER of this tag around these parts.
 fn der(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
@@ -149,7 +125,7 @@ async fn cve_2026_40097_a_request_with_an_empty_extended_key_usage() {
         let usage = leaf.extended_key_usage().unwrap().unwrap().value;
         assert!(usage.code_signing && !usage.server_auth && usage.other.is_empty(), "{case}");
     }
-    is_well(&scene).await;
+    scene.is_well().await;
 }
 
 /// Rekor panicked on a proposed entry that lacked a member which its code took for granted. Here every member of a request is taken away,
@@ -184,7 +160,7 @@ async fn cve_2023_33199_requests_that_lack_any_one_member() {
     }
     lacking_messages(&scene).await;
     assert_eq!(scene.server.signer().calls(), 0, "something was signed");
-    is_well(&scene).await;
+    scene.is_well().await;
 }
 
 async fn post(scene: &Scene, path: &str, body: &Value) -> Reply {

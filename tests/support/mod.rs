@@ -25,6 +25,7 @@ pub mod keys;
 pub mod log;
 pub mod names;
 pub mod openbao;
+pub mod panics;
 pub mod pkcs11;
 pub mod redis;
 pub mod remote;
