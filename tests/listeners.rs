@@ -12,6 +12,7 @@ mod support;
 
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore};
 use serde_json::json;
 use sigmint::config::listeners::{Address, Endpoint, Listeners, TlsFiles};
+use sigmint::limits::connections::ConnectionLimits;
 use sigmint::server::{Server, ServerError, ServerOptions, Timeouts};
 use support::grpc::{GrpcClient, certificates, key_message};
 use support::identities::{email_claims, email_file};
@@ -233,6 +235,30 @@ async fn tls_is_1_3_on_both_and_replaced_certificates_are_served() {
     while !answer.windows(8).any(|part| part == b"sigmint!") {
         let more = tokio::time::timeout(DEADLINE, grpc.read_buf(&mut answer)).await.unwrap().unwrap();
         assert_ne!(more, 0, "closed");
+    }
+}
+
+#[tokio::test]
+async fn connections_with_tls_weigh_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let (files, certificate) = write_tls(folder.path());
+    let endpoint = || Endpoint { address: at(0), tls: Some(files.clone()) };
+    let issuer = FakeIssuer::start();
+    let ca = TestCa::new().await;
+    let issuance = by_hand(&email_file(&issuer.issuer("email")), &ca);
+    let options = ServerOptions {
+        listeners: Listeners::Separate { http: endpoint(), grpc: endpoint() },
+        connections: ConnectionLimits { begun: NonZeroUsize::new(3).unwrap(), ..ConnectionLimits::default() },
+        timeouts: Timeouts { headers: Duration::from_hours(1), idle: Duration::from_hours(1) },
+    };
+    let server = Running::serve_on(Arc::new(issuance), ca, &options);
+    // HTTP/1 weighs two, HTTP/2 three: each makes the one before go.
+    let mut before = shake_hands(&server.url, &certificate, b"http/1.1").await.unwrap();
+    for (url, protocol) in [(&server.url, &b"http/1.1"[..]), (&server.grpc_url, b"h2")] {
+        let new = shake_hands(url, &certificate, protocol).await.unwrap();
+        let closed = tokio::time::timeout(DEADLINE, before.read_u8()).await.expect("stays open");
+        assert!(closed.is_err());
+        before = new;
     }
 }
 
