@@ -1,6 +1,7 @@
 //! What every client of other servers has in common.
 //!
-//! Owns our name towards them, the question whether they are on this machine, the cap on what they answer and the words for how they fail. Knows neither issuers nor logs.
+//! Owns our name towards them, the question whether they are on this machine, the cap on what they answer and the words for how they
+//! fail. Knows neither issuers nor logs.
 
 use reqwest::{Response, Url};
 use url::Host;

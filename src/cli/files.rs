@@ -7,13 +7,7 @@ use std::path::Path;
 
 use crate::cli::error::CommandError;
 use crate::cli::words::visible;
-
-/// Who may read a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Readers {
-    All,
-    Owner,
-}
+pub(super) use crate::dev::Readers;
 
 /// Makes the folder of a file.
 pub(super) fn make_parent(path: &Path) -> Result<(), CommandError> {
@@ -37,12 +31,8 @@ pub(super) fn must_not_exist(path: &Path) -> Result<(), CommandError> {
 /// Writes a new file.
 pub(super) fn create(path: &Path, content: &[u8], readers: Readers) -> Result<(), CommandError> {
     make_parent(path)?;
-    let mode = match readers {
-        Readers::All => 0o644,
-        Readers::Owner => 0o600,
-    };
     let mut options = OpenOptions::new();
-    options.write(true).create_new(true).mode(mode);
+    options.write(true).create_new(true).mode(readers.mode());
     let written = options.open(path).and_then(|mut file| {
         file.write_all(content)?;
         file.sync_all()
@@ -50,7 +40,7 @@ pub(super) fn create(path: &Path, content: &[u8], readers: Readers) -> Result<()
     written.map_err(|error| cannot_write(path, &error))
 }
 
-pub(super) fn cannot_write(path: &Path, error: &io::Error) -> CommandError {
+fn cannot_write(path: &Path, error: &io::Error) -> CommandError {
     CommandError::usage(format!("cannot write {}: {error}", shown(path)))
 }
 

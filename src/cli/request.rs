@@ -6,7 +6,6 @@ mod exchange;
 mod key;
 mod token;
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::SystemTime;
@@ -16,7 +15,7 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 
 use super::error::CommandError;
-use super::files::{Readers, cannot_write, create, shown, tell};
+use super::files::{Readers, create, make_parent, must_not_exist, shown, tell};
 use super::inspect::{self, Report};
 use crate::dev::DevIdentity;
 use crate::outside::is_loopback;
@@ -140,13 +139,13 @@ impl Files {
     /// Makes the folder, and refuses one that holds such files already, before anything is asked for.
     fn reserve(folder: &Path) -> Result<Self, CommandError> {
         let files = Self { chain: folder.join("chain.pem"), key: folder.join("key.pem") };
-        fs::create_dir_all(folder).map_err(|error| cannot_write(folder, &error))?;
-        let present = [&files.chain, &files.key].into_iter().find(|path| path.symlink_metadata().is_ok()).cloned();
-        match present {
-            Some(path) => Err(CommandError::usage(format!("{} is there already", shown(&path)))
-                .hint("choose another folder, or remove it: a private key is never overwritten")),
-            None => Ok(files),
+        make_parent(&files.chain)?;
+        for path in [&files.chain, &files.key] {
+            must_not_exist(path).map_err(|error| {
+                error.hint("choose another folder, or remove it: a private key is never overwritten")
+            })?;
         }
+        Ok(files)
     }
 
     /// Writes both files and says so.
@@ -200,6 +199,7 @@ mod tests {
 
     #[test]
     fn files_are_private_and_never_overwritten() {
+        use std::fs;
         use std::os::unix::fs::PermissionsExt as _;
         let folder = tempfile::tempdir().unwrap();
         let (inside, path) = (folder.path().join("a/b"), folder.path().join("a/b/key.pem"));

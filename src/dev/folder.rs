@@ -38,6 +38,16 @@ pub enum Readers {
     Owner,
 }
 
+impl Readers {
+    /// The permissions of a new file.
+    pub(crate) const fn mode(self) -> u32 {
+        match self {
+            Self::All => 0o644,
+            Self::Owner => 0o600,
+        }
+    }
+}
+
 /// A folder that files can be put into.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Folder(PathBuf);
@@ -89,16 +99,12 @@ impl Folder {
     /// When it cannot be written.
     pub fn put(&self, name: &str, content: &[u8], readers: Readers) -> Result<(), FolderError> {
         let path = self.0.join(name);
-        let mode = match readers {
-            Readers::All => 0o644,
-            Readers::Owner => 0o600,
-        };
         let write = || {
             match fs::remove_file(&path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 _ => {}
             }
-            OpenOptions::new().write(true).create_new(true).mode(mode).open(&path)?.write_all(content)
+            OpenOptions::new().write(true).create_new(true).mode(readers.mode()).open(&path)?.write_all(content)
         };
         write().map_err(|source| FolderError::Write { path: path.clone(), source })
     }

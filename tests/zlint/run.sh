@@ -33,8 +33,9 @@ for algorithm in p256 p384 rsa3072; do
     for certificate in chain root; do
         # The first certificate of the chain is the intermediate.
         openssl x509 -in "$folder/$algorithm/$certificate.pem" -out "$folder/one.pem"
-        findings="$("$zlint" "$folder/one.pem" | tr ',' '\n' | grep -E '"result":"(error|fatal)"' || true)"
-        ran="$("$zlint" "$folder/one.pem" | grep -o '"result":"pass"' | wc -l)"
+        results="$("$zlint" "$folder/one.pem" | tr ',' '\n')"
+        findings="$(grep -E '"result":"(error|fatal)"' <<<"$results" || true)"
+        ran="$(grep -o '"result":"pass"' <<<"$results" | wc -l)"
         if [ -z "$findings" ] && [ "$ran" -gt 10 ]; then
             passed=$((passed + 1))
         else
