@@ -5,8 +5,8 @@
 
 Idle connections: a third says nothing, a third has had an answer and keeps the connection, a third speaks HTTP/2 and makes no call.
 Slow connections: half send their headers, half their body, an octet a second. What the server closes is opened anew, so that the
-numbers stand, as far as the server lets them. Ordinary clients ask for certificates meanwhile, each on a connection of its own; their latency without the others is
-measured first. Not part of the test run. Needs the packages of tests/parity/requirements.txt, and `ulimit -n` above the sum.
+numbers stand, as far as the server lets them. Ordinary clients ask for certificates meanwhile, each on a connection of its own; their
+latency without the others is measured first. Not part of the test run. Needs the packages of tests/parity/requirements.txt, and `ulimit -n` above the sum.
 """
 import argparse, http.client, json, multiprocessing, os, resource, selectors, socket, statistics, sys, tempfile, time
 

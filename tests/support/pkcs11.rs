@@ -51,7 +51,7 @@ pub fn alone<F: Future<Output = ()>>(test: &str, kind: Kind, body: impl FnOnce(B
             // As the server does at its end; without it, a module that is still called crashes the process.
             leave_modules(super::DEADLINE);
         }
-        // Modules have been seen to crash in their destructors after a test had passed, once in some hundred runs of this crate.
+        // Modules have been seen to crash in their destructors after a test had passed, once in four runs of all tests.
         // That is tried again, with a new token; a test that fails is not.
         None if start_again(test, kind) == Ended::AfterwardsCrashed => {
             eprintln!("{test}: passed, and the module crashed at the end of the process; once more");
