@@ -1,6 +1,7 @@
 //! Whether the caller holds the private key of the public key it sent.
 //!
-//! Owns the order: key strength, then the signature, then the list of permitted algorithms. Knows the challenge's text, not its origin.
+//! Owns the order in which it is told: key strength, then the signature, then the list of permitted algorithms. The one test of a key that
+//! costs more than reading it is made after the signature was verified. Knows the challenge's text, not its origin.
 
 mod algorithms;
 mod csr;
@@ -81,20 +82,24 @@ pub fn prove(
             let hash = key.kind().proof_hash();
             let p1363 =
                 || algorithms::p1363_verification(key.kind(), proof.len()).ok_or(PossessionError::Proof(key.kind()));
-            verify(&key, algorithms::verification(key.kind(), hash), challenge.as_bytes(), proof)
-                .or_else(|_| verify(&key, Some(p1363()?), challenge.as_bytes(), proof))?;
+            let proven = verify(&key, algorithms::verification(key.kind(), hash), challenge.as_bytes(), proof)
+                .or_else(|_| verify(&key, Some(p1363()?), challenge.as_bytes(), proof));
+            key.must_have_distant_factors()?;
+            proven?;
             permit(key, Some(hash), permitted)
         }
         KeyRequest::SigningRequest(text) => {
             let request = csr::parse(text)?;
-            match request.hash {
+            let proven = match request.hash {
                 Some(hash) => {
                     let algorithm = algorithms::verification(request.key.kind(), hash);
-                    verify(&request.key, algorithm, &request.signed, &request.signature)?;
+                    verify(&request.key, algorithm, &request.signed, &request.signature)
                 }
-                None if request.is_merely_not_permitted => {}
-                None => return Err(PossessionError::Proof(request.key.kind())),
-            }
+                None if request.is_merely_not_permitted => Ok(()),
+                None => Err(PossessionError::Proof(request.key.kind())),
+            };
+            request.key.must_have_distant_factors()?;
+            proven?;
             permit(request.key, request.hash, permitted)
         }
     }

@@ -122,6 +122,21 @@ impl PublicKey {
         &self.key_bits
     }
 
+    /// Refuses RSA keys whose factors are close to each other. Asked once the signature has been verified, because of what it costs, and
+    /// told before what came of that: a weak key is the better reason.
+    ///
+    /// # Errors
+    /// [`PublicKeyError::Insecure`].
+    pub fn must_have_distant_factors(&self) -> Result<(), PublicKeyError> {
+        if !matches!(self.kind, KeyKind::Rsa2048 | KeyKind::Rsa3072 | KeyKind::Rsa4096) {
+            return Ok(());
+        }
+        let key =
+            RsaPublicKey::from_der(&self.key_bits).map_err(|_| PublicKeyError::Malformed("it is no RSAPublicKey"))?;
+        rsa::find_close_factors(key.modulus.as_bytes())
+            .map_or(Ok(()), |weakness| Err(PublicKeyError::Insecure(weakness)))
+    }
+
     /// Refuses keys for which a good signature shows nothing. Asked after the signature was verified: a bad one is the better reason.
     ///
     /// # Errors
@@ -174,7 +189,7 @@ fn rsa_kind(pkcs1: &[u8]) -> Result<KeyKind, PublicKeyError> {
         4096 => KeyKind::Rsa4096,
         _ => return Err(PublicKeyError::Insecure("its RSA modulus is not of 2048, 3072 or 4096 bits")),
     };
-    match rsa::find(modulus) {
+    match rsa::find_by_remainder(modulus) {
         None => Ok(kind),
         Some(weakness) => Err(PublicKeyError::Insecure(weakness)),
     }

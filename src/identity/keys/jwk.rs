@@ -16,18 +16,20 @@ use serde::Deserialize;
 use crate::identity::token::{CompactJws, TokenAlgorithm};
 use crate::weak_keys::{ed25519, rsa};
 
-/// The longest member of a key, in characters: an RSA modulus of 8192 bits. Issuers that strangers run shall not fill the memory.
-const MAX_MEMBER: usize = 1366;
+/// The longest member of a key, in characters: an RSA modulus of 4096 bits. Issuers that strangers run shall not fill the memory.
+const MAX_MEMBER: usize = 684;
 
 /// How large an RSA key may be: above, a verification costs an attacker less than it costs us.
-const MODULUS_BITS: RangeInclusive<u64> = 2048..=8192;
+const MODULUS_BITS: RangeInclusive<u64> = 2048..=4096;
+/// The one exponent that issuers use. A larger one makes every verification dearer, a smaller one forgeries easier.
+const EXPONENT: u32 = 65537;
 
 /// One key of an issuer.
 #[derive(Debug)]
 pub(super) struct VerificationKey {
     pub(super) id: Option<String>,
     /// The algorithm that the key is meant for, when the issuer says so.
-    pub(super) algorithm: Option<TokenAlgorithm>,
+    algorithm: Option<TokenAlgorithm>,
     material: KeyMaterial,
 }
 
@@ -48,6 +50,16 @@ impl std::fmt::Debug for KeyMaterial {
 }
 
 impl VerificationKey {
+    /// Whether the key can have made a signature of this algorithm.
+    pub(super) fn fits(&self, algorithm: TokenAlgorithm) -> bool {
+        let is_of_the_family = match self.material {
+            KeyMaterial::Jwt(_) => library_algorithm(algorithm).is_some(),
+            KeyMaterial::Ec(_) => library_algorithm(algorithm).is_none(),
+        };
+        // A key without an algorithm of its own is an RSA key: it fits all algorithms of RSA.
+        is_of_the_family && self.algorithm.map_or(algorithm != TokenAlgorithm::EdDSA, |own| own == algorithm)
+    }
+
     /// Whether this key made the signature.
     pub(super) fn verifies(&self, token: &CompactJws) -> bool {
         let signed = token.signed_text().as_bytes();
@@ -162,11 +174,11 @@ fn uncompressed_point(x: &str, y: &str, length: usize) -> Option<Vec<u8>> {
     Some(point)
 }
 
-/// An RSA key of 2048 to 8192 bits with an exponent of 65537 or more (FIPS 186-5 section 5.4) that nobody is known to be able to factor.
+/// An RSA key of 2048 to 4096 bits with the exponent 65537 that nobody is known to be able to factor.
 fn rsa_key(modulus: &str, exponent: &str) -> Option<DecodingKey> {
     let number = |text| URL_SAFE_NO_PAD.decode(text).ok().map(|octets| BigUint::from_bytes_be(&octets));
     let (n, e) = (number(modulus)?, number(exponent)?);
-    let strong = MODULUS_BITS.contains(&n.bits()) && e >= BigUint::from(65537u32) && e.bit(0);
+    let strong = MODULUS_BITS.contains(&n.bits()) && e == BigUint::from(EXPONENT);
     if !strong || rsa::find(&n.to_bytes_be()).is_some() {
         return None;
     }
@@ -199,13 +211,16 @@ mod tests {
         assert!(!usable(with(rsa(), "use", "enc")));
         assert!(!usable(with(rsa(), "alg", "RSA-OAEP")));
         assert!(!usable(with(rsa(), "alg", "none")));
-        assert!(!usable(with(rsa(), "n", &"q".repeat(1368))));
-        assert!(!usable(with(rsa(), "kid", &"k".repeat(1367))));
-        for weak in ["Aw", "AQ", "AA", "AQAA", ""] {
+        assert!(!usable(with(rsa(), "n", &"q".repeat(685))));
+        assert!(!usable(with(rsa(), "kid", &"k".repeat(685))));
+        for weak in ["Aw", "AQ", "AA", "AQAA", "", "AQAD", "Af____8", "AAEAAQ__"] {
             assert!(!usable(with(rsa(), "e", weak)), "exponent {weak}");
         }
         assert!(!usable(with(rsa(), "n", &URL_SAFE_NO_PAD.encode([0xAB; 256]))), "divisible by three");
         assert!(!usable(with(rsa(), "n", &URL_SAFE_NO_PAD.encode(vec![0xAB; 128]))), "1024 bits");
+        let larger = BigUint::from(757u32).pow(430);
+        assert_eq!(larger.bits(), 4113);
+        assert!(!usable(with(rsa(), "n", &URL_SAFE_NO_PAD.encode(larger.to_bytes_be()))), "more than 4096 bits");
         for (operations, expected) in [(json!(["verify"]), true), (json!(["encrypt"]), false), (json!([]), false)] {
             let mut jwk = rsa();
             jwk["key_ops"] = operations;
