@@ -6,8 +6,12 @@ use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
+use crate::peer_text::bounded;
+
 /// When a failure does not say: an issuer or signer that came back is found by then.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
+/// The longest cause that is logged, in bytes: room for a URL, what its peer said, and our words.
+const MAX_CAUSE: usize = 1000;
 
 /// gRPC status codes that sigmint answers with (<https://grpc.github.io/grpc/core/md_doc_statuscodes.html>).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -229,10 +233,10 @@ impl Failure {
         &self.metadata
     }
 
-    /// The cause with its sources, for the log.
+    /// The cause with its sources, for the log: on one line, and no longer than [`MAX_CAUSE`] bytes.
     #[must_use]
     pub fn cause(&self) -> String {
-        with_sources(self.cause.as_ref())
+        bounded(with_sources(self.cause.as_ref()), MAX_CAUSE)
     }
 }
 

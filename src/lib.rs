@@ -20,6 +20,7 @@ pub mod identity;
 pub mod issuance;
 pub mod limits;
 pub mod outside;
+pub mod peer_text;
 pub mod possession;
 pub mod server;
 pub mod single_use;

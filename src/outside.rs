@@ -6,7 +6,7 @@
 use reqwest::{Response, Url};
 use url::Host;
 
-use crate::failure::with_sources;
+use crate::peer_text::PeerText;
 
 /// How we name ourselves.
 pub const USER_AGENT: &str = concat!("sigmint/", env!("CARGO_PKG_VERSION"));
@@ -46,9 +46,10 @@ pub async fn read_body(response: &mut Response, most: usize, body: &mut Vec<u8>)
 }
 
 /// The library's error down to its cause, because the outermost says only that a request failed; without the URL, which may hold secrets.
+/// Bounded: the cause may list every name of a peer's certificate.
 #[must_use]
-pub fn reason(error: reqwest::Error) -> String {
-    with_sources(&error.without_url())
+pub fn reason(error: reqwest::Error) -> PeerText {
+    PeerText::of_error(&error.without_url())
 }
 
 #[cfg(test)]

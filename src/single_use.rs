@@ -16,6 +16,7 @@ use sha2::{Digest as _, Sha256};
 use crate::certificate::Serial;
 use crate::identity::claims::{ClaimError, wrong_type};
 use crate::identity::verify::VerifiedClaims;
+use crate::peer_text::PeerText;
 pub use memory::CAPACITY;
 use memory::MemoryStore;
 pub use redis::{RedisOptions, RedisSetupError, RedisStore};
@@ -89,7 +90,7 @@ pub enum StoreError {
     Late(Duration),
     /// The store answered with an error, or cannot be reached.
     #[error("the store failed: {0}")]
-    Failed(String),
+    Failed(PeerText),
 }
 
 impl Default for SingleUse {
@@ -158,7 +159,8 @@ impl SingleUse {
         match self.when_unknown {
             WhenUnknown::Pass => {
                 self.uncounted.fetch_add(1, Ordering::Relaxed);
-                tracing::error!(%error, "a token's uses cannot be counted; it passes, as --single-use-failure says");
+                let error = error.to_string();
+                tracing::error!(error, "a token's uses cannot be counted; it passes, as --single-use-failure says");
                 Ok(None)
             }
             WhenUnknown::Refuse => {
@@ -178,7 +180,8 @@ impl SingleUse {
             Store::Memory(store) => store.give_back(&taken.token),
             Store::Redis(store) => {
                 if let Err(error) = store.give_back(&taken.token, &taken.serial).await {
-                    tracing::warn!(%error, "a token's use that made no certificate stays counted");
+                    let error = error.to_string();
+                    tracing::warn!(error, "a token's use that made no certificate stays counted");
                 }
             }
         }

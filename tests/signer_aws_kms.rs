@@ -91,7 +91,7 @@ async fn a_message_that_kms_would_not_take_is_not_sent() {
     let ask = async |length| key.ask(&SigningRequest { message: &vec![0; length], digest: &[] }).await;
     assert_eq!(ask(4096).await.unwrap().len(), 64);
     let problem = "KMS signs at most 4096 octets with Ed25519, not 4097".to_owned();
-    assert_eq!(ask(4097).await, Err(RemoteError::Refused(problem)));
+    assert_eq!(ask(4097).await, Err(RemoteError::Refused(problem.into())));
 }
 
 #[tokio::test]
@@ -233,7 +233,7 @@ async fn a_key_that_is_disabled_or_an_alias_that_is_moved_signs_no_more() {
     let scene = RemoteScene::new(Arc::clone(&key) as _).await;
 
     administrator.update_alias().alias_name("alias/ca").target_key_id(&other).send().await.unwrap();
-    let moved = RemoteError::Refused(format!("alias/ca leads to {other} now, and led to {one} at start"));
+    let moved = RemoteError::Refused(format!("alias/ca leads to {other} now, and led to {one} at start").into());
     assert_eq!(key.ask(&SigningRequest { message: b"", digest: &[1; 32] }).await, Err(moved));
     is_clean_refusal(&scene.ask().await, "moved");
     administrator.update_alias().alias_name("alias/ca").target_key_id(&one).send().await.unwrap();

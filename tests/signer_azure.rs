@@ -88,7 +88,7 @@ async fn the_version_found_at_opening_signs_even_after_a_newer_one_came() {
 }
 
 fn not_found(key: &str) -> RemoteError {
-    RemoteError::Refused(format!("A key with (name/id) {key} was not found in this key vault. (HTTP 404)"))
+    RemoteError::Refused(format!("A key with (name/id) {key} was not found in this key vault. (HTTP 404)").into())
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -55,7 +55,7 @@ async fn decrypt(url: &str, name: &str, ciphertext: Vec<u8>) -> Result<Zeroizing
         Some(plaintext) => Ok(Zeroizing::new(STANDARD.decode(plaintext).unwrap())),
         None => Err(OpenError {
             key: name.to_owned(),
-            problem: RemoteError::Refused(answer.to_string()),
+            problem: RemoteError::Refused(answer.to_string().into()),
             hint: "name the key that encrypted it".to_owned(),
         }),
     }

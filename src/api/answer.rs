@@ -18,8 +18,6 @@ use crate::text;
 pub(super) const DOMAIN: &str = "sigmint.dev";
 /// The type of the details.
 pub(super) const ERROR_INFO: &str = "type.googleapis.com/google.rpc.ErrorInfo";
-/// The longest cause that is logged, in characters: callers choose some of the words.
-const MAX_CAUSE: usize = 300;
 
 #[derive(Serialize)]
 struct Status<'a> {
@@ -68,7 +66,7 @@ pub(super) fn record_failure(failure: &Failure, path: &str, request_id: Option<&
     if let Some(metrics) = metrics {
         metrics.failed(failure.kind());
     }
-    let cause: String = failure.cause().chars().take(MAX_CAUSE).flat_map(char::escape_debug).collect();
+    let cause = failure.cause();
     let request_id = request_id.map_or("", RequestId::as_str);
     let reason = failure.kind().row().reason;
     match failure.kind().row().fault {

@@ -101,7 +101,7 @@ pub async fn decrypt_keyset(resource: String, ciphertext: Vec<u8>) -> Result<Zer
 }
 
 fn refused(key: &str, problem: String, hint: String) -> OpenError {
-    OpenError { key: key.to_owned(), problem: RemoteError::Refused(problem), hint }
+    OpenError { key: key.to_owned(), problem: RemoteError::Refused(problem.into()), hint }
 }
 
 #[allow(dead_code, reason = "not called when every feature is on")]

@@ -91,7 +91,7 @@ pub async fn open(name: &str, options: &AzureOptions) -> Result<AzureKey, OpenEr
     let failed = |problem, hint: String| OpenError { key: name.to_owned(), problem, hint };
     let parsed = KeyName::parse(name).map_err(|problem| {
         let hint = "write azurekms://NAME.vault.azure.net/KEY or azurekms://NAME.vault.azure.net/KEY/VERSION";
-        failed(RemoteError::Refused(problem.to_owned()), hint.to_owned())
+        failed(RemoteError::Refused(problem.into()), hint.to_owned())
     })?;
     let client = connect(&parsed, options).map_err(|error| {
         let problem = Problem::of(&error);
@@ -108,7 +108,7 @@ pub async fn open(name: &str, options: &AzureOptions) -> Result<AzureKey, OpenEr
     let found = || key.resource_id().ok().and_then(|id| id.version).filter(|version| key_name::is_version(version));
     let version = parsed.version.clone().or_else(found);
     let (Some(version), Some(algorithm)) = (version, public_key::vault_algorithm(public.algorithm())) else {
-        let problem = RemoteError::Unusable("the vault's answer does not name the key's version".to_owned());
+        let problem = RemoteError::Unusable("the vault's answer does not name the key's version".into());
         return Err(failed(problem, hint_for_key(Hint::Report, &parsed)));
     };
     Ok(AzureKey { client, name: parsed.key, version, algorithm, public })
@@ -128,8 +128,7 @@ impl AzureKey {
             KeyClientSignOptions { key_version: Some(self.version.clone()), ..KeyClientSignOptions::default() };
         let answer = self.client.sign(&self.name, body, Some(options)).await;
         let result = answer.and_then(Response::into_model).map_err(|error| Problem::of(&error).error)?.result;
-        let signature =
-            result.ok_or_else(|| RemoteError::Unusable("the vault's answer has no signature".to_owned()))?;
+        let signature = result.ok_or_else(|| RemoteError::Unusable("the vault's answer has no signature".into()))?;
         match self.public.algorithm() {
             SignatureAlgorithm::RsaPkcs1Sha256 | SignatureAlgorithm::Ed25519 => Ok(signature),
             _ => ecdsa_der(&signature),

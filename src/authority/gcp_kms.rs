@@ -62,7 +62,8 @@ pub async fn open(name: &str, options: &GcpKmsOptions) -> Result<GcpKmsKey, Open
         .map_err(|error| error.opening(name, |status| hints::public_key(status, &key)))?;
     check_public_key(&version, &answer).map_err(|problem| unfit(name, problem))?;
     let public = public_key(&answer).map_err(|(problem, hint)| OpenError { key: name.to_owned(), problem, hint })?;
-    tracing::info!(version = answer.name, algorithm = answer.algorithm, "a key in Cloud KMS is open");
+    let algorithm = public.algorithm().name();
+    tracing::info!(version = answer.name, algorithm, "a key in Cloud KMS is open");
     Ok(GcpKmsKey { api, version: answer.name, public })
 }
 
@@ -78,7 +79,7 @@ async fn newest_enabled(api: &GoogleApi, name: &str, key: &KeyName) -> Result<St
         if let Some(first) = answer.crypto_key_versions.first() {
             let number = first.name.rsplit('/').next().unwrap_or_default();
             return key.with_version(number).ok_or_else(|| {
-                unfit(name, RemoteError::Unusable("the list of versions has one without a number".to_owned()))
+                unfit(name, RemoteError::Unusable("the list of versions has one without a number".into()))
             });
         }
         if answer.next_page_token.is_empty() {
@@ -86,7 +87,7 @@ async fn newest_enabled(api: &GoogleApi, name: &str, key: &KeyName) -> Result<St
         }
         page = answer.next_page_token;
     }
-    let problem = RemoteError::Refused("the key has no version that is enabled".to_owned());
+    let problem = RemoteError::Refused("the key has no version that is enabled".into());
     Err(OpenError { key: name.to_owned(), problem, hint: hints::no_version(key) })
 }
 
@@ -100,17 +101,17 @@ fn check_public_key(asked: &str, answer: &PublicKeyAnswer) -> Result<(), RemoteE
     Checksum::check(answer.pem_crc32c, answer.pem.as_bytes(), "the public key")?;
     let below_project = |name: &'_ str| name.splitn(3, '/').nth(2).map(str::to_owned);
     if below_project(&answer.name).is_none() || below_project(&answer.name) != below_project(asked) {
-        return Err(RemoteError::Unusable("the public key is another key's".to_owned()));
+        return Err(RemoteError::Unusable("the public key is another key's".into()));
     }
     Ok(())
 }
 
 fn public_key(answer: &PublicKeyAnswer) -> Result<RemotePublicKey, (RemoteError, String)> {
     let Some(expected) = algorithm_of(&answer.algorithm) else {
-        let problem = RemoteError::Refused(format!("the key signs with {}", answer.algorithm));
+        let problem = RemoteError::Refused(format!("the key signs with {}", answer.algorithm).into());
         return Err((problem, hints::algorithm(&answer.algorithm)));
     };
-    let unusable = |text: String| (RemoteError::Unusable(text), hints::algorithm(&answer.algorithm));
+    let unusable = |text: String| (RemoteError::Unusable(text.into()), hints::algorithm(&answer.algorithm));
     let blocks = pem::parse(answer.pem.as_bytes()).map_err(|error| unusable(error.to_string()))?;
     let [block] = blocks.as_slice() else { return Err(unusable("not one public key".to_owned())) };
     let public = RemotePublicKey::from_spki_der(block.data.to_vec()).map_err(|error| unusable(error.to_string()))?;
@@ -158,10 +159,10 @@ impl GcpKmsKey {
         let verified =
             if request.digest.is_empty() { answer.verified_data_crc32c } else { answer.verified_digest_crc32c };
         if !verified {
-            return Err(RemoteError::Unreachable("the request was damaged on the way (CRC-32C)".to_owned()));
+            return Err(RemoteError::Unreachable("the request was damaged on the way (CRC-32C)".into()));
         }
         if answer.name != self.version {
-            return Err(RemoteError::Unusable("another key signed".to_owned()));
+            return Err(RemoteError::Unusable("another key signed".into()));
         }
         Checksum::check(answer.signature_crc32c, &answer.signature.0, "the signature")?;
         Ok(answer.signature.0.to_vec())

@@ -16,6 +16,7 @@ use zeroize::Zeroizing;
 
 use super::remote::{OpenError, RemoteError};
 use crate::outside::{self, BodyError, USER_AGENT, is_loopback};
+use crate::peer_text::{JsonFault, PeerText};
 
 use credentials::AccessTokens;
 pub use credentials::CredentialsSource;
@@ -94,7 +95,7 @@ const UNREACHABLE_HINT: &str = "see whether this machine reaches *.googleapis.co
 impl GoogleApi {
     /// Prepares calls; nothing is sent yet. Needs a Tokio runtime.
     pub(super) fn new(options: &GoogleOptions) -> Result<Self, CallError> {
-        let refused = |text: String| CallError::from(RemoteError::Refused(text));
+        let refused = |text: String| CallError::from(RemoteError::Refused(text.into()));
         let endpoint = Url::parse(&options.endpoint)
             .ok()
             .filter(|url| url.scheme() == "https" || (url.scheme() == "http" && is_loopback(url)))
@@ -127,7 +128,7 @@ impl GoogleApi {
         query: &[(&str, &str)],
         body: &impl Serialize,
     ) -> Result<A, CallError> {
-        let body = serde_json::to_vec(body).map_err(|error| RemoteError::Refused(error.to_string()))?;
+        let body = serde_json::to_vec(body).map_err(|error| RemoteError::Refused(PeerText::of(error)))?;
         self.call(Method::POST, name, query, body).await
     }
 
@@ -151,11 +152,8 @@ impl GoogleApi {
         if status != StatusCode::OK {
             return Err(refusal(status, &answer));
         }
-        // What serde_json says of a value may hold a part of it; the place is enough.
-        serde_json::from_slice(&answer).map_err(|error| {
-            let place = format!("no such JSON as was expected, line {} column {}", error.line(), error.column());
-            RemoteError::Unusable(place).into()
-        })
+        serde_json::from_slice(&answer)
+            .map_err(|error| RemoteError::Unusable(PeerText::of(JsonFault::from(error))).into())
     }
 }
 
@@ -171,7 +169,7 @@ async fn read(mut response: reqwest::Response) -> Result<Zeroizing<Vec<u8>>, Rem
     let mut answer = Zeroizing::new(Vec::with_capacity(expected.min(MAX_ANSWER_BYTES)));
     outside::read_body(&mut response, MAX_ANSWER_BYTES, &mut answer).await.map_err(|error| match error {
         BodyError::Broken(error) => unreachable(error),
-        BodyError::TooLong => RemoteError::Unusable(format!("longer than {MAX_ANSWER_BYTES} bytes")),
+        BodyError::TooLong => RemoteError::Unusable(format!("longer than {MAX_ANSWER_BYTES} bytes").into()),
     })?;
     Ok(answer)
 }
@@ -186,11 +184,11 @@ fn refusal(http: StatusCode, answer: &[u8]) -> CallError {
     let word = Some(answer.error.status).filter(|word| !word.is_empty());
     let text = format!("{} {}: {}", http.as_u16(), word.as_deref().unwrap_or("?"), printable(&answer.error.message));
     let problem = match (word.as_deref(), http.as_u16()) {
-        (Some("RESOURCE_EXHAUSTED"), _) | (None, 429) => RemoteError::Throttled(text),
+        (Some("RESOURCE_EXHAUSTED"), _) | (None, 429) => RemoteError::Throttled(text.into()),
         (Some("UNAVAILABLE" | "INTERNAL" | "DEADLINE_EXCEEDED" | "ABORTED" | "CANCELLED" | "UNKNOWN"), _)
-        | (None, 408 | 500..=599) => RemoteError::Unreachable(text),
-        (None, 200..=399) => RemoteError::Unusable(text),
-        _ => RemoteError::Refused(text),
+        | (None, 408 | 500..=599) => RemoteError::Unreachable(text.into()),
+        (None, 200..=399) => RemoteError::Unusable(text.into()),
+        _ => RemoteError::Refused(text.into()),
     };
     CallError { problem, status: word }
 }

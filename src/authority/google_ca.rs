@@ -21,6 +21,7 @@ use super::managed::{Answering, ManagedCa, ManagedCertificate};
 use super::pem;
 use super::remote::{Bounded, Bounds, OpenError, RemoteError};
 use crate::certificate::LintedTbs;
+use crate::peer_text::PeerText;
 use name::Parent;
 
 pub use answer::{Deviation, check_answer};
@@ -82,7 +83,7 @@ impl GoogleCa {
     /// Has a certificate made, and checks that it is what was asked for before anybody sees it. [`RemoteError::Unusable`] names the
     /// [`Deviation`].
     async fn issue_checked(&self, tbs: &LintedTbs) -> Result<ManagedCertificate, RemoteError> {
-        let refused = |error: WantedError| RemoteError::Refused(error.to_string());
+        let refused = |error: WantedError| RemoteError::Refused(PeerText::of(error));
         let wanted = Wanted::from_tbs(tbs.as_der(), (self.clock)()).map_err(refused)?;
         let answer = self.calls.call(|| self.create_certificate(&wanted)).await?;
         let certificate = answer.into_iter().next().unwrap_or_default();
@@ -95,9 +96,9 @@ impl GoogleCa {
         }
         match checked.map(|position| chains.get(position).cloned()) {
             Ok(Some(chain)) => Ok(ManagedCertificate { certificate, chain }),
-            Ok(None) => Err(RemoteError::Unusable(Deviation::Issuer.to_string())),
+            Ok(None) => Err(RemoteError::Unusable(PeerText::of(Deviation::Issuer))),
             Err(deviation) => {
-                Err(RemoteError::Unusable(format!("not the certificate that was asked for: {deviation}")))
+                Err(RemoteError::Unusable(format!("not the certificate that was asked for: {deviation}").into()))
             }
         }
     }
@@ -124,7 +125,7 @@ impl GoogleCa {
     async fn fetch_chains(&self) -> Result<Arc<Vec<Arc<IssuingChain>>>, RemoteError> {
         let found = chains::fetch(&self.api, &self.parent, (self.clock)()).await.map_err(|error| error.problem)?;
         if found.is_empty() {
-            return Err(RemoteError::Refused("no certificate authority of the pool issues".to_owned()));
+            return Err(RemoteError::Refused("no certificate authority of the pool issues".into()));
         }
         let found = Arc::new(found);
         self.chains.store(Arc::clone(&found));
@@ -159,9 +160,9 @@ impl ManagedCa for GoogleCa {
 
 /// The certificates of a PEM text, DER.
 fn certificates_of(text: &str) -> Result<Vec<Vec<u8>>, RemoteError> {
-    let blocks = pem::parse(text.as_bytes()).map_err(|error| RemoteError::Unusable(error.to_string()))?;
+    let blocks = pem::parse(text.as_bytes()).map_err(|error| RemoteError::Unusable(PeerText::of(error)))?;
     if blocks.is_empty() || blocks.iter().any(|block| block.label != "CERTIFICATE") {
-        return Err(RemoteError::Unusable("no certificate in PEM".to_owned()));
+        return Err(RemoteError::Unusable("no certificate in PEM".into()));
     }
     Ok(blocks.iter().map(|block| block.data.to_vec()).collect())
 }

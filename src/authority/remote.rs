@@ -16,6 +16,7 @@ use tokio::time::{self, Instant};
 
 use super::signature_check::{KeyError, SignatureCheck};
 use super::signer::{KeyLocation, SignatureAlgorithm, Signer, SignerError, Signing};
+use crate::peer_text::PeerText;
 
 /// What a [`RemoteKey`] is asked for: the future of one answer.
 pub type Asking<'a> = Pin<Box<dyn Future<Output = Result<Vec<u8>, RemoteError>> + Send + 'a>>;
@@ -53,16 +54,16 @@ pub struct SigningRequest<'a> {
 pub enum RemoteError {
     /// No answer, or one that says that the service is broken: trying again may help.
     #[error("no answer: {0}")]
-    Unreachable(String),
+    Unreachable(PeerText),
     /// Too many calls: trying again later helps.
     #[error("throttled: {0}")]
-    Throttled(String),
+    Throttled(PeerText),
     /// The service or device said no: a key that is disabled or missing, a permission, a wrong PIN.
     #[error("refused: {0}")]
-    Refused(String),
+    Refused(PeerText),
     /// An answer that cannot be used.
     #[error("unusable answer: {0}")]
-    Unusable(String),
+    Unusable(PeerText),
 }
 
 /// Why a remote key could not be opened. The text has what to mend.
@@ -133,7 +134,8 @@ impl Bounded {
             if !error.is_transient() || attempt >= self.bounds.attempts || Instant::now() + pause >= deadline {
                 return Err(error);
             }
-            tracing::debug!(%error, attempt, "the signing backend is asked again");
+            let error = error.to_string();
+            tracing::debug!(error, attempt, "the signing backend is asked again");
             time::sleep(pause).await;
             attempt += 1;
         }
@@ -145,10 +147,12 @@ impl Bounded {
         deadline: Instant,
     ) -> Result<T, RemoteError> {
         let Ok(Ok(_turn)) = time::timeout_at(deadline, self.turns.acquire()).await else {
-            return Err(RemoteError::Throttled(format!("{} calls are waiting already", self.bounds.concurrency)));
+            return Err(RemoteError::Throttled(
+                format!("{} calls are waiting already", self.bounds.concurrency).into(),
+            ));
         };
         let end = deadline.min(Instant::now() + self.bounds.attempt);
-        let late = |_| Err(RemoteError::Unreachable("it took too long".to_owned()));
+        let late = |_| Err(RemoteError::Unreachable("it took too long".into()));
         time::timeout_at(end, ask()).await.unwrap_or_else(late)
     }
 }
@@ -261,10 +265,10 @@ pub fn ecdsa_der(fixed: &[u8]) -> Result<Vec<u8>, RemoteError> {
     use der::asn1::UintRef;
     let (r, s) = fixed.split_at(fixed.len() / 2);
     if r.is_empty() || r.len() != s.len() {
-        return Err(RemoteError::Unusable(format!("an ECDSA signature of {} octets", fixed.len())));
+        return Err(RemoteError::Unusable(format!("an ECDSA signature of {} octets", fixed.len()).into()));
     }
     let encode = || der::Encode::to_der(&vec![UintRef::new(r)?, UintRef::new(s)?]);
-    encode().map_err(|error: der::Error| RemoteError::Unusable(error.to_string()))
+    encode().map_err(|error: der::Error| RemoteError::Unusable(PeerText::of(error)))
 }
 
 #[cfg(test)]

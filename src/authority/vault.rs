@@ -109,8 +109,8 @@ impl VaultKey {
         let token: TokenData = match self.client.get(&endpoint).await {
             Ok(token) => token,
             Err(failure) => {
-                let error = RemoteError::from(failure);
-                return tracing::debug!(%error, "the Vault token's time to live is not known");
+                let error = RemoteError::from(failure).to_string();
+                return tracing::debug!(error, "the Vault token's time to live is not known");
             }
         };
         match (token.ttl, self.client.token_is_fixed()) {
@@ -169,7 +169,7 @@ fn hash_name(algorithm: SignatureAlgorithm) -> Option<&'static str> {
 
 /// Reads `vault:vVERSION:BASE64`.
 fn read_signature(text: &str, version: u32) -> Result<Vec<u8>, RemoteError> {
-    let unusable = |what: String| Err(RemoteError::Unusable(what));
+    let unusable = |what: String| Err(RemoteError::Unusable(what.into()));
     let mut parts = text.splitn(3, ':');
     let (Some(_), Some(signed_with), Some(encoded)) = (parts.next(), parts.next(), parts.next()) else {
         return unusable("a signature that is not of the form vault:vVERSION:BASE64".to_owned());

@@ -10,12 +10,15 @@ use std::sync::Arc;
 
 use url::{Host, Url};
 
-use crate::identity::fetch::{PlainHttp, Reach};
+use crate::identity::fetch::{PlainHttp, Reach, is_api_server_name};
 use crate::identity::keys::KeySet;
 use crate::identity::kind::IdentityType;
+use crate::peer_text::JsonFault;
 
 /// The issuer of service account tokens as a pod sees it.
 const CLUSTER_ISSUER: &str = "https://kubernetes.default.svc";
+/// The longest `iss` that fits a pattern, in bytes: a stranger chooses it, and it is kept.
+const LONGEST_MATCH: usize = 1024;
 
 /// The trusted issuers, as one immutable value. The default trusts nobody.
 #[derive(Clone, Debug, Default)]
@@ -66,8 +69,8 @@ pub struct KeyAccess {
     pub plain_http: PlainHttp,
     /// `allow-private-addresses`: which addresses the hosts may have that the operator did not choose.
     pub strangers: Reach,
-    /// Whether this is a `kubernetes` issuer of a file that names the cluster's own one: it is asked with the cluster's CA and the pod's
-    /// token.
+    /// Whether this is a `kubernetes` issuer of a file that names the cluster's own one, or is that one by a longer name: it is asked with
+    /// the cluster's CA. The pod's token goes to the cluster's API server only.
     pub in_cluster: bool,
 }
 
@@ -112,7 +115,10 @@ impl Issuers {
     /// in their fixed order. None if the issuer is unknown.
     #[must_use]
     pub fn find(&self, issuer_url: &str) -> &[Arc<Issuer>] {
-        let by_pattern = || self.meta.iter().find(|(pattern, _)| pattern.matches(issuer_url)).map(|(_, group)| group);
+        let by_pattern = || {
+            let mut patterns = self.meta.iter().filter(|_| issuer_url.len() <= LONGEST_MATCH);
+            patterns.find(|(pattern, _)| pattern.matches(issuer_url)).map(|(_, group)| group)
+        };
         self.exact.get(issuer_url).or_else(by_pattern).map_or(&[], Vec::as_slice)
     }
 
@@ -159,7 +165,13 @@ impl FromIterator<Issuer> for Issuers {
 /// The identities of one issuer in their order, with one and the same access to its keys.
 fn identities(mut group: Vec<Issuer>, in_cluster: bool) -> Vec<Arc<Issuer>> {
     group.sort_by_key(|issuer| issuer.order);
-    let in_cluster = in_cluster && group.iter().any(|issuer| matches!(issuer.identity, IdentityType::Kubernetes));
+    let is_own = |issuer: &Issuer| match &issuer.address {
+        IssuerAddress::Url(url) => Url::parse(url).is_ok_and(|url| url.host_str().is_some_and(is_api_server_name)),
+        IssuerAddress::Pattern(_) => false,
+    };
+    let is_of_cluster =
+        |issuer: &Issuer| matches!(issuer.identity, IdentityType::Kubernetes) && (in_cluster || is_own(issuer));
+    let in_cluster = group.iter().any(is_of_cluster);
     let Some(first) = group.first() else { return Vec::new() };
     let keys = Arc::new(KeyAccess { in_cluster, ..first.keys.as_ref().clone() });
     group.into_iter().map(|issuer| Arc::new(Issuer { keys: Arc::clone(&keys), ..issuer })).collect()
@@ -185,7 +197,7 @@ impl FixedKeys {
     /// # Errors
     /// Why it is none, or that no key of it can verify a token.
     pub fn parse(issuer: &str, text: &str) -> Result<Self, String> {
-        let keys = KeySet::parse(issuer, text.as_bytes(), None).map_err(|error| error.to_string())?;
+        let keys = KeySet::parse(issuer, text.as_bytes(), None).map_err(|error| JsonFault::from(error).to_string())?;
         if keys.is_empty() {
             return Err("no key in it can verify a token".to_owned());
         }

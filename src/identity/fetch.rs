@@ -14,15 +14,16 @@ use std::time::Duration;
 use hyper::Uri;
 use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::dns::Resolve;
-use reqwest::{Certificate, Client, StatusCode, Url, redirect};
-use secrecy::ExposeSecret as _;
+use reqwest::{Certificate, Client, Response, StatusCode, Url, redirect};
+use secrecy::{ExposeSecret as _, SecretString};
 use url::Host;
 
 pub(super) use access::read_file;
-pub use access::{Absence, Access, ClusterFiles, PlainHttp, Reach, TokenFile};
+pub use access::{Access, ClusterFiles, PlainHttp, PodAccess, Reach, TokenFile, is_api_server_name};
 pub use address::{SystemResolver, is_public};
 
 use crate::outside::{self, BodyError, USER_AGENT, is_loopback};
+use crate::peer_text::PeerText;
 use address::PublicOnly;
 
 /// The longest that one document may take.
@@ -39,13 +40,13 @@ const MAX_REDIRECTS: usize = 5;
 pub enum FetchError {
     /// Not a URL that can be fetched.
     #[error("not an http or https URL: {0}")]
-    Url(String),
+    Url(PeerText),
     /// HTTP without TLS where it is not good enough.
     #[error("GET {0}: not asked without TLS; allow-http permits it")]
-    PlainHttp(String),
+    PlainHttp(PeerText),
     /// An address that is not public, where only public ones are reached.
     #[error("GET {0}: the host is an address that is not on the public internet; allow-private-addresses permits it")]
-    Address(String),
+    Address(PeerText),
     /// A certificate, token or key file that the operator set cannot be used.
     #[error("{path}: {message}")]
     File {
@@ -55,18 +56,18 @@ pub enum FetchError {
         message: String,
     },
     /// Connection, name, TLS, redirect or time.
-    #[error("GET {url}: {source}")]
+    #[error("GET {url}: {problem}")]
     Http {
         /// What was asked for.
-        url: String,
-        /// The library's error.
-        source: reqwest::Error,
+        url: PeerText,
+        /// The library's error with its causes.
+        problem: PeerText,
     },
     /// An answer other than 200.
     #[error("GET {url}: answered {status}")]
     Status {
         /// What was asked for.
-        url: String,
+        url: PeerText,
         /// The answer's status.
         status: StatusCode,
     },
@@ -74,7 +75,7 @@ pub enum FetchError {
     #[error("GET {url}: longer than {MAX_BYTES} bytes")]
     TooLarge {
         /// What was asked for.
-        url: String,
+        url: PeerText,
     },
 }
 
@@ -85,6 +86,8 @@ pub struct Document {
     pub body: Vec<u8>,
     /// How long it may be used, if the answer says so.
     pub lifetime: Option<Duration>,
+    /// Whether it came from a host that the cluster's CA alone vouches for, as what the pod is let in with was offered to it.
+    pub is_of_cluster: bool,
 }
 
 /// Fetches documents. How many at a time is its callers' business.
@@ -135,25 +138,30 @@ impl Fetcher {
     pub async fn get(&self, url: &str, reach: Reach, access: &Access) -> Result<Document, FetchError> {
         let url = http_url(url)?;
         if !access.permits_scheme(&url) {
-            return Err(FetchError::PlainHttp(url.into()));
+            return Err(FetchError::PlainHttp(PeerText::of(url)));
         }
-        let client = self.client(self.way(&url, reach)?, access).await?;
-        let mut request = client.get(url.clone());
-        if let Some(token) = access.bearer_token(&url).await? {
-            request = request.bearer_auth(token.expose_secret());
+        let way = self.way(&url, reach)?;
+        if let Some(pod) = access.pod_for(&url)
+            && let Some(document) = self.get_as_pod(way, &url, pod).await?
+        {
+            return Ok(document);
         }
-        let failed = |source: reqwest::Error| FetchError::Http { url: url.to_string(), source: source.without_url() };
-        let mut response = request.send().await.map_err(failed)?;
-        if response.status() != StatusCode::OK {
-            return Err(FetchError::Status { url: url.into(), status: response.status() });
+        let (client, token) = (self.client(way, access).await?, access.bearer_token(&url).await?);
+        let response = send(&client, &url, token).await.map_err(|error| failed(&url, error))?;
+        read(&url, response).await
+    }
+
+    /// Gets a document with the pod's token, trusting the cluster's CA and no other. Nothing if the connection does not come about like
+    /// that: then nobody has the token, and the caller may ask without it whomever it trusts.
+    async fn get_as_pod(&self, way: Way, url: &Url, pod: &PodAccess) -> Result<Option<Document>, FetchError> {
+        let certificates = certificates(&pod.ca_file().display().to_string(), &pod.certificates().await?)?;
+        let client = builder(way, &self.resolver).tls_certs_only(certificates).build();
+        let client = client.map_err(|error| unusable(&pod.ca_file().display().to_string(), error))?;
+        match send(&client, url, pod.token().await?).await {
+            Ok(response) => Ok(Some(Document { is_of_cluster: true, ..read(url, response).await? })),
+            Err(error) if error.is_connect() && !error.is_timeout() => Ok(None),
+            Err(error) => Err(failed(url, error)),
         }
-        let lifetime = lifetime::lifetime(response.headers());
-        let mut body = Vec::new();
-        outside::read_body(&mut response, MAX_BYTES, &mut body).await.map_err(|error| match error {
-            BodyError::Broken(error) => failed(error),
-            BodyError::TooLong => FetchError::TooLarge { url: url.to_string() },
-        })?;
-        Ok(Document { body, lifetime })
     }
 
     /// Hosts that are addresses never see a resolver, so they are looked at here. A proxy resolves names itself: what it reaches is up to
@@ -165,7 +173,7 @@ impl Fetcher {
             _ => !is_loopback(url),
         };
         match reach {
-            Reach::PublicInternet if !public => Err(FetchError::Address(url.to_string())),
+            Reach::PublicInternet if !public => Err(FetchError::Address(PeerText::of(url))),
             Reach::PublicInternet if !self.is_proxied(url.as_str()) => Ok(Way::Guarded),
             Reach::Anywhere if is_loopback(url) => Ok(Way::Direct),
             Reach::PublicInternet | Reach::Anywhere => Ok(Way::Ordinary),
@@ -186,10 +194,44 @@ impl Fetcher {
                 Way::Guarded => self.guarded.clone(),
             });
         };
-        let unusable = |error: reqwest::Error| FetchError::File { path: name.clone(), message: error.to_string() };
-        let certificates = Certificate::from_pem_bundle(pem.as_bytes()).map_err(unusable)?;
-        builder(way, &self.resolver).tls_certs_merge(certificates).build().map_err(unusable)
+        let builder = builder(way, &self.resolver).tls_certs_merge(certificates(&name, &pem)?);
+        builder.build().map_err(|error| unusable(&name, error))
     }
+}
+
+/// Without a token, or with one that goes no further than the URL's scheme, host and port: redirects to others are not followed.
+async fn send(client: &Client, url: &Url, token: Option<SecretString>) -> Result<Response, reqwest::Error> {
+    let request = client.get(url.clone());
+    let request = match token {
+        Some(token) => request.bearer_auth(token.expose_secret()),
+        None => request,
+    };
+    request.send().await
+}
+
+async fn read(url: &Url, mut response: Response) -> Result<Document, FetchError> {
+    if response.status() != StatusCode::OK {
+        return Err(FetchError::Status { url: PeerText::of(url), status: response.status() });
+    }
+    let lifetime = lifetime::lifetime(response.headers());
+    let mut body = Vec::new();
+    outside::read_body(&mut response, MAX_BYTES, &mut body).await.map_err(|error| match error {
+        BodyError::Broken(error) => failed(url, error),
+        BodyError::TooLong => FetchError::TooLarge { url: PeerText::of(url) },
+    })?;
+    Ok(Document { body, lifetime, is_of_cluster: false })
+}
+
+fn failed(url: &Url, error: reqwest::Error) -> FetchError {
+    FetchError::Http { url: PeerText::of(url), problem: outside::reason(error) }
+}
+
+fn certificates(name: &str, pem: &str) -> Result<Vec<Certificate>, FetchError> {
+    Certificate::from_pem_bundle(pem.as_bytes()).map_err(|error| unusable(name, error))
+}
+
+fn unusable(name: &str, error: reqwest::Error) -> FetchError {
+    FetchError::File { path: name.to_owned(), message: outside::reason(error).to_string() }
 }
 
 impl fmt::Debug for Fetcher {
@@ -203,7 +245,7 @@ fn http_url(text: &str) -> Result<Url, FetchError> {
         .ok()
         .filter(|url| matches!(url.scheme(), "http" | "https"))
         .filter(|url| url.username().is_empty() && url.password().is_none())
-        .ok_or_else(|| FetchError::Url(text.to_owned()))
+        .ok_or_else(|| FetchError::Url(PeerText::of(text)))
 }
 
 fn builder(way: Way, resolver: &Arc<dyn Resolve>) -> reqwest::ClientBuilder {

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::claims::{ClaimError, Claims};
+use crate::peer_text::JsonFault;
 
 /// The longest token that is looked at, in bytes.
 pub const MAX_TOKEN_BYTES: usize = 64 * 1024;
@@ -77,7 +78,7 @@ pub enum TokenError {
     NotBase64(&'static str),
     /// The header is not a JSON object that we can read.
     #[error("the token's header is not valid: {0}")]
-    Header(serde_json::Error),
+    Header(JsonFault),
     /// An algorithm that is unknown, symmetric or `none`.
     #[error("the token's signature algorithm is not accepted")]
     Algorithm,
@@ -86,7 +87,7 @@ pub enum TokenError {
     Critical,
     /// The claims are not a JSON object, or a member stands twice.
     #[error("the token's claims are not valid: {0}")]
-    Claims(serde_json::Error),
+    Claims(JsonFault),
     /// `iss` is missing, empty or no text.
     #[error(transparent)]
     Issuer(#[from] ClaimError),
@@ -131,7 +132,8 @@ impl UnverifiedToken {
     /// When the text does not have the form of a signed token with an issuer.
     pub fn parse(text: &str) -> Result<Self, TokenError> {
         let mut jws = CompactJws::parse(text)?;
-        let claims = Claims::parse(&std::mem::take(&mut jws.payload)).map_err(TokenError::Claims)?;
+        let claims =
+            Claims::parse(&std::mem::take(&mut jws.payload)).map_err(|error| TokenError::Claims(error.into()))?;
         claims.filled_text("iss")?;
         Ok(Self { jws, claims })
     }
@@ -176,7 +178,8 @@ impl CompactJws {
         if payload.contains('.') {
             return Err(TokenError::NotThreeParts);
         }
-        let header: Header = serde_json::from_slice(&decode(header, "header")?).map_err(TokenError::Header)?;
+        let header: Header =
+            serde_json::from_slice(&decode(header, "header")?).map_err(|error| TokenError::Header(error.into()))?;
         if header.crit || header.b64 == Some(false.into()) {
             return Err(TokenError::Critical);
         }

@@ -12,6 +12,7 @@ use super::claims::{ClaimError, Claims, json_type, wrong_type};
 use super::keys::{KeyError, KeyStore, SignatureCheck};
 use super::token::UnverifiedToken;
 use crate::config::issuers::{Issuer, Issuers};
+use crate::peer_text::PeerText;
 
 /// How far ahead of our clock `nbf` may be: issuers' clocks differ.
 const NOT_BEFORE_LEEWAY: Duration = Duration::from_mins(5);
@@ -36,8 +37,8 @@ pub type Statement = [u8; 32];
 #[derive(Debug, thiserror::Error)]
 pub enum VerifyError {
     /// The issuer is not configured.
-    #[error("no configured issuer is {0:?}")]
-    UnknownIssuer(String),
+    #[error("no configured issuer is \"{0}\"")]
+    UnknownIssuer(PeerText),
     /// A claim that every token needs is missing or of the wrong type.
     #[error(transparent)]
     Claim(#[from] ClaimError),
@@ -63,7 +64,7 @@ pub enum VerifyError {
     #[error("the keys of {issuer} cannot be had")]
     Keys {
         /// The issuer.
-        issuer: String,
+        issuer: PeerText,
         /// Why.
         source: Arc<KeyError>,
     },
@@ -147,7 +148,7 @@ pub async fn verify(
         }
         Ok(SignatureCheck::Bad) => Err(VerifyError::Signature),
         Ok(SignatureCheck::AlgorithmNotOffered) => Err(VerifyError::AlgorithmNotOffered),
-        Err(source) => Err(VerifyError::Keys { issuer: token.issuer().to_owned(), source }),
+        Err(source) => Err(VerifyError::Keys { issuer: PeerText::of(token.issuer()), source }),
     }
 }
 
@@ -157,7 +158,7 @@ fn for_audience(
     identities: &[Arc<Issuer>],
     url: &str,
 ) -> Result<(Arc<Issuer>, Vec<Arc<Issuer>>), VerifyError> {
-    let mut refusal = VerifyError::UnknownIssuer(url.to_owned());
+    let mut refusal = VerifyError::UnknownIssuer(PeerText::of(url));
     for (position, issuer) in identities.iter().enumerate() {
         match check_audience(claims, &issuer.audience) {
             Ok(()) => {

@@ -18,6 +18,7 @@ use tokio::time;
 
 use super::{Counted, StoreError};
 use crate::certificate::Serial;
+use crate::peer_text::PeerText;
 
 /// Takes a use, in one round trip: the serial numbers of a token's certificates are a set that expires with the token.
 /// KEYS: the token. ARGV: the limit, the serial number, the expiry in seconds since 1970.
@@ -107,7 +108,9 @@ impl RedisStore {
         match self.ask(take).await? {
             Value::Int(1) => Ok(true),
             Value::Int(0) => Ok(false),
-            other => Err(StoreError::Failed(format!("an answer that is neither 0 nor 1: {other:?}"))),
+            other => {
+                Err(StoreError::Failed(PeerText::of(format_args!("an answer that is neither 0 nor 1: {other:?}"))))
+            }
         }
     }
 
@@ -135,9 +138,9 @@ impl RedisStore {
             answer
         });
         match asking.await {
-            Ok(Ok(answer)) => answer.map_err(|error| StoreError::Failed(error.to_string())),
+            Ok(Ok(answer)) => answer.map_err(|error| StoreError::Failed(PeerText::of_error(&error))),
             Ok(Err(_)) => Err(StoreError::Late(self.0.timeout)),
-            Err(error) => Err(StoreError::Failed(error.to_string())),
+            Err(error) => Err(StoreError::Failed(PeerText::of_error(&error))),
         }
     }
 

@@ -5,6 +5,7 @@
 use std::fmt;
 
 use super::log_key::PromiseError;
+use crate::peer_text::PeerText;
 
 /// Settings that make no usable logs.
 #[derive(Debug, thiserror::Error)]
@@ -43,7 +44,7 @@ pub enum LogSetupError {
 pub enum LogFault {
     /// No connection, or one that broke, twice.
     #[error("unreachable: {0}")]
-    Unreachable(String),
+    Unreachable(PeerText),
     /// Another status than 200.
     #[error("answered {status}")]
     Refused {
@@ -52,7 +53,7 @@ pub enum LogFault {
     },
     /// An answer that is no timestamp, or cannot be one of this entry.
     #[error("bad answer: {0}")]
-    BadAnswer(String),
+    BadAnswer(PeerText),
     /// A timestamp that the log's key did not make for this entry.
     #[error("wrong signature: {0}")]
     WrongSignature(#[from] PromiseError),

@@ -16,6 +16,7 @@ use super::error::{LogFault, LogSetupError};
 use super::log_key::LogKey;
 use super::sct::{LogEntry, Sct};
 use crate::outside::{self, BodyError, USER_AGENT, is_loopback};
+use crate::peer_text::PeerText;
 
 /// The largest answer, in bytes.
 const MAX_ANSWER: usize = 64 * 1024;
@@ -69,7 +70,7 @@ enum Attempt {
     /// 429 or 503, with the wait that the log asks for.
     Busy(StatusCode, Option<Duration>),
     /// No whole answer came.
-    Broken(String),
+    Broken(PeerText),
     /// Asking again is pointless.
     Final(LogFault),
 }
@@ -156,7 +157,7 @@ impl Log {
             Endpoint::AddChain => "ct/v1/add-chain",
             Endpoint::AddPreChain => "ct/v1/add-pre-chain",
         };
-        let url = self.prefix.join(path).map_err(|error| LogFault::Unreachable(error.to_string()))?;
+        let url = self.prefix.join(path).map_err(|error| LogFault::Unreachable(PeerText::of(error)))?;
         let mut request = Request::new(Method::POST, url);
         request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         if let Some(origin) = &self.origin {
@@ -177,7 +178,7 @@ impl Log {
             status => return Err(Attempt::Final(LogFault::Refused { status: status.as_u16() })),
         }
         let body = read_capped(response).await?;
-        Sct::from_add_chain_response(&body).map_err(|error| Attempt::Final(LogFault::BadAnswer(error.to_string())))
+        Sct::from_add_chain_response(&body).map_err(|error| Attempt::Final(LogFault::BadAnswer(PeerText::of(error))))
     }
 
     /// What the log asked for, or the doubled wait, and up to a quarter more so that many clients do not come back at once. The
@@ -270,7 +271,7 @@ async fn read_capped(mut response: Response) -> Result<Vec<u8>, Attempt> {
     let mut body = Vec::new();
     outside::read_body(&mut response, MAX_ANSWER, &mut body).await.map_err(|error| match error {
         BodyError::Broken(error) => broken(error),
-        BodyError::TooLong => Attempt::Final(LogFault::BadAnswer(format!("longer than {MAX_ANSWER} bytes"))),
+        BodyError::TooLong => Attempt::Final(LogFault::BadAnswer(format!("longer than {MAX_ANSWER} bytes").into())),
     })?;
     Ok(body)
 }

@@ -136,7 +136,8 @@ impl Logs {
             tally.faults.into_iter().filter_map(|(index, fault)| Some((self.members.get(index)?.name(), fault)));
         if tally.promises.len() >= self.quorum {
             for (log, fault) in named {
-                tracing::warn!(log, kind = fault.label(), error = %fault, "a transparency log failed; the others were enough");
+                let error = fault.to_string();
+                tracing::warn!(log, kind = fault.label(), error, "a transparency log failed; the others were enough");
             }
             tally.promises.sort_by_key(|(index, _)| *index);
             return Ok(tally.promises.into_iter().map(|(_, sct)| sct).collect());

@@ -8,7 +8,6 @@ use sigmint::identity::fetch::{ClusterFiles, Fetcher};
 use sigmint::identity::keys::{KeyStore, KeyTiming};
 use sigmint::issuance::Issuance;
 
-use crate::support::authority::pem_file;
 use crate::support::identities::{email_claims, email_file};
 use crate::support::issuer::{ALGORITHMS, signed};
 use crate::support::scene::{ADDRESS, Scene, assert_refused};
@@ -120,11 +119,14 @@ async fn ghsa_f5mr_q85p_6hh6_a_discovery_document_of_another_issuer() {
 const SUBJECT: &str = "system:serviceaccount:builds:signer";
 
 /// A server inside a cluster, whose file names the cluster's own issuer and these; and the files of its pod.
-async fn in_cluster(issuers: &str) -> (Running, tempfile::TempDir) {
+async fn in_cluster(issuers: &str, api_server: &str) -> (Running, tempfile::TempDir) {
     let (ca, files) = (TestCa::new().await, tempfile::tempdir().unwrap());
-    let cluster = ClusterFiles { ca_certificate: files.path().join("ca.crt"), token: files.path().join("token") };
-    let root = ca.authority.chain().certificates().last().unwrap().der().to_vec();
-    std::fs::write(&cluster.ca_certificate, pem_file(&[root])).unwrap();
+    let cluster = ClusterFiles {
+        ca_certificate: files.path().join("ca.crt"),
+        token: files.path().join("token"),
+        service_host: Some("127.0.0.1".to_owned()),
+    };
+    std::fs::write(&cluster.ca_certificate, api_server).unwrap();
     std::fs::write(&cluster.token, "pod-token").unwrap();
     let own = "oidc-issuers:\n  https://kubernetes.default.svc: {client-id: sigstore, type: kubernetes}\n";
     let keys = KeyStore::new(Fetcher::new().unwrap(), cluster, &KeyTiming::default());
@@ -149,13 +151,14 @@ fn with_token(issuer: &FakeIssuer) -> Vec<bool> {
 async fn ghsa_f5mr_q85p_6hh6_the_pods_token_and_meta_issuers() {
     let stranger = FakeIssuer::start();
     let pattern = format!("meta-issuers:\n  {}/*: {{client-id: sigstore, type: kubernetes}}\n", stranger.url);
-    let (server, _files) = in_cluster(&pattern).await;
+    let (_, certificate) = FakeIssuer::start_tls(&["127.0.0.1"]);
+    let (server, _files) = in_cluster(&pattern, &certificate).await;
     server.ask(&account(&stranger, "cluster"), &Key::new(Kind::P256), SUBJECT).await;
     assert!(!with_token(&stranger).contains(&true), "the token leaked");
 }
 
-/// Kyverno sent its service account token along with a request to whatever URL a policy named. Here the pod's token goes to the issuer that
-/// the file names, and neither to where that issuer says its keys are, nor to where it redirects, not even on this machine.
+/// Kyverno sent its service account token along with a request to whatever URL a policy named. Here the pod's token goes to the cluster's
+/// API server, and neither to where that issuer says its keys are, nor to where it redirects, not even on this machine.
 #[tokio::test]
 async fn ghsa_f9g8_6ppc_pqq4_the_pods_token_and_foreign_urls() {
     let foreign = FakeIssuer::start();
@@ -167,10 +170,10 @@ async fn ghsa_f9g8_6ppc_pqq4_the_pods_token_and_foreign_urls() {
         };
         let redirect = |_: &FakeIssuer| Answer::Redirect(format!("{host}{discovery}"));
         for answer in [&keys as &dyn Fn(&FakeIssuer) -> Answer, &redirect] {
-            let issuer = FakeIssuer::start();
+            let (issuer, certificate) = FakeIssuer::start_tls(&["127.0.0.1"]);
             issuer.answer(discovery, answer(&issuer));
             let named = format!("  {}: {{client-id: sigstore, type: kubernetes}}\n", issuer.issuer("cluster"));
-            let (server, _files) = in_cluster(&named).await;
+            let (server, _files) = in_cluster(&named, &certificate).await;
             let reply = server.ask(&account(&issuer, "cluster"), &Key::new(Kind::P256), SUBJECT).await;
             assert!(matches!(reply.status, 400 | 503), "{reply:?}");
             assert_eq!(server.signer().calls(), 0, "something was signed");

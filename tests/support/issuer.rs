@@ -39,6 +39,8 @@ pub enum Answer {
     Endless,
     /// Nothing comes until [`FakeIssuer::release`], then what an issuer would answer.
     Held,
+    /// What an issuer would answer if the head has this line, else 403.
+    Demands(&'static str),
 }
 
 /// A running issuer. Lives as long as the process.
@@ -258,8 +260,13 @@ impl State {
             Some((host, path)) => (format!("http://{host}"), format!("/{path}")),
             None => (self.base(&head), target.to_owned()),
         };
+        let has = |wanted: &str| head.iter().any(|line| line.eq_ignore_ascii_case(wanted));
+        let answer = match self.answers.lock().unwrap().get(&path).cloned() {
+            Some(Answer::Demands(line)) if has(line) => None,
+            Some(Answer::Demands(_)) => Some(Answer::Body(403, b"{}".to_vec())),
+            other => other,
+        };
         self.requests.lock().unwrap().push(Received { path: path.clone(), head });
-        let answer = self.answers.lock().unwrap().get(&path).cloned();
         match answer {
             Some(Answer::Body(status, body)) => write_answer(connection, status, "", &body),
             Some(Answer::Redirect(url)) => write_answer(connection, 302, &format!("Location: {url}\r\n"), b""),
@@ -270,7 +277,7 @@ impl State {
                 drop(released);
                 self.write_document(connection, &base, &path)
             }
-            None => self.write_document(connection, &base, &path),
+            None | Some(Answer::Demands(_)) => self.write_document(connection, &base, &path),
         }
     }
 

@@ -9,6 +9,7 @@ use aws_sdk_kms::config::http::HttpResponse;
 use aws_sdk_kms::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 
 use crate::authority::remote::{OpenError, RemoteError};
+use crate::peer_text::PeerText;
 
 /// The longest text of AWS that goes into ours, in characters.
 const LONGEST_TEXT: usize = 300;
@@ -48,30 +49,30 @@ impl Failure {
                 let (code, status) = (answer.err().code().unwrap_or_default(), answer.raw().status().as_u16());
                 let message = one_line(answer.err().message().unwrap_or_default());
                 let cause = if status < 400 { Cause::Nonsense } else { Cause::Code(code) };
-                (kind_of(code, status)(format!("{call:?}: {code} (status {status}): {message}")), cause)
+                (kind_of(code, status)(format!("{call:?}: {code} (status {status}): {message}").into()), cause)
             }
             SdkError::ResponseError(_) if found::<hyper::Error>(error).is_some() => {
-                (RemoteError::Unreachable(text), Cause::Network)
+                (RemoteError::Unreachable(text.into()), Cause::Network)
             }
-            SdkError::TimeoutError(_) => (RemoteError::Unreachable(text), Cause::Network),
+            SdkError::TimeoutError(_) => (RemoteError::Unreachable(text.into()), Cause::Network),
             SdkError::DispatchFailure(_) => match found::<CredentialsError>(error) {
                 Some(CredentialsError::ProviderError(_) | CredentialsError::ProviderTimedOut(_)) => {
-                    (RemoteError::Unreachable(text), Cause::Credentials)
+                    (RemoteError::Unreachable(text.into()), Cause::Credentials)
                 }
-                Some(_) => (RemoteError::Refused(text), Cause::Credentials),
-                None => (RemoteError::Unreachable(text), Cause::Network),
+                Some(_) => (RemoteError::Refused(text.into()), Cause::Credentials),
+                None => (RemoteError::Unreachable(text.into()), Cause::Network),
             },
-            _ => (RemoteError::Unusable(text), Cause::Nonsense),
+            _ => (RemoteError::Unusable(text.into()), Cause::Nonsense),
         };
         Self { problem, hint: hint(call, &cause) }
     }
 
     pub(super) fn unreachable(problem: String) -> Self {
-        Self { problem: RemoteError::Unreachable(problem), hint: hint(Call::GetPublicKey, &Cause::Network) }
+        Self { problem: RemoteError::Unreachable(problem.into()), hint: hint(Call::GetPublicKey, &Cause::Network) }
     }
 
     pub(super) fn unusable(problem: &str) -> Self {
-        Self { problem: RemoteError::Unusable(problem.to_owned()), hint: hint(Call::GetPublicKey, &Cause::Nonsense) }
+        Self { problem: RemoteError::Unusable(problem.into()), hint: hint(Call::GetPublicKey, &Cause::Nonsense) }
     }
 
     /// The key cannot sign for a certificate authority.
@@ -81,7 +82,7 @@ impl Failure {
 
     /// What the operator set cannot be.
     pub(super) fn refused(problem: String, hint: impl Into<String>) -> Self {
-        Self { problem: RemoteError::Refused(problem), hint: hint.into() }
+        Self { problem: RemoteError::Refused(problem.into()), hint: hint.into() }
     }
 
     pub(super) fn into_open_error(self, name: &str) -> OpenError {
@@ -90,7 +91,7 @@ impl Failure {
 }
 
 /// Which kind an error of this code is. What KMS itself calls retryable comes with a 5xx.
-fn kind_of(code: &str, status: u16) -> fn(String) -> RemoteError {
+fn kind_of(code: &str, status: u16) -> fn(PeerText) -> RemoteError {
     match (code, status) {
         (
             "ThrottlingException"
@@ -194,7 +195,7 @@ mod tests {
             ("", 404, "refused: x"),
             ("", 200, "unusable answer: x"),
         ] {
-            assert_eq!(kind_of(code, status)("x".to_owned()).to_string(), expected, "{code} {status}");
+            assert_eq!(kind_of(code, status)("x".into()).to_string(), expected, "{code} {status}");
         }
     }
 

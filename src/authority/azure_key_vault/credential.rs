@@ -20,6 +20,8 @@ use azure_identity::{
 };
 use secrecy::{ExposeSecret as _, SecretString};
 
+use crate::peer_text::PeerText;
+
 /// Who asks for signatures.
 #[derive(Clone, Debug)]
 pub enum AzureCredential {
@@ -243,7 +245,8 @@ impl TokenCredential for Kept {
         };
         match held {
             Some(token) => {
-                tracing::warn!(%problem, "no new token for the key vault; the last one still holds");
+                let problem = PeerText::of_error(&problem);
+                tracing::warn!(problem = problem.as_str(), "no new token for the key vault; the last one still holds");
                 Ok(token)
             }
             None => Err(problem),

@@ -35,11 +35,13 @@ impl Problem {
         let text = if token { format!("no token from Microsoft Entra ID: {text}") } else { text };
         let status = innermost.http_status().map(u16::from);
         let error = match (innermost.kind(), status) {
-            (_, Some(429)) => RemoteError::Throttled(text),
-            (_, Some(408 | 500..=599)) | (ErrorKind::Connection | ErrorKind::Io, _) => RemoteError::Unreachable(text),
-            (_, Some(status)) => RemoteError::Refused(format!("{text} (HTTP {status})")),
-            (ErrorKind::DataConversion, None) => RemoteError::Unusable(text),
-            _ => RemoteError::Refused(text),
+            (_, Some(429)) => RemoteError::Throttled(text.into()),
+            (_, Some(408 | 500..=599)) | (ErrorKind::Connection | ErrorKind::Io, _) => {
+                RemoteError::Unreachable(text.into())
+            }
+            (_, Some(status)) => RemoteError::Refused(format!("{text} (HTTP {status})").into()),
+            (ErrorKind::DataConversion, None) => RemoteError::Unusable(text.into()),
+            _ => RemoteError::Refused(text.into()),
         };
         Self { error, at: if token { At::Token } else { At::Vault(status) } }
     }

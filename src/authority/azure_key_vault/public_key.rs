@@ -26,7 +26,7 @@ pub(super) enum Hint {
 
 /// The public half of a key that may sign.
 pub(super) fn read(key: &Key) -> Result<RemotePublicKey, Unfit> {
-    let unfit = |problem: &str, hint| Unfit { problem: RemoteError::Refused(problem.to_owned()), hint };
+    let unfit = |problem: &str, hint| Unfit { problem: RemoteError::Refused(problem.into()), hint };
     let enabled = key.attributes.as_ref().and_then(|attributes| attributes.enabled);
     if enabled == Some(false) {
         return Err(unfit("the key is disabled", Hint::Enable));
@@ -61,7 +61,7 @@ pub(super) fn vault_algorithm(algorithm: SignatureAlgorithm) -> Option<VaultAlgo
 }
 
 fn unusable(problem: &str) -> Unfit {
-    Unfit { problem: RemoteError::Unusable(problem.to_owned()), hint: Hint::Report }
+    Unfit { problem: RemoteError::Unusable(problem.into()), hint: Hint::Report }
 }
 
 fn curve(jwk: &JsonWebKey) -> Option<Curve> {

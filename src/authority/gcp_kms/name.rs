@@ -81,7 +81,7 @@ pub(super) fn key_of_tink(name: &str) -> Result<KeyName, OpenError> {
 }
 
 fn malformed(name: &str, form: &str) -> OpenError {
-    let problem = RemoteError::Refused("not the name of a key in Cloud KMS".to_owned());
+    let problem = RemoteError::Refused("not the name of a key in Cloud KMS".into());
     OpenError { key: name.to_owned(), problem, hint: format!("write {form}") }
 }
 

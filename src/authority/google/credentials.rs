@@ -58,12 +58,16 @@ impl AccessTokens {
                 self.answered(&credentials);
                 return Ok(data);
             }
-            Ok(Ok(CacheableResource::NotModified)) => return Err(RemoteError::Unusable("no access token".to_owned())),
+            Ok(Ok(CacheableResource::NotModified)) => return Err(RemoteError::Unusable("no access token".into())),
             Ok(Err(error)) => error,
-            Err(_) => return Err(RemoteError::Unreachable("no access token: it took too long".to_owned())),
+            Err(_) => return Err(RemoteError::Unreachable("no access token: it took too long".into())),
         };
         let text = format!("no access token: {}", super::printable(&causes(&error)));
-        Err(if error.is_transient() { RemoteError::Unreachable(text) } else { RemoteError::Refused(text) })
+        Err(if error.is_transient() {
+            RemoteError::Unreachable(text.into())
+        } else {
+            RemoteError::Refused(text.into())
+        })
     }
 
     /// The credentials of the moment, made anew if the last ones have been silent or failing for too long.
@@ -98,7 +102,7 @@ impl CredentialsSource {
 
 /// As the library reads the file of `GOOGLE_APPLICATION_CREDENTIALS`.
 fn read_file(path: &Path) -> Result<Credentials, RemoteError> {
-    let refused = |text: &str| RemoteError::Refused(format!("{}: {text}", path.display()));
+    let refused = |text: &str| RemoteError::Refused(format!("{}: {text}", path.display()).into());
     let text = std::fs::read(path).map_err(|error| refused(&error.to_string()))?;
     // What serde_json says of a value may hold a part of the key.
     let json: serde_json::Value = serde_json::from_slice(&text).map_err(|_| refused("no JSON"))?;
@@ -116,9 +120,9 @@ fn read_file(path: &Path) -> Result<Credentials, RemoteError> {
 fn unusable(what: &str, error: &BuildError) -> RemoteError {
     // A parsing error may quote the file.
     if error.is_parsing() {
-        return RemoteError::Refused(format!("{what}: malformed, or a field is missing"));
+        return RemoteError::Refused(format!("{what}: malformed, or a field is missing").into());
     }
-    RemoteError::Refused(format!("{what}: {}", super::printable(&causes(error))))
+    RemoteError::Refused(format!("{what}: {}", super::printable(&causes(error))).into())
 }
 
 fn causes(error: &dyn std::error::Error) -> String {
@@ -173,6 +177,6 @@ mod tests {
         std::fs::write(&file, federation.to_string()).unwrap();
         let tokens = AccessTokens::new(CredentialsSource::File(file)).unwrap();
         let error = tokens.headers().await.unwrap_err();
-        assert_eq!(error, RemoteError::Unreachable("no access token: it took too long".to_owned()));
+        assert_eq!(error, RemoteError::Unreachable("no access token: it took too long".into()));
     }
 }

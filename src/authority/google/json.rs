@@ -36,8 +36,8 @@ impl Checksum {
     pub(in crate::authority) fn check(found: Option<Self>, octets: &[u8], what: &str) -> Result<(), RemoteError> {
         match found {
             Some(checksum) if checksum == Self::of(octets) => Ok(()),
-            Some(_) => Err(RemoteError::Unreachable(format!("{what} was damaged on the way (CRC-32C)"))),
-            None => Err(RemoteError::Unusable(format!("{what} came without its CRC-32C"))),
+            Some(_) => Err(RemoteError::Unreachable(format!("{what} was damaged on the way (CRC-32C)").into())),
+            None => Err(RemoteError::Unusable(format!("{what} came without its CRC-32C").into())),
         }
     }
 }

@@ -11,6 +11,7 @@ use super::{Parent, certificates_of};
 use crate::authority::chain::{ChainError, IssuingChain};
 use crate::authority::google::{CallError, GoogleApi};
 use crate::authority::remote::{OpenError, RemoteError};
+use crate::peer_text::PeerText;
 
 /// Pages of authorities that are read; a pool has a handful.
 const MAX_PAGES: usize = 20;
@@ -65,7 +66,7 @@ async fn list(api: &GoogleApi, parent: &Parent) -> Result<Vec<Authority>, CallEr
         }
         page = answer.next_page_token;
     }
-    Err(RemoteError::Unusable(format!("the pool has more than {MAX_PAGES} pages of authorities")).into())
+    Err(RemoteError::Unusable(format!("the pool has more than {MAX_PAGES} pages of authorities").into()).into())
 }
 
 /// The chains that pass our own checks. One that is expired or unfit must not take the others with it.
@@ -82,7 +83,9 @@ fn believed(authorities: Vec<Authority>, now: SystemTime) -> Result<Vec<Arc<Issu
 }
 
 fn passed_over(authority: &str, error: &ChainError) {
-    tracing::warn!(authority, %error, "a certificate authority of the pool is passed over");
+    let (authority, error) = (PeerText::of(authority), PeerText::of_error(error));
+    let (authority, error) = (authority.as_str(), error.as_str());
+    tracing::warn!(authority, error, "a certificate authority of the pool is passed over");
 }
 
 /// What to mend when the authorities cannot be read.
@@ -106,7 +109,7 @@ pub(super) fn hint(status: &str, parent: &Parent) -> Option<String> {
 pub(super) fn none_issues(name: &str, parent: &Parent) -> OpenError {
     OpenError {
         key: name.to_owned(),
-        problem: RemoteError::Refused("no certificate authority here is enabled and fit to issue".to_owned()),
+        problem: RemoteError::Refused("no certificate authority here is enabled and fit to issue".into()),
         hint: format!(
             "enable one: gcloud privateca roots enable CA --pool {} (or subordinates); the log says why others are \
              passed over. A subordinate needs the extended key usage codeSigning",

@@ -15,7 +15,7 @@ impl Parent {
     pub(super) fn parse(name: &str) -> Result<Self, OpenError> {
         Self::of_path(name).ok_or_else(|| OpenError {
             key: name.to_owned(),
-            problem: RemoteError::Refused("not the name of a pool of certificate authorities".to_owned()),
+            problem: RemoteError::Refused("not the name of a pool of certificate authorities".into()),
             hint: "write projects/PROJECT/locations/LOCATION/caPools/POOL[/certificateAuthorities/CA]".to_owned(),
         })
     }

@@ -10,6 +10,7 @@ use cryptoki::error::{Error, RvError};
 use super::super::remote::{OpenError, RemoteError};
 use super::super::signature_check::KeyError;
 use super::options::Pkcs11Options;
+use crate::peer_text::PeerText;
 
 /// A call that failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,16 +36,16 @@ pub(super) enum Loss {
 }
 
 impl Fault {
-    pub(super) fn refused(problem: impl Into<String>, hint: impl Into<String>) -> Self {
+    pub(super) fn refused(problem: impl Into<PeerText>, hint: impl Into<String>) -> Self {
         Self { problem: RemoteError::Refused(problem.into()), hint: hint.into(), loss: Loss::Nothing }
     }
 
-    pub(super) fn unusable(problem: impl Into<String>, hint: impl Into<String>) -> Self {
+    pub(super) fn unusable(problem: impl Into<PeerText>, hint: impl Into<String>) -> Self {
         Self { problem: RemoteError::Unusable(problem.into()), hint: hint.into(), loss: Loss::Nothing }
     }
 
     /// The token is not in any slot: it may come back.
-    pub(super) fn absent(problem: impl Into<String>, hint: impl Into<String>) -> Self {
+    pub(super) fn absent(problem: impl Into<PeerText>, hint: impl Into<String>) -> Self {
         Self { problem: RemoteError::Unreachable(problem.into()), hint: hint.into(), loss: Loss::Nothing }
     }
 
@@ -100,18 +101,18 @@ impl From<Error> for Fault {
 
 fn problem_for(value: RvError, text: String) -> RemoteError {
     match value {
-        RvError::SessionCount => RemoteError::Throttled(text),
-        value if loss_of(value) != Loss::Nothing => RemoteError::Unreachable(text),
+        RvError::SessionCount => RemoteError::Throttled(text.into()),
+        value if loss_of(value) != Loss::Nothing => RemoteError::Unreachable(text.into()),
         RvError::HostMemory
         | RvError::DeviceMemory
         | RvError::Cancel
         | RvError::FunctionCanceled
         | RvError::VendorDefined(_)
-        | RvError::UnknownErrorCode(_) => RemoteError::Unreachable(text),
+        | RvError::UnknownErrorCode(_) => RemoteError::Unreachable(text.into()),
         RvError::BufferTooSmall | RvError::DataInvalid | RvError::DataLenRange | RvError::ArgumentsBad => {
-            RemoteError::Unusable(text)
+            RemoteError::Unusable(text.into())
         }
-        _ => RemoteError::Refused(text),
+        _ => RemoteError::Refused(text.into()),
     }
 }
 

@@ -10,6 +10,7 @@ use super::super::remote::RemotePublicKey;
 use super::fault::Fault;
 use super::options::KeySelector;
 use super::public_key;
+use crate::peer_text::PeerText;
 
 /// Finds the one private key that is meant, and refuses one that may not sign.
 pub(super) fn private_key(session: &Session, wanted: &KeySelector) -> Result<ObjectHandle, Fault> {
@@ -63,7 +64,7 @@ fn labels_of_private_keys(session: &Session) -> Result<Vec<String>, Fault> {
     for key in session.find_objects(&[Attribute::Class(ObjectClass::PRIVATE_KEY)])?.into_iter().take(SHOWN) {
         for attribute in session.get_attributes(key, &[AttributeType::Label])? {
             if let Attribute::Label(label) = attribute {
-                labels.push(format!("`{}`", String::from_utf8_lossy(&label).escape_debug()));
+                labels.push(format!("`{}`", PeerText::of(String::from_utf8_lossy(&label))));
             }
         }
     }

@@ -55,7 +55,7 @@ impl Pool {
         let (answer, answered) = oneshot::channel();
         let ended = || Fault::broken_module().problem;
         self.queue.try_send(Job { octets, answer }).map_err(|error| match error {
-            TrySendError::Full(_) => RemoteError::Throttled(format!("{QUEUE} signatures wait for the token")),
+            TrySendError::Full(_) => RemoteError::Throttled(format!("{QUEUE} signatures wait for the token").into()),
             TrySendError::Disconnected(_) => ended(),
         })?;
         answered.await.unwrap_or_else(|_| Err(ended()))

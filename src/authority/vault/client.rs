@@ -15,14 +15,12 @@ use super::options::Settings;
 use super::token::Token;
 use crate::authority::remote::RemoteError;
 use crate::outside::{self, BodyError, USER_AGENT, is_loopback};
+use crate::peer_text::{JsonFault, PeerText};
 
 /// The largest answer, in bytes: that of a key with a thousand versions.
 const MAX_ANSWER: usize = 1024 * 1024;
 /// The largest CA file, in bytes.
 const MAX_CA_FILE: u64 = 1024 * 1024;
-/// The most that is repeated of what the server says is wrong, in characters.
-const MAX_WORDS: usize = 300;
-
 /// What transit says with a status of 500 though no repetition changes it: a version that may not sign or is not there, and a key
 /// that is soft-deleted.
 const REFUSALS: [&str; 2] = ["requested version for signing", "refusing to use soft-deleted key"];
@@ -48,13 +46,13 @@ pub(super) struct Endpoint(Url);
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Failure {
     /// The server said no, with these words.
-    Status(StatusCode, String),
+    Status(StatusCode, PeerText),
     /// The token was refused, and there is a new one by now.
     TokenReplaced,
     /// No whole answer came.
-    NoAnswer(String),
+    NoAnswer(PeerText),
     /// 200, and nothing that was asked for.
-    Unusable(String),
+    Unusable(PeerText),
 }
 
 /// What every answer has around its contents.
@@ -125,7 +123,7 @@ impl Client {
         endpoint: &Endpoint,
         body: &impl Serialize,
     ) -> Result<T, Failure> {
-        let body = serde_json::to_vec(body).map_err(|error| Failure::Unusable(error.to_string()))?;
+        let body = serde_json::to_vec(body).map_err(|error| Failure::Unusable(PeerText::of(error)))?;
         let request = self.http.request(Method::POST, endpoint.0.clone());
         self.call(request.header(CONTENT_TYPE, "application/json").body(body)).await
     }
@@ -142,14 +140,7 @@ impl Client {
             return Err(Failure::Status(status, words(&body)));
         }
         let answer: Result<Envelope<T>, _> = serde_json::from_slice(&body);
-        // The library's text may quote what it read.
-        answer.map(|answer| answer.data).map_err(|error| {
-            Failure::Unusable(format!(
-                "JSON of another shape than expected, at line {} column {}",
-                error.line(),
-                error.column()
-            ))
-        })
+        answer.map(|answer| answer.data).map_err(|error| Failure::Unusable(PeerText::of(JsonFault::from(error))))
     }
 }
 
@@ -157,9 +148,7 @@ impl From<Failure> for RemoteError {
     fn from(failure: Failure) -> Self {
         match failure {
             Failure::Status(status, words) => of_status(status, format!("{status}: {words}")),
-            Failure::TokenReplaced => {
-                Self::Unreachable("the token was refused, and has been replaced since".to_owned())
-            }
+            Failure::TokenReplaced => Self::Unreachable("the token was refused, and has been replaced since".into()),
             Failure::NoAnswer(cause) => Self::Unreachable(cause),
             Failure::Unusable(what) => Self::Unusable(what),
         }
@@ -168,34 +157,34 @@ impl From<Failure> for RemoteError {
 
 fn of_status(status: StatusCode, text: String) -> RemoteError {
     match status {
-        StatusCode::TOO_MANY_REQUESTS => RemoteError::Throttled(text),
+        StatusCode::TOO_MANY_REQUESTS => RemoteError::Throttled(text.into()),
         StatusCode::INTERNAL_SERVER_ERROR if REFUSALS.iter().any(|refusal| text.contains(refusal)) => {
-            RemoteError::Refused(text)
+            RemoteError::Refused(text.into())
         }
         // A standby that has not seen a write yet, and a request that came in too slowly: both pass.
-        StatusCode::PRECONDITION_FAILED | StatusCode::REQUEST_TIMEOUT => RemoteError::Unreachable(text),
+        StatusCode::PRECONDITION_FAILED | StatusCode::REQUEST_TIMEOUT => RemoteError::Unreachable(text.into()),
         // Sealed, standby or broken; or a standby that names the active server, where the token is not carried.
-        _ if status.is_server_error() || status.is_redirection() => RemoteError::Unreachable(text),
-        _ => RemoteError::Refused(text),
+        _ if status.is_server_error() || status.is_redirection() => RemoteError::Unreachable(text.into()),
+        _ => RemoteError::Refused(text.into()),
     }
 }
 
 /// What Vault says is wrong, on one line and not too long; a proxy's page is not repeated.
-fn words(body: &[u8]) -> String {
+fn words(body: &[u8]) -> PeerText {
     let errors: Errors = serde_json::from_slice(body).unwrap_or_default();
     let text = errors.errors.join("; ");
     let clean = |character: char| if character.is_control() { ' ' } else { character };
     let words: String = text.chars().map(clean).collect();
     let words: Vec<&str> = words.split_whitespace().collect();
-    let words: String = words.join(" ").chars().take(MAX_WORDS).collect();
-    if words.is_empty() { "no reason given".to_owned() } else { words }
+    let words = words.join(" ");
+    if words.is_empty() { "no reason given".into() } else { words.into() }
 }
 
 async fn read_capped(mut response: Response) -> Result<Vec<u8>, Failure> {
     let mut body = Vec::new();
     outside::read_body(&mut response, MAX_ANSWER, &mut body).await.map_err(|error| match error {
         BodyError::Broken(error) => no_answer(error),
-        BodyError::TooLong => Failure::Unusable(format!("longer than {MAX_ANSWER} bytes")),
+        BodyError::TooLong => Failure::Unusable(format!("longer than {MAX_ANSWER} bytes").into()),
     })?;
     Ok(body)
 }
@@ -221,6 +210,7 @@ fn name(name: &'static str) -> HeaderName {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::peer_text::MAX_PEER_TEXT;
 
     #[test]
     fn what_the_server_says_comes_on_one_line_and_not_too_long() {
@@ -232,10 +222,10 @@ mod tests {
             ("<html>a proxy's page</html>", "no reason given"),
             ("", "no reason given"),
         ] {
-            assert_eq!(words(body.as_bytes()), expected, "{body}");
+            assert_eq!(words(body.as_bytes()).as_str(), expected, "{body}");
         }
         let long = format!(r#"{{"errors":["{}"]}}"#, "é".repeat(10_000));
-        assert_eq!(words(long.as_bytes()).chars().count(), MAX_WORDS);
+        assert!(words(long.as_bytes()).as_str().len() <= MAX_PEER_TEXT);
     }
 
     #[test]

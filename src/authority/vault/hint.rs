@@ -15,7 +15,7 @@ pub(super) struct Fault {
 impl Fault {
     /// A refusal, be it ours.
     pub(super) fn refused(problem: &str, hint: &str) -> Self {
-        Self { problem: RemoteError::Refused(problem.to_owned()), hint: hint.to_owned() }
+        Self { problem: RemoteError::Refused(problem.into()), hint: hint.to_owned() }
     }
 }
 

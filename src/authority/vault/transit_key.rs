@@ -42,7 +42,7 @@ impl KeyData {
         self.check_use(place)?;
         self.check_version(version, place)?;
         let public = self.public_key(version).map_err(|problem| Fault {
-            problem: RemoteError::Unusable(problem),
+            problem: RemoteError::Unusable(problem.into()),
             hint: format!(
                 "use a key of type ecdsa-p256, ecdsa-p384, ecdsa-p521, rsa-2048, rsa-3072, rsa-4096 or ed25519: \
                  this one is of type {}",

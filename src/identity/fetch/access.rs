@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use reqwest::Url;
 use secrecy::SecretString;
 
-use super::FetchError;
+use super::{Document, FetchError};
 use crate::outside::is_loopback;
 
 /// The largest certificate, token or key file, in bytes.
@@ -45,33 +45,80 @@ pub struct Access {
     pub ca_file: Option<PathBuf>,
     /// A bearer token.
     pub token: Option<TokenFile>,
+    /// The pod's token, for the cluster's own API server.
+    pub pod: Option<PodAccess>,
 }
 
-/// A file with a bearer token.
+/// A bearer token in a file, which the operator named: nothing is fetched without it.
 #[derive(Clone, Debug)]
-pub struct TokenFile {
-    /// The file.
-    pub path: PathBuf,
-    /// What it means that there is no such file.
-    pub absence: Absence,
+pub struct TokenFile(pub PathBuf);
+
+/// What a pod is let in with at its cluster's API server.
+///
+/// The token of a service account says who we are to the API server; whoever else gets it is us there. So it goes to a host whose
+/// certificate the cluster's CA alone vouches for, and only where the issuer is the API server itself, or where that server's discovery
+/// document says its keys are.
+#[derive(Clone, Debug)]
+pub struct PodAccess {
+    files: ClusterFiles,
+    /// Where the API server said that its keys are, after discovery.
+    keys: Option<Url>,
 }
 
-/// What it means that a file is not there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Absence {
-    /// Nobody promised it: the issuer may answer without.
-    Accepted,
-    /// The operator named it: nothing is fetched without.
-    Refused,
-}
-
-/// Where Kubernetes mounts the cluster's CA certificate and the pod's token.
+/// Where Kubernetes mounts the cluster's CA certificate and the pod's token, and what it calls its API server.
 #[derive(Clone, Debug)]
 pub struct ClusterFiles {
     /// PEM.
     pub ca_certificate: PathBuf,
     /// A service account token; may be absent, the API server may allow anonymous discovery.
     pub token: PathBuf,
+    /// The API server's host besides `kubernetes.default.svc` and its longer names: `KUBERNETES_SERVICE_HOST`.
+    pub service_host: Option<String>,
+}
+
+impl ClusterFiles {
+    /// Whether the URL's host is the cluster's own API server, by its name.
+    #[must_use]
+    pub fn names_api_server(&self, url: &Url) -> bool {
+        let Some(host) = url.host_str() else { return false };
+        let service = self.service_host.as_deref().filter(|service| !service.is_empty());
+        let is_service =
+            |service: &str| host.trim_matches(['[', ']']).eq_ignore_ascii_case(service.trim_matches(['[', ']']));
+        is_api_server_name(host) || service.is_some_and(is_service)
+    }
+}
+
+/// `kubernetes.default.svc`, or the same with a cluster's domain behind it.
+#[must_use]
+pub fn is_api_server_name(host: &str) -> bool {
+    let rest = host.strip_prefix("kubernetes.default.svc");
+    rest.is_some_and(|domain| domain.is_empty() || (domain.starts_with('.') && domain.len() > 1))
+}
+
+impl PodAccess {
+    /// For the issuer at `home`, if that is the cluster's own API server.
+    #[must_use]
+    pub fn at(home: &str, files: &ClusterFiles) -> Option<Self> {
+        let own = Url::parse(home).is_ok_and(|home| files.names_api_server(&home));
+        own.then(|| Self { files: files.clone(), keys: None })
+    }
+
+    /// The cluster's CA certificate, PEM: the only one that vouches for whoever gets the token.
+    pub(super) async fn certificates(&self) -> Result<String, FetchError> {
+        read_file(&self.files.ca_certificate).await
+    }
+
+    /// The token. There may be none: the API server may let everybody see its keys.
+    pub(super) async fn token(&self) -> Result<Option<SecretString>, FetchError> {
+        if !matches!(tokio::fs::try_exists(&self.files.token).await, Ok(true)) {
+            return Ok(None);
+        }
+        read_token(&self.files.token).await.map(Some)
+    }
+
+    pub(super) fn ca_file(&self) -> &Path {
+        &self.files.ca_certificate
+    }
 }
 
 impl Default for ClusterFiles {
@@ -79,6 +126,7 @@ impl Default for ClusterFiles {
         Self {
             ca_certificate: PathBuf::from("/var/run/fulcio/ca.crt"),
             token: PathBuf::from("/var/run/secrets/kubernetes.io/serviceaccount/token"),
+            service_host: std::env::var("KUBERNETES_SERVICE_HOST").ok(),
         }
     }
 }
@@ -108,11 +156,27 @@ impl Access {
         if !Url::parse(&self.home).is_ok_and(|home| home.origin() == url.origin()) {
             return Ok(None);
         }
-        if file.absence == Absence::Accepted && !matches!(tokio::fs::try_exists(&file.path).await, Ok(true)) {
-            return Ok(None);
-        }
-        Ok(Some(SecretString::from(read_file(&file.path).await?.trim().to_owned())))
+        read_token(&file.0).await.map(Some)
     }
+
+    /// The pod's access, if the URL may have its token: over https, at the issuer's own address or where the API server keeps its keys.
+    pub(super) fn pod_for(&self, url: &Url) -> Option<&PodAccess> {
+        let pod = self.pod.as_ref().filter(|_| url.scheme() == "https")?;
+        let at_home = Url::parse(&self.home).is_ok_and(|home| home.origin() == url.origin());
+        (at_home || pod.keys.as_ref() == Some(url)).then_some(pod)
+    }
+
+    /// The same after discovery. What the cluster's API server itself served decides where its keys are; what another one did, does not.
+    #[must_use]
+    pub fn after(&self, discovery: &Document, jwks_uri: &str) -> Self {
+        let keys = || Url::parse(jwks_uri).ok();
+        let pod = self.pod.clone().filter(|_| discovery.is_of_cluster);
+        Self { pod: pod.map(|pod| PodAccess { keys: keys(), ..pod }), ..self.clone() }
+    }
+}
+
+async fn read_token(path: &Path) -> Result<SecretString, FetchError> {
+    Ok(SecretString::from(read_file(path).await?.trim().to_owned()))
 }
 
 /// Reads a file of at most 1 MiB.

@@ -2,9 +2,8 @@
 //!
 //! Knows not what a client is told of it.
 
-use reqwest::Url;
-
 use crate::identity::fetch::FetchError;
+use crate::peer_text::{JsonFault, PeerText};
 
 /// Why an issuer's keys could not be had. Always the issuer's fault or the network's, never the caller's.
 #[derive(Debug, thiserror::Error)]
@@ -13,27 +12,27 @@ pub enum KeyError {
     #[error(transparent)]
     Fetch(#[from] FetchError),
     /// A document that is not the JSON it should be.
-    #[error("{document}: {source}")]
+    #[error("{document}: {fault}")]
     Document {
         /// The document's URL or file.
-        document: String,
+        document: PeerText,
         /// What is wrong.
-        source: serde_json::Error,
+        fault: JsonFault,
     },
     /// The discovery document is another issuer's (OpenID Connect Discovery 1.0 section 4.3).
-    #[error("the discovery document of {expected} names the issuer {found:?}")]
+    #[error("the discovery document of {expected} names the issuer \"{found}\"")]
     IssuerMismatch {
         /// The issuer that was asked.
-        expected: String,
+        expected: PeerText,
         /// The issuer that the document names.
-        found: String,
+        found: PeerText,
     },
     /// The keys are said to be on another host, by a document that anybody on the way could have written.
     #[error("{0} is on another host than the discovery document, which did not come over https")]
-    ForeignKeys(Url),
+    ForeignKeys(PeerText),
     /// The issuer answered well, and not one of its keys can be used. Keys that were held before are dropped.
     #[error("{0} holds no key that can verify a token")]
-    NoUsableKey(String),
+    NoUsableKey(PeerText),
     /// Too many new issuers are being asked.
     #[error("too many new issuers of this pattern are being asked for their keys")]
     Busy,

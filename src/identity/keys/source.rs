@@ -11,7 +11,8 @@ use serde::Deserialize;
 use super::error::KeyError;
 use super::set::KeySet;
 use crate::config::issuers::{Issuer, IssuerAddress, KeyOrigin};
-use crate::identity::fetch::{Absence, Access, ClusterFiles, Fetcher, PlainHttp, Reach, TokenFile, read_file};
+use crate::identity::fetch::{Access, ClusterFiles, Fetcher, PlainHttp, PodAccess, Reach, TokenFile, read_file};
+use crate::peer_text::PeerText;
 
 /// One concrete issuer: for an entry with a pattern there are many.
 #[derive(Debug)]
@@ -75,12 +76,14 @@ impl Source {
         let url = format!("{}/.well-known/openid-configuration", self.url.strip_suffix('/').unwrap_or(&self.url));
         let document = fetcher.get(&url, self.reach(), access).await?;
         let found: Discovery = serde_json::from_slice(&document.body)
-            .map_err(|source| KeyError::Document { document: url.clone(), source })?;
+            .map_err(|error| KeyError::Document { document: PeerText::of(&url), fault: error.into() })?;
         if found.issuer != self.url {
-            return Err(KeyError::IssuerMismatch { expected: self.url.clone(), found: found.issuer });
+            let (expected, found) = (PeerText::of(&self.url), PeerText::of(found.issuer));
+            return Err(KeyError::IssuerMismatch { expected, found });
         }
         let reach = self.reach_of_keys(&url, &found.jwks_uri)?;
-        let document = fetcher.get(&found.jwks_uri, reach, access).await?;
+        let access = access.after(&document, &found.jwks_uri);
+        let document = fetcher.get(&found.jwks_uri, reach, &access).await?;
         self.usable(&found.jwks_uri, &document.body, Some(&found.algorithms), document.lifetime)
     }
 
@@ -92,9 +95,9 @@ impl Source {
         lifetime: Option<Duration>,
     ) -> Result<Fetched, KeyError> {
         let keys = KeySet::parse(&self.url, body, algorithms)
-            .map_err(|source| KeyError::Document { document: document.to_owned(), source })?;
+            .map_err(|error| KeyError::Document { document: PeerText::of(document), fault: error.into() })?;
         if keys.is_empty() {
-            return Err(KeyError::NoUsableKey(document.to_owned()));
+            return Err(KeyError::NoUsableKey(PeerText::of(document)));
         }
         Ok(Fetched { keys, lifetime })
     }
@@ -119,24 +122,24 @@ impl Source {
             return Ok(self.reach());
         }
         if discovery.scheme() != "https" && access.plain_http != PlainHttp::Anywhere {
-            return Err(KeyError::ForeignKeys(keys));
+            return Err(KeyError::ForeignKeys(PeerText::of(keys)));
         }
         Ok(if access.in_cluster { Reach::Anywhere } else { access.strangers })
     }
 
-    /// The cluster's CA and token are for issuers that the operator named, never for one that matched a pattern.
+    /// The cluster's CA and token are for issuers that the operator named, never for one that matched a pattern. The pod's token is for
+    /// the cluster's own API server; every other issuer needs a `token-file`.
     fn access(&self, home: &str, cluster: &ClusterFiles) -> Access {
         let keys = &self.issuer.keys;
-        let token = match &keys.token_file {
-            Some(path) => Some(TokenFile { path: path.clone(), absence: Absence::Refused }),
-            None => keys.in_cluster.then(|| TokenFile { path: cluster.token.clone(), absence: Absence::Accepted }),
-        };
+        let is_named = self.pattern().is_none();
+        let pod = (is_named && keys.in_cluster && keys.token_file.is_none()).then(|| PodAccess::at(home, cluster));
         Access {
             home: home.to_owned(),
             plain_http: keys.plain_http,
             ca_certificate: keys.ca_certificate.clone(),
             ca_file: keys.in_cluster.then(|| cluster.ca_certificate.clone()),
-            token: token.filter(|_| self.pattern().is_none()),
+            token: keys.token_file.clone().filter(|_| is_named).map(TokenFile),
+            pod: pod.flatten(),
         }
     }
 }
