@@ -1,4 +1,4 @@
-//! Octets as text: PEM and hexadecimal.
+//! Bytes as text (PEM and hexadecimal), and the characters that no certificate carries.
 
 /// PEM (RFC 7468) with lines of 64 characters and line feeds, the last one included.
 #[must_use]
@@ -19,6 +19,13 @@ pub fn hex(octets: &[u8]) -> String {
 pub fn hex_number(octets: &[u8]) -> String {
     let digits = hex(octets);
     digits.trim_start_matches('0').to_owned()
+}
+
+/// Whether there is a control character: C0, DEL or C1.
+#[must_use]
+pub fn has_control_character(text: &str) -> bool {
+    // Nearly all text is ASCII, for which the first look is enough.
+    text.bytes().any(|byte| byte.is_ascii_control()) || (!text.is_ascii() && text.chars().any(char::is_control))
 }
 
 #[cfg(test)]

@@ -2,15 +2,24 @@
 //!
 //! Owns the difference between a claim that is missing, one of the wrong type, and one that is usable. Knows no issuer.
 
+mod number;
+
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
+use crate::text::has_control_character;
+
 /// A JSON object in which no member, at any depth, stands twice.
 #[derive(Clone)]
-pub struct Claims(Map<String, Value>);
+pub struct Claims {
+    members: Map<String, Value>,
+    /// The members' numbers that a float may have rounded, as they were written. Most tokens have none.
+    written: BTreeMap<String, Box<str>>,
+}
 
 /// Why a claim cannot be used. Names the claim, never its value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -21,6 +30,9 @@ pub enum ClaimError {
     /// The claim is the empty text.
     #[error("the claim {0:?} is empty")]
     Empty(String),
+    /// The claim has a control character (C0, C1 or DEL), which must not reach a certificate.
+    #[error("the claim {0:?} contains a control character")]
+    ControlCharacter(String),
     /// The claim is of another JSON type than the one needed.
     #[error("the claim {claim:?} is {found}, not {wanted}")]
     WrongType {
@@ -38,7 +50,10 @@ impl ClaimError {
     #[must_use]
     pub fn claim(&self) -> &str {
         match self {
-            Self::Missing(claim) | Self::Empty(claim) | Self::WrongType { claim, .. } => claim,
+            Self::Missing(claim)
+            | Self::Empty(claim)
+            | Self::ControlCharacter(claim)
+            | Self::WrongType { claim, .. } => claim,
         }
     }
 }
@@ -49,19 +64,27 @@ impl Claims {
     /// # Errors
     /// When it is not a JSON object, or a member stands twice at any depth.
     pub fn parse(payload: &[u8]) -> Result<Self, serde_json::Error> {
-        serde_json::from_slice(payload)
+        let members = match serde_json::from_slice::<UniqueValue>(payload)?.0 {
+            Value::Object(members) => members,
+            other => {
+                let found = json_type(&other);
+                return Err(de::Error::custom(format_args!("claims are {found}, not an object")));
+            }
+        };
+        let written = if members.values().any(Value::is_f64) { written_numbers(payload) } else { BTreeMap::new() };
+        Ok(Self { members, written })
     }
 
     /// The claim as it stands, if it is there at all.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Value> {
-        self.0.get(name)
+        self.members.get(name)
     }
 
-    /// A claim that must be a text; it may be empty.
+    /// A claim that must be a string without control characters; it may be empty.
     ///
     /// # Errors
-    /// When it is missing or not a text.
+    /// When it is missing, not a string, or has a control character.
     pub fn text(&self, name: &str) -> Result<&str, ClaimError> {
         self.optional_text(name)?.ok_or_else(|| ClaimError::Missing(name.to_owned()))
     }
@@ -69,7 +92,7 @@ impl Claims {
     /// A claim that must be a text with something in it.
     ///
     /// # Errors
-    /// When it is missing, empty or not a text.
+    /// When it is missing, empty, not a text, or has a control character.
     pub fn filled_text(&self, name: &str) -> Result<&str, ClaimError> {
         match self.text(name)? {
             "" => Err(ClaimError::Empty(name.to_owned())),
@@ -80,12 +103,33 @@ impl Claims {
     /// A claim that may be absent, but is a text if it is there.
     ///
     /// # Errors
-    /// When it is there and not a text.
+    /// When it is there and not a text, or has a control character.
     pub fn optional_text(&self, name: &str) -> Result<Option<&str>, ClaimError> {
-        match self.0.get(name) {
+        match self.members.get(name) {
             None => Ok(None),
-            Some(Value::String(text)) => Ok(Some(text)),
+            Some(Value::String(text)) => printable(text, name).map(Some),
             Some(other) => Err(wrong_type(name, other, "a text")),
+        }
+    }
+
+    /// A claim as a string, if it is there: a number in full, with all of its digits and without an exponent, true and false as those
+    /// words.
+    ///
+    /// # Errors
+    /// When it is null, a list, an object, a number too long to be written, or a string with a control character.
+    pub fn scalar(&self, name: &str) -> Result<Option<Cow<'_, str>>, ClaimError> {
+        let Some(value) = self.members.get(name) else { return Ok(None) };
+        let wrong = |found| ClaimError::WrongType { claim: name.to_owned(), found, wanted: "a text" };
+        match value {
+            Value::String(text) => printable(text, name).map(|text| Some(Cow::Borrowed(text))),
+            Value::Bool(true) => Ok(Some(Cow::Borrowed("true"))),
+            Value::Bool(false) => Ok(Some(Cow::Borrowed("false"))),
+            Value::Number(number) if number.is_f64() => {
+                let text = self.written.get(name).and_then(|written| number::in_full(written));
+                text.map(|text| Some(Cow::Owned(text))).ok_or_else(|| wrong("a number of too many digits"))
+            }
+            Value::Number(number) => Ok(Some(Cow::Owned(number.to_string()))),
+            Value::Null | Value::Array(_) | Value::Object(_) => Err(wrong(json_type(value))),
         }
     }
 
@@ -94,7 +138,7 @@ impl Claims {
     /// # Errors
     /// When it is missing or not an object.
     pub fn object(&self, name: &str) -> Result<&Map<String, Value>, ClaimError> {
-        match self.0.get(name) {
+        match self.members.get(name) {
             None => Err(ClaimError::Missing(name.to_owned())),
             Some(Value::Object(members)) => Ok(members),
             Some(other) => Err(wrong_type(name, other, "an object")),
@@ -104,19 +148,19 @@ impl Claims {
     /// All claims, for a JSONPath.
     #[must_use]
     pub fn to_value(&self) -> Value {
-        Value::Object(self.0.clone())
+        Value::Object(self.members.clone())
     }
 }
 
 /// A text with something in it, inside an object claim; `path` names it in errors.
 ///
 /// # Errors
-/// When it is missing, empty or not a text.
+/// When it is missing, empty, not a text, or has a control character.
 pub fn filled_member<'a>(object: &'a Map<String, Value>, member: &str, path: &str) -> Result<&'a str, ClaimError> {
     match object.get(member) {
         None => Err(ClaimError::Missing(path.to_owned())),
         Some(Value::String(text)) if text.is_empty() => Err(ClaimError::Empty(path.to_owned())),
-        Some(Value::String(text)) => Ok(text),
+        Some(Value::String(text)) => printable(text, path),
         Some(other) => Err(wrong_type(path, other, "a text")),
     }
 }
@@ -140,40 +184,22 @@ pub const fn json_type(value: &Value) -> &'static str {
     }
 }
 
-/// A scalar claim as text: a whole number without exponent or fraction, true and false as those words.
-/// Nothing for null, a list or an object.
-#[must_use]
-pub fn scalar_text(value: &Value) -> Option<Cow<'_, str>> {
-    match value {
-        Value::String(text) => Some(Cow::Borrowed(text)),
-        Value::Bool(true) => Some(Cow::Borrowed("true")),
-        Value::Bool(false) => Some(Cow::Borrowed("false")),
-        Value::Number(number) => Some(Cow::Owned(number_text(number))),
-        Value::Null | Value::Array(_) | Value::Object(_) => None,
-    }
+fn printable<'t>(text: &'t str, name: &str) -> Result<&'t str, ClaimError> {
+    if has_control_character(text) { Err(ClaimError::ControlCharacter(name.to_owned())) } else { Ok(text) }
 }
 
-fn number_text(number: &Number) -> String {
-    match number.as_f64() {
-        // Rust writes a float with the fewest digits that round-trip, and never with an exponent.
-        Some(float) if number.is_f64() => float.to_string(),
-        _ => number.to_string(),
-    }
+/// The numbers among an object's members, as they are written.
+fn written_numbers(payload: &[u8]) -> BTreeMap<String, Box<str>> {
+    let decoded = number::members_of(payload).into_iter().filter_map(|(name, number)| {
+        Some((serde_json::from_slice::<String>(name).ok()?, Box::from(std::str::from_utf8(number).ok()?)))
+    });
+    decoded.collect()
 }
 
 impl fmt::Debug for Claims {
     /// Names only: claims are personal data.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_set().entries(self.0.keys()).finish()
-    }
-}
-
-impl<'de> Deserialize<'de> for Claims {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match UniqueValue::deserialize(deserializer)?.0 {
-            Value::Object(members) => Ok(Self(members)),
-            other => Err(de::Error::custom(format_args!("claims are {}, not an object", json_type(&other)))),
-        }
+        formatter.debug_set().entries(self.members.keys()).finish()
     }
 }
 
@@ -286,25 +312,55 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_written_in_full() {
+    fn numbers_are_written_in_full_and_never_rounded() {
         let cases = [
             ("42", "42"),
             ("-7", "-7"),
             ("12345678901", "12345678901"),
+            ("9007199254740993", "9007199254740993"),
             ("18446744073709551615", "18446744073709551615"),
+            ("18446744073709551617", "18446744073709551617"),
+            ("-9223372036854775809", "-9223372036854775809"),
+            ("123456789012345678901234", "123456789012345678901234"),
+            ("9007199254740993.0", "9007199254740993"),
             ("1.0", "1"),
             ("1.5", "1.5"),
+            ("1e20", "100000000000000000000"),
             ("1e21", "1000000000000000000000"),
+            ("100000000000000000001e0", "100000000000000000001"),
             ("0.000001", "0.000001"),
             ("1e3", "1000"),
         ];
         for (json, text) in cases {
-            let value: Value = serde_json::from_str(json).unwrap();
-            assert_eq!(scalar_text(&value).unwrap(), text, "{json}");
+            // The name's spelling and numbers elsewhere do not matter.
+            let claims = claims(&format!(r#"{{"o":{{"n":1.5}},"l":[2.5],"\u006e" : {json} ,"s":"3.5"}}"#));
+            assert_eq!(claims.scalar("n").unwrap().unwrap(), text, "{json}");
         }
-        assert_eq!(scalar_text(&Value::Bool(true)).unwrap(), "true");
-        assert_eq!(scalar_text(&Value::Null), None);
-        assert_eq!(scalar_text(&Value::Array(vec![])), None);
+        let claims = claims(r#"{"t":true,"f":false,"n":null,"l":[],"o":{},"s":"x","long":1e-401}"#);
+        assert_eq!(
+            (claims.scalar("t").unwrap().unwrap(), claims.scalar("f").unwrap().unwrap()),
+            ("true".into(), "false".into())
+        );
+        assert_eq!((claims.scalar("s").unwrap().unwrap(), claims.scalar("absent")), ("x".into(), Ok(None)));
+        for name in ["n", "l", "o", "long"] {
+            assert!(matches!(claims.scalar(name), Err(ClaimError::WrongType { .. })), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_control_character_is_refused_wherever_a_string_is_used() {
+        for character in ["\\u0000", "\\n", "\\u001f", "\\u007f", "\\u0080", "\\u0085", "\\u009f", "\u{85}", "\u{7f}"] {
+            let claims = claims(&format!(r#"{{"c":"a{character}b","o":{{"m":"{character}"}}}}"#));
+            let refused = |name: &str| ClaimError::ControlCharacter(name.to_owned());
+            assert_eq!(claims.text("c"), Err(refused("c")), "{character}");
+            assert_eq!(claims.filled_text("c"), Err(refused("c")));
+            assert_eq!(claims.optional_text("c"), Err(refused("c")));
+            assert_eq!(claims.scalar("c"), Err(refused("c")));
+            assert_eq!(filled_member(claims.object("o").unwrap(), "m", "o.m"), Err(refused("o.m")));
+        }
+        for allowed in [" ", "~", "\u{a0}", "\u{202e}", "\u{e9}", "\u{1f600}"] {
+            assert_eq!(claims(&format!(r#"{{"c":"{allowed}"}}"#)).text("c"), Ok(allowed));
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde_json::Value;
 
 use super::claims::{ClaimError, Claims};
 use crate::peer_text::JsonFault;
@@ -118,7 +119,7 @@ struct Header {
     crit: bool,
     /// RFC 7797: a payload that is not encoded. It would have to be listed in `crit`.
     #[serde(default)]
-    b64: Option<serde_json::Value>,
+    b64: Option<Value>,
 }
 
 fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
@@ -141,7 +142,7 @@ impl UnverifiedToken {
     /// The issuer that the token names; not yet believed.
     #[must_use]
     pub fn issuer(&self) -> &str {
-        self.claims.text("iss").unwrap_or_default()
+        self.claims.get("iss").and_then(Value::as_str).unwrap_or_default()
     }
 
     /// What is signed, and how.

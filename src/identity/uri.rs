@@ -6,6 +6,8 @@
 
 use std::fmt;
 
+use crate::text::has_control_character;
+
 /// An absolute URI: ASCII only, percent-encoded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Uri {
@@ -46,7 +48,7 @@ impl Uri {
     /// # Errors
     /// See [`UriError`].
     pub fn parse(text: &str) -> Result<Self, UriError> {
-        if text.bytes().any(|byte| byte.is_ascii_control()) {
+        if has_control_character(text) {
             return Err(UriError::ControlCharacter);
         }
         let (scheme, rest) = text.split_once(':').filter(|(scheme, _)| is_scheme(scheme)).ok_or(UriError::NoScheme)?;

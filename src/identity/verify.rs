@@ -96,13 +96,13 @@ impl VerifiedClaims {
     /// `iss`: for a meta issuer the concrete one.
     #[must_use]
     pub fn issuer_url(&self) -> &str {
-        self.claims.text("iss").unwrap_or_default()
+        self.claims.get("iss").and_then(Value::as_str).unwrap_or_default()
     }
 
     /// `sub`: never empty.
     #[must_use]
     pub fn subject(&self) -> &str {
-        self.claims.text("sub").unwrap_or_default()
+        self.claims.get("sub").and_then(Value::as_str).unwrap_or_default()
     }
 
     /// What tells this token from every other one, for issuers whose tokens are counted.
@@ -116,6 +116,12 @@ impl VerifiedClaims {
     pub fn expires_at(&self) -> SystemTime {
         let seconds = numeric_date(&self.claims, "exp").ok().flatten().unwrap_or_default().max(0.0);
         UNIX_EPOCH + Duration::from_secs_f64(seconds)
+    }
+
+    /// The issuer, to make other claims of it.
+    #[cfg(test)]
+    pub(crate) const fn issuer_for_test(&self) -> &Arc<Issuer> {
+        &self.issuer
     }
 
     /// Claims as if they were verified, for the tests of what comes after.

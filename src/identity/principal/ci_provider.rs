@@ -1,10 +1,11 @@
 //! `ci-provider`: a build of any CI system, described by the templates of its `ci-issuer-metadata` entry.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 
 use super::{Principal, PrincipalError, SubjectAlternativeName};
 use crate::identity::VerifiedClaims;
-use crate::identity::claims::{json_type, scalar_text};
+use crate::identity::claims::ClaimError;
 use crate::identity::kind::{CiProvider, ValueTemplate};
 use crate::identity::template::{Lookup, RenderError};
 use crate::identity::uri::Uri;
@@ -13,17 +14,27 @@ const NAME: &str = "subject-alternative-name";
 
 pub(super) fn principal(token: &VerifiedClaims, provider: &CiProvider) -> Result<Principal, PrincipalError> {
     // The claims lie over the defaults: a claim that is there, even an empty one, hides its default.
-    let lookup = |key: &str| match token.claims().get(key) {
-        Some(value) => scalar_text(value).map_or_else(|| Lookup::NotText(json_type(value)), Lookup::Text),
-        None => provider.defaults.get(key).map_or(Lookup::Missing, |text| Lookup::Text(Cow::Borrowed(text))),
+    let refused = RefCell::new(None);
+    let lookup = |key: &str| match token.claims().scalar(key) {
+        Ok(Some(text)) => Lookup::Text(text),
+        Ok(None) => provider.defaults.get(key).map_or(Lookup::Missing, |text| Lookup::Text(Cow::Borrowed(text))),
+        Err(ClaimError::WrongType { found, .. }) => Lookup::NotText(found),
+        Err(error) => {
+            refused.replace(Some(error));
+            Lookup::NotText("not usable")
+        }
     };
-    let name = value(&provider.subject_alternative_name, &lookup, NAME)?;
+    // What is wrong with the claim says more than that the template cannot use it.
+    let value = |template: &ValueTemplate, part| {
+        value(template, &lookup, part).map_err(|error| refused.take().map_or(error, PrincipalError::Claim))
+    };
+    let name = value(&provider.subject_alternative_name, NAME)?;
     if name.trim().is_empty() {
         return Err(PrincipalError::EmptyName);
     }
     let mut principal = Principal::new(token, SubjectAlternativeName::Uri(Uri::parse(&name)?));
     for (id, template) in &provider.extensions {
-        principal = principal.with(*id, value(template, &lookup, id.yaml_name())?);
+        principal = principal.with(*id, value(template, id.yaml_name())?);
     }
     Ok(principal)
 }
@@ -112,6 +123,42 @@ ci-issuer-metadata:
             principal_of(SETTINGS, with(&good, "environment", json!(null))).is_err(),
             "null does not stand for the default"
         );
+    }
+
+    #[test]
+    fn every_digit_of_a_number_reaches_the_certificate() {
+        for (number, text) in [
+            ("9007199254740993", "9007199254740993"),
+            ("123456789012345678901234", "123456789012345678901234"),
+            ("100000000000000000001e0", "100000000000000000001"),
+        ] {
+            let claims = json!({"project": "p", "event": "push", "number": serde_json::Value::Null}).to_string();
+            let principal = principal_of_text(SETTINGS, &claims.replace("null", number)).unwrap();
+            assert!(principal.extensions().contains(&(ExtensionId::SourceRepositoryIdentifier, text.to_owned())));
+        }
+    }
+
+    #[test]
+    fn control_characters_are_refused_in_claims_defaults_and_templates() {
+        let good = json!({"project": "p", "event": "push", "number": 1});
+        for name in ["project", "event", "number", "environment"] {
+            for character in ["\n", "\0", "\u{7f}", "\u{85}"] {
+                let error = principal_of(SETTINGS, with(&good, name, json!(format!("a{character}")))).unwrap_err();
+                assert_eq!(error, PrincipalError::Claim(ClaimError::ControlCharacter(name.to_owned())));
+            }
+        }
+        for (from, to) in [
+            ("environment: \"\"", r#"environment: "a\u0085""#),
+            ("build-trigger: event", r#"build-trigger: "{{ .event }}\n""#),
+            (
+                "default-template-values:\n      url: \"https://forge.example\"",
+                r#"default-template-values:
+      url: "https://forge.example/\u0085""#,
+            ),
+        ] {
+            assert!(SETTINGS.contains(from), "{from}");
+            assert!(principal_of(&SETTINGS.replace(from, to), good.clone()).is_err(), "{to}");
+        }
     }
 
     #[test]

@@ -20,6 +20,7 @@ use crate::identity::kind::IdentityType;
 use crate::identity::template::RenderError;
 use crate::identity::uri::{Uri, UriError};
 use crate::identity::verify::VerifiedClaims;
+use crate::text::has_control_character;
 
 /// The certificate's one subject alternative name (RFC 5280 section 4.2.1.6).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,6 +85,9 @@ pub enum PrincipalError {
     /// The name came out empty.
     #[error("the subject alternative name is empty")]
     EmptyName,
+    /// A template or a default put a control character (C0, C1 or DEL) into the certificate.
+    #[error("the {0} would contain a control character")]
+    ControlCharacter(&'static str),
 }
 
 impl PrincipalError {
@@ -97,7 +101,7 @@ impl PrincipalError {
             Self::SubjectIsAddress | Self::ForeignSubject | Self::SubjectForm(_) => Some("sub"),
             Self::Unexpected(claim) => Some(claim),
             Self::Template { source, .. } => source.key(),
-            Self::Uri(_) | Self::IssuerClaim(_) | Self::Ambiguous | Self::EmptyName => None,
+            Self::Uri(_) | Self::IssuerClaim(_) | Self::Ambiguous | Self::EmptyName | Self::ControlCharacter(_) => None,
         }
     }
 }
@@ -108,6 +112,12 @@ impl Principal {
     /// # Errors
     /// When the claims do not have what the type needs.
     pub fn from_claims(token: &VerifiedClaims) -> Result<Self, PrincipalError> {
+        let principal = Self::of_type(token)?;
+        principal.check_characters()?;
+        Ok(principal)
+    }
+
+    fn of_type(token: &VerifiedClaims) -> Result<Self, PrincipalError> {
         match &token.issuer().identity {
             IdentityType::Email(rules) => email::principal(token, rules),
             IdentityType::Uri(origin) => uri_subject::principal(token, origin),
@@ -120,6 +130,21 @@ impl Principal {
             IdentityType::CodefreshWorkflow => codefresh_workflow::principal(token),
             IdentityType::ChainguardIdentity => chainguard_identity::principal(token),
             IdentityType::CiProvider(provider) => ci_provider::principal(token, provider),
+        }
+    }
+
+    /// Claims are checked where they are read; this also covers what templates, defaults and settings add.
+    fn check_characters(&self) -> Result<(), PrincipalError> {
+        let name = match &self.name {
+            SubjectAlternativeName::Email(text) | SubjectAlternativeName::OtherName(text) => text,
+            SubjectAlternativeName::Uri(uri) => uri.as_str(),
+        };
+        let extensions = self.extensions.iter().map(|(id, text)| (text.as_str(), id.yaml_name()));
+        let mut parts =
+            [(name, "subject-alternative-name"), (&self.challenge, "challenge")].into_iter().chain(extensions);
+        match parts.find(|(text, _)| has_control_character(text)) {
+            Some((_, part)) => Err(PrincipalError::ControlCharacter(part)),
+            None => Ok(()),
         }
     }
 
@@ -207,6 +232,14 @@ pub(crate) mod testing {
             claims.as_object_mut().unwrap().insert(name.clone(), value.clone());
         }
         VerifiedClaims::for_test(Claims::parse(claims.to_string().as_bytes()).unwrap(), issuer)
+    }
+
+    /// The same for members that JSON values cannot hold, such as numbers of many digits.
+    pub fn principal_of_text(settings: &str, changes: &str) -> Result<Principal, PrincipalError> {
+        let issuer = Arc::clone(verified(settings, &json!({})).issuer_for_test());
+        let head = format!(r#"{{"iss":"{ISSUER}","aud":"sigstore","sub":"subject-1","exp":1,"#);
+        let claims = changes.replacen('{', &head, 1);
+        Principal::from_claims(&VerifiedClaims::for_test(Claims::parse(claims.as_bytes()).unwrap(), issuer))
     }
 
     /// `changes` without one member.
