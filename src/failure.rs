@@ -21,6 +21,8 @@ pub enum GrpcCode {
     InvalidArgument = 3,
     /// No such path.
     NotFound = 5,
+    /// The caller is known and may not have what it asks for.
+    PermissionDenied = 7,
     /// A limit was passed.
     ResourceExhausted = 8,
     /// The path knows no such method.
@@ -94,6 +96,12 @@ failures! {
     TokenMissing => 400 InvalidArgument Caller "TOKEN_MISSING" TOKEN;
     /// The token has not the form of a signed token.
     TokenMalformed => 400 InvalidArgument Caller "TOKEN_MALFORMED" TOKEN;
+    /// The token is of a type that is for another use, or that its issuer's entry does not list.
+    TokenType => 400 InvalidArgument Caller "TOKEN_TYPE_NOT_ACCEPTED" TOKEN;
+    /// The token was made for a party that its issuer's entry does not list.
+    TokenParty => 400 InvalidArgument Caller "TOKEN_PARTY_NOT_ACCEPTED" TOKEN;
+    /// The token was issued longer ago than its issuer's entry allows.
+    TokenTooOld => 400 InvalidArgument Caller "TOKEN_TOO_OLD" TOKEN;
     /// The signature algorithm is unknown, symmetric, `none`, or not one that the issuer lists.
     TokenAlgorithm => 400 InvalidArgument Caller "TOKEN_ALGORITHM_NOT_ACCEPTED" TOKEN;
     /// No configured issuer is the token's.
@@ -114,6 +122,8 @@ failures! {
     IdentityTemplate => 400 InvalidArgument Caller "IDENTITY_CLAIM_MISSING" "The identity token lacks what this issuer's certificates need";
     /// The token fits several identities of its issuer, and the operator gave them no order.
     IdentityAmbiguous => 400 InvalidArgument Caller "IDENTITY_AMBIGUOUS" TOKEN;
+    /// The issuer's name policy does not allow the name.
+    NameNotAllowed => 403 PermissionDenied Caller "NAME_NOT_ALLOWED" "The issuer's name policy does not allow this identity";
     /// The issuer cannot be asked for its keys.
     IssuerUnavailable => 503 Unavailable Dependency "ISSUER_UNAVAILABLE" "The identity token's issuer could not be reached for its keys";
     /// The body is not the JSON of the request message.
@@ -128,6 +138,8 @@ failures! {
     KeyMalformed => 400 InvalidArgument Caller "PUBLIC_KEY_MALFORMED" KEY;
     /// A key of a kind, size or make that is not accepted.
     KeyInsecure => 400 InvalidArgument Caller "PUBLIC_KEY_INSECURE" WEAK;
+    /// A key that the operator has blocked.
+    KeyBlocked => 400 InvalidArgument Caller "PUBLIC_KEY_BLOCKED" "The public key supplied in the request is blocked";
     /// A certificate signing request that cannot be read.
     CsrMalformed => 400 InvalidArgument Caller "CSR_MALFORMED" CSR;
     /// The proof of possession, or the request's own signature, does not verify.
@@ -140,6 +152,8 @@ failures! {
     CaExpiring => 503 Unavailable Dependency "CA_CERTIFICATE_EXPIRING" BACKEND;
     /// Too few logs answered with a timestamp.
     LogUnavailable => 503 Unavailable Dependency "CT_LOG_UNAVAILABLE" "Error entering certificate in CTL";
+    /// A log's timestamp is too far from our clock.
+    LogClock => 503 Unavailable Dependency "CT_LOG_CLOCK" "Error entering certificate in CTL";
     /// As many requests are being served as are allowed.
     Overloaded => 503 ResourceExhausted Load "OVERLOADED" "The server has as many requests in hand as it takes; try again";
     /// The client's address asks too often.

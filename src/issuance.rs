@@ -160,7 +160,11 @@ impl Issuance {
 
     async fn believe(&self, token: UnverifiedToken) -> Result<VerifiedClaims, VerifyError> {
         let _timer = self.metrics.stage(Stage::Token);
-        verify(token, &self.issuers.load(), &self.keys, (self.ambient.clock)()).await
+        let claims = verify(token, &self.issuers.load(), &self.keys, (self.ambient.clock)()).await?;
+        if claims.has_unknown_type() {
+            self.metrics.unknown_token_type();
+        }
+        Ok(claims)
     }
 
     fn prove(&self, request: &KeyRequest, principal: &Principal) -> Result<ProvenKey, PossessionError> {

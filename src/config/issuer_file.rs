@@ -16,6 +16,7 @@ mod readings;
 mod record;
 #[cfg(test)]
 mod refusals;
+mod restrict;
 mod shape;
 mod tree;
 

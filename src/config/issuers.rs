@@ -13,6 +13,7 @@ use url::{Host, Url};
 use crate::identity::fetch::{PlainHttp, Reach, is_api_server_name};
 use crate::identity::keys::KeySet;
 use crate::identity::kind::IdentityType;
+use crate::identity::restrictions::Restrictions;
 use crate::peer_text::JsonFault;
 
 /// The issuer of service account tokens as a pod sees it.
@@ -48,6 +49,8 @@ pub struct Issuer {
     pub order: Option<u32>,
     /// Where its keys come from; the same for all identities of an issuer.
     pub keys: Arc<KeyAccess>,
+    /// What it demands of tokens and names beyond its type; nothing by default.
+    pub restrictions: Restrictions,
     /// How many certificates one token may make; any number if none is set.
     pub max_certificates_per_token: Option<NonZeroU32>,
     /// For people.
@@ -372,6 +375,7 @@ mod tests {
             skip_email_verification: false,
             order: None,
             keys: Arc::default(),
+            restrictions: Restrictions::default(),
             max_certificates_per_token: None,
             description: None,
             contact: None,

@@ -13,6 +13,9 @@ use serde_json::{Map, Number, Value};
 
 use crate::text::has_control_character;
 
+/// Numbers from here on are no times, in seconds: some thirty million years. A float has every whole number below in full.
+const BEYOND_TIME: f64 = 1e15;
+
 /// A JSON object in which no member, at any depth, stands twice.
 #[derive(Clone)]
 pub struct Claims {
@@ -131,6 +134,16 @@ impl Claims {
             Value::Number(number) => Ok(Some(Cow::Owned(number.to_string()))),
             Value::Null | Value::Array(_) | Value::Object(_) => Err(wrong(json_type(value))),
         }
+    }
+
+    /// Seconds since 1970, possibly fractional (RFC 7519 section 2, NumericDate), if the claim is there.
+    ///
+    /// # Errors
+    /// When it is not a number, or no point in time.
+    pub fn numeric_date(&self, name: &str) -> Result<Option<f64>, ClaimError> {
+        let is_a_time = |seconds: &f64| seconds.abs() < BEYOND_TIME;
+        let Some(value) = self.members.get(name) else { return Ok(None) };
+        value.as_f64().filter(is_a_time).map(Some).ok_or_else(|| wrong_type(name, value, "a point in time"))
     }
 
     /// A claim that must be an object.

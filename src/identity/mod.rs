@@ -8,9 +8,12 @@ pub mod email;
 pub mod fetch;
 pub mod keys;
 pub mod kind;
+pub mod name_policy;
 pub mod principal;
+pub mod restrictions;
 pub mod template;
 pub mod token;
+pub mod token_type;
 pub mod uri;
 pub mod verify;
 

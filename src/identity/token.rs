@@ -11,6 +11,7 @@ use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use super::claims::{ClaimError, Claims};
+use super::token_type::TokenType;
 use crate::peer_text::JsonFault;
 
 /// The longest token that is looked at, in bytes.
@@ -86,6 +87,9 @@ pub enum TokenError {
     /// `crit` names extensions, none of which is understood here (RFC 7515 section 4.1.11).
     #[error("the token's header lists critical extensions")]
     Critical,
+    /// The `typ` header names a use that is not to say who somebody is.
+    #[error("the token's typ header, {0}, is registered for another use")]
+    ForAnotherUse(&'static str),
     /// The claims are not a JSON object, or a member stands twice.
     #[error("the token's claims are not valid: {0}")]
     Claims(JsonFault),
@@ -104,6 +108,7 @@ pub struct UnverifiedToken {
 pub struct CompactJws {
     algorithm: TokenAlgorithm,
     key_id: Option<String>,
+    token_type: TokenType,
     signed: Box<str>,
     signature: Box<str>,
     payload: Vec<u8>,
@@ -115,6 +120,8 @@ struct Header {
     alg: String,
     #[serde(default)]
     kid: Option<String>,
+    #[serde(default)]
+    typ: Option<Value>,
     #[serde(default, deserialize_with = "present")]
     crit: bool,
     /// RFC 7797: a payload that is not encoded. It would have to be listed in `crit`.
@@ -133,6 +140,9 @@ impl UnverifiedToken {
     /// When the text does not have the form of a signed token with an issuer.
     pub fn parse(text: &str) -> Result<Self, TokenError> {
         let mut jws = CompactJws::parse(text)?;
+        if let TokenType::ForAnotherUse(typ) = jws.token_type {
+            return Err(TokenError::ForAnotherUse(typ));
+        }
         let claims =
             Claims::parse(&std::mem::take(&mut jws.payload)).map_err(|error| TokenError::Claims(error.into()))?;
         claims.filled_text("iss")?;
@@ -187,6 +197,11 @@ impl CompactJws {
         Ok(Self {
             algorithm: TokenAlgorithm::from_name(&header.alg).ok_or(TokenError::Algorithm)?,
             key_id: header.kid.filter(|kid| !kid.is_empty()),
+            token_type: match &header.typ {
+                None => TokenType::Jwt,
+                // What is not a string names no type.
+                Some(typ) => TokenType::parse(typ.as_str().unwrap_or_default()),
+            },
             signed: signed.into(),
             signature: signature.into(),
             payload: decode(payload, "payload")?,
@@ -203,6 +218,12 @@ impl CompactJws {
     #[must_use]
     pub fn key_id(&self) -> Option<&str> {
         self.key_id.as_deref()
+    }
+
+    /// What it says that it is.
+    #[must_use]
+    pub const fn token_type(&self) -> &TokenType {
+        &self.token_type
     }
 
     /// The text that is signed: header and payload, still encoded.
@@ -254,6 +275,26 @@ mod tests {
         );
         assert_eq!(format!("{}.{}", parsed.jws().signed_text(), parsed.jws().signature_text()), text);
         assert!(!format!("{parsed:?}").contains("a.example"));
+    }
+
+    #[test]
+    fn a_token_for_another_use_is_refused_and_an_unknown_type_is_not() {
+        let parse = |typ: &str| UnverifiedToken::parse(&token(&format!(r#"{{"alg":"ES256","typ":{typ}}}"#), PAYLOAD));
+        for typ in [r#""logout+jwt""#, r#""application/DPoP+jwt""#, r#""secevent\u002bjwt""#] {
+            assert!(matches!(parse(typ), Err(TokenError::ForAnotherUse(_))), "{typ}");
+        }
+        for (typ, expected) in [
+            ("null", TokenType::Jwt),
+            (r#""jwt""#, TokenType::Jwt),
+            (r#""at+jwt""#, TokenType::AccessToken),
+            (r#""foo+jwt""#, TokenType::Unknown("foo+jwt".into())),
+            ("7", TokenType::Unknown("".into())),
+            (r#"["logout+jwt"]"#, TokenType::Unknown("".into())),
+        ] {
+            assert_eq!(parse(typ).unwrap().jws().token_type(), &expected, "{typ}");
+        }
+        let twice = token(r#"{"alg":"ES256","typ":"JWT","typ":"logout+jwt"}"#, PAYLOAD);
+        assert!(matches!(UnverifiedToken::parse(&twice), Err(TokenError::Header(_))));
     }
 
     #[test]

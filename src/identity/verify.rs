@@ -10,15 +10,14 @@ use sha2::{Digest as _, Sha256};
 
 use super::claims::{ClaimError, Claims, json_type, wrong_type};
 use super::keys::{KeyError, KeyStore, SignatureCheck};
+use super::restrictions::RestrictionError;
 use super::token::UnverifiedToken;
+use super::token_type::TokenType;
 use crate::config::issuers::{Issuer, Issuers};
 use crate::peer_text::PeerText;
 
 /// How far ahead of our clock `nbf` may be: issuers' clocks differ.
 const NOT_BEFORE_LEEWAY: Duration = Duration::from_mins(5);
-
-/// Numbers from here on are no times, in seconds: some thirty million years.
-const BEYOND_TIME: f64 = 1e15;
 
 /// Claims that one of the issuer's keys signed, for our audience, within their time.
 #[derive(Debug)]
@@ -28,6 +27,7 @@ pub struct VerifiedClaims {
     /// Further identities of the issuer for the token's audience, in their order.
     alternatives: Vec<Arc<Issuer>>,
     statement: Option<Statement>,
+    has_unknown_type: bool,
 }
 
 /// SHA-256 of the text that the issuer signed: the token without its signature, which others may be able to vary.
@@ -54,6 +54,9 @@ pub enum VerifyError {
     /// `nbf` is too far ahead.
     #[error("the token is not valid yet")]
     NotYetValid,
+    /// The issuer's entry has a restriction that the token breaks.
+    #[error(transparent)]
+    Restricted(#[from] RestrictionError),
     /// The issuer does not list the algorithm.
     #[error("the issuer does not sign with the token's algorithm")]
     AlgorithmNotOffered,
@@ -111,10 +114,16 @@ impl VerifiedClaims {
         self.statement.as_ref()
     }
 
+    /// Whether the token's `typ` header is one that is not known here.
+    #[must_use]
+    pub const fn has_unknown_type(&self) -> bool {
+        self.has_unknown_type
+    }
+
     /// `exp`: in the future when the token was verified.
     #[must_use]
     pub fn expires_at(&self) -> SystemTime {
-        let seconds = numeric_date(&self.claims, "exp").ok().flatten().unwrap_or_default().max(0.0);
+        let seconds = self.claims.numeric_date("exp").ok().flatten().unwrap_or_default().max(0.0);
         UNIX_EPOCH + Duration::from_secs_f64(seconds)
     }
 
@@ -127,7 +136,7 @@ impl VerifiedClaims {
     /// Claims as if they were verified, for the tests of what comes after.
     #[cfg(test)]
     pub(crate) const fn for_test(claims: Claims, issuer: Arc<Issuer>) -> Self {
-        Self { claims, issuer, alternatives: Vec::new(), statement: Some([0; 32]) }
+        Self { claims, issuer, alternatives: Vec::new(), statement: Some([0; 32]), has_unknown_type: false }
     }
 }
 
@@ -145,12 +154,16 @@ pub async fn verify(
     check_times(token.claims(), now)?;
     check_unused(token.claims())?;
     token.claims().filled_text("sub")?;
+    let (issuer, alternatives) = unrestricted(issuer, alternatives, |one| {
+        one.restrictions.check_token(token.jws().token_type(), token.claims(), now)
+    })?;
     match keys.check(&token, &issuer, now).await {
         Ok(SignatureCheck::Good) => {
             let counted =
                 std::iter::once(&issuer).chain(&alternatives).any(|one| one.max_certificates_per_token.is_some());
             let statement = counted.then(|| Sha256::digest(token.jws().signed_text()).into());
-            Ok(VerifiedClaims { claims: token.into_claims(), issuer, alternatives, statement })
+            let has_unknown_type = matches!(token.jws().token_type(), TokenType::Unknown(_));
+            Ok(VerifiedClaims { claims: token.into_claims(), issuer, alternatives, statement, has_unknown_type })
         }
         Ok(SignatureCheck::Bad) => Err(VerifyError::Signature),
         Ok(SignatureCheck::AlgorithmNotOffered) => Err(VerifyError::AlgorithmNotOffered),
@@ -179,6 +192,21 @@ fn for_audience(
     Err(refusal)
 }
 
+/// Those of the identities whose restrictions the token keeps; of none, what the first one says.
+fn unrestricted(
+    first: Arc<Issuer>,
+    mut others: Vec<Arc<Issuer>>,
+    check: impl Fn(&Issuer) -> Result<(), RestrictionError>,
+) -> Result<(Arc<Issuer>, Vec<Arc<Issuer>>), RestrictionError> {
+    let refusal = check(&first).err();
+    others.retain(|other| check(other).is_ok());
+    match refusal {
+        None => Ok((first, others)),
+        Some(refusal) if others.is_empty() => Err(refusal),
+        Some(_) => Ok((others.remove(0), others)),
+    }
+}
+
 /// `aud` is a text or a list of texts (RFC 7519 section 4.1.3) and contains the audience.
 fn check_audience(claims: &Claims, expected: &str) -> Result<(), VerifyError> {
     let found = match claims.get("aud") {
@@ -198,28 +226,17 @@ fn check_audience(claims: &Claims, expected: &str) -> Result<(), VerifyError> {
 
 fn check_times(claims: &Claims, now: SystemTime) -> Result<(), VerifyError> {
     let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
-    let expiry = numeric_date(claims, "exp")?.ok_or_else(|| ClaimError::Missing("exp".to_owned()))?;
+    let expiry = claims.numeric_date("exp")?.ok_or_else(|| ClaimError::Missing("exp".to_owned()))?;
     if expiry <= now {
         return Err(VerifyError::Expired);
     }
-    if numeric_date(claims, "nbf")?.is_some_and(|not_before| not_before > now + NOT_BEFORE_LEEWAY.as_secs_f64()) {
+    if claims.numeric_date("nbf")?.is_some_and(|not_before| not_before > now + NOT_BEFORE_LEEWAY.as_secs_f64()) {
         return Err(VerifyError::NotYetValid);
     }
     // Issuers' clocks run ahead: `iat` may be any number, but nothing else.
     match claims.get("iat") {
         Some(value) if !value.is_number() => Err(wrong_type("iat", value, "a number").into()),
         _ => Ok(()),
-    }
-}
-
-/// Seconds since 1970, possibly fractional (RFC 7519 section 2, NumericDate).
-fn numeric_date(claims: &Claims, name: &str) -> Result<Option<f64>, ClaimError> {
-    let is_a_time = |seconds: &f64| seconds.abs() < BEYOND_TIME;
-    match claims.get(name) {
-        None => Ok(None),
-        Some(value) => {
-            value.as_f64().filter(is_a_time).map(Some).ok_or_else(|| wrong_type(name, value, "a point in time"))
-        }
     }
 }
 

@@ -7,6 +7,7 @@ use crate::authority::MakeError;
 use crate::certificate::ComposeError;
 use crate::failure::{Failure, FailureKind};
 use crate::identity::principal::PrincipalError;
+use crate::identity::restrictions::RestrictionError;
 use crate::identity::token::TokenError;
 use crate::identity::verify::VerifyError;
 use crate::possession::{CsrError, PossessionError, PublicKeyError};
@@ -18,6 +19,7 @@ impl From<TokenError> for Failure {
         let kind = match &error {
             TokenError::Absent => FailureKind::TokenMissing,
             TokenError::Algorithm => FailureKind::TokenAlgorithm,
+            TokenError::ForAnotherUse(_) => FailureKind::TokenType,
             TokenError::Issuer(_) => FailureKind::TokenClaim,
             TokenError::TooLong
             | TokenError::NotThreeParts
@@ -34,7 +36,7 @@ impl From<VerifyError> for Failure {
     fn from(error: VerifyError) -> Self {
         match error {
             VerifyError::UnknownIssuer(_) => Self::new(FailureKind::TokenIssuerUnknown, error),
-            VerifyError::Claim(claim) => {
+            VerifyError::Claim(claim) | VerifyError::Restricted(RestrictionError::Claim(claim)) => {
                 let name = claim.claim().to_owned();
                 Self::new(FailureKind::TokenClaim, claim).with("claim", name)
             }
@@ -44,6 +46,10 @@ impl From<VerifyError> for Failure {
             }
             VerifyError::Expired => Self::new(FailureKind::TokenExpired, error),
             VerifyError::NotYetValid => Self::new(FailureKind::TokenNotYetValid, error),
+            VerifyError::Restricted(RestrictionError::TokenType) => Self::new(FailureKind::TokenType, error),
+            VerifyError::Restricted(RestrictionError::AuthorizedParty) => Self::new(FailureKind::TokenParty, error),
+            VerifyError::Restricted(RestrictionError::TooOld) => Self::new(FailureKind::TokenTooOld, error),
+            VerifyError::Restricted(RestrictionError::IssuedAhead) => Self::new(FailureKind::TokenNotYetValid, error),
             VerifyError::AlgorithmNotOffered => Self::new(FailureKind::TokenAlgorithm, error),
             VerifyError::Signature => Self::new(FailureKind::TokenSignature, error),
             VerifyError::Keys { .. } => Self::new(FailureKind::IssuerUnavailable, error),
@@ -56,6 +62,10 @@ impl From<PrincipalError> for Failure {
         let claim = error.claim().map(str::to_owned);
         let failure = match (&error, &claim) {
             (PrincipalError::Ambiguous, _) => Self::new(FailureKind::IdentityAmbiguous, error),
+            (PrincipalError::NotAllowed(rule), _) => {
+                let rule = rule.to_string();
+                Self::new(FailureKind::NameNotAllowed, error).with("problem", rule)
+            }
             (PrincipalError::Template { .. }, Some(name)) => {
                 let message = format!("{}: the claim {name:?}", FailureKind::IdentityTemplate.row().text);
                 Self::new(FailureKind::IdentityTemplate, error).saying(message)

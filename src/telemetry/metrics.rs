@@ -160,6 +160,7 @@ struct Inner {
     failures: Vec<Counter>,
     stages: Vec<Histogram>,
     closed: Vec<Counter>,
+    unknown_token_types: Counter,
     issuer_file_refused: Gauge,
     tls_certificates_refused: Gauge,
     http: http::HttpMetrics,
@@ -195,6 +196,12 @@ impl Metrics {
         );
         let closed =
             Closed::ALL.iter().map(|why| closed.get_or_create_owned(&ClosedLabels { reason: why.label() })).collect();
+        let unknown_token_types = Counter::default();
+        registry.register(
+            "sigmint_unknown_token_types",
+            "Verified tokens whose typ header is not known",
+            unknown_token_types.clone(),
+        );
         let mut gauge = |name, help| {
             let gauge = Gauge::default();
             registry.register(name, help, gauge.clone());
@@ -220,6 +227,7 @@ impl Metrics {
             failures,
             stages,
             closed,
+            unknown_token_types,
             issuer_file_refused,
             tls_certificates_refused,
             http,
@@ -262,6 +270,11 @@ impl Metrics {
         if let Some(counter) = self.0.closed.get(why as usize) {
             counter.inc();
         }
+    }
+
+    /// A token was verified whose type is not known.
+    pub fn unknown_token_type(&self) {
+        self.0.unknown_token_types.inc();
     }
 
     /// Whether the issuer file could not be loaded anew.

@@ -69,6 +69,7 @@ const fn code(code: GrpcCode) -> Code {
     match code {
         GrpcCode::InvalidArgument => Code::InvalidArgument,
         GrpcCode::NotFound => Code::NotFound,
+        GrpcCode::PermissionDenied => Code::PermissionDenied,
         GrpcCode::ResourceExhausted => Code::ResourceExhausted,
         GrpcCode::Unimplemented => Code::Unimplemented,
         GrpcCode::Internal => Code::Internal,

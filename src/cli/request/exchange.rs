@@ -148,6 +148,8 @@ fn what_to_do(reason: &str) -> Option<&'static str> {
         "TOKEN_EXPIRED" => "get a new token: they live for minutes",
         "TOKEN_NOT_YET_VALID" => "compare the clocks of this machine, the issuer and the server",
         "TOKEN_AUDIENCE_MISMATCH" => "ask the issuer for a token with the expected audience",
+        "TOKEN_TYPE_NOT_ACCEPTED" => "give the ID token; logout tokens, DPoP proofs and the like are not accepted",
+        "TOKEN_TOO_OLD" => "get a new token: the server accepts this issuer's for a shorter time than they live",
         "TOKEN_ISSUER_UNKNOWN" => {
             "use a token of an issuer that the server trusts: GET /api/v2/configuration lists them"
         }
@@ -201,6 +203,6 @@ mod tests {
     fn reasons_with_a_hint_exist() {
         use crate::failure::FailureKind;
         let known = FailureKind::ALL.iter().filter(|kind| what_to_do(kind.row().reason).is_some()).count();
-        assert_eq!(known, 14);
+        assert_eq!(known, 16);
     }
 }

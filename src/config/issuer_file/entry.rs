@@ -13,6 +13,7 @@ use super::fault::Fault;
 use super::hint;
 use super::metadata::Providers;
 use super::record::{Field, Record};
+use super::restrict;
 use super::shape::ISSUER;
 use crate::config::issuers::{Issuer, IssuerAddress};
 use crate::identity::kind::{EmailRules, EmailVerification, IdentityType, IssuerClaim};
@@ -79,6 +80,7 @@ impl Entry<'_> {
         let audience = self.audience()?;
         let skip_email_verification = truth(&self.record, "skip-email-verification")?;
         let identity = self.identity(skip_email_verification)?;
+        let restrictions = restrict::restrictions(&self.record, &identity)?;
         let own = |key: &str| Some(self.record.text(key)).filter(|text| !text.is_empty()).map(str::to_owned);
         Ok(Issuer {
             address,
@@ -90,6 +92,7 @@ impl Entry<'_> {
             skip_email_verification,
             order: self.order()?,
             keys: Arc::new(key_access(&self.record, key, &self.url, self.breadth)?),
+            restrictions,
             max_certificates_per_token: self.max_certificates_per_token()?,
             description: own("description"),
             contact: own("contact"),

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use super::fault::{Fault, Place};
 use super::hint;
-use super::shape::Setting;
+use super::shape::{self, Setting};
 use super::tree::{MERGE_KEY, Node};
 
 /// A value and its place.
@@ -114,6 +114,11 @@ impl<'t> Record<'t> {
         (!matches!(field.node, Node::Absent)).then_some(field)
     }
 
+    /// As [`Self::get`], also if nothing stands behind the key: for settings that nobody may switch off by accident.
+    pub(super) fn written(&self, yaml: &str) -> Option<&Field<'t>> {
+        self.fields.iter().find(|(setting, _)| setting.yaml == yaml).map(|(_, field)| field)
+    }
+
     /// The text behind a key; empty if there is none.
     pub(super) fn text(&self, yaml: &str) -> &'t str {
         self.get(yaml).map_or("", Field::text)
@@ -132,7 +137,11 @@ impl<'t> Record<'t> {
         if !self.fields.iter().any(json) {
             return yaml;
         }
-        super::shape::ISSUER.iter().chain(super::shape::METADATA).find(|s| s.yaml == yaml).map_or(yaml, |s| s.json)
+        [shape::ISSUER, shape::NAME_POLICY, shape::METADATA]
+            .into_iter()
+            .flatten()
+            .find(|s| s.yaml == yaml)
+            .map_or(yaml, |s| s.json)
     }
 }
 

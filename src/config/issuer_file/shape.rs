@@ -9,6 +9,8 @@ use crate::certificate::extensions::ExtensionId;
 pub(super) enum Shape {
     /// A text, a number, true or false: read as the text in the file.
     Text,
+    /// One text or a list of texts.
+    Texts,
     /// Anything; not looked at.
     Ignored,
     /// A mapping with known keys.
@@ -31,6 +33,10 @@ pub(super) struct Setting {
 
 const fn text(yaml: &'static str, json: &'static str) -> Setting {
     Setting { yaml, json, shape: Shape::Text }
+}
+
+const fn texts(yaml: &'static str, json: &'static str) -> Setting {
+    Setting { yaml, json, shape: Shape::Texts }
 }
 
 /// The whole file.
@@ -64,8 +70,20 @@ pub(super) const ISSUER: &[Setting] = &[
     text("allow-http", "AllowHTTP"),
     text("allow-private-addresses", "AllowPrivateAddresses"),
     text("max-certificates-per-token", "MaxCertificatesPerToken"),
+    texts("token-types", "TokenTypes"),
+    texts("authorized-parties", "AuthorizedParties"),
+    text("max-token-age", "MaxTokenAge"),
+    Setting { yaml: "name-policy", json: "NamePolicy", shape: Shape::Settings(NAME_POLICY) },
     // Seen in files in the field; nobody reads it.
     Setting { yaml: "environment", json: "Environment", shape: Shape::Ignored },
+];
+
+/// The `name-policy` of an issuer.
+pub(super) const NAME_POLICY: &[Setting] = &[
+    texts("allowed-email-domains", "AllowedEmailDomains"),
+    texts("denied-email-domains", "DeniedEmailDomains"),
+    texts("allowed-san-prefixes", "AllowedSANPrefixes"),
+    texts("denied-san-prefixes", "DeniedSANPrefixes"),
 ];
 
 /// An entry of `ci-issuer-metadata`.
@@ -99,7 +117,7 @@ mod tests {
 
     #[test]
     fn both_spellings_find_the_same_key_and_no_other_does() {
-        for settings in [FILE, ISSUER, METADATA] {
+        for settings in [FILE, ISSUER, NAME_POLICY, METADATA] {
             for setting in settings {
                 for key in [setting.yaml, setting.json] {
                     assert_eq!(Setting::find(settings, key).map(|found| found.yaml), Some(setting.yaml));

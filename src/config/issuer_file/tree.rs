@@ -111,6 +111,7 @@ impl<'de> Visitor<'de> for Reader<'_> {
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self.shape {
             Shape::Text | Shape::Ignored => "a text",
+            Shape::Texts => "a text or a list of texts",
             Shape::OneOrMore(_) => "a mapping or a list of mappings",
             Shape::Settings(_) | Shape::Table(_) if self.merged => "a mapping or a list of mappings",
             Shape::Settings(_) | Shape::Table(_) => "a mapping",
@@ -125,7 +126,7 @@ impl<'de> Visitor<'de> for Reader<'_> {
         match self.shape {
             // Asked for a text, the YAML reader hands out numbers and booleans as they are spelled.
             Shape::Text | Shape::Ignored => deserializer.deserialize_str(self),
-            Shape::OneOrMore(_) => deserializer.deserialize_any(self),
+            Shape::Texts | Shape::OneOrMore(_) => deserializer.deserialize_any(self),
             Shape::Settings(_) | Shape::Table(_) if self.merged => deserializer.deserialize_any(self),
             Shape::Settings(_) | Shape::Table(_) => deserializer.deserialize_map(self),
         }
@@ -133,12 +134,15 @@ impl<'de> Visitor<'de> for Reader<'_> {
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Node, E> {
         match self.shape {
-            Shape::Text => Ok(Node::Text(text.to_owned())),
+            Shape::Text | Shape::Texts => Ok(Node::Text(text.to_owned())),
             _ => Err(E::invalid_type(serde::de::Unexpected::Str(text), &self)),
         }
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Node, A::Error> {
+        if matches!(self.shape, Shape::Texts) {
+            return Err(A::Error::invalid_type(serde::de::Unexpected::Map, &self));
+        }
         let mut entries = Vec::new();
         while let Some(key) = map.next_key_seed(Key)? {
             let left = self.progress.left.get().checked_sub(1);
@@ -155,7 +159,8 @@ impl<'de> Visitor<'de> for Reader<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Node, A::Error> {
         let mut nodes = Vec::new();
-        while let Some(node) = seq.next_element_seed(Self { shape: self.shape.of_one(), merged: false, ..self })? {
+        let shape = self.shape.of_one();
+        while let Some(node) = seq.next_element_seed(Self { shape, merged: false, ..self })? {
             nodes.push(node);
         }
         Ok(Node::List(nodes))
@@ -170,6 +175,7 @@ impl Shape {
     const fn of_one(self) -> Self {
         match self {
             Self::OneOrMore(settings) => Self::Settings(settings),
+            Self::Texts => Self::Text,
             other => other,
         }
     }
@@ -181,7 +187,7 @@ impl Shape {
                 Setting::find(settings, key).map_or(Self::Ignored, |setting| setting.shape)
             }
             Self::Table(shape) => *shape,
-            Self::Text | Self::Ignored => Self::Ignored,
+            Self::Text | Self::Texts | Self::Ignored => Self::Ignored,
         }
     }
 }

@@ -17,6 +17,7 @@ mod username;
 use crate::certificate::extensions::ExtensionId;
 use crate::identity::claims::ClaimError;
 use crate::identity::kind::IdentityType;
+use crate::identity::name_policy::NameRefusal;
 use crate::identity::template::RenderError;
 use crate::identity::uri::{Uri, UriError};
 use crate::identity::verify::VerifiedClaims;
@@ -88,6 +89,9 @@ pub enum PrincipalError {
     /// A template or a default put a control character (C0, C1 or DEL) into the certificate.
     #[error("the {0} would contain a control character")]
     ControlCharacter(&'static str),
+    /// The issuer's `name-policy` does not allow the name.
+    #[error("the issuer's name-policy: {0}")]
+    NotAllowed(#[from] NameRefusal),
 }
 
 impl PrincipalError {
@@ -101,7 +105,12 @@ impl PrincipalError {
             Self::SubjectIsAddress | Self::ForeignSubject | Self::SubjectForm(_) => Some("sub"),
             Self::Unexpected(claim) => Some(claim),
             Self::Template { source, .. } => source.key(),
-            Self::Uri(_) | Self::IssuerClaim(_) | Self::Ambiguous | Self::EmptyName | Self::ControlCharacter(_) => None,
+            Self::Uri(_)
+            | Self::IssuerClaim(_)
+            | Self::Ambiguous
+            | Self::EmptyName
+            | Self::ControlCharacter(_)
+            | Self::NotAllowed(_) => None,
         }
     }
 }
@@ -110,10 +119,11 @@ impl Principal {
     /// Makes the identity that the issuer's type defines.
     ///
     /// # Errors
-    /// When the claims do not have what the type needs.
+    /// When the claims do not have what the type needs, or the issuer's `name-policy` does not allow the name.
     pub fn from_claims(token: &VerifiedClaims) -> Result<Self, PrincipalError> {
         let principal = Self::of_type(token)?;
         principal.check_characters()?;
+        token.issuer().restrictions.names.check(&principal.name)?;
         Ok(principal)
     }
 

@@ -1,0 +1,202 @@
+//! Turns an entry's settings that restrict tokens and names into [`Restrictions`].
+//!
+//! Owns all of them, and that none is switched off by accident: a key with nothing behind it is an error. Knows nothing of tokens.
+
+use std::time::Duration;
+
+use super::fault::{Fault, Place};
+use super::record::{Field, Record};
+use super::shape::NAME_POLICY;
+use super::tree::Node;
+use crate::identity::kind::IdentityType;
+use crate::identity::name_policy::NamePolicy;
+use crate::identity::restrictions::Restrictions;
+use crate::identity::token_type::plain_name;
+use crate::text::has_control_character;
+
+/// Reads them. `identity` is the entry's type: a rule that could never hold for its names is an error.
+pub(super) fn restrictions(record: &Record<'_>, identity: &IdentityType) -> Result<Restrictions, Fault> {
+    Ok(Restrictions {
+        token_types: list(record, "token-types", token_type)?,
+        authorized_parties: list(record, "authorized-parties", |text, _| Ok(text.to_owned()))?,
+        max_token_age: max_token_age(record)?,
+        names: match record.written("name-policy") {
+            Some(field) => name_policy(field, identity)?,
+            None => NamePolicy::default(),
+        },
+    })
+}
+
+fn max_token_age(record: &Record<'_>) -> Result<Option<Duration>, Fault> {
+    let Some(field) = record.written("max-token-age") else { return Ok(None) };
+    match humantime::parse_duration(field.text()) {
+        Ok(age) if age >= Duration::from_secs(1) => Ok(Some(age)),
+        _ => Err(field.place.fault("not a duration of one second or more", "write it like 10m, 90s or 1h30m")),
+    }
+}
+
+fn name_policy(field: &Field<'_>, identity: &IdentityType) -> Result<NamePolicy, Fault> {
+    let record = Record::read(field, NAME_POLICY)?;
+    let domains = |key| {
+        let domains = list(&record, key, email_domain)?;
+        if domains.is_some() && !matches!(identity, IdentityType::Email(_)) {
+            let message = format!("{} is for issuers of type email only", record.spelled(key));
+            return Err(record.place_of(key).fault(message, "use prefixes of the subject alternative name instead"));
+        }
+        Ok(domains)
+    };
+    let policy = NamePolicy {
+        allowed_email_domains: domains("allowed-email-domains")?,
+        denied_email_domains: domains("denied-email-domains")?.unwrap_or_default(),
+        allowed_prefixes: list(&record, "allowed-san-prefixes", prefix)?,
+        denied_prefixes: list(&record, "denied-san-prefixes", prefix)?.unwrap_or_default(),
+    };
+    if policy == NamePolicy::default() {
+        let known: Vec<&str> = NAME_POLICY.iter().map(|setting| setting.yaml).collect();
+        return Err(field.place.fault("a policy without a rule", format!("set one of {}", known.join(", "))));
+    }
+    Ok(policy)
+}
+
+/// The texts behind a key, each read by `read`; none if the key is not written.
+fn list(
+    record: &Record<'_>,
+    key: &str,
+    read: impl Fn(&str, &Place) -> Result<String, Fault>,
+) -> Result<Option<Vec<String>>, Fault> {
+    let Some(field) = record.written(key) else { return Ok(None) };
+    let items = field.items();
+    if items.is_empty() || matches!(field.node, Node::Absent) {
+        return Err(field.place.fault("an empty list", "list what shall count, or remove the key"));
+    }
+    let read_each = items.iter().map(|item| match item.text() {
+        text if text.trim().is_empty() => Err(item.place.fault("an empty entry", "remove it, or write a value")),
+        text if has_control_character(text) => Err(item.place.fault("a control character", "remove it")),
+        text => read(text, &item.place),
+    });
+    read_each.collect::<Result<Vec<_>, _>>().map(Some)
+}
+
+fn token_type(text: &str, place: &Place) -> Result<String, Fault> {
+    let hint = "write what stands in the token's typ header, for example JWT or at+jwt";
+    if text.contains(char::is_whitespace) {
+        return Err(place.fault("not a token type", hint));
+    }
+    match plain_name(text) {
+        name if name.is_empty() => Err(place.fault("not a token type", hint)),
+        name => Ok(name),
+    }
+}
+
+/// In lower case: domains are compared so.
+fn email_domain(text: &str, place: &Place) -> Result<String, Fault> {
+    let (message, hint) = match text {
+        _ if text.contains('@') => ("an e-mail address or an @", "write the domain alone, for example example.com"),
+        _ if text.contains('*') => ("a domain is compared whole: * stands for nothing", "list each domain"),
+        _ if !text.is_ascii() => ("not ASCII", "write the domain as certificates do: xn--.."),
+        _ if !crate::identity::email::is_address(&format!("x@{text}")) || text.ends_with('.') => {
+            ("not a domain that an e-mail address can have", "write it like example.com")
+        }
+        _ => return Ok(text.to_ascii_lowercase()),
+    };
+    Err(place.fault(message, hint))
+}
+
+/// As it stands: names are compared byte for byte.
+fn prefix(text: &str, place: &Place) -> Result<String, Fault> {
+    if !text.is_ascii() || text.contains(' ') {
+        let hint = "write the beginning of the name as it stands in certificates, where URIs are percent-encoded";
+        // User names may have any character.
+        if text.contains("://") {
+            return Err(place.fault("a character that no URI in a certificate has", hint));
+        }
+    }
+    Ok(text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::refusals::{issuer, refused};
+    use super::*;
+
+    const HEAD: &str = "oidc-issuers:\n  https://a.example.com:\n    client-id: s\n    type: email\n";
+
+    fn read(settings: &str) -> Restrictions {
+        issuer(&format!("{HEAD}{settings}")).restrictions
+    }
+
+    fn texts(entries: &[&str]) -> Vec<String> {
+        entries.iter().map(|entry| (*entry).to_owned()).collect()
+    }
+
+    #[test]
+    fn every_restriction_counts_in_both_spellings() {
+        assert_eq!(read(""), Restrictions::default());
+        let expected = Restrictions {
+            token_types: Some(texts(&["jwt", "at+jwt"])),
+            authorized_parties: Some(texts(&["cli"])),
+            max_token_age: Some(Duration::from_secs(600)),
+            names: NamePolicy {
+                allowed_email_domains: Some(texts(&["example.com", "example.org"])),
+                denied_email_domains: texts(&["sub.example.com"]),
+                allowed_prefixes: Some(texts(&["dev"])),
+                denied_prefixes: texts(&["devil"]),
+            },
+        };
+        let yaml = "    token-types: [JWT, application/at+jwt]\n    authorized-parties: cli\n    max-token-age: 10m\n    name-policy:\n      \
+                    allowed-email-domains: [Example.com, example.org]\n      denied-email-domains: [sub.example.com]\n      \
+                    allowed-san-prefixes: dev\n      denied-san-prefixes: [devil]\n";
+        assert_eq!(read(yaml), expected);
+        let json = r#"{"OIDCIssuers": {"https://a.example.com": {"ClientID": "s", "Type": "email", "TokenTypes": ["JWT", "application/at+jwt"],
+            "AuthorizedParties": ["cli"], "MaxTokenAge": "10m", "NamePolicy": {"AllowedEmailDomains": ["Example.com", "example.org"],
+            "DeniedEmailDomains": "sub.example.com", "AllowedSANPrefixes": ["dev"], "DeniedSANPrefixes": ["devil"]}}}}"#;
+        assert_eq!(issuer(json).restrictions, expected);
+    }
+
+    #[test]
+    fn a_restriction_is_never_switched_off_by_a_slip() {
+        for setting in [
+            "token-types:",
+            "token-types: []",
+            "token-types: ''",
+            "token-types: [JWT, '']",
+            "token-types: [a b]",
+            "authorized-parties:",
+            "authorized-parties: [~]",
+            "max-token-age:",
+            "max-token-age: 600",
+            "max-token-age: 0s",
+            "max-token-age: soon",
+            "name-policy:",
+            "name-policy: {}",
+            "name-policy: {denied-email-domains: }",
+            "name-policy: {denied-email-domains: [a@example.com]}",
+            "name-policy: {denied-email-domains: ['*.example.com']}",
+            "name-policy: {allowed-email-domains: [.example.com]}",
+            "name-policy: {allowed-email-domains: [example.com.]}",
+            "name-policy: {allowed-email-domains: [m\u{fc}ller.example]}",
+            "name-policy: {allowed-san-prefixes: ['https://a/b c']}",
+            "name-policy: {denied-san-prefixes: [\"a\\n\"]}",
+        ] {
+            let error = super::super::refusals::parse(&format!("{HEAD}    {setting}\n")).expect_err(setting);
+            assert!(error.line == 5 || error.line == 6, "{setting}: {error}");
+            assert!(!error.hint.is_empty() && !error.message.is_empty(), "{setting}: {error}");
+        }
+        refused(&format!("{HEAD}    max-token-age: 600\n"), (5, 20), "duration", "10m");
+        refused(
+            &format!("{HEAD}    name-policy: {{alowed-email-domains: [a.example]}}\n"),
+            (5, 19),
+            "unknown key",
+            "did you mean",
+        );
+        refused(&format!("{HEAD}    max-token-aeg: 10m\n"), (5, 5), "unknown key", "max-token-age");
+        refused(&format!("{HEAD}    token-types: {{a: b}}\n"), (5, 18), "a text or a list of texts", "one value");
+        let uri = HEAD.replace("type: email", "type: kubernetes");
+        refused(
+            &format!("{uri}    name-policy: {{denied-email-domains: [example.com]}}\n"),
+            (5, 41),
+            "type email only",
+            "prefixes",
+        );
+    }
+}
