@@ -30,7 +30,7 @@ use crate::server::{Server, ServerError, ServerOptions, Timeouts};
 use crate::single_use::{RedisSetupError, RedisStore, SingleUse};
 use crate::telemetry::endpoint::{self, MetricsEndpoint};
 use crate::telemetry::metrics::{BuildInfo, Metrics, Reading};
-use crate::transparency::{LogKey, LogKeyError, LogSettings, LogSetupError, Logs, LogsOptions};
+use crate::transparency::{LogKey, LogKeyError, LogSettings, LogSetupError, Logs, LogsOptions, Skew};
 
 /// Why the server does not start or stopped.
 #[derive(Debug, thiserror::Error)]
@@ -122,8 +122,13 @@ fn watch_gauges(issuance: &Arc<Issuance>) {
             trusted_chains: authorities.chains().len(),
             uncounted_uses: issuance.single_use.uncounted(),
             keys: issuance.keys.reading(),
+            log_clock_skews: issuance.logs.iter().flat_map(Logs::clock_skews).map(log_clock_skew).collect(),
         })
     });
+}
+
+fn log_clock_skew((log, skew): (&str, Skew)) -> (String, f64) {
+    (log.to_owned(), skew.as_secs_f64())
 }
 
 /// Puts the core together without logs, with the system's clock and randomness.
@@ -231,8 +236,12 @@ fn open_logs(settings: LogsSettings) -> Result<Logs, AppError> {
         Ok(LogSettings { url: location.url, origin: settings.origin.clone(), public_key, tls_ca: tls_ca.clone() })
     };
     let logs = settings.logs.into_iter().map(log).collect::<Result<Vec<_>, AppError>>()?;
-    let options =
-        LogsOptions { quorum: settings.quorum, deadline: settings.timeout, ..LogsOptions::new(SystemTime::now) };
+    let options = LogsOptions {
+        quorum: settings.quorum,
+        deadline: settings.timeout,
+        clock_skew: settings.clock_skew,
+        ..LogsOptions::new(SystemTime::now)
+    };
     let logs = Logs::new(logs, &options)?;
     tracing::info!(
         logs = logs.names().collect::<Vec<_>>().join(", "),

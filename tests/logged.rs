@@ -194,6 +194,31 @@ async fn a_log_that_fails_lets_no_certificate_out() {
     }
 }
 
+/// A log whose clock is wrong: the reason says so, in every transport, and nothing but the precertificate was signed.
+#[tokio::test]
+async fn a_log_whose_clock_is_wrong_lets_no_certificate_out() {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis();
+    let signature = STANDARD.encode([4, 3, 0, 4, 1, 2, 3, 4]);
+    let promise = |timestamp: u128| {
+        let id = STANDARD.encode([7; 32]);
+        answer(&format!(
+            r#"{{"sct_version":0,"id":"{id}","timestamp":{timestamp},"extensions":"","signature":"{signature}"}}"#
+        ))
+    };
+    for timestamp in [0, now - 120_000, now + 600_000, u128::from(u64::MAX)] {
+        let scene = Scene::new(TestCa::new().await, vec![canned_log(Some(promise(timestamp))).await], 1);
+        let reply = scene.ask().await;
+        assert_eq!((reply.status, reply.reason().as_str()), (503, "CT_LOG_CLOCK"), "{timestamp}: {reply:?}");
+        assert_eq!((reply.json()["code"].as_u64(), reply.header("retry-after").is_some()), (Some(14), true));
+        let message = key_message(&scene.token(), &scene.key.spki_pem(), &scene.key.prove(ADDRESS));
+        let status = GrpcClient::new(&scene.server.grpc_url).ask(message).await.unwrap_err();
+        assert_eq!(status.code(), Code::Unavailable);
+        assert_eq!(scene.server.signer().calls(), 2, "the precertificates alone");
+    }
+    let scene = Scene::new(TestCa::new().await, vec![canned_log(Some(promise(now - 30_000))).await], 1);
+    assert_eq!(scene.ask().await.status, 200, "a skew below the bound is taken");
+}
+
 /// A managed CA: it makes certificates, with a serial number of its own, but no precertificates.
 #[derive(Debug)]
 struct Managed {

@@ -43,7 +43,10 @@ enum Manner {
     Huge,
     SignsAnother,
     ClaimsAnotherId,
-    Future,
+    /// Its clock is so many milliseconds ahead.
+    Ahead(u64),
+    /// Its clock is so many milliseconds behind.
+    Behind(u64),
     OtherVersion,
     BusyAtFirst(usize, &'static str),
     ClosesAtFirst(usize),
@@ -160,8 +163,12 @@ async fn read_request<S: AsyncRead + Unpin>(stream: &mut S) -> Option<(String, S
 /// An answer to add-chain or add-pre-chain, put together apart from the client's code.
 fn promise(manner: Manner, pair: &EcdsaKeyPair, pre: bool) -> String {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
-    let ahead = if matches!(manner, Manner::Future) { Duration::from_mins(10) } else { Duration::ZERO };
-    let timestamp = u64::try_from((now + ahead).as_millis()).unwrap();
+    let now = u64::try_from(now.as_millis()).unwrap();
+    let timestamp = match manner {
+        Manner::Ahead(milliseconds) => now + milliseconds,
+        Manner::Behind(milliseconds) => now - milliseconds,
+        _ => now,
+    };
     let extensions: &[u8] = if matches!(manner, Manner::Static) { &LEAF_INDEX } else { &[] };
     let content = if matches!(manner, Manner::SignsAnother) {
         b"another"
@@ -311,14 +318,49 @@ async fn a_promise_that_the_key_did_not_make_is_refused() {
 }
 
 #[tokio::test]
-async fn another_version_or_a_time_to_come_is_a_bad_answer() {
+async fn another_version_is_a_bad_answer() {
     assert!(fault(Manner::OtherVersion).await.to_string().contains("version 1"));
-    assert!(fault(Manner::Future).await.to_string().contains("future"));
 }
 
 #[tokio::test]
-async fn without_a_key_only_the_form_is_checked() {
-    for manner in [Manner::Good, Manner::SignsAnother, Manner::ClaimsAnotherId, Manner::Future] {
+async fn a_timestamp_may_differ_from_our_clock_by_a_minute_with_or_without_a_key() {
+    for manner in [Manner::Ahead(70_000), Manner::Behind(70_000), Manner::Ahead(600_000), Manner::Behind(86_400_000)] {
+        let log = FakeLog::start(manner).await;
+        for settings in [log.settings(), log.without_key()] {
+            let fault = one(settings).await.unwrap_err();
+            assert_eq!(fault.label(), "clock", "{manner:?}");
+            assert!(fault.to_string().contains("compare both clocks"), "{fault}");
+        }
+    }
+    for manner in [Manner::Good, Manner::Ahead(50_000), Manner::Behind(50_000)] {
+        let log = FakeLog::start(manner).await;
+        for settings in [log.settings(), log.without_key()] {
+            assert!(one(settings).await.is_ok(), "{manner:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_skew_of_each_log_is_known_and_its_bound_can_be_set() {
+    let (ahead, behind) = (FakeLog::start(Manner::Ahead(50_000)).await, FakeLog::start(Manner::Behind(20_000)).await);
+    let settings = || vec![ahead.settings(), behind.settings()];
+    let both = logs(settings(), 2);
+    assert!(both.clock_skews().all(|(_, skew)| skew == sigmint::transparency::Skew::default()));
+    assert_eq!(both.submit(precertificate()).await.unwrap().len(), 2);
+    let skews: Vec<f64> = both.clock_skews().map(|(_, skew)| skew.as_secs_f64()).collect();
+    assert!((skews[0] - 50.0).abs() < 2.0 && (skews[1] + 20.0).abs() < 2.0, "{skews:?}");
+
+    let options = LogsOptions { clock_skew: Duration::from_secs(30), ..LogsOptions::new(SystemTime::now) };
+    let strict = Logs::new(settings(), &LogsOptions { quorum: NonZeroUsize::new(2).unwrap(), ..options }).unwrap();
+    let error = strict.submit(precertificate()).await.unwrap_err();
+    assert!(error.is_about_clocks(), "{error}");
+    // One of the two is enough then.
+    assert_eq!(Logs::new(settings(), &options).unwrap().submit(precertificate()).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn without_a_key_only_form_and_time_are_checked() {
+    for manner in [Manner::Good, Manner::SignsAnother, Manner::ClaimsAnotherId] {
         assert!(one(FakeLog::start(manner).await.without_key()).await.is_ok(), "{manner:?}");
     }
     assert_eq!(one(FakeLog::start(Manner::OtherVersion).await.without_key()).await.unwrap_err().label(), "bad_answer");

@@ -77,6 +77,12 @@ pub const FLAGS: &[Flag] = &[
     ),
     flag("ct-log-timeout", "DURATION", "10s", "How long the logs may take altogether"),
     flag(
+        "ct-log-clock-skew",
+        "DURATION",
+        "60s",
+        "How far a log's timestamp may lie before the request or after the answer: 1s to 24h; beyond it: 503",
+    ),
+    flag(
         "client-signing-algorithms",
         "LIST",
         CLIENT_SIGNING_ALGORITHMS,

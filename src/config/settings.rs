@@ -62,6 +62,8 @@ pub struct LogsSettings {
     pub quorum: NonZeroUsize,
     /// How long they may take altogether.
     pub timeout: Duration,
+    /// How far their timestamps may lie before the request or after the answer.
+    pub clock_skew: Duration,
 }
 
 /// One log.
@@ -190,7 +192,21 @@ fn logs(values: &Values) -> Result<Option<LogsSettings>, SettingsError> {
         tls_ca: path("ct-log.tls-ca-cert"),
         quorum,
         timeout: duration(values, "ct-log-timeout")?,
+        clock_skew: log_clock_skew(values)?,
     }))
+}
+
+/// Timestamps have whole milliseconds, and some logs' whole seconds: less than one could never hold.
+fn log_clock_skew(values: &Values) -> Result<Duration, SettingsError> {
+    let name = "ct-log-clock-skew";
+    match duration(values, name)? {
+        skew if skew >= Duration::from_secs(1) && skew <= Duration::from_hours(24) => Ok(skew),
+        _ => Err(SettingsError::new(
+            values.origin(name),
+            "not from 1s to 24h",
+            "60s is enough for clocks that NTP keeps",
+        )),
+    }
 }
 
 fn authority(values: &Values) -> Result<AuthoritySettings, SettingsError> {
@@ -326,6 +342,8 @@ mod tests {
             ),
             (&["--ca=ephemeralca", "--ct-log-url=http://a", "--ct-log-quorum=2"], "--ct-log-quorum"),
             (&["--ca=ephemeralca", "--ct-log-url=http://a", "--ct-log-quorum=0"], "--ct-log-quorum"),
+            (&["--ca=ephemeralca", "--ct-log-url=http://a", "--ct-log-clock-skew=0s"], "--ct-log-clock-skew"),
+            (&["--ca=ephemeralca", "--ct-log-url=http://a", "--ct-log-clock-skew=60"], "--ct-log-clock-skew"),
             (&["--ca=ephemeralca", "--config-path=/nonexistent"], "--config-path"),
             (&["--ca=ephemeralca", "--log_type=xml"], "--log_type"),
             (&["--ca=ephemeralca", "-c", "/nonexistent"], "/nonexistent"),

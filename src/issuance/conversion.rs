@@ -121,7 +121,8 @@ impl From<SingleUseError> for Failure {
 
 impl From<TransparencyError> for Failure {
     fn from(error: TransparencyError) -> Self {
-        Self::new(FailureKind::LogUnavailable, error)
+        let kind = if error.is_about_clocks() { FailureKind::LogClock } else { FailureKind::LogUnavailable };
+        Self::new(kind, error)
     }
 }
 

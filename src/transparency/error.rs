@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use super::clock::Skew;
 use super::log_key::PromiseError;
 use crate::peer_text::PeerText;
 
@@ -57,6 +58,9 @@ pub enum LogFault {
     /// A timestamp that the log's key did not make for this entry.
     #[error("wrong signature: {0}")]
     WrongSignature(#[from] PromiseError),
+    /// A timestamp too long before the request or after the answer.
+    #[error("its timestamp lies {0}: compare both clocks")]
+    Clock(Skew),
     /// The deadline passed while the log was asked.
     #[error("no answer in time")]
     Timeout,
@@ -77,6 +81,7 @@ impl LogFault {
             Self::Refused { .. } => "refused",
             Self::BadAnswer(_) => "bad_answer",
             Self::WrongSignature(_) => "wrong_signature",
+            Self::Clock(_) => "clock",
             Self::Timeout => "timeout",
             Self::Busy => "busy",
             Self::SameLog => "same_log",
@@ -100,6 +105,12 @@ impl TransparencyError {
             [(_, fault)] => fault.label(),
             _ => "quorum_impossible",
         }
+    }
+
+    /// Whether nothing but clocks is wrong.
+    #[must_use]
+    pub fn is_about_clocks(&self) -> bool {
+        !self.faults.is_empty() && self.faults.iter().all(|(_, fault)| matches!(fault, LogFault::Clock(_)))
     }
 
     /// How many distinct logs had given a timestamp, and how many were needed.

@@ -12,6 +12,7 @@ use thread_local::ThreadLocal;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
+use super::clock::{LogClock, Skew};
 use super::error::{LogFault, LogSetupError};
 use super::log_key::LogKey;
 use super::sct::{LogEntry, Sct};
@@ -30,8 +31,6 @@ const MAX_RETRIES: u32 = 4;
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 /// The longest wait that is reckoned with; any deadline is shorter.
 const LONGEST_WAIT: Duration = Duration::from_hours(1);
-/// How far ahead of our clock a log's clock may be.
-const CLOCK_SKEW: Duration = Duration::from_mins(5);
 
 /// Where a log is and who it is.
 #[derive(Clone, Debug)]
@@ -56,6 +55,7 @@ pub(super) struct Log {
     clients: Clients,
     permits: Semaphore,
     clock: fn() -> SystemTime,
+    own_clock: LogClock,
 }
 
 /// Which kind of entry is submitted.
@@ -80,6 +80,7 @@ impl Log {
         settings: LogSettings,
         max_in_flight: NonZeroUsize,
         clock: fn() -> SystemTime,
+        clock_skew: Duration,
     ) -> Result<Self, LogSetupError> {
         let prefix = submission_prefix(&settings.url)?;
         let name = log_name(&prefix);
@@ -97,7 +98,16 @@ impl Log {
         let recipe = Recipe { anchors, own_host_header: origin.is_some(), on_this_machine: is_loopback(&prefix) };
         let clients = Clients::new(recipe).map_err(unusable_tls)?;
         let permits = Semaphore::new(max_in_flight.get().min(Semaphore::MAX_PERMITS));
-        Ok(Self { name, prefix, origin, key: settings.public_key, clients, permits, clock })
+        Ok(Self {
+            name,
+            prefix,
+            origin,
+            key: settings.public_key,
+            clients,
+            permits,
+            clock,
+            own_clock: LogClock::new(clock_skew),
+        })
     }
 
     /// Host and path, for people.
@@ -140,16 +150,24 @@ impl Log {
         }
     }
 
-    /// Decides whether an answer is a promise for the entry. `named` is the key that the configuration has for the log that the
-    /// answer names: a log without a key must not speak for one with a key.
-    pub(super) fn judge(&self, sct: &Sct, entry: &LogEntry<'_>, named: Option<&LogKey>) -> Result<(), LogFault> {
-        let Some(key) = self.key.as_ref().or(named) else { return Ok(()) };
-        key.verify(sct, entry)?;
-        let latest = (self.clock)().checked_add(CLOCK_SKEW);
-        match (sct.time(), latest) {
-            (Some(time), Some(latest)) if time <= latest => Ok(()),
-            _ => Err(LogFault::BadAnswer("the timestamp lies in the future: compare the clocks".into())),
+    /// How far the log's clock is from ours, as its latest timestamp says.
+    pub(super) fn clock_skew(&self) -> Skew {
+        self.own_clock.latest()
+    }
+
+    /// Decides whether an answer is a promise for the entry, made since the request at `asked`. `named` is the key that the
+    /// configuration has for the log that the answer names: a log without a key must not speak for one with a key.
+    pub(super) fn judge(
+        &self,
+        sct: &Sct,
+        entry: &LogEntry<'_>,
+        named: Option<&LogKey>,
+        asked: SystemTime,
+    ) -> Result<(), LogFault> {
+        if let Some(key) = self.key.as_ref().or(named) {
+            key.verify(sct, entry)?;
         }
+        self.own_clock.check(&self.name, sct.time(), asked, (self.clock)()).map_err(LogFault::Clock)
     }
 
     fn request(&self, to: Endpoint, body: Vec<u8>) -> Result<Request, LogFault> {

@@ -2,6 +2,7 @@
 //!
 //! Owns the asking of several logs at once and the quorum. Refuses to know certificates: bytes come in, timestamps go out.
 
+mod clock;
 mod error;
 mod log;
 mod log_key;
@@ -15,6 +16,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 pub use self::log::LogSettings;
+pub use clock::Skew;
 pub use error::{LogFault, LogSetupError, TransparencyError};
 pub use log_key::{LogKey, LogKeyError, PromiseError};
 pub use sct::{DigitallySigned, LogEntry, LogId, Sct, SctError, parse_list, serialize_list};
@@ -32,17 +34,25 @@ pub struct LogsOptions {
     pub max_in_flight: NonZeroUsize,
     /// The time of day.
     pub clock: fn() -> SystemTime,
+    /// How far a timestamp may lie before the request or after the answer.
+    pub clock_skew: Duration,
 }
 
 impl LogsOptions {
-    /// One timestamp, within 10 seconds.
+    /// One timestamp, within 10 seconds, by a clock that differs from ours by a minute at most.
     #[must_use]
     pub const fn new(clock: fn() -> SystemTime) -> Self {
         const IN_FLIGHT: NonZeroUsize = match NonZeroUsize::new(512) {
             Some(number) => number,
             None => NonZeroUsize::MIN,
         };
-        Self { quorum: NonZeroUsize::MIN, deadline: Duration::from_secs(10), max_in_flight: IN_FLIGHT, clock }
+        Self {
+            quorum: NonZeroUsize::MIN,
+            deadline: Duration::from_secs(10),
+            max_in_flight: IN_FLIGHT,
+            clock,
+            clock_skew: Duration::from_mins(1),
+        }
     }
 }
 
@@ -61,6 +71,7 @@ pub struct Logs {
     members: Vec<Arc<Log>>,
     quorum: usize,
     deadline: Duration,
+    clock: fn() -> SystemTime,
 }
 
 impl Logs {
@@ -71,18 +82,23 @@ impl Logs {
     pub fn new(logs: Vec<LogSettings>, options: &LogsOptions) -> Result<Self, LogSetupError> {
         let members = logs
             .into_iter()
-            .map(|settings| Log::new(settings, options.max_in_flight, options.clock).map(Arc::new))
+            .map(|settings| Log::new(settings, options.max_in_flight, options.clock, options.clock_skew).map(Arc::new))
             .collect::<Result<Vec<_>, _>>()?;
         let (quorum, distinct) = (options.quorum.get(), distinct(&members));
         if distinct < quorum {
             return Err(LogSetupError::Quorum { quorum, distinct });
         }
-        Ok(Self { members, quorum, deadline: options.deadline })
+        Ok(Self { members, quorum, deadline: options.deadline, clock: options.clock })
     }
 
     /// The logs' names (host and path) in configured order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.members.iter().map(|log| log.name())
+    }
+
+    /// The logs' names, and how far their clocks are from ours, as their latest timestamps say.
+    pub fn clock_skews(&self) -> impl Iterator<Item = (&str, Skew)> {
+        self.members.iter().map(|log| (log.name(), log.clock_skew()))
     }
 
     /// Has the logs promise to show a (pre)certificate. Returns exactly as many timestamps as the quorum says, each of another log,
@@ -94,7 +110,7 @@ impl Logs {
     /// # Errors
     /// [`TransparencyError`] as soon as the quorum is out of reach, at the latest when the deadline passes.
     pub async fn submit(&self, submission: Submission<'_>) -> Result<Vec<Sct>, TransparencyError> {
-        let deadline = Instant::now() + self.deadline;
+        let (deadline, asked) = (Instant::now() + self.deadline, (self.clock)());
         let endpoint = match submission.entry {
             LogEntry::X509(_) => Endpoint::AddChain,
             LogEntry::Precertificate { .. } => Endpoint::AddPreChain,
@@ -104,7 +120,7 @@ impl Logs {
         if let [log] = self.members.as_slice() {
             // The usual case needs no task of its own.
             let answer = log.submit(endpoint, body, deadline).await;
-            tally.count(0, self.check(log, answer, &submission.entry));
+            tally.count(0, self.check(log, answer, &submission.entry, asked));
             return self.conclude(tally);
         }
         let mut under_way = JoinSet::new();
@@ -117,16 +133,22 @@ impl Logs {
             let Some(joined) = under_way.join_next().await else { break };
             let Ok((index, answer)) = joined else { continue };
             if let Some(log) = self.members.get(index) {
-                tally.count(index, self.check(log, answer, &submission.entry));
+                tally.count(index, self.check(log, answer, &submission.entry, asked));
             }
         }
         self.conclude(tally)
     }
 
-    fn check(&self, log: &Log, answer: Result<Sct, LogFault>, entry: &LogEntry<'_>) -> Result<Sct, LogFault> {
+    fn check(
+        &self,
+        log: &Log,
+        answer: Result<Sct, LogFault>,
+        entry: &LogEntry<'_>,
+        asked: SystemTime,
+    ) -> Result<Sct, LogFault> {
         let sct = answer?;
         let named = self.members.iter().filter_map(|log| log.key()).find(|key| key.id() == sct.log_id());
-        log.judge(&sct, entry, named)?;
+        log.judge(&sct, entry, named, asked)?;
         Ok(sct)
     }
 

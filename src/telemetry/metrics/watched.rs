@@ -15,7 +15,7 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use crate::identity::keys::KeyReading;
 
 /// What the gauges say.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Reading {
     /// How many issuers are trusted.
     pub issuers: usize,
@@ -33,6 +33,8 @@ pub struct Reading {
     pub uncounted_uses: u64,
     /// How the issuers' keys are.
     pub keys: KeyReading,
+    /// The transparency logs by name (host and path), and how many seconds their clocks are ahead of ours.
+    pub log_clock_skews: Vec<(String, f64)>,
 }
 
 type Read = Box<dyn Fn() -> Option<Reading> + Send + Sync>;
@@ -92,8 +94,20 @@ impl Collector for Watched {
             None,
             MetricType::Counter,
         )?)?;
+        encode_log_clocks(&mut encoder, &reading.log_clock_skews)?;
         encode_keys(&mut encoder, &reading.keys)
     }
+}
+
+fn encode_log_clocks(encoder: &mut DescriptorEncoder<'_>, skews: &[(String, f64)]) -> fmt::Result {
+    if skews.is_empty() {
+        return Ok(());
+    }
+    let help = "How far a log's latest timestamp lay after the answer, or, negative, before the request";
+    let mut family = encoder.encode_descriptor("sigmint_ct_log_clock_skew_seconds", help, None, MetricType::Gauge)?;
+    skews
+        .iter()
+        .try_for_each(|(log, skew)| ConstGauge::new(*skew).encode(family.encode_family(&[("log", log.as_str())])?))
 }
 
 fn encode_keys(encoder: &mut DescriptorEncoder<'_>, keys: &KeyReading) -> fmt::Result {

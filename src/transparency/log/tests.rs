@@ -7,7 +7,8 @@ fn settings(url: &str) -> LogSettings {
 }
 
 fn log(settings: LogSettings) -> Result<Log, LogSetupError> {
-    Log::new(settings, NonZeroUsize::MIN, || SystemTime::UNIX_EPOCH + Duration::from_micros(999_999))
+    let clock = || SystemTime::UNIX_EPOCH + Duration::from_micros(999_999);
+    Log::new(settings, NonZeroUsize::MIN, clock, Duration::from_mins(1))
 }
 
 #[test]
