@@ -17,7 +17,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::failure::{Failure, FailureKind};
 use address::{TrustedProxies, network};
-use rate::{KeyedRate, Rate};
+use rate::{KeyedRate, Rate, RateKey};
 use room::Room;
 
 /// Requests between their last octet and their answer, when nothing else is set: at a log's two seconds five hundred certificates a second.
@@ -104,7 +104,7 @@ impl Limits {
     /// [`FailureKind::AddressLimited`] with the time after which there is room again.
     pub fn admit_address(&self, client: Option<IpAddr>) -> Result<(), Failure> {
         let (Some(limit), Some(client)) = (&self.per_address, client) else { return Ok(()) };
-        limit.check(&network(client)).map_err(|wait| {
+        limit.check(RateKey::address(network(client))).map_err(|wait| {
             Failure::new(FailureKind::AddressLimited, "the client's address is over its limit").retry_after(wait)
         })
     }
@@ -115,7 +115,7 @@ impl Limits {
     /// [`FailureKind::IdentityLimited`] with the time after which there is room again.
     pub fn admit_identity(&self, issuer: &str, subject: &str) -> Result<(), Failure> {
         let Some(limit) = &self.per_identity else { return Ok(()) };
-        limit.check(&(issuer, subject)).map_err(|wait| {
+        limit.check(RateKey::identity(issuer, subject)).map_err(|wait| {
             Failure::new(FailureKind::IdentityLimited, "the token's identity is over its limit").retry_after(wait)
         })
     }

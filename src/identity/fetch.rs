@@ -32,6 +32,8 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// The largest document, in bytes.
 const MAX_BYTES: usize = 1024 * 1024;
+/// The longest URL that is looked at, in bytes: a document chooses it.
+pub const LONGEST_URL: usize = 4096;
 /// How many redirects are followed.
 const MAX_REDIRECTS: usize = 5;
 

@@ -1,16 +1,24 @@
 //! So many in so long, for each of many keys.
 //!
-//! Owns the spelling of a rate and the bound on the memory of counting. Knows not what is counted.
+//! Owns the spelling of a rate, the arithmetic of counting and who is counted apart from whom. Knows no requests.
+
+mod counters;
 
 use std::fmt;
-use std::hash::{BuildHasher as _, Hash, RandomState};
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::str::FromStr;
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use governor::clock::{Clock as _, DefaultClock};
-use governor::state::keyed::HashMapStateStore;
-use governor::{Quota, RateLimiter};
+use sha2::{Digest as _, Sha256};
+
+use counters::{Counters, Key};
+
+/// Counters of one rate. All of them take about 16 MiB.
+pub const MAX_COUNTERS: usize = 1 << 16;
+/// Leading bits of an IPv6 address that one party has at most, as a rule (RFC 6177): those with the same bits are kin.
+const SITE_BITS: u32 = 48;
 
 /// So many in so long: as many at once, and one more each time that a share of the period has passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,34 +47,81 @@ impl FromStr for Rate {
     }
 }
 
-/// A rate for each key.
-///
-/// Keys share 65,536 counters by a secret hash, so that no caller can make this process remember more than that, nor choose whom to
-/// share a counter with. With so many busy callers at once that two meet in one counter, they have one rate between them.
+/// Who is counted: an address or an identity, exactly. No other one can be made to share its counter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RateKey(Key);
+
+impl RateKey {
+    /// A client's address, or its network. Kin are the addresses of one /48; of IPv4, of one /24.
+    #[must_use]
+    pub const fn address(address: IpAddr) -> Self {
+        let (member, kin) = match address {
+            IpAddr::V4(address) => (address.to_ipv6_mapped().to_bits(), u128::BITS - 8),
+            IpAddr::V6(address) => (address.to_bits(), SITE_BITS),
+        };
+        // The leading bits of mapped addresses are those of no other network. Of both kinds, 64 bits tell the groups apart.
+        let prefix = member >> (u128::BITS - kin);
+        #[allow(clippy::cast_possible_truncation, reason = "the lower half")]
+        Self(Key { group: prefix as u64, member })
+    }
+
+    /// An identity: an issuer and what it calls its user. Kin are the users of one issuer.
+    #[must_use]
+    pub fn identity(issuer: &str, subject: &str) -> Self {
+        let issuer_hash = Sha256::digest(issuer);
+        let hash = Sha256::new_with_prefix(issuer_hash).chain_update(subject).finalize();
+        let number = |hash: &[u8]| hash.iter().take(16).fold(0, |number: u128, byte| number << 8 | u128::from(*byte));
+        #[allow(clippy::cast_possible_truncation, reason = "half of a hash is a hash")]
+        Self(Key { group: number(&issuer_hash) as u64, member: number(&hash) })
+    }
+}
+
+/// A rate for each key (the generic cell rate algorithm of ITU-T I.371: one number a key, and as exact as a window).
 pub struct KeyedRate {
-    counters: RateLimiter<u16, HashMapStateStore<u16>, DefaultClock>,
-    secret: RandomState,
+    /// What one use takes of the period, in nanoseconds.
+    share: u64,
+    /// How far ahead of the clock a key may be: the whole period.
+    whole: u64,
+    start: Instant,
+    counters: Mutex<Counters>,
 }
 
 impl KeyedRate {
     /// Nothing counted yet.
     #[must_use]
     pub fn new(rate: Rate) -> Self {
-        let share = (rate.period / rate.count.get()).max(Duration::from_nanos(1));
-        let quota = Quota::with_period(share).unwrap_or(Quota::per_second(rate.count)).allow_burst(rate.count);
-        Self { counters: RateLimiter::hashmap(quota), secret: RandomState::new() }
+        Self::with_counters(rate, MAX_COUNTERS)
+    }
+
+    fn with_counters(rate: Rate, most: usize) -> Self {
+        let share = nanoseconds(rate.period / rate.count.get()).max(1);
+        let whole = share.saturating_mul(rate.count.get().into());
+        Self { share, whole, start: Instant::now(), counters: Mutex::new(Counters::new(most)) }
     }
 
     /// Counts one.
     ///
     /// # Errors
     /// The time after which one more is allowed.
-    pub fn check(&self, key: &impl Hash) -> Result<(), Duration> {
-        // Any sixteen bits of a good hash are as good as any others.
-        let [first, second, ..] = self.secret.hash_one(key).to_ne_bytes();
-        let counter = u16::from_ne_bytes([first, second]);
-        self.counters.check_key(&counter).map_err(|refused| refused.wait_time_from(self.counters.clock().now()))
+    pub fn check(&self, key: RateKey) -> Result<(), Duration> {
+        self.check_at(key, nanoseconds(self.start.elapsed()))
     }
+
+    fn check_at(&self, RateKey(key): RateKey, now: u64) -> Result<(), Duration> {
+        let mut counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
+        let end = counters.end(key).max(now).saturating_add(self.share);
+        match (end - now).checked_sub(self.whole) {
+            None | Some(0) => {
+                counters.set(key, end, now);
+                Ok(())
+            }
+            Some(wait) => Err(Duration::from_nanos(wait)),
+        }
+    }
+}
+
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 impl fmt::Debug for KeyedRate {
@@ -78,6 +133,7 @@ impl fmt::Debug for KeyedRate {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn rates_are_read_and_anything_else_is_not() {
@@ -91,22 +147,108 @@ mod tests {
         }
     }
 
+    fn address(text: &str) -> RateKey {
+        RateKey::address(text.parse().unwrap())
+    }
+
     #[test]
     fn a_burst_passes_and_then_the_wait_is_a_share_of_the_period() {
         let limit = KeyedRate::new("3/h".parse().unwrap());
         for _ in 0..3 {
-            limit.check(&"a").unwrap();
+            limit.check(address("192.0.2.1")).unwrap();
         }
-        let wait = limit.check(&"a").unwrap_err();
+        let wait = limit.check(address("192.0.2.1")).unwrap_err();
         assert!((Duration::from_mins(19)..=Duration::from_mins(20)).contains(&wait), "{wait:?}");
+        assert!(limit.check(address("192.0.2.2")).is_ok());
     }
 
     #[test]
-    fn no_number_of_callers_makes_more_counters_than_there_are() {
-        let limit = KeyedRate::new("3/h".parse().unwrap());
-        for caller in 0..200_000_u32 {
-            let _ = limit.check(&caller);
+    fn addresses_and_identities_are_told_apart_and_grouped() {
+        let group = |text: &str| address(text).0.group;
+        assert_eq!(group("2001:db8:1:2::1"), group("2001:db8:1:ffff::9"));
+        assert_ne!(group("2001:db8:1::1"), group("2001:db8:2::1"));
+        assert_eq!(group("192.0.2.1"), group("192.0.2.255"));
+        assert_ne!(group("192.0.2.1"), group("192.0.3.1"));
+        let identity = RateKey::identity;
+        assert_ne!(identity("a", "bc"), identity("ab", "c"), "the border between issuer and subject counts");
+        assert_eq!(identity("a", "b").0.group, identity("a", "c").0.group);
+        assert_ne!(identity("a", "b").0.group, identity("b", "b").0.group);
+    }
+
+    /// Whoever used up a rate, and a flood of keys that are all new.
+    fn flood(honest: RateKey, flood: impl Iterator<Item = RateKey>, others: impl Iterator<Item = RateKey>) {
+        let limit = KeyedRate::new("2/h".parse().unwrap());
+        for _ in 0..2 {
+            limit.check(honest).unwrap();
         }
-        assert!(limit.counters.len() <= usize::from(u16::MAX) + 1);
+        for key in flood {
+            let _ = limit.check(key);
+        }
+        assert!(limit.check(honest).is_err(), "a limit that was reached is forgotten for others' sake");
+        assert!(others.map(|key| limit.check(key)).all(|checked| checked.is_ok()), "somebody else pays");
+        assert_eq!(limit.counters.lock().unwrap().len(), MAX_COUNTERS);
+    }
+
+    #[test]
+    fn a_site_with_many_addresses_spends_nobody_elses_rate_and_pushes_out_its_own() {
+        let site =
+            |number: u32| RateKey::address(IpAddr::V6((0x2001_0db8_0001_u128 << 80 | u128::from(number) << 64).into()));
+        let others = (0..200).map(|number| address(&format!("198.51.100.{number}")));
+        flood(address("198.51.101.1"), (0..100_000).map(site), others);
+        // Sites without number: each has one address, and nothing is known of them but that.
+        let sites = |number: u32| RateKey::address(IpAddr::V6((0x2001_u128 << 112 | u128::from(number) << 80).into()));
+        let others = (0..200).map(|number| address(&format!("198.51.100.{number}")));
+        flood(address("198.51.101.1"), (0..100_000).map(sites), others);
+    }
+
+    #[test]
+    fn an_issuer_with_many_users_spends_no_other_issuers_rate() {
+        let users = (0..100_000).map(|number| RateKey::identity("https://all.example", &format!("user {number}")));
+        let others = (0..200).map(|number| RateKey::identity("https://own.example", &format!("user {number}")));
+        flood(RateKey::identity("https://own.example", "the one"), users, others);
+    }
+
+    proptest! {
+        /// However few the counters: whoever is refused has himself used up the rate within the period.
+        #[test]
+        fn nobody_is_refused_for_what_others_did(
+            most in 1usize..6,
+            asked in proptest::collection::vec((0u8..8, 0u8..4, 0u64..400), 0..300),
+        ) {
+            let (count, period) = (3, 1_000_000_000);
+            let limit = KeyedRate::with_counters(Rate { count: NonZeroU32::new(count).unwrap(), period: Duration::from_nanos(period) }, most);
+            let (mut now, mut passed) = (0, Vec::new());
+            for (group, member, step) in asked {
+                now += step * 1_000_000;
+                let key = RateKey(Key { group: group.into(), member: u128::from(group) << 8 | u128::from(member) });
+                match limit.check_at(key, now) {
+                    Ok(()) => passed.push((key, now)),
+                    Err(wait) => {
+                        let own = passed.iter().filter(|(of, at)| *of == key && *at + period > now).count();
+                        prop_assert!(own >= count as usize, "{own} of its own");
+                        prop_assert!(wait <= Duration::from_nanos(period / u64::from(count)));
+                    }
+                }
+                prop_assert!(limit.counters.lock().unwrap().len() <= most);
+            }
+        }
+
+        /// With a counter for each: nobody gets more than the rate.
+        #[test]
+        fn nobody_gets_more_than_the_rate(asked in proptest::collection::vec((0u8..3, 0u64..400), 0..300)) {
+            let (count, period) = (3u32, 1_000_000_000);
+            let limit = KeyedRate::with_counters(Rate { count: NonZeroU32::new(count).unwrap(), period: Duration::from_nanos(period) }, 3);
+            let (mut now, mut passed) = (0, Vec::new());
+            for (member, step) in asked {
+                now += step * 1_000_000;
+                let key = RateKey(Key { group: 0, member: member.into() });
+                if limit.check_at(key, now).is_ok() {
+                    passed.push((key, now));
+                }
+                // A full burst, and what came back during the period.
+                let own = passed.iter().filter(|(of, at)| *of == key && *at + period > now).count();
+                prop_assert!(own <= 2 * count as usize, "{own}");
+            }
+        }
     }
 }

@@ -11,7 +11,9 @@ use serde::Deserialize;
 use super::error::KeyError;
 use super::set::KeySet;
 use crate::config::issuers::{Issuer, IssuerAddress, KeyOrigin};
-use crate::identity::fetch::{Access, ClusterFiles, Fetcher, PlainHttp, PodAccess, Reach, TokenFile, read_file};
+use crate::identity::fetch::{
+    Access, ClusterFiles, FetchError, Fetcher, LONGEST_URL, PlainHttp, PodAccess, Reach, TokenFile, read_file,
+};
 use crate::peer_text::PeerText;
 
 /// One concrete issuer: for an entry with a pattern there are many.
@@ -80,6 +82,9 @@ impl Source {
         if found.issuer != self.url {
             let (expected, found) = (PeerText::of(&self.url), PeerText::of(found.issuer));
             return Err(KeyError::IssuerMismatch { expected, found });
+        }
+        if found.jwks_uri.len() > LONGEST_URL {
+            return Err(FetchError::Url(PeerText::of(&found.jwks_uri)).into());
         }
         let reach = self.reach_of_keys(&url, &found.jwks_uri)?;
         let access = access.after(&document, &found.jwks_uri);
