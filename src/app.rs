@@ -4,7 +4,10 @@
 
 pub mod authorities;
 pub mod expiry;
+mod issuers;
+mod key_files;
 pub mod keys;
+mod protections;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -18,7 +21,8 @@ use crate::certificate::{Serial, ValidityPolicy};
 use crate::config::bounds::{BoundsSettings, SingleUseSettings};
 use crate::config::issuer_file::IssuerFileError;
 use crate::config::issuers::Issuers;
-use crate::config::settings::{IssuersLocation, LogLocation, LogsSettings, Settings};
+use crate::config::listeners::Address;
+use crate::config::settings::{LogLocation, LogsSettings, Settings};
 use crate::failure::with_sources;
 use crate::identity::fetch::{ClusterFiles, Fetcher};
 use crate::identity::keys::{KeyStore, KeyTiming};
@@ -30,6 +34,7 @@ use crate::server::{Server, ServerError, ServerOptions, Timeouts};
 use crate::single_use::{RedisSetupError, RedisStore, SingleUse};
 use crate::telemetry::endpoint::{self, MetricsEndpoint};
 use crate::telemetry::metrics::{BuildInfo, Metrics, Reading};
+use crate::telemetry::sink::LogSink;
 use crate::transparency::{LogKey, LogKeyError, LogSettings, LogSetupError, Logs, LogsOptions, Skew};
 
 /// Why the server does not start or stopped.
@@ -53,8 +58,10 @@ pub enum AppError {
         message: String,
     },
     /// The metrics' listener.
-    #[error("cannot serve metrics on port {port} (--metrics-port): {source}")]
+    #[error("cannot serve metrics on {host}:{port} (--metrics-host, --metrics-port): {source}")]
     Metrics {
+        /// The host that was asked for; empty for every address.
+        host: String,
         /// The port that was asked for.
         port: u16,
         /// The system's error.
@@ -75,8 +82,11 @@ pub enum AppError {
 ///
 /// # Errors
 /// See [`AppError`].
-pub async fn serve(settings: Settings) -> Result<(), AppError> {
-    let issuers = load_issuers(&settings.issuers)?;
+pub async fn serve(settings: Settings, log: &LogSink) -> Result<(), AppError> {
+    // A file that cannot be used is the one thing to be read: nothing is said before it.
+    let issuers = issuers::load(&settings.issuers)?;
+    protections::report(&settings);
+    key_files::warn(&settings);
     let authority = authorities::open(settings.authority, settings.watch).await.map_err(AppError::Authority)?;
     let chain_owner = authority.current();
     tracing::info!(subject = chain_owner.chain().subject(), algorithm = %chain_owner.algorithm(), "the CA is ready");
@@ -84,11 +94,11 @@ pub async fn serve(settings: Settings) -> Result<(), AppError> {
     let guards = open_guards(settings.bounds, settings.single_use)?;
     let connections = guards.connections;
     let issuance = guarded_issuance(issuers, authority, settings.algorithms, settings.validity, logs, guards)?;
-    watch_gauges(&issuance);
+    watch_gauges(&issuance, log.clone());
     expiry::watch(&issuance);
     issuance.keys.keep(&issuance.issuers.load());
-    reload_on_hangup(&issuance, settings.issuers);
-    let metrics = bind_metrics(settings.metrics_port, issuance.metrics.clone())?;
+    issuers::reload_on_hangup(&issuance, settings.issuers);
+    let metrics = bind_metrics(&settings.metrics, issuance.metrics.clone())?;
     let timeouts = Timeouts { headers: settings.header_timeout, idle: settings.idle_timeout };
     let server = Server::bind(issuance, &ServerOptions { listeners: settings.listeners, timeouts, connections })?;
     tracing::info!(http = %server.local_addr(), grpc = %server.grpc_addr(), metrics = %metrics.local_addr(), "listening");
@@ -100,14 +110,18 @@ pub async fn serve(settings: Settings) -> Result<(), AppError> {
     Ok(outcome?)
 }
 
-/// Binds the metrics' listener to every address, of both families where there are both.
-fn bind_metrics(port: u16, metrics: Metrics) -> Result<MetricsEndpoint, AppError> {
-    let bound = endpoint::bind("::", port, metrics.clone()).or_else(|_| endpoint::bind("0.0.0.0", port, metrics));
-    bound.map_err(|source| AppError::Metrics { port, source })
+/// Binds the metrics' listener; no host and `0.0.0.0` mean every address, of both families where there are both.
+fn bind_metrics(at: &Address, metrics: Metrics) -> Result<MetricsEndpoint, AppError> {
+    let bind = |host: &str| endpoint::bind(host, at.port, metrics.clone());
+    let bound = match at.host.as_str() {
+        "" | "0.0.0.0" | "::" => bind("::").or_else(|_| bind("0.0.0.0")),
+        host => bind(host.trim_start_matches('[').trim_end_matches(']')),
+    };
+    bound.map_err(|source| AppError::Metrics { host: at.host.clone(), port: at.port, source })
 }
 
 /// Has the gauges read what is in force at each scrape.
-fn watch_gauges(issuance: &Arc<Issuance>) {
+fn watch_gauges(issuance: &Arc<Issuance>, log: LogSink) {
     let issuance_of = Arc::downgrade(issuance);
     issuance.metrics.watch(move || {
         let issuance = issuance_of.upgrade()?;
@@ -121,6 +135,7 @@ fn watch_gauges(issuance: &Arc<Issuance>) {
             signer_ready: active.is_ready(),
             trusted_chains: authorities.chains().len(),
             uncounted_uses: issuance.single_use.uncounted(),
+            log_lines_lost: log.lost(),
             keys: issuance.keys.reading(),
             log_clock_skews: issuance.logs.iter().flat_map(Logs::clock_skews).map(log_clock_skew).collect(),
         })
@@ -203,22 +218,6 @@ fn random_octets() -> Option<[u8; Serial::LENGTH]> {
     aws_lc_rs::rand::fill(&mut octets).ok().map(|()| octets)
 }
 
-fn load_issuers(location: &IssuersLocation) -> Result<Issuers, IssuerFileError> {
-    match location {
-        IssuersLocation::File(path) => {
-            let issuers = Issuers::load(path)?;
-            tracing::info!(file = %path.display(), issuers = issuers.iter().count(), "trusting the issuers of the file");
-            Ok(issuers)
-        }
-        IssuersLocation::Builtin => {
-            tracing::warn!(
-                "no issuer file: trusting the public Sigstore issuers; set --config-path to choose your own"
-            );
-            Ok(Issuers::builtin())
-        }
-    }
-}
-
 /// Sets up the logs; none is asked before the first certificate.
 fn open_logs(settings: LogsSettings) -> Result<Logs, AppError> {
     let read = |path: &Path| {
@@ -249,31 +248,4 @@ fn open_logs(settings: LogsSettings) -> Result<Logs, AppError> {
         "certificates are logged"
     );
     Ok(logs)
-}
-
-/// SIGHUP loads the issuer file and the CA anew. What is broken changes nothing.
-fn reload_on_hangup(issuance: &Arc<Issuance>, location: IssuersLocation) {
-    use tokio::signal::unix::{SignalKind, signal};
-    let issuance = Arc::clone(issuance);
-    let Ok(mut hangups) = signal(SignalKind::hangup()) else {
-        tracing::warn!("SIGHUP cannot be listened for: files are loaded at the start and when they change");
-        return;
-    };
-    tokio::spawn(async move {
-        while hangups.recv().await.is_some() {
-            issuance.authority.reopen();
-            let loaded = load_issuers(&location);
-            issuance.metrics.issuer_file_refused(loaded.is_err());
-            match loaded {
-                Ok(issuers) => {
-                    let issuers = Arc::new(issuers);
-                    issuance.issuers.store(Arc::clone(&issuers));
-                    issuance.keys.keep(&issuers);
-                }
-                Err(error) => {
-                    tracing::error!(error = %error, "the issuer file was not loaded anew; the issuers stay as they were");
-                }
-            }
-        }
-    });
 }

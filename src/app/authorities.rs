@@ -71,6 +71,7 @@ fn read_settings(settings: AuthoritySettings) -> Result<(AuthorityFile, Vec<Seen
         }
     };
     files.extend(file.files().into_iter().map(SeenFile::now));
+    super::key_files::warn_of_authorities(&file);
     Ok((file, files))
 }
 

@@ -15,6 +15,9 @@ use super::chain::{ChainError, IssuingChain};
 /// The largest file read, in bytes.
 pub const MAX_FILE_BYTES: u64 = 1024 * 1024;
 
+/// The mode bits that let group or others read or write.
+const OTHERS: u32 = 0o066;
+
 /// Why a file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
@@ -89,6 +92,20 @@ pub fn read_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, FileError> {
         return Ok(content);
     }
     Err(FileError::TooLarge { path: path.to_owned() })
+}
+
+/// Warns of a secret that others than its owner may read or write. Kubernetes mounts secrets so by default, so it is never a refusal.
+pub fn warn_if_shared(path: &Path) {
+    use std::os::unix::fs::PermissionsExt as _;
+    let Ok(metadata) = std::fs::metadata(path) else { return };
+    let mode = metadata.permissions().mode() & 0o777;
+    if metadata.is_file() && mode & OTHERS != 0 {
+        tracing::warn!(
+            file = %path.display(),
+            mode = format!("{mode:04o}"),
+            "a secret file can be read or written by its group or by everybody: chmod 600, or defaultMode: 0400 of its volume"
+        );
+    }
 }
 
 /// Reads a chain to issue under.

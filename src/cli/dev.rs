@@ -70,7 +70,7 @@ pub struct DevArgs {
 /// # Errors
 /// When a port is taken, files cannot be written, or something that should never fail does.
 pub async fn run(args: DevArgs) -> Result<ExitCode, CommandError> {
-    telemetry::start_log(LogFormat::Dev);
+    let _log = telemetry::start_log(LogFormat::Dev);
     start(args).await
 }
 

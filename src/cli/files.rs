@@ -4,6 +4,7 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
+use std::process::ExitCode;
 
 use crate::cli::error::CommandError;
 use crate::cli::words::visible;
@@ -47,6 +48,17 @@ fn cannot_write(path: &Path, error: &io::Error) -> CommandError {
 /// A path as people may read it.
 pub(super) fn shown(path: &Path) -> String {
     visible(&path.display().to_string())
+}
+
+/// Prints what a command made to standard output; a reader that has gone away is not a failure.
+pub(super) fn print(text: &str) -> Result<ExitCode, CommandError> {
+    let mut output = io::stdout().lock();
+    match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(CommandError::failed(format!("cannot write to standard output: {error}")))
+        }
+        _ => Ok(ExitCode::SUCCESS),
+    }
 }
 
 /// Says something to people: standard output is for what was made.

@@ -10,7 +10,7 @@ mod report;
 mod tests;
 
 use std::fs::File;
-use std::io::{self, Read, Write as _};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::SystemTime;
@@ -95,14 +95,9 @@ pub(super) fn to_json(value: &impl serde::Serialize) -> Result<String, CommandEr
     json_text(value).map_err(|error| CommandError::failed(format!("the JSON could not be written: {error}")))
 }
 
-/// Prints to standard output; a reader that has gone away is no failure.
+/// Prints to standard output, and ends the line.
 pub(super) fn print(text: &str) -> Result<ExitCode, CommandError> {
-    match writeln!(io::stdout().lock(), "{text}") {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(CommandError::failed(format!("cannot write: {error}")))
-        }
-        _ => Ok(ExitCode::SUCCESS),
-    }
+    super::files::print(&format!("{text}\n"))
 }
 
 fn read_input(path: &Path) -> io::Result<Vec<u8>> {

@@ -6,6 +6,7 @@ pub mod ca;
 pub mod dev;
 pub mod error;
 mod files;
+mod hardening;
 pub mod inspect;
 pub mod request;
 mod serve;
@@ -35,7 +36,7 @@ pub async fn main() -> ExitCode {
     match outcome {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("sigmint: {}", with_sources(error.as_ref()));
+            files::tell(&format!("sigmint: {}", with_sources(error.as_ref())));
             error.downcast_ref::<error::CommandError>().map_or(ExitCode::FAILURE, error::CommandError::exit_code)
         }
     }
@@ -51,7 +52,7 @@ async fn run(matches: &ArgMatches) -> Result<ExitCode, CliError> {
         Some(("createca", matches)) => {
             Ok(ca::createca::run(ca::createca::CreateCaArgs::from_arg_matches(matches)?).await?)
         }
-        Some(("completions", matches)) => Ok(completions(matches)),
+        Some(("completions", matches)) => Ok(completions(matches)?),
         _ => Ok(ExitCode::FAILURE),
     }
 }
@@ -75,11 +76,13 @@ pub fn command() -> Command {
         .subcommand(Command::new("completions").about("Write shell completions to standard output").arg(shell))
 }
 
-fn completions(matches: &ArgMatches) -> ExitCode {
+fn completions(matches: &ArgMatches) -> Result<ExitCode, error::CommandError> {
+    let mut script = Vec::new();
     if let Some(shell) = matches.get_one::<Shell>("shell") {
-        clap_complete::generate(*shell, &mut command(), "sigmint", &mut std::io::stdout());
+        // The generator panics when it cannot write: it gets what always can be written to.
+        clap_complete::generate(*shell, &mut command(), "sigmint", &mut script);
     }
-    ExitCode::SUCCESS
+    files::print(&String::from_utf8_lossy(&script))
 }
 
 #[cfg(test)]

@@ -1,12 +1,15 @@
 //! `sigmint serve`: the certificate authority.
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{ArgMatches, Command};
 
-use super::CliError;
-use crate::config::flags;
+use super::error::CommandError;
+use super::{CliError, hardening};
 use crate::config::settings::Settings;
+use crate::config::{flags, slips};
+use crate::failure::with_sources;
 use crate::{app, telemetry};
 
 const LONG_ABOUT: &str = "Serve the certificate authority.
@@ -17,7 +20,7 @@ Every setting can be given in four ways; the first one that is there counts:
   3. in a settings file (-c): port: 5555
   4. its default
 
-SIGHUP loads the issuer file anew, SIGTERM finishes what is in flight and stops.";
+SIGHUP loads the issuer file and the CA again, SIGTERM finishes what is in flight and stops.";
 
 const EXAMPLES: &str = "Examples:
   Try it out with a throw-away CA:
@@ -34,7 +37,34 @@ pub(super) fn command() -> Command {
 
 pub(super) async fn run(matches: &ArgMatches) -> Result<ExitCode, CliError> {
     let settings = Settings::read(matches, &|name| std::env::var(name).ok())?;
-    telemetry::start_log(settings.log);
-    app::serve(settings).await?;
-    Ok(ExitCode::SUCCESS)
+    let unread = unread(matches)?;
+    let log = telemetry::start_log(settings.log);
+    let hardened = hardening::hide_memory();
+    for problem in unread.into_iter().chain(hardened.err()) {
+        tracing::warn!("{problem}");
+    }
+    match app::serve(settings, log.sink()).await {
+        Ok(()) => Ok(ExitCode::SUCCESS),
+        Err(error) => {
+            // Standard error may be stuck: the log waits for it, and not for long.
+            log.print(&format!("sigmint: {}", with_sources(&error)));
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}
+
+/// What the command line and the environment say to nobody.
+fn unread(matches: &ArgMatches) -> Result<Vec<String>, CommandError> {
+    let ours = |name: &OsString| name.as_encoded_bytes().starts_with(slips::PREFIX.as_bytes());
+    let mut variables = Vec::new();
+    for (name, value) in std::env::vars_os().filter(|(name, _)| ours(name)) {
+        let name = name.to_string_lossy().into_owned();
+        let value = value.into_string().map_err(|_| {
+            CommandError::usage(format!("{name}: is not UTF-8")).hint("set the variable again, or leave it out")
+        })?;
+        variables.push((name, value));
+    }
+    let mut unread = slips::unread_variables(variables.into_iter());
+    unread.extend(slips::misspelled_flags(matches));
+    Ok(unread)
 }

@@ -97,7 +97,7 @@ mod tests {
     use crate::config::settings::Settings;
 
     fn settings(args: &[&str]) -> Result<Settings, String> {
-        let args = ["serve", "--ca=ephemeralca"].iter().chain(args);
+        let args = ["serve", "--ca=ephemeralca", "--builtin-issuers"].iter().chain(args);
         let matches = augment(clap::Command::new("serve")).try_get_matches_from(args).unwrap();
         Settings::read(&matches, &|_| None).map_err(|error| error.to_string())
     }

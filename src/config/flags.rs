@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use super::slips::PREFIX;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 /// One setting.
@@ -38,7 +39,18 @@ pub const DEFAULT_CONFIG_PATH: &str = "/etc/fulcio-config/config.yaml";
 /// Settings in the order of the help text.
 pub const FLAGS: &[Flag] = &[
     flag("ca", "KIND", "", "Who signs: fileca, kmsca, pkcs11ca, tinkca, googleca or ephemeralca (for trying out)"),
-    flag("config-path", "FILE", DEFAULT_CONFIG_PATH, "The trusted issuers, YAML or JSON"),
+    flag(
+        "config-path",
+        "FILE",
+        DEFAULT_CONFIG_PATH,
+        "The trusted issuers, YAML or JSON; without a readable file the server does not start",
+    ),
+    flag(
+        "builtin-issuers",
+        "BOOL",
+        "false",
+        "In place of --config-path: trust the public Sigstore issuers (Google, GitHub Actions, oauth2.sigstore.dev)",
+    ),
     aliased(flag("host", "ADDRESS", "0.0.0.0", "Where HTTP is served"), "http-host"),
     aliased(flag("port", "PORT", "8080", "Where HTTP is served"), "http-port"),
     flag("fileca-cert", "FILE", "", "fileca: the CA's certificate chain, PEM, issuing certificate first, root last"),
@@ -183,7 +195,8 @@ Redis or Valkey; none: in memory, for one replica only",
         "closed",
         "When uses cannot be counted: closed (refuse, 503) or open (let the token pass)",
     ),
-    flag("metrics-port", "PORT", "2112", "Where Prometheus finds /metrics, on every address of the machine"),
+    flag("metrics-host", "ADDRESS", "", "Where Prometheus finds /metrics; none: every address of the machine"),
+    flag("metrics-port", "PORT", "2112", "Where Prometheus finds /metrics"),
     flag("legacy-unix-domain-socket", "PATH", "", "Accepted and not used"),
     flag(
         "kms-resource",
@@ -244,11 +257,8 @@ pub fn augment(command: Command) -> Command {
             .help(help(flag))
             .num_args(1)
             .allow_hyphen_values(true);
-        let arg = if flag.value == "BOOL" {
-            arg.num_args(0..=1).require_equals(true).default_missing_value("true")
-        } else {
-            arg
-        };
+        let arg =
+            if flag.is_truth() { arg.num_args(0..=1).require_equals(true).default_missing_value("true") } else { arg };
         command.arg(flag.alias.into_iter().fold(arg, Arg::visible_alias).overrides_with(flag.name))
     });
     let file = Arg::new("config")
@@ -257,6 +267,29 @@ pub fn augment(command: Command) -> Command {
         .value_name("FILE")
         .help("All of these settings in one YAML or JSON file");
     command.arg(file).arg(Arg::new("words").num_args(0..).hide(true).action(ArgAction::Append))
+}
+
+impl Flag {
+    /// Whether the value is true or false, and may be left out.
+    pub(super) fn is_truth(&self) -> bool {
+        self.value == "BOOL"
+    }
+
+    /// Whether the value is never shown.
+    pub(super) fn is_secret(&self) -> bool {
+        self.name == "fileca-key-passwd"
+    }
+
+    /// The environment variable's name behind `FULCIO_SERVE_`, as we write it.
+    pub(super) fn variable(&self) -> String {
+        self.name.to_ascii_uppercase().replace(['-', '.'], "_")
+    }
+
+    /// Every such name that is read, in order: with underscores, as the flag is written, and the alias.
+    pub(super) fn variables(&self) -> impl Iterator<Item = String> + use<> {
+        let alias = self.alias.map(|alias| alias.to_ascii_uppercase().replace('-', "_"));
+        [Some(self.variable()), Some(self.name.to_ascii_uppercase()), alias].into_iter().flatten()
+    }
 }
 
 fn help(flag: &Flag) -> String {
@@ -320,10 +353,20 @@ impl Values {
         self.set.get(name).map_or_else(|| find(name).map_or("", |flag| flag.default), |value| &value.text)
     }
 
+    /// Whether a value was given, empty or not.
+    pub(super) fn is_given(&self, name: &str) -> bool {
+        self.set.contains_key(name)
+    }
+
     /// Whether a value was set to something.
     #[must_use]
     pub fn is_set(&self, name: &str) -> bool {
         self.set.get(name).is_some_and(|value| !value.text.is_empty())
+    }
+
+    /// Whether a value was given, and is empty.
+    pub(super) fn is_given_empty(&self, name: &str) -> bool {
+        self.set.get(name).is_some_and(|value| value.text.is_empty())
     }
 
     /// Where the value came from, for messages.
@@ -339,14 +382,8 @@ impl Values {
 
 /// `FULCIO_SERVE_` and the name in upper case, with underscores or as it is. An empty variable counts as not set.
 fn from_environment(flag: &Flag, variable: &dyn Fn(&str) -> Option<String>) -> Option<(String, String)> {
-    let verbatim = flag.name.to_ascii_uppercase();
-    let names = [
-        Some(verbatim.replace(['-', '.'], "_")),
-        Some(verbatim),
-        flag.alias.map(|alias| alias.to_ascii_uppercase().replace('-', "_")),
-    ];
-    names.into_iter().flatten().find_map(|name| {
-        let name = format!("FULCIO_SERVE_{name}");
+    flag.variables().find_map(|name| {
+        let name = format!("{PREFIX}{name}");
         variable(&name).filter(|text| !text.is_empty()).map(|text| (name, text))
     })
 }

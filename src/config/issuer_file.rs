@@ -8,7 +8,7 @@ mod address;
 mod entry;
 mod fault;
 mod guard;
-mod hint;
+pub(super) mod hint;
 mod locate;
 mod metadata;
 #[cfg(test)]

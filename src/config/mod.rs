@@ -4,11 +4,14 @@
 
 pub mod authority_file;
 pub mod bounds;
+pub mod effective;
 pub mod flags;
 pub mod issuer_file;
 pub mod issuers;
+pub mod issuers_location;
 pub mod listeners;
 pub mod settings;
 mod settings_file;
 pub mod signer;
+pub mod slips;
 pub mod watch;

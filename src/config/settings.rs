@@ -10,10 +10,13 @@ use std::time::Duration;
 use clap::ArgMatches;
 
 use super::bounds::{self, BoundsSettings, SingleUseSettings};
-use super::flags::{DEFAULT_CONFIG_PATH, Values};
-use super::listeners::{self, Listeners};
+use super::effective::{self, Effective};
+use super::flags::Values;
+use super::issuers_location::{self, IssuersLocation};
+use super::listeners::{self, Address, Listeners};
 use super::settings_file;
 use super::signer::{self, SignerSettings};
+use super::slips;
 use crate::certificate::ValidityPolicy;
 use crate::possession::PermittedAlgorithms;
 use crate::telemetry::LogFormat;
@@ -29,8 +32,8 @@ pub struct Settings {
     pub header_timeout: Duration,
     /// How long an idle connection is kept.
     pub idle_timeout: Duration,
-    /// Where metrics are served, on every address.
-    pub metrics_port: u16,
+    /// Where metrics are served; an empty host stands for every address.
+    pub metrics: Address,
     /// Who signs.
     pub authority: AuthoritySettings,
     /// Whether the CA's files are read again when they change.
@@ -47,6 +50,8 @@ pub struct Settings {
     pub bounds: BoundsSettings,
     /// Where tokens' uses are counted.
     pub single_use: SingleUseSettings,
+    /// All of it, as the log may show it.
+    pub effective: Effective,
 }
 
 /// The transparency logs that certificates are entered in.
@@ -82,15 +87,6 @@ pub enum AuthoritySettings {
     Flags(SignerSettings),
     /// In a CA file ([`super::authority_file`]).
     File(PathBuf),
-}
-
-/// Where the trusted issuers stand.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum IssuersLocation {
-    /// A file that the operator named, or that is at the default place.
-    File(PathBuf),
-    /// Nothing was named and nothing is at the default place.
-    Builtin,
 }
 
 /// A setting that cannot be used.
@@ -139,24 +135,30 @@ impl Settings {
             listeners: listeners::read(values)?,
             header_timeout: duration(values, "read-header-timeout")?,
             idle_timeout: duration(values, "idle-connection-timeout")?,
-            metrics_port: parsed(values, "metrics-port", "a port is a number from 0 to 65535")?,
+            metrics: Address {
+                host: values.text("metrics-host").to_owned(),
+                port: parsed(values, "metrics-port", "a port is a number from 0 to 65535")?,
+            },
             authority: authority(values)?,
             watch: parsed(values, "fileca-watch", "true or false")?,
-            issuers: issuers_location(values)?,
+            issuers: issuers_location::read(values)?,
             algorithms: parsed(values, "client-signing-algorithms", "names are separated by commas")?,
             validity,
             logs: logs(values)?,
             bounds: bounds::read(values)?,
             single_use: bounds::read_single_use(values)?,
+            effective: effective::read(values),
         })
     }
 }
 
 fn values(matches: &ArgMatches, variable: &dyn Fn(&str) -> Option<String>) -> Result<Values, SettingsError> {
+    slips::check_command_line(matches)?;
     let mut values = Values::from_command_line(matches, variable);
     if let Some(path) = matches.get_one::<String>("config") {
         settings_file::add(&mut values, path.as_ref())?;
     }
+    slips::check_lists(&values)?;
     Ok(values)
 }
 
@@ -220,24 +222,6 @@ fn authority(values: &Values) -> Result<AuthoritySettings, SettingsError> {
     Ok(AuthoritySettings::File(values.text("ca-config").into()))
 }
 
-/// A path that was named must exist: falling back to public issuers would be a surprise.
-fn issuers_location(values: &Values) -> Result<IssuersLocation, SettingsError> {
-    let path = PathBuf::from(values.text("config-path"));
-    if path.exists() {
-        return Ok(IssuersLocation::File(path));
-    }
-    if path.as_os_str() != DEFAULT_CONFIG_PATH {
-        let hint = "create the file (config/issuers has examples), or leave the setting out to trust the public Sigstore issuers";
-        return Err(SettingsError::new(
-            values.origin("config-path"),
-            format!("{}: no such file", path.display()),
-            hint,
-        ));
-    }
-    let json = path.with_extension("json");
-    Ok(if json.exists() { IssuersLocation::File(json) } else { IssuersLocation::Builtin })
-}
-
 fn log_format(values: &Values) -> Result<LogFormat, SettingsError> {
     match values.text("log_type") {
         "dev" => Ok(LogFormat::Dev),
@@ -270,8 +254,11 @@ mod tests {
     use crate::config::flags::augment;
 
     fn read(args: &[&str]) -> Result<Settings, SettingsError> {
+        // Not where a file is named.
+        let named = args.iter().any(|arg| arg.starts_with("--config-path"));
+        let command = ["serve", "--builtin-issuers=true"].into_iter().take(if named { 1 } else { 2 });
         let matches =
-            augment(clap::Command::new("serve")).try_get_matches_from(std::iter::once(&"serve").chain(args)).unwrap();
+            augment(clap::Command::new("serve")).try_get_matches_from(command.chain(args.iter().copied())).unwrap();
         Settings::read(&matches, &|_| None)
     }
 

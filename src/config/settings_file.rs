@@ -9,6 +9,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use super::flags::{self, Values};
 use super::settings::SettingsError;
+use super::slips;
 
 /// The largest settings file, in bytes.
 const MAX_BYTES: u64 = 1024 * 1024;
@@ -24,8 +25,13 @@ pub(super) fn add(values: &mut Values, path: &Path) -> Result<(), SettingsError>
     }
     let text = std::fs::read_to_string(path).map_err(|error| refused(error.to_string()))?;
     for (name, value) in read(&text).map_err(|error| refused(error.to_string()))? {
-        let flag = flags::find(&name)
-            .ok_or_else(|| refused(format!("{name}: no such setting; `sigmint serve --help` lists them")))?;
+        let flag = flags::find(&name).ok_or_else(|| {
+            let meant = match slips::nearest(&name) {
+                Some(flag) => format!("did you mean {:?}?", flag.name),
+                None => "`sigmint serve --help` lists them".to_owned(),
+            };
+            refused(format!("{name}: no such setting; {meant}"))
+        })?;
         values.add_from_file(flag, value, format!("{} › {name}", path.display()));
     }
     Ok(())
@@ -43,6 +49,8 @@ fn read(text: &str) -> Result<Vec<(String, String)>, serde_yaml::Error> {
 pub(super) struct Entries(pub(super) Vec<(String, String)>);
 
 enum Node {
+    /// Nothing after the colon: the setting counts as not written, as with Fulcio.
+    Null,
     Text(String),
     Map(Vec<(String, String)>),
 }
@@ -51,7 +59,7 @@ impl<'de> Deserialize<'de> for Entries {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         match Node::deserialize(deserializer)? {
             Node::Map(entries) => Ok(Self(entries)),
-            Node::Text(_) => Err(serde::de::Error::custom("expected settings as `name: value`")),
+            Node::Null | Node::Text(_) => Err(serde::de::Error::custom("expected settings as `name: value`")),
         }
     }
 }
@@ -88,7 +96,7 @@ impl<'de> Visitor<'de> for NodeVisitor {
     }
 
     fn visit_unit<E>(self) -> Result<Node, E> {
-        Ok(Node::Text(String::new()))
+        Ok(Node::Null)
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Node, A::Error> {
@@ -103,6 +111,7 @@ impl<'de> Visitor<'de> for NodeVisitor {
         let mut entries: Vec<(String, String)> = Vec::new();
         while let Some((name, node)) = map.next_entry::<String, Node>()? {
             let below = match node {
+                Node::Null => Vec::new(),
                 Node::Text(text) => vec![(name, text)],
                 Node::Map(below) => below.into_iter().map(|(inner, text)| (format!("{name}.{inner}"), text)).collect(),
             };
@@ -123,12 +132,12 @@ mod tests {
 
     #[test]
     fn values_of_every_form_become_texts() {
-        let text = "ca: fileca\nport: 5555\nfileca-watch: false\nct-log-url:\nct-log:\n  tls-ca-cert: x\nclient-signing-algorithms: [ed25519, a]\n";
+        let text = "ca: fileca\nport: 5555\nfileca-watch: false\nct-log-url:\nct-log-origin: ''\nct-log:\n  tls-ca-cert: x\nclient-signing-algorithms: [ed25519, a]\n";
         let expected = [
             ("ca", "fileca"),
             ("port", "5555"),
             ("fileca-watch", "false"),
-            ("ct-log-url", ""),
+            ("ct-log-origin", ""),
             ("ct-log.tls-ca-cert", "x"),
             ("client-signing-algorithms", "ed25519,a"),
         ];

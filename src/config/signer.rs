@@ -85,6 +85,15 @@ impl SignerSettings {
         }
     }
 
+    /// The file that holds a private key or a PIN in clear, if the settings name one. A Tink keyset is encrypted.
+    #[must_use]
+    pub fn secret(&self) -> Option<&Path> {
+        match self {
+            Self::File { key: secret, .. } | Self::Pkcs11 { config: secret, .. } => Some(secret),
+            Self::Ephemeral | Self::Kms { .. } | Self::Tink { .. } | Self::Google { .. } => None,
+        }
+    }
+
     /// Every file that the CA is made of.
     #[must_use]
     pub fn files(&self) -> Vec<&Path> {

@@ -81,6 +81,12 @@ impl TrustedProxies {
         self.header.name()
     }
 
+    /// Whether every address is that of a trusted proxy, of one family at least.
+    #[must_use]
+    pub fn trusts_everybody(&self) -> bool {
+        self.networks.iter().any(|network| network.prefix_len() == 0)
+    }
+
     /// The client's address: that of the nearest party that is no trusted proxy, read from the connection outwards. What stands further
     /// out is that party's own word and is not looked at. `values` are the header's lines in their order.
     #[must_use]

@@ -10,6 +10,7 @@ use secrecy::SecretString;
 use zeroize::Zeroizing;
 
 use super::options::OptionsError;
+use crate::authority::files::warn_if_shared;
 
 /// The largest file read for a PIN, in octets.
 const MAX_BYTES: usize = 4096;
@@ -53,6 +54,7 @@ fn read_file(path: &Path) -> Result<Zeroizing<String>, OptionsError> {
     if content.len() > MAX_BYTES {
         return Err(refused(&format!("{} is larger than {MAX_BYTES} octets", path.display())));
     }
+    warn_if_shared(path);
     Ok(content)
 }
 

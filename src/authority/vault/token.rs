@@ -13,6 +13,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use tokio::io::AsyncReadExt as _;
 
 use super::hint::Fault;
+use crate::authority::files::warn_if_shared;
 
 /// How often a file is looked at while calls succeed. An agent replaces a token long before it expires.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -43,7 +44,10 @@ impl Token {
     pub(super) async fn open(source: &TokenSource) -> Result<Self, Fault> {
         let (file, token) = match source {
             TokenSource::Fixed(token) => (None, header(token.expose_secret())),
-            TokenSource::File(file) => (Some(file.clone()), read(file).await),
+            TokenSource::File(file) => {
+                warn_if_shared(file);
+                (Some(file.clone()), read(file).await)
+            }
         };
         let place = file.as_ref().map_or_else(|| "VAULT_TOKEN".to_owned(), |file| file.display().to_string());
         let token = token.map_err(|problem| {

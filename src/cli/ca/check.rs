@@ -8,6 +8,7 @@ use clap::ArgMatches;
 use crate::app::{authorities, expiry};
 use crate::authority::IssuingChain;
 use crate::cli::CliError;
+use crate::cli::files::print;
 use crate::config::settings::Settings;
 
 pub(super) const EXAMPLES: &str = "Takes the settings of `serve` and heeds those of the CA.
@@ -26,11 +27,12 @@ pub(super) async fn run(matches: &ArgMatches) -> Result<ExitCode, CliError> {
     let settings = Settings::read_authority(matches, &|name| std::env::var(name).ok())?;
     let set = authorities::open_once(settings).await?;
     let now = SystemTime::now();
+    let mut text = String::new();
     for (index, chain) in set.chains().iter().enumerate() {
         let heading = if index == 0 { "issues " } else { "trusted" };
-        print!("{}", describe(heading, chain, now));
+        text.push_str(&describe(heading, chain, now));
     }
-    println!("The CA signed, and its chain verifies the signature.");
+    print(&format!("{text}The CA signed, and its chain verifies the signature.\n"))?;
     let soon = expiry::is_soon(set.active.chain(), now);
     Ok(if soon { ExitCode::from(ENDS_SOON) } else { ExitCode::SUCCESS })
 }

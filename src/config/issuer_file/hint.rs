@@ -4,12 +4,17 @@
 
 /// `did you mean "type"?`, or the whole list when nothing is near.
 pub(super) fn for_unknown<'a>(word: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
-    let plain_word = plain(word);
-    let nearest = known.clone().map(|candidate| (distance(&plain_word, &plain(candidate)), candidate)).min();
-    match nearest {
-        Some((edits, candidate)) if edits <= 1 + plain_word.len() / 4 => format!("did you mean \"{candidate}\"?"),
-        _ => format!("known are {}", known.collect::<Vec<_>>().join(", ")),
+    match nearest(word, known.clone()) {
+        Some(candidate) => format!("did you mean \"{candidate}\"?"),
+        None => format!("known are {}", known.collect::<Vec<_>>().join(", ")),
     }
+}
+
+/// The known word that differs least, unless it differs much.
+pub(in crate::config) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let plain_word = plain(word);
+    let (edits, candidate) = known.map(|candidate| (distance(&plain_word, &plain(candidate)), candidate)).min()?;
+    (edits <= 1 + plain_word.len() / 4).then_some(candidate)
 }
 
 /// Without what people get wrong most: case and the characters between words.

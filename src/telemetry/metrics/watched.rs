@@ -31,6 +31,8 @@ pub struct Reading {
     pub trusted_chains: usize,
     /// Uses of tokens that passed uncounted.
     pub uncounted_uses: u64,
+    /// Log lines that could not be written.
+    pub log_lines_lost: u64,
     /// How the issuers' keys are.
     pub keys: KeyReading,
     /// The transparency logs by name (host and path), and how many seconds their clocks are ahead of ours.
@@ -95,6 +97,12 @@ impl Collector for Watched {
             MetricType::Counter,
         )?)?;
         encode_log_clocks(&mut encoder, &reading.log_clock_skews)?;
+        ConstCounter::new(reading.log_lines_lost).encode(encoder.encode_descriptor(
+            "sigmint_log_lines_lost",
+            "Log lines that standard error did not take",
+            None,
+            MetricType::Counter,
+        )?)?;
         encode_keys(&mut encoder, &reading.keys)
     }
 }

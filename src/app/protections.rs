@@ -1,0 +1,95 @@
+//! What protects this server and is off: said once at the start, so that nobody is surprised.
+//!
+//! Owns which of these are worth a warning. What Fulcio's own deployments never have (rates, a store) is named in one line only.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use super::issuers::listed;
+use crate::authority::files::warn_if_shared;
+use crate::config::effective::Effective;
+use crate::config::issuers::Issuers;
+use crate::config::listeners::{Endpoint, Listeners};
+use crate::config::settings::{LogsSettings, Settings};
+use crate::identity::fetch::{PlainHttp, Reach};
+use crate::single_use::WhenUnknown;
+
+/// Says what is in effect, and warns of each protection that was taken away.
+pub(super) fn report(settings: &Settings) {
+    let Effective { settings: shown, given_empty } = &settings.effective;
+    tracing::info!(settings = shown.join(" "), "effective settings");
+    let (on, off): (Vec<_>, Vec<_>) = protections(settings).into_iter().partition(|(_, is_on)| *is_on);
+    let names = |list: Vec<(&str, bool)>| list.into_iter().map(|(name, _)| name).collect::<Vec<_>>().join(" ");
+    tracing::info!(on = names(on), off = names(off), "protections");
+    for problem in given_empty {
+        tracing::warn!("{problem}");
+    }
+    match &settings.logs {
+        None => tracing::warn!("certificates are not entered in a transparency log: --ct-log-url is empty"),
+        Some(logs) => warn_of_logs(logs),
+    }
+    if settings.single_use.when_unknown == WhenUnknown::Pass {
+        tracing::warn!("tokens pass uncounted when their uses cannot be counted: --single-use-failure is open");
+    }
+    if settings.bounds.requests.proxies.trusts_everybody() {
+        tracing::warn!("every client may say which address it has: --trusted-proxies names the whole Internet");
+    }
+}
+
+fn warn_of_logs(logs: &LogsSettings) {
+    let without_key = logs.logs.iter().filter(|log| log.public_key.is_none());
+    let names = listed(without_key.map(|log| without_user(&log.url)));
+    if !names.is_empty() {
+        tracing::warn!(
+            logs = names,
+            "timestamps of a transparency log are not verified: --ct-log-public-key-path does not name its key"
+        );
+    }
+}
+
+fn without_user(url: &str) -> String {
+    let Ok(mut parsed) = url::Url::parse(url) else { return "?".to_owned() };
+    let _ = (parsed.set_username(""), parsed.set_password(None));
+    parsed.to_string()
+}
+
+fn protections(settings: &Settings) -> Vec<(&'static str, bool)> {
+    let has_tls = |endpoint: &Endpoint| endpoint.tls.is_some();
+    let (http_tls, grpc_tls) = match &settings.listeners {
+        Listeners::Separate { http, grpc } => (has_tls(http), has_tls(grpc)),
+        Listeners::Shared(_) => (false, false),
+    };
+    let logs = settings.logs.as_ref();
+    let requests = &settings.bounds.requests;
+    vec![
+        ("ct-log", logs.is_some()),
+        ("ct-log-key", logs.is_some_and(|logs| logs.logs.iter().all(|log| log.public_key.is_some()))),
+        ("http-tls", http_tls),
+        ("grpc-tls", grpc_tls),
+        ("rate-limit-per-address", requests.per_address.is_some()),
+        ("rate-limit-per-identity", requests.per_identity.is_some()),
+        ("max-connections-per-address", settings.bounds.connections.per_address.is_some()),
+        ("single-use-store", settings.single_use.store.is_some()),
+    ]
+}
+
+/// Warns of what issuers of the file are allowed beyond the usual, and of their tokens that others can read.
+pub(super) fn warn_of_issuers(issuers: &Issuers) {
+    let tokens: BTreeSet<&Path> = issuers.iter().filter_map(|issuer| issuer.keys.token_file.as_deref()).collect();
+    tokens.into_iter().for_each(warn_if_shared);
+    let named = |is_meant: &dyn Fn(&crate::config::issuers::Issuer) -> bool| {
+        let mut names: Vec<String> =
+            issuers.iter().filter(|issuer| is_meant(issuer)).map(|issuer| issuer.address.as_str().to_owned()).collect();
+        names.dedup();
+        Some(listed(names.into_iter())).filter(|names| !names.is_empty())
+    };
+    if let Some(issuers) = named(&|issuer| issuer.skip_email_verification) {
+        tracing::warn!(issuers, "e-mail addresses are certified without being verified: skip-email-verification");
+    }
+    if let Some(issuers) = named(&|issuer| issuer.keys.plain_http == PlainHttp::Anywhere) {
+        tracing::warn!(issuers, "whoever is on the way can put in keys of his own: allow-http");
+    }
+    if let Some(issuers) = named(&|issuer| issuer.keys.strangers == Reach::Anywhere) {
+        tracing::warn!(issuers, "hosts that strangers choose may be in a private network: allow-private-addresses");
+    }
+}

@@ -1,0 +1,143 @@
+//! The settings in effect as the log may show them, and the restrictions that were given as empty.
+//!
+//! Owns what of a value is secret. Logs nothing itself.
+
+use super::flags::{FLAGS, Flag, Values};
+
+/// The settings in effect, for the log.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Effective {
+    /// `name=value`, in the order of the help text, without secrets. What is neither set nor has a default is left out.
+    pub settings: Vec<String>,
+    /// What is off because a setting was given as empty, once each.
+    pub given_empty: Vec<String>,
+}
+
+/// The longest value that is shown, in characters.
+const SHOWN_CHARACTERS: usize = 200;
+
+/// Settings that restrict something, and what is so without them.
+const RESTRICTIONS: [(&str, &str); 11] = [
+    ("ct-log-public-key-path", "the transparency log's timestamps are not verified"),
+    ("ct-log.tls-ca-cert", "the system's certificates decide whom the transparency log's HTTPS trusts"),
+    ("tls-certificate", "HTTP is served without TLS"),
+    ("tls-key", "HTTP is served without TLS"),
+    ("grpc-tls-certificate", "gRPC is served without TLS"),
+    ("grpc-tls-key", "gRPC is served without TLS"),
+    ("rate-limit-per-address", "requests of one address are not limited"),
+    ("rate-limit-per-identity", "requests for one identity are not limited"),
+    ("single-use-store", "uses of tokens are counted in this process only"),
+    ("trusted-proxies", "all clients behind a proxy have its address"),
+    ("metrics-host", "metrics are served on every address"),
+];
+
+impl Flag {
+    /// Whether an empty value takes a restriction away.
+    pub(super) fn restricts(&self) -> bool {
+        RESTRICTIONS.iter().any(|(name, _)| *name == self.name)
+    }
+
+    /// What is so without a value.
+    pub(super) fn when_empty(&self) -> &'static str {
+        RESTRICTIONS.iter().find(|(name, _)| *name == self.name).map_or("", |(_, consequence)| consequence)
+    }
+}
+
+pub(super) fn read(values: &Values) -> Effective {
+    let with_value = |flag: &&Flag| values.is_given(flag.name) || !values.text(flag.name).is_empty();
+    let settings = FLAGS.iter().filter(with_value).map(|flag| shown(flag, values.text(flag.name))).collect();
+    let mut given_empty: Vec<String> = Vec::new();
+    for (name, consequence) in RESTRICTIONS.iter().filter(|(name, _)| values.is_given_empty(name)) {
+        // A log without its key is told of anyway.
+        if *name != "ct-log-public-key-path" && !given_empty.iter().any(|said| said.ends_with(consequence)) {
+            given_empty.push(format!("{} is empty: {consequence}", values.origin(name)));
+        }
+    }
+    Effective { settings, given_empty }
+}
+
+fn shown(flag: &Flag, text: &str) -> String {
+    let value = if text.is_empty() {
+        "\"\"".to_owned()
+    } else if flag.is_secret() {
+        "(hidden)".to_owned()
+    } else {
+        let public: String = text.split(',').map(without_secrets).collect::<Vec<_>>().join(",");
+        let short: String = public.chars().take(SHOWN_CHARACTERS).collect();
+        if short.chars().any(|character| character.is_whitespace() || character.is_control() || character == '"') {
+            format!("{short:?}")
+        } else {
+            short
+        }
+    };
+    format!("{}={value}", flag.name)
+}
+
+/// Without the user information of a URL, and without what a `pkcs11:` name says after its question mark: a PIN may stand there.
+fn without_secrets(text: &str) -> String {
+    if let Some((name, _)) = text.split_once('?') {
+        return format!("{}?(hidden)", without_secrets(name));
+    }
+    match text.split_once("://") {
+        Some((scheme, rest)) => {
+            let end = rest.find('/').unwrap_or(rest.len());
+            let (authority, path) = rest.split_at(end);
+            let host =
+                authority.rsplit_once('@').map_or_else(|| authority.to_owned(), |(_, host)| format!("(hidden)@{host}"));
+            format!("{scheme}://{host}{path}")
+        }
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::flags::augment;
+
+    fn effective(args: &[&str]) -> Effective {
+        let matches =
+            augment(clap::Command::new("serve")).try_get_matches_from(std::iter::once(&"serve").chain(args)).unwrap();
+        read(&Values::from_command_line(&matches, &|_| None))
+    }
+
+    #[test]
+    fn values_are_shown_and_secrets_are_not() {
+        let shown = effective(&[
+            "--ca=fileca",
+            "--fileca-key-passwd=hunter2",
+            "--single-use-store=rediss://user:hunter2@redis:6379",
+            "--ct-log-url=https://me:hunter2@log.example/2026,http://other",
+            "--kms-resource=pkcs11:token=x;object=y?pin-value=hunter2",
+            "--fileca-cert=/with a blank\n",
+        ])
+        .settings;
+        for expected in [
+            "ca=fileca",
+            "port=8080",
+            "fileca-key-passwd=(hidden)",
+            "single-use-store=rediss://(hidden)@redis:6379",
+            "ct-log-url=https://(hidden)@log.example/2026,http://other",
+            "kms-resource=pkcs11:token=x;object=y?(hidden)",
+            "fileca-cert=\"/with a blank\\n\"",
+        ] {
+            assert!(shown.iter().any(|setting| setting == expected), "{expected}\n{shown:?}");
+        }
+        assert!(!shown.join(" ").contains("hunter2"), "{shown:?}");
+        assert!(!shown.iter().any(|setting| setting.starts_with("rate-limit")), "{shown:?}");
+    }
+
+    #[test]
+    fn a_restriction_that_was_given_empty_is_said_once() {
+        assert_eq!(effective(&[]).given_empty, <[String; 0]>::default());
+        let said =
+            effective(&["--tls-certificate=", "--tls-key=", "--rate-limit-per-address=", "--ct-log-public-key-path="]);
+        assert_eq!(
+            said.given_empty,
+            [
+                "--tls-certificate is empty: HTTP is served without TLS",
+                "--rate-limit-per-address is empty: requests of one address are not limited",
+            ]
+        );
+    }
+}

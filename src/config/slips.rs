@@ -1,0 +1,189 @@
+//! Slips of the hand that would switch a protection off without a word: a blank after `--name=`, a list of nothing but commas, an
+//! environment variable with a name that nobody reads.
+//!
+//! Owns finding them. What a setting means is its reader's business.
+
+use clap::ArgMatches;
+use clap::parser::ValueSource;
+
+use super::flags::{self, FLAGS, Flag, Values};
+use super::issuer_file::hint;
+use super::settings::SettingsError;
+
+/// What the names of environment variables begin with.
+pub const PREFIX: &str = "FULCIO_SERVE_";
+
+/// The values of a boolean flag that stand behind a blank.
+const TRUTHS: [&str; 10] = ["true", "false", "yes", "no", "on", "off", "0", "1", "t", "f"];
+
+/// Refuses `--name= value`, `--name "" value` and `--flag false`: the value would be a stray word, and those are not read.
+///
+/// Neither message repeats the word: it may be a password.
+pub(super) fn check_command_line(matches: &ArgMatches) -> Result<(), SettingsError> {
+    let words = words(matches);
+    for flag in FLAGS {
+        if matches.value_source(flag.name) != Some(ValueSource::CommandLine) {
+            continue;
+        }
+        let (Some(text), Some(index)) =
+            (matches.get_one::<String>(flag.name), matches.indices_of(flag.name).and_then(Iterator::last))
+        else {
+            continue;
+        };
+        let Some((_, word)) = words.iter().find(|(place, _)| *place == index + 1) else { continue };
+        let name = format!("--{}", flag.name);
+        if text.trim().is_empty() {
+            let hint = format!("remove the blank after {name}=, or the word if nothing was meant");
+            return Err(SettingsError::new(name, "is empty, and a word that belongs to no flag follows it", hint));
+        }
+        if flag.is_truth() && TRUTHS.contains(&word.to_ascii_lowercase().as_str()) {
+            let hint = format!("write {name}={word}");
+            return Err(SettingsError::new(name, format!("is {text:?}, and the word {word:?} follows it"), hint));
+        }
+    }
+    Ok(())
+}
+
+/// The words that belong to no flag, with their places on the command line.
+fn words(matches: &ArgMatches) -> Vec<(usize, &str)> {
+    let places = matches.indices_of("words").into_iter().flatten();
+    let words = matches.get_many::<String>("words").into_iter().flatten();
+    places.zip(words.map(String::as_str)).collect()
+}
+
+/// What to say of words that belong to no flag and look as if they were to be one.
+#[must_use]
+pub fn misspelled_flags(matches: &ArgMatches) -> Vec<String> {
+    let named = words(matches).into_iter().filter_map(|(_, word)| {
+        let dashed =
+            word.trim_start_matches(['-', '\u{2010}', '\u{2011}', '\u{2012}', '\u{2013}', '\u{2014}', '\u{2212}']);
+        let name = dashed.split('=').next().unwrap_or_default();
+        let flag = flags::find(name).filter(|_| dashed.len() < word.len() || dashed.contains('='))?;
+        Some(format!("a word on the command line is not read: did you mean --{}?", flag.name))
+    });
+    named.collect()
+}
+
+/// Refuses lists of blanks and commas: they would count as empty, and nobody wrote `none`.
+pub(super) fn check_lists(values: &Values) -> Result<(), SettingsError> {
+    for flag in FLAGS.iter().filter(|flag| values.is_set(flag.name)) {
+        if values.text(flag.name).chars().all(|character| character == ',' || character.is_whitespace()) {
+            let hint = format!("write a value, or --{}=\"\" if nothing is meant", flag.name);
+            return Err(SettingsError::new(values.origin(flag.name), "has nothing but blanks and commas", hint));
+        }
+    }
+    Ok(())
+}
+
+/// What to say of the variables that look like settings of ours and are not read.
+#[must_use]
+pub fn unread_variables(variables: impl Iterator<Item = (String, String)>) -> Vec<String> {
+    let mut said: Vec<String> = variables
+        .filter_map(|(name, value)| {
+            let setting = name.strip_prefix(PREFIX)?;
+            match FLAGS.iter().find(|flag| flag.variables().any(|known| known == setting)) {
+                Some(flag) if value.is_empty() && flag.restricts() => {
+                    Some(format!("{name} is empty and counts as not set: {}", flag.when_empty()))
+                }
+                Some(_) => None,
+                None => Some(format!("{name} is not read: {}", suggestion(setting))),
+            }
+        })
+        .collect();
+    said.sort();
+    said
+}
+
+fn suggestion(setting: &str) -> String {
+    match nearest(setting) {
+        Some(flag) => format!("did you mean {PREFIX}{}?", flag.variable()),
+        None => "`sigmint serve --help` lists the settings".to_owned(),
+    }
+}
+
+/// The flag that was probably meant: one that begins with the name, or one of nearly the same name.
+pub(super) fn nearest(name: &str) -> Option<&'static Flag> {
+    let plain = name.to_ascii_lowercase().replace(['_', '.'], "-");
+    let longer = FLAGS.iter().find(|flag| plain.len() > 3 && flag.name.starts_with(&plain));
+    longer.or_else(|| hint::nearest(name, FLAGS.iter().map(|flag| flag.name)).and_then(flags::find))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn matches(args: &[&str]) -> ArgMatches {
+        flags::augment(clap::Command::new("serve")).try_get_matches_from(std::iter::once(&"serve").chain(args)).unwrap()
+    }
+
+    #[test]
+    fn a_blank_after_the_equals_sign_is_refused_for_every_flag() {
+        for flag in FLAGS.iter().filter(|flag| !flag.is_truth()) {
+            let empty = format!("--{}=", flag.name);
+            for args in [
+                &[empty.as_str(), "hunter2"][..],
+                &["--port=1", &empty, "hunter2", "word"],
+                &[&format!("--{}", flag.name), "", "hunter2"],
+                &["word", &format!("--{}= ", flag.name), "hunter2"],
+            ] {
+                let found = matches(args);
+                let error = check_command_line(&found).unwrap_err().to_string();
+                assert!(error.starts_with(&format!("--{}: is empty", flag.name)), "{args:?}: {error}");
+                assert!(!error.contains("hunter2"), "{error}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_truth_after_a_blank_is_refused() {
+        for args in [&["--builtin-issuers", "false"][..], &["--fileca-watch", "No"]] {
+            let error = check_command_line(&matches(args)).unwrap_err().to_string();
+            assert!(error.contains("write --"), "{error}");
+        }
+    }
+
+    #[test]
+    fn other_stray_words_are_tolerated() {
+        for args in [
+            &["word", "--ct-log-url="][..],
+            &["--ct-log-url=", "--port=1", "word"],
+            &["--ct-log-url=http://a", "word"],
+            &["--fileca-watch", "word"],
+            &["--ct-log-url=", "word", "--ct-log-url=http://a"],
+        ] {
+            check_command_line(&matches(args)).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_flag_with_another_dash_is_pointed_out() {
+        let said = |word: &str| misspelled_flags(&matches(&[word]));
+        for word in ["\u{2014}ct-log-url=x", "\u{2013}ct-log-url", "ct-log-url=x", "CT_LOG_URL=x"] {
+            assert_eq!(said(word), ["a word on the command line is not read: did you mean --ct-log-url?"], "{word}");
+        }
+        for word in ["port", "word", "a=b", "="] {
+            assert!(said(word).is_empty(), "{word}");
+        }
+    }
+
+    #[test]
+    fn variables_that_nobody_reads_are_named_with_what_was_meant() {
+        let said = |name: &str, value: &str| unread_variables([(name.to_owned(), value.to_owned())].into_iter());
+        for (name, meant) in [
+            ("FULCIO_SERVE_CT_LOG_PUBLIC_KEY", "FULCIO_SERVE_CT_LOG_PUBLIC_KEY_PATH"),
+            ("FULCIO_SERVE_RATE_LIMIT", "FULCIO_SERVE_RATE_LIMIT_PER_ADDRESS"),
+            ("FULCIO_SERVE_GRPC_TLS_CERT", "FULCIO_SERVE_GRPC_TLS_CERTIFICATE"),
+            ("FULCIO_SERVE_CTLOG_URL", "FULCIO_SERVE_CT_LOG_URL"),
+        ] {
+            assert_eq!(said(name, "x"), [format!("{name} is not read: did you mean {meant}?")]);
+        }
+        assert!(said("FULCIO_SERVE_WHATEVER_THIS_IS", "x")[0].contains("--help"));
+        for known in
+            ["CA", "CT_LOG_URL", "CT-LOG.TLS-CA-CERT", "CT_LOG_TLS_CA_CERT", "HTTP_PORT", "GCP_PRIVATE_CA_PARENT"]
+        {
+            assert!(said(&format!("FULCIO_SERVE_{known}"), "x").is_empty(), "{known}");
+        }
+        assert!(said("FULCIO_SERVE_RATE_LIMIT_PER_ADDRESS", "")[0].contains("counts as not set"));
+        assert!(said("FULCIO_SERVE_HOST", "").is_empty() && said("PATH", "x").is_empty());
+    }
+}

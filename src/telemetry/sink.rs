@@ -1,0 +1,377 @@
+//! Where log lines go: a bounded queue, and a thread of its own that writes it to standard error.
+//!
+//! Owns that logging never blocks, fails or panics: a reader that is stuck or gone, or a full disk, costs lines and nothing else. Lines that
+//! are lost are counted, and told of by one line once the sink takes lines again. Knows no event.
+
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind, Write};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tracing_subscriber::fmt::MakeWriter;
+
+/// What waits to be written at most, in bytes, lines' own costs included.
+const QUEUE_BYTES: usize = 1024 * 1024;
+/// What a line costs in the queue besides its text.
+const LINE_BYTES: usize = 64;
+/// The longest line that is taken.
+const LONGEST_LINE: usize = 128 * 1024;
+/// What is written by one call at most: it gathers lines that come in quick succession.
+const BATCH_BYTES: usize = 64 * 1024;
+/// How long lines are gathered before they are written.
+const GATHERING: Duration = Duration::from_millis(2);
+/// The pause before a sink that is not ready is tried again.
+const RETRY: Duration = Duration::from_millis(20);
+/// How often it is said at most that lines were lost.
+const REPORTS: Duration = Duration::from_secs(1);
+
+/// Makes the line that tells of lost ones.
+type Report = fn(lost: u64) -> String;
+
+/// The way to the log's thread. Clones lead to the same.
+#[derive(Clone, Debug)]
+pub struct LogSink(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    queue: Mutex<Queue>,
+    /// Told when lines come in.
+    arrived: Condvar,
+    /// Told when nothing is left to write.
+    written: Condvar,
+    /// Lines lost since the start.
+    lost: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    lines: VecDeque<Vec<u8>>,
+    bytes: usize,
+    /// The thread waits for lines.
+    idle: bool,
+    /// Lines that the thread has taken and not yet written.
+    in_hand: usize,
+}
+
+impl LogSink {
+    /// A queue that nobody writes yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(Arc::new(Shared::default()))
+    }
+
+    /// Starts the thread that writes. `report` makes the line that tells of lost ones.
+    ///
+    /// # Errors
+    /// When there is no thread to be had.
+    pub fn start(&self, output: impl Write + Send + 'static, report: Report) -> io::Result<()> {
+        self.start_with(output, report, REPORTS)
+    }
+
+    fn start_with(&self, output: impl Write + Send + 'static, report: Report, pause: Duration) -> io::Result<()> {
+        let shared = Arc::clone(&self.0);
+        let writer = Writer { shared, output, report, pause, told: 0, reported: None, torn: false };
+        thread::Builder::new().name("log".to_owned()).spawn(move || writer.run()).map(drop)
+    }
+
+    /// Lines lost since the start.
+    #[must_use]
+    pub fn lost(&self) -> u64 {
+        self.0.lost.load(Ordering::Relaxed)
+    }
+
+    /// Takes a line with its line feed, or counts it as lost. Never waits for the sink.
+    pub fn push(&self, line: &[u8]) {
+        self.add(self.0.queue.lock().unwrap_or_else(PoisonError::into_inner), line);
+    }
+
+    /// As [`Self::push`], and does not even wait for another thread's push: for the panic hook, whose thread may be inside one.
+    pub fn try_push(&self, line: &[u8]) {
+        match self.0.queue.try_lock() {
+            Ok(queue) => self.add(queue, line),
+            Err(_) => self.lose(1),
+        }
+    }
+
+    fn add(&self, mut queue: MutexGuard<'_, Queue>, line: &[u8]) {
+        let cost = line.len().saturating_add(LINE_BYTES);
+        if line.len() > LONGEST_LINE || queue.bytes.saturating_add(cost) > QUEUE_BYTES {
+            drop(queue);
+            return self.lose(1);
+        }
+        queue.bytes += cost;
+        queue.lines.push_back(line.to_vec());
+        let wake = std::mem::take(&mut queue.idle);
+        drop(queue);
+        if wake {
+            self.0.arrived.notify_one();
+        }
+    }
+
+    fn lose(&self, lines: u64) {
+        self.0.lost.fetch_add(lines, Ordering::Relaxed);
+    }
+
+    /// Waits until everything is written, but no longer than `limit`: the sink may be stuck.
+    pub fn flush(&self, limit: Duration) {
+        let queue = self.0.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_left = |queue: &mut Queue| !queue.lines.is_empty() || queue.in_hand > 0;
+        drop(self.0.written.wait_timeout_while(queue, limit, is_left));
+    }
+}
+
+impl Default for LogSink {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Write for &LogSink {
+    /// One event: the log's formatter writes each with one call.
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.push(line);
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for LogSink {
+    type Writer = &'a Self;
+
+    fn make_writer(&'a self) -> Self::Writer {
+        self
+    }
+}
+
+/// The thread.
+struct Writer<W> {
+    shared: Arc<Shared>,
+    output: W,
+    report: Report,
+    /// Between two of these lines at least.
+    pause: Duration,
+    /// Lost lines that were told of.
+    told: u64,
+    /// When that was.
+    reported: Option<Instant>,
+    /// Whether the last line was written in part.
+    torn: bool,
+}
+
+impl<W: Write> Writer<W> {
+    /// Writes until the process ends.
+    fn run(mut self) {
+        loop {
+            self.await_lines();
+            let lines = self.take();
+            let count = lines.len();
+            let written = self.write_lines(&lines);
+            let lost = count.saturating_sub(written);
+            self.shared.lost.fetch_add(u64::try_from(lost).unwrap_or(u64::MAX), Ordering::Relaxed);
+            if lost == 0 {
+                self.tell();
+            }
+            let mut queue = self.shared.queue.lock().unwrap_or_else(PoisonError::into_inner);
+            queue.in_hand = 0;
+            if queue.lines.is_empty() {
+                self.shared.written.notify_all();
+            }
+        }
+    }
+
+    /// Until there are lines, and until those that come right after them are there, too.
+    fn await_lines(&self) {
+        let queue = self.shared.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_empty = |queue: &mut Queue| {
+            queue.idle = queue.lines.is_empty();
+            queue.idle
+        };
+        // Lost lines are told of even when no other line comes.
+        let due = self.shared.lost.load(Ordering::Relaxed) > self.told;
+        let limit = if due { self.pause } else { Duration::from_secs(60) };
+        drop(self.shared.arrived.wait_timeout_while(queue, limit, is_empty));
+        thread::sleep(GATHERING);
+    }
+
+    fn take(&self) -> Vec<Vec<u8>> {
+        let mut queue = self.shared.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        queue.idle = false;
+        let (mut taken, mut bytes) = (Vec::new(), 0);
+        while bytes < BATCH_BYTES {
+            let Some(line) = queue.lines.pop_front() else { break };
+            bytes += line.len();
+            queue.bytes = queue.bytes.saturating_sub(line.len() + LINE_BYTES);
+            taken.push(line);
+        }
+        queue.in_hand = taken.len();
+        taken
+    }
+
+    /// Writes lines with as few calls as the sink allows, and says how many of them it took whole.
+    fn write_lines(&mut self, lines: &[Vec<u8>]) -> usize {
+        let mut batch = Vec::with_capacity(lines.iter().map(Vec::len).sum::<usize>() + 1);
+        let torn = usize::from(self.torn);
+        if self.torn {
+            // What was cut off stands alone on its line.
+            batch.push(b'\n');
+        }
+        lines.iter().for_each(|line| batch.extend_from_slice(line));
+        let mut taken = self.write_all(&batch);
+        if taken > 0 {
+            self.torn = false;
+        }
+        taken = taken.saturating_sub(torn);
+        let mut whole = 0;
+        for line in lines {
+            if taken < line.len() {
+                break;
+            }
+            taken -= line.len();
+            whole += 1;
+        }
+        self.torn |= taken > 0;
+        whole
+    }
+
+    /// How many bytes the sink took until it failed. Blocks for as long as the sink does.
+    fn write_all(&mut self, bytes: &[u8]) -> usize {
+        let mut taken = 0;
+        while let Some(rest) = bytes.get(taken..).filter(|rest| !rest.is_empty()) {
+            match self.output.write(rest) {
+                Ok(0) => break,
+                Ok(count) => taken += count,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                // Somebody who shares the pipe made it non-blocking.
+                Err(error) if error.kind() == ErrorKind::WouldBlock => thread::sleep(RETRY),
+                Err(_) => break,
+            }
+        }
+        taken
+    }
+
+    /// Says how many lines were lost, once the sink takes lines again.
+    fn tell(&mut self) {
+        let lost = self.shared.lost.load(Ordering::Relaxed);
+        if lost == self.told || self.reported.is_some_and(|last| last.elapsed() < self.pause) {
+            return;
+        }
+        let line = (self.report)(lost - self.told).into_bytes();
+        if self.write_lines(&[line]) == 1 {
+            self.told = lost;
+            self.reported = Some(Instant::now());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{self, Receiver, Sender};
+
+    use super::*;
+
+    /// A sink that does what it is told for each call, and remembers what it took.
+    struct Scripted {
+        script: Receiver<io::Result<usize>>,
+        taken: Arc<Mutex<Vec<u8>>>,
+    }
+
+    impl Write for Scripted {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let count = self.script.recv().map_err(|_| io::Error::from(ErrorKind::BrokenPipe))??.min(bytes.len());
+            self.taken.lock().unwrap().extend_from_slice(&bytes[..count]);
+            Ok(count)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn report(lost: u64) -> String {
+        format!("{lost} lost\n")
+    }
+
+    fn scripted() -> (LogSink, Sender<io::Result<usize>>, impl Fn() -> String) {
+        let (send, script) = mpsc::channel();
+        let taken = Arc::new(Mutex::new(Vec::new()));
+        let sink = LogSink::new();
+        // Only what a test does makes the thread write.
+        let pause = Duration::from_hours(1);
+        sink.start_with(Scripted { script, taken: Arc::clone(&taken) }, report, pause).unwrap();
+        (sink, send, move || String::from_utf8(taken.lock().unwrap().clone()).unwrap())
+    }
+
+    fn until(what: impl Fn() -> bool) {
+        let begin = Instant::now();
+        while !what() {
+            assert!(begin.elapsed() < Duration::from_secs(20), "waited in vain");
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    const ALL: usize = usize::MAX;
+
+    #[test]
+    fn a_stuck_sink_costs_lines_within_a_bound_and_says_so_when_it_is_back() {
+        let (sink, script, taken) = scripted();
+        let line = [[b'x'; 999].as_slice(), b"\n"].concat();
+        // Nothing is written: the first call does not return.
+        for _ in 0..10_000 {
+            sink.push(&line);
+        }
+        let lost = sink.lost();
+        assert!(lost > 8000 && lost < 9100, "{lost}");
+        assert!(sink.0.queue.lock().unwrap().bytes <= QUEUE_BYTES);
+        let begin = Instant::now();
+        sink.flush(Duration::from_millis(50));
+        assert!(begin.elapsed() < Duration::from_secs(5), "a flush has an end");
+        for _ in 0..100 {
+            script.send(Ok(ALL)).unwrap();
+        }
+        sink.flush(Duration::from_secs(20));
+        until(|| taken().contains(&format!("{lost} lost\n")));
+        assert_eq!(u64::try_from(taken().matches("x\n").count()).unwrap(), 10_000 - lost);
+    }
+
+    #[test]
+    fn a_sink_that_fails_loses_lines_and_a_torn_line_ends() {
+        let (sink, script, taken) = scripted();
+        script.send(Err(ErrorKind::BrokenPipe.into())).unwrap();
+        sink.push(b"one\n");
+        until(|| sink.lost() == 1);
+        script.send(Ok(2)).unwrap();
+        script.send(Err(ErrorKind::StorageFull.into())).unwrap();
+        sink.push(b"two\n");
+        until(|| sink.lost() == 2);
+        for answer in [Err(ErrorKind::Interrupted.into()), Err(ErrorKind::WouldBlock.into()), Ok(3), Ok(ALL), Ok(ALL)] {
+            script.send(answer).unwrap();
+        }
+        sink.push(b"three\n");
+        until(|| taken().ends_with("lost\n"));
+        assert_eq!(taken(), "tw\nthree\n2 lost\n");
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_is_lost_alone() {
+        let (sink, script, taken) = scripted();
+        sink.push(&vec![b'x'; LONGEST_LINE + 1]);
+        script.send(Ok(ALL)).unwrap();
+        script.send(Ok(ALL)).unwrap();
+        sink.push(b"short\n");
+        until(|| taken() == "short\n1 lost\n");
+        assert_eq!(sink.lost(), 1);
+    }
+
+    #[test]
+    fn a_push_inside_a_push_does_not_wait() {
+        let sink = LogSink::new();
+        let queue = sink.0.queue.lock().unwrap();
+        sink.try_push(b"x\n");
+        assert_eq!((sink.lost(), queue.lines.len()), (1, 0));
+    }
+}

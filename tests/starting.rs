@@ -1,0 +1,375 @@
+//! The start of `sigmint serve`: what it refuses, what it warns of, and a log that cannot be written.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that fails must stop"
+)]
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+const DEADLINE: Duration = Duration::from_secs(30);
+const ONE_ISSUER: &str = "oidc-issuers:\n  https://sso.corp.example: {client-id: sigstore, type: email}\n";
+const TWO_ISSUERS: &str = "oidc-issuers:\n  https://sso.corp.example: {client-id: other, type: email}\n  \
+                           https://new.example: {client-id: sigstore, type: email}\n";
+
+/// `sigmint serve` with a throw-away CA and its standard error in a file.
+struct Started {
+    child: Child,
+    http: SocketAddr,
+    metrics: SocketAddr,
+    folder: tempfile::TempDir,
+}
+
+impl Started {
+    fn with(args: &[&str], variables: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("issuers.yaml"), ONE_ISSUER).unwrap();
+        let log = fs::File::create(folder.path().join("log")).unwrap();
+        Self::logging_to(folder, log.into(), args, variables)
+    }
+
+    fn logging_to(folder: tempfile::TempDir, log: Stdio, args: &[&str], variables: &[(&str, &str)]) -> Self {
+        let free = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+        let [http, grpc, metrics] = free.map(|free| free.local_addr().unwrap());
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sigmint"));
+        command.args(["serve", "--ca=ephemeralca", "--host=127.0.0.1", "--grpc-host=127.0.0.1"]);
+        command.args([format!("--port={}", http.port()), format!("--grpc-port={}", grpc.port())]);
+        command.args([format!("--metrics-port={}", metrics.port()), "--metrics-host=127.0.0.1".to_owned()]);
+        let issuers = folder.path().join("issuers.yaml").display().to_string();
+        let args = args
+            .iter()
+            .map(|arg| arg.replace("ISSUERS", &issuers).replace("FOLDER", &folder.path().display().to_string()));
+        let child =
+            command.args(args).envs(variables.iter().copied()).stderr(log).stdout(Stdio::null()).spawn().unwrap();
+        Self { child, http, metrics, folder }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.path("log")).unwrap()
+    }
+
+    /// Until it answers.
+    fn await_answers(&self) {
+        until("the server", || {
+            let log = fs::read_to_string(self.path("log")).unwrap_or_default();
+            assert!(!log.contains("sigmint: "), "{log}");
+            ask(self.http, "GET /healthz", "").is_some_and(|answer| answer.contains(" 200 "))
+        });
+    }
+
+    fn await_line(&self, text: &str) {
+        until(text, || self.log().contains(text));
+    }
+
+    /// What it ends with by itself, and what it said.
+    fn refusal(mut self) -> (Option<i32>, String) {
+        let mut status = None;
+        until("the end", || {
+            status = self.child.try_wait().unwrap();
+            status.is_some()
+        });
+        (status.unwrap().code(), self.log())
+    }
+
+    fn signal(&self, signal: &str) {
+        assert!(Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap().success());
+    }
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let begin = Instant::now();
+    while !is_so() {
+        assert!(begin.elapsed() < DEADLINE, "{what}: waited in vain");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// One request; nothing when there is no answer.
+fn ask(address: SocketAddr, line: &str, body: &str) -> Option<String> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let length = body.len();
+    write!(stream, "{line} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}").ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    Some(answer)
+}
+
+fn refused_request(address: SocketAddr) -> bool {
+    ask(address, "POST /api/v2/signingCert", "{}").is_some_and(|answer| answer.contains(" 400 "))
+}
+
+fn lost_lines(metrics: SocketAddr) -> u64 {
+    let text = ask(metrics, "GET /metrics", "").unwrap();
+    let line = text.lines().find(|line| line.starts_with("sigmint_log_lines_lost_total ")).unwrap();
+    line.rsplit(' ').next().unwrap().parse().unwrap()
+}
+
+#[test]
+fn without_a_readable_issuer_file_it_does_not_start() {
+    for (path, prepare, expected) in [
+        ("FOLDER/none.yaml", (|_| ()) as fn(&Path), "no such file"),
+        ("FOLDER/x.yaml", |folder| fs::write(folder.join("x.yml"), ONE_ISSUER).unwrap(), "x.yml: rename it"),
+        ("FOLDER/link.yaml", |folder| symlink("..data/a", folder.join("link.yaml")).unwrap(), "a link to ..data/a"),
+        ("FOLDER", |_| (), "is a folder"),
+        ("FOLDER/empty.yaml", |folder| fs::write(folder.join("empty.yaml"), "").unwrap(), "no issuer in the file"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        prepare(folder.path());
+        let log = fs::File::create(folder.path().join("log")).unwrap();
+        let started = Started::logging_to(folder, log.into(), &["--ct-log-url=", "--config-path", path], &[]);
+        let (code, said) = started.refusal();
+        assert!(code == Some(1) && said.contains(expected) && said.contains("hint:"), "{path}: {said}");
+    }
+    let (code, said) = Started::with(&["--ct-log-url="], &[]).refusal();
+    assert!(code == Some(1) && said.contains("--builtin-issuers"), "{said}");
+}
+
+#[test]
+fn the_public_issuers_need_their_own_word() {
+    for variables in [&[("FULCIO_SERVE_BUILTIN_ISSUERS", "true")][..], &[]] {
+        let args: &[&str] = if variables.is_empty() { &["--builtin-issuers"] } else { &[] };
+        let started = Started::with(&[&["--ct-log-url="], args].concat(), variables);
+        started.await_answers();
+        let configuration = ask(started.http, "GET /api/v2/configuration", "").unwrap();
+        assert!(configuration.contains("https://accounts.google.com"), "{configuration}");
+        assert!(started.log().contains("because --builtin-issuers says so"), "{}", started.log());
+    }
+}
+
+#[test]
+fn a_hangup_reads_what_was_asked_for_and_says_what_changed() {
+    let started = Started::with(&["--ct-log-url=", "--config-path=ISSUERS"], &[]);
+    started.await_answers();
+    let issuers = started.path("issuers.yaml");
+    fs::remove_file(&issuers).unwrap();
+    fs::write(started.path("issuers.json"), "{}").unwrap();
+    started.signal("-HUP");
+    started.await_line("the issuer file was not loaded again");
+    let configuration = ask(started.http, "GET /api/v2/configuration", "").unwrap();
+    assert!(configuration.contains("https://sso.corp.example"), "{configuration}");
+    fs::write(&issuers, TWO_ISSUERS).unwrap();
+    started.signal("-HUP");
+    started.await_line("the issuer file was loaded again");
+    let log = started.log();
+    let line = log.lines().find(|line| line.contains("was loaded again")).unwrap();
+    for expected in
+        ["issuers=2", "added=\"https://new.example\"", "removed=\"\"", "changed=\"https://sso.corp.example\""]
+    {
+        assert!(line.contains(expected), "{expected}: {line}");
+    }
+}
+
+#[test]
+fn an_empty_value_and_a_stray_word_are_refused() {
+    for slip in [
+        &["--ct-log-url=", "https://log.example/2026"][..],
+        &["--ct-log-url", "", "https://log.example/2026"],
+        &["--tls-certificate=", "a", "--tls-key=", "b"],
+        &["--rate-limit-per-identity=", "600/m"],
+        &["--single-use-store=", "redis://x"],
+        &["--fileca-key-passwd=", "hunter2"],
+        &["--client-signing-algorithms="],
+        &["--ct-log-url= "],
+        &["--ct-log-public-key-path=,"],
+    ] {
+        let (code, said) = Started::with(&[&["--config-path=ISSUERS"], slip].concat(), &[]).refusal();
+        let flag = slip[0].trim().trim_end_matches(['=', ',']);
+        assert!(code == Some(1) && said.contains(flag) && !said.contains("hunter2"), "{slip:?}: {said}");
+        assert!(!said.contains("listening"), "{said}");
+    }
+}
+
+#[test]
+fn what_is_off_is_said_at_the_start() {
+    let shared = ["FULCIO_SERVE_CT_LOG_PUBLIC_KEY", "FULCIO_SERVE_RATE_LIMIT_PER_IDENTITY"];
+    let folder = tempfile::tempdir().unwrap();
+    let wide = "oidc-issuers:\n  https://a.example: {client-id: s, type: email, skip-email-verification: true}\n  \
+                http://b.example: {client-id: s, type: email, allow-http: true}\n";
+    fs::write(folder.path().join("wide.yaml"), wide).unwrap();
+    let log = fs::File::create(folder.path().join("log")).unwrap();
+    let started = Started::logging_to(
+        folder,
+        log.into(),
+        &[
+            "--config-path=FOLDER/wide.yaml",
+            "--rate-limit-per-address=",
+            "--ct-log-url=http://127.0.0.1:1/x",
+            "\u{2014}tls-key=x",
+        ],
+        &[(shared[0], "/x"), (shared[1], "")],
+    );
+    started.await_answers();
+    let log = started.log();
+    for expected in [
+        "WARN FULCIO_SERVE_CT_LOG_PUBLIC_KEY is not read: did you mean FULCIO_SERVE_CT_LOG_PUBLIC_KEY_PATH?",
+        "WARN FULCIO_SERVE_RATE_LIMIT_PER_IDENTITY is empty and counts as not set",
+        "WARN a word on the command line is not read: did you mean --tls-key?",
+        "WARN --rate-limit-per-address is empty: requests of one address are not limited",
+        "WARN timestamps of a transparency log are not verified",
+        "WARN e-mail addresses are certified without being verified: skip-email-verification issuers=\"https://a.example\"",
+        "WARN whoever is on the way can put in keys of his own: allow-http issuers=\"http://b.example\"",
+        "WARN the CA's key is in memory",
+        "INFO effective settings settings=\"ca=ephemeralca ",
+        "ct-log-url=http://127.0.0.1:1/x",
+        "INFO protections on=\"ct-log\" off=\"ct-log-key http-tls",
+    ] {
+        assert_eq!(log.matches(expected).count(), 1, "{expected}\n{log}");
+    }
+}
+
+#[test]
+fn secret_files_that_others_can_read_are_warned_of() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("issuers.yaml"), ONE_ISSUER).unwrap();
+    let (shared, own) = (folder.path().join("shared.key"), folder.path().join("own.key"));
+    for (path, mode) in [(&shared, 0o440), (&own, 0o400)] {
+        fs::write(path, "x").unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+    let log = fs::File::create(folder.path().join("log")).unwrap();
+    let started = Started::logging_to(
+        folder,
+        log.into(),
+        &[
+            "--config-path=ISSUERS",
+            "--ct-log-url=",
+            "--tls-certificate=FOLDER/x",
+            "--tls-key=FOLDER/shared.key",
+            "--grpc-tls-certificate=FOLDER/x",
+            "--grpc-tls-key=FOLDER/own.key",
+        ],
+        &[],
+    );
+    let (_, log) = started.refusal();
+    assert_eq!(log.matches("a secret file can be read").count(), 1, "{log}");
+    assert!(log.contains("shared.key mode=\"0440\""), "{log}");
+}
+
+#[test]
+fn a_log_that_nobody_reads_stops_nothing() {
+    let (mut reader, writer) = std::io::pipe().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("issuers.yaml"), ONE_ISSUER).unwrap();
+    let mut started = Started::logging_to(
+        folder,
+        writer.into(),
+        &["--ct-log-url=", "--config-path=ISSUERS"],
+        &[("RUST_LOG", "debug")],
+    );
+    started.await_answers();
+    // The pipe takes 64 KiB, the queue 1 MiB: after that, lines are lost.
+    until("lost lines", || {
+        for _ in 0..200 {
+            assert!(refused_request(started.http));
+        }
+        lost_lines(started.metrics) > 0
+    });
+    assert!(ask(started.http, "GET /healthz", "").unwrap().contains(" 200 "));
+    // It comes back: everything that was kept is there, and one line says how many were not.
+    let (told, hears) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let (mut text, mut buffer) = (String::new(), [0; 4096]);
+        while let Ok(count) = reader.read(&mut buffer) {
+            text.push_str(&String::from_utf8_lossy(&buffer[..count]));
+            if count == 0 || text.contains("log lines were lost") {
+                let _ = told.send(text.clone());
+                return reader;
+            }
+        }
+        reader
+    });
+    let text = hears.recv_timeout(DEADLINE).unwrap();
+    assert!(text.contains("log lines were lost") && text.contains("listening"), "{}", text.len());
+    // And goes away for good, as its end of the pipe is closed now.
+    for _ in 0..5 {
+        assert!(refused_request(started.http));
+    }
+    until("more lost lines", || refused_request(started.http) && lost_lines(started.metrics) > 5);
+    started.signal("-TERM");
+    let mut status = None;
+    until("the end", || {
+        status = started.child.try_wait().unwrap();
+        status.is_some()
+    });
+    assert_eq!(status.unwrap().code(), Some(0));
+}
+
+#[test]
+fn a_full_disk_stops_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("issuers.yaml"), ONE_ISSUER).unwrap();
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let started = Started::logging_to(folder, full.into(), &["--ct-log-url=", "--config-path=ISSUERS"], &[]);
+    started.await_answers();
+    assert!(refused_request(started.http));
+    until("lost lines", || lost_lines(started.metrics) > 1);
+}
+
+#[test]
+fn a_stuck_reader_does_not_hold_up_a_start_that_fails() {
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    writer.write_all(&[b'x'; 65_536]).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("issuers.yaml"), "no: issuers\n").unwrap();
+    let mut started = Started::logging_to(folder, writer.into(), &["--ct-log-url=", "--config-path=ISSUERS"], &[]);
+    let mut status = None;
+    until("the end", || {
+        status = started.child.try_wait().unwrap();
+        status.is_some()
+    });
+    assert_eq!(status.unwrap().code(), Some(1));
+    drop(reader);
+}
+
+#[test]
+fn a_command_whose_reader_has_gone_ends_quietly() {
+    for args in [&["completions", "bash"][..], &["completions", "zsh"], &["serve", "--help"], &["--version"]] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sigmint"));
+        let output =
+            command.args(args).stdout(writer).stderr(Stdio::piped()).spawn().unwrap().wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(0) && said.is_empty(), "{args:?}: {said}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_memory_of_a_server_is_hidden_from_its_own_user() {
+    use std::os::unix::fs::MetadataExt as _;
+    use std::os::unix::process::CommandExt as _;
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sigmint"));
+    command.args(["serve", "--ca=ephemeralca", "--builtin-issuers", "--ct-log-url=", "--host=127.0.0.1", "--port=0"]);
+    command.args(["--grpc-host=127.0.0.1", "--grpc-port=0", "--metrics-host=127.0.0.1", "--metrics-port=0"]);
+    // What belongs to root says nothing: these files belong to root when the process is not dumpable, else to its user.
+    if fs::metadata("/proc/self").unwrap().uid() == 0 {
+        command.uid(65_533);
+    }
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let memory = format!("/proc/{}/mem", child.id());
+    until("hidden memory", || fs::metadata(&memory).unwrap().uid() == 0);
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
