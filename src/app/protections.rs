@@ -75,6 +75,9 @@ fn protections(settings: &Settings) -> Vec<(&'static str, bool)> {
 
 /// Warns of what issuers of the file are allowed beyond the usual, and of their tokens that others can read.
 pub(super) fn warn_of_issuers(issuers: &Issuers) {
+    for warning in issuers.warnings() {
+        tracing::warn!(warning, "the issuer file is used as it is, and should be looked at");
+    }
     let tokens: BTreeSet<&Path> = issuers.iter().filter_map(|issuer| issuer.keys.token_file.as_deref()).collect();
     tokens.into_iter().for_each(warn_if_shared);
     let named = |is_meant: &dyn Fn(&crate::config::issuers::Issuer) -> bool| {

@@ -9,6 +9,7 @@ mod entry;
 mod fault;
 mod guard;
 pub(super) mod hint;
+mod holders;
 mod locate;
 mod metadata;
 #[cfg(test)]
@@ -20,10 +21,12 @@ mod restrict;
 mod shape;
 mod tree;
 
+use std::cell::RefCell;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
 
+use self::entry::Context;
 pub use self::fault::IssuerFileError;
 use self::fault::{Fault, Place};
 use self::metadata::Providers;
@@ -88,7 +91,10 @@ impl Issuers {
             hint: objection.hint.to_owned(),
         })?;
         let root = tree::read(text, shape::FILE).map_err(|unreadable| syntax_error(file_name, text, &unreadable))?;
-        issuers(&root).map_err(|fault| fault.into_error(file_name, text))
+        let warnings = RefCell::new(Vec::new());
+        let issuers = issuers(&root, &warnings).map_err(|fault| fault.into_error(file_name, text))?;
+        let warnings = warnings.into_inner().into_iter().map(|fault| fault.into_error(file_name, text).on_one_line());
+        Ok(issuers.with_warnings(warnings.collect()))
     }
 
     /// What is trusted when there is no file: the incumbent's three.
@@ -99,12 +105,13 @@ impl Issuers {
     }
 }
 
-fn issuers(root: &Node) -> Result<Issuers, Fault> {
+fn issuers(root: &Node, warnings: &RefCell<Vec<Fault>>) -> Result<Issuers, Fault> {
     let file = Record::read(&Field { place: Place::root(), node: root }, shape::FILE)?;
     let providers = file.get("ci-issuer-metadata").map_or_else(|| Ok(Providers::new()), metadata::providers)?;
-    let section = |key: &str, read: fn(&str, &Field<'_>, &Providers) -> Result<Vec<Issuer>, Fault>| {
+    let context = Context { providers: &providers, warnings };
+    let section = |key: &str, read: fn(&str, &Field<'_>, &Context<'_>) -> Result<Vec<Issuer>, Fault>| {
         let entries = file.get(key).map_or_else(|| Ok(Vec::new()), Field::entries)?;
-        let read_each = entries.into_iter().map(|(name, field)| read(name, &field, &providers));
+        let read_each = entries.into_iter().map(|(name, field)| read(name, &field, &context));
         read_each.collect::<Result<Vec<_>, _>>().map(|groups| groups.into_iter().flatten())
     };
     let issuers: Issuers =

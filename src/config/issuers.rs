@@ -26,6 +26,7 @@ const LONGEST_MATCH: usize = 1024;
 pub struct Issuers {
     exact: BTreeMap<String, Vec<Arc<Issuer>>>,
     meta: Vec<(MetaPattern, Vec<Arc<Issuer>>)>,
+    warnings: Vec<String>,
 }
 
 /// One entry of `oidc-issuers` or `meta-issuers`; of an issuer with several identities, one of them.
@@ -130,6 +131,18 @@ impl Issuers {
         self.exact.values().chain(self.meta.iter().map(|(_, group)| group)).flatten()
     }
 
+    /// What an operator should know of the file though it is used as it is, each with its place.
+    #[must_use]
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// The same issuers with these warnings.
+    #[must_use]
+    pub fn with_warnings(self, warnings: Vec<String>) -> Self {
+        Self { warnings, ..self }
+    }
+
     /// How many issuers there are.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -161,6 +174,7 @@ impl FromIterator<Issuer> for Issuers {
         Self {
             exact: exact.into_iter().map(|(url, group)| (url, identities(group, in_cluster))).collect(),
             meta: meta.into_values().map(|(pattern, group)| (pattern, identities(group, false))).collect(),
+            warnings: Vec::new(),
         }
     }
 }

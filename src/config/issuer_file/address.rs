@@ -97,15 +97,21 @@ pub(super) fn may_speak_for(issuer: &Url, host: &str) -> Result<(), Objection> {
     if own.eq_ignore_ascii_case(host) {
         return Ok(());
     }
+    if has_same_last_labels(issuer, host) {
+        return Ok(());
+    }
+    objection(
+        format!("{host} is not of the issuer's domain, {own}"),
+        "the last two labels of both must be equal, or the whole host",
+    )
+}
+
+/// Whether a host is a name whose last two labels are the issuer's: what Fulcio asks of a `subject-domain`.
+pub(super) fn has_same_last_labels(issuer: &Url, host: &str) -> bool {
+    let own = host_of(issuer);
     // The last two numbers of two addresses being equal says nothing about who owns them.
     let names = [Host::parse(own), Host::parse(host)].iter().all(|parsed| matches!(parsed, Ok(Host::Domain(_))));
-    match (last_two_labels(own), last_two_labels(host)) {
-        (Some(left), Some(right)) if names && left.eq_ignore_ascii_case(right) => Ok(()),
-        _ => objection(
-            format!("{host} is not of the issuer's domain, {own}"),
-            "the last two labels of both must be equal, or the whole host",
-        ),
-    }
+    matches!((last_two_labels(own), last_two_labels(host)), (Some(left), Some(right)) if names && left.eq_ignore_ascii_case(right))
 }
 
 fn last_two_labels(host: &str) -> Option<&str> {

@@ -2,6 +2,7 @@
 //!
 //! Knows every rule about an issuer's settings; knows nothing of the metadata that a `ci-provider` names.
 
+use std::cell::RefCell;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
@@ -9,8 +10,9 @@ use url::Url;
 
 use super::access::{Breadth, key_access, truth};
 use super::address::{self, Objection};
-use super::fault::Fault;
+use super::fault::{Fault, Place};
 use super::hint;
+use super::holders::{self, Holders};
 use super::metadata::Providers;
 use super::record::{Field, Record};
 use super::restrict;
@@ -19,30 +21,39 @@ use crate::config::issuers::{Issuer, IssuerAddress};
 use crate::identity::kind::{EmailRules, EmailVerification, IdentityType, IssuerClaim};
 use crate::single_use::MAX_USES;
 
+/// What all entries share.
+pub(super) struct Context<'t> {
+    /// The metadata that a `ci-provider` names.
+    pub(super) providers: &'t Providers,
+    /// What is to be told of entries that are used as they are.
+    pub(super) warnings: &'t RefCell<Vec<Fault>>,
+}
+
 /// One entry with what its checks look at.
 struct Entry<'t> {
     record: Record<'t>,
     /// The issuer's URL; of a meta issuer one that fits the pattern.
     url: Url,
     breadth: Breadth,
-    providers: &'t Providers,
+    context: &'t Context<'t>,
 }
 
 /// An entry of `oidc-issuers`: one identity, or a list of them.
-pub(super) fn exact(key: &str, field: &Field<'_>, providers: &Providers) -> Result<Vec<Issuer>, Fault> {
+pub(super) fn exact(key: &str, field: &Field<'_>, context: &Context<'_>) -> Result<Vec<Issuer>, Fault> {
     let url = address::issuer_url(key).map_err(|(message, hint)| field.place.key().fault(message, hint))?;
     identities(field, |record| {
-        let entry = Entry { record, url: url.clone(), breadth: Breadth::One, providers };
+        let entry = Entry { record, url: url.clone(), breadth: Breadth::One, context };
         entry.issuer(key, IssuerAddress::Url(key.to_owned()))
     })
 }
 
 /// An entry of `meta-issuers`: one identity, or a list of them.
-pub(super) fn meta(key: &str, field: &Field<'_>, providers: &Providers) -> Result<Vec<Issuer>, Fault> {
+pub(super) fn meta(key: &str, field: &Field<'_>, context: &Context<'_>) -> Result<Vec<Issuer>, Fault> {
     let (pattern, url) =
         address::meta_pattern(key).map_err(|(message, hint)| field.place.key().fault(message, hint))?;
     identities(field, |record| {
-        let entry = Entry { record, url: url.clone(), breadth: Breadth::Pattern, providers };
+        let entry = Entry { record, url: url.clone(), breadth: Breadth::Pattern, context };
+        entry.bounded_pattern(key)?;
         entry.issuer(key, IssuerAddress::Pattern(pattern.clone()))
     })
 }
@@ -217,12 +228,70 @@ impl Entry<'_> {
         Ok(IdentityType::Username(host))
     }
 
-    /// A pattern's host is not known, so it is for the operator to know what its issuers may speak for.
+    /// A pattern's host is not known in whole, so it is for the operator to know what its issuers may speak for, unless nothing but a
+    /// public suffix is common to both.
     fn own_domain(&self, host: &str) -> Result<(), Fault> {
+        if address::has_same_last_labels(&self.url, host) {
+            self.same_holder(host)?;
+        }
         if self.breadth == Breadth::Pattern {
             return Ok(());
         }
         address::may_speak_for(&self.url, host).map_err(self.objection("subject-domain"))
+    }
+
+    /// Whether the entry says in so many words that strangers may be, or speak for, its issuers.
+    fn trusts_any_host(&self) -> Result<bool, Fault> {
+        truth(&self.record, "trust-any-host")
+    }
+
+    fn warn(&self, place: &Place, message: impl Into<String>, hint: impl Into<String>) {
+        self.context.warnings.borrow_mut().push(place.fault(message, hint));
+    }
+
+    /// A pattern that strangers can fit makes each of them an issuer.
+    fn bounded_pattern(&self, pattern: &str) -> Result<(), Fault> {
+        let (place, word) = (self.record.place.key(), self.record.spelled("trust-any-host"));
+        match (holders::of_pattern(pattern), self.trusts_any_host()?) {
+            (Holders::Owner, _) => {}
+            (Holders::Anybody, false) => {
+                let hint =
+                    format!("write out the domain that you own, like https://*.example.com, or say {word}: true");
+                return Err(place.fault("anybody can register a host that fits, and so be an issuer", hint));
+            }
+            (Holders::Anybody, true) => {
+                self.warn(
+                    &place,
+                    "anybody can register a host that fits, and so be an issuer",
+                    format!("{word} allows it"),
+                );
+            }
+            (Holders::Tenants(suffix), _) => {
+                let message = format!("every tenant of {suffix} can be an issuer");
+                self.warn(&place, message, "write out the tenants that you trust");
+            }
+        }
+        Ok(())
+    }
+
+    /// The issuer's registered domain is the subjects', or strangers' names are certified.
+    fn same_holder(&self, host: &str) -> Result<(), Fault> {
+        let own = self.url.host_str().unwrap_or_default();
+        let (place, word) = (self.record.place_of("subject-domain"), self.record.spelled("trust-any-host"));
+        let message = format!("{host} and the issuer's host, {own}, share a public suffix and no domain");
+        match (holders::of_both(own, host), self.trusts_any_host()?) {
+            (Holders::Owner, _) => {}
+            (Holders::Anybody, false) => {
+                let hint = format!("name the issuer's own domain, or say {word}: true if both have one owner");
+                return Err(place.fault(message, hint));
+            }
+            (Holders::Anybody, true) => self.warn(&place, message, format!("{word} allows it")),
+            (Holders::Tenants(suffix), _) => {
+                let message = format!("{host} and the issuer's host, {own}, are different tenants of {suffix}");
+                self.warn(&place, message, "check that both have one owner");
+            }
+        }
+        Ok(())
     }
 
     fn spiffe(&self) -> Result<IdentityType, Fault> {
@@ -249,11 +318,11 @@ impl Entry<'_> {
                 let message = format!("{} is missing", self.record.spelled(key));
                 Err(self.fault(key, message, "name an entry of ci-issuer-metadata (JSON: CIIssuerMetadata)"))
             }
-            name => self.providers.get(name).cloned().map(IdentityType::CiProvider).ok_or_else(|| {
-                let hint = if self.providers.is_empty() {
+            name => self.context.providers.get(name).cloned().map(IdentityType::CiProvider).ok_or_else(|| {
+                let hint = if self.context.providers.is_empty() {
                     "add ci-issuer-metadata (JSON: CIIssuerMetadata) with an entry of this name".to_owned()
                 } else {
-                    hint::for_unknown(name, self.providers.keys().map(String::as_str))
+                    hint::for_unknown(name, self.context.providers.keys().map(String::as_str))
                 };
                 self.fault(key, format!("no ci-issuer-metadata named {name:?}"), hint)
             }),

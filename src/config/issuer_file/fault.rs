@@ -36,6 +36,13 @@ impl fmt::Display for IssuerFileError {
     }
 }
 
+impl IssuerFileError {
+    /// The same for a line of the log.
+    pub(super) fn on_one_line(&self) -> String {
+        self.to_string().replace("\n  hint: ", "; ")
+    }
+}
+
 impl std::error::Error for IssuerFileError {}
 
 /// A value in the file, or its key.

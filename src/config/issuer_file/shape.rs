@@ -69,6 +69,7 @@ pub(super) const ISSUER: &[Setting] = &[
     text("token-file", "TokenFile"),
     text("allow-http", "AllowHTTP"),
     text("allow-private-addresses", "AllowPrivateAddresses"),
+    text("trust-any-host", "TrustAnyHost"),
     text("max-certificates-per-token", "MaxCertificatesPerToken"),
     texts("token-types", "TokenTypes"),
     texts("authorized-parties", "AuthorizedParties"),

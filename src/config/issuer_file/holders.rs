@@ -1,0 +1,329 @@
+//! Who can have the hosts that a pattern fits, and whether two hosts have one holder: by the public suffix list, compiled in (`psl`).
+//!
+//! Owns that question. Of the list the ICANN section counts; suffixes of its private section (`github.io`) are the providers' of many
+//! tenants. The list's implicit rule `*` is not applied: a top-level name that is not listed (`.svc`, `.corp`, `.internal`, `.example`) is
+//! nobody's but the network's own.
+
+use url::Host;
+
+/// Who can have a host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Holders {
+    /// Whoever has the domain or the network.
+    Owner,
+    /// Every tenant of a provider, by its suffix in the private section.
+    Tenants(String),
+    /// Whoever registers a name or rents an address.
+    Anybody,
+}
+
+/// Who can have the hosts that fit a pattern (`https://*.example.com/x`), which must be one of an issuer's URL.
+pub(super) fn of_pattern(pattern: &str) -> Holders {
+    let host = host_text(pattern);
+    if !host.contains('*') {
+        return Holders::Owner;
+    }
+    // What differs between two hosts that fit is what strangers choose; the URL reader has normalised what does not.
+    let hosts = |star: &str| Host::parse(&host.replace('*', star)).ok();
+    let outcomes = [("x", "y"), ("1", "2")].into_iter().filter_map(|(one, two)| match (hosts(one)?, hosts(two)?) {
+        (Host::Domain(one), Host::Domain(two)) => Some(of_names(&one, &two)),
+        (Host::Ipv4(_), Host::Ipv4(_)) => Some(of_addresses(host)),
+        _ => Some(Holders::Anybody),
+    });
+    let rank = |holders: &Holders| match holders {
+        Holders::Owner => 0,
+        Holders::Tenants(_) => 1,
+        Holders::Anybody => 2,
+    };
+    outcomes.max_by_key(rank).unwrap_or(Holders::Anybody)
+}
+
+/// Who has both of two hosts, of which neither is an address.
+pub(super) fn of_both(one: &str, two: &str) -> Holders {
+    let (one, two) = (normal(one), normal(two));
+    if one == two {
+        return Holders::Owner;
+    }
+    let differ = |section: Section| {
+        let registered = |name: &str| suffix(name, section).map(|length| tail(name, length + 1).map(str::to_owned));
+        // A name that is a suffix itself is nobody's.
+        matches!((registered(&one), registered(&two)), (Some(left), Some(right)) if left.is_none() || left != right)
+    };
+    if differ(Section::Icann) {
+        return Holders::Anybody;
+    }
+    match suffix(&one, Section::Private) {
+        Some(length) if differ(Section::Private) => Holders::Tenants(tail(&one, length).unwrap_or_default().to_owned()),
+        _ => Holders::Owner,
+    }
+}
+
+/// The host of a URL or pattern without a user, as it is written.
+fn host_text(pattern: &str) -> &str {
+    let authority = pattern.split_once("://").map_or("", |(_, rest)| rest.split('/').next().unwrap_or_default());
+    match authority.find(']') {
+        Some(end) if authority.starts_with('[') => authority.get(..=end).unwrap_or_default(),
+        _ => authority.split(':').next().unwrap_or_default(),
+    }
+}
+
+/// Of names that fit one pattern and differ wherever it leaves them open.
+fn of_names(one: &str, two: &str) -> Holders {
+    let (one, two) = (normal(one), normal(two));
+    let fixed = one.rsplit('.').zip(two.rsplit('.')).take_while(|(left, right)| left == right && !left.is_empty());
+    let fixed = fixed.count();
+    let Some(domain) = tail(&one, fixed).filter(|_| fixed > 0) else { return Holders::Anybody };
+    // A label that no rule names stands for all that strangers can choose.
+    let name = format!("sigmint-any-name.{domain}");
+    if suffix(&name, Section::Icann).is_some_and(|length| length >= fixed) {
+        return Holders::Anybody;
+    }
+    match suffix(&name, Section::Private) {
+        Some(length) if length >= fixed => Holders::Tenants(domain.to_owned()),
+        _ => Holders::Owner,
+    }
+}
+
+/// Of IPv4 addresses: those of private networks, of this machine and of carriers are nobody's that the operator does not know.
+fn of_addresses(host: &str) -> Holders {
+    let mut parts = host.split('.').map(|part| part.parse::<u8>().ok());
+    match (parts.next().flatten(), parts.next().flatten()) {
+        (Some(10 | 127), _)
+        | (Some(192), Some(168))
+        | (Some(172), Some(16..=31))
+        | (Some(169), Some(254))
+        | (Some(100), Some(64..=127)) => Holders::Owner,
+        _ => Holders::Anybody,
+    }
+}
+
+/// As the list writes names: lower case, Unicode, no final dot.
+fn normal(host: &str) -> String {
+    url::quirks::domain_to_unicode(&host.to_ascii_lowercase()).trim_end_matches('.').to_owned()
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Section {
+    Icann,
+    Private,
+}
+
+/// How many labels the suffix of a name has, in one section of the list; none if it is not listed there.
+fn suffix(name: &str, section: Section) -> Option<usize> {
+    let mut name = name;
+    loop {
+        let found = psl::suffix(name.as_bytes())?;
+        let suffix = std::str::from_utf8(found.as_bytes()).ok()?;
+        match found.typ()? {
+            psl::Type::Icann if section == Section::Icann => return Some(labels(suffix)),
+            psl::Type::Icann => return None,
+            psl::Type::Private if section == Section::Private => return Some(labels(suffix)),
+            // Below a private suffix an ICANN one ends further to the right.
+            psl::Type::Private => name = suffix.split_once('.')?.1,
+        }
+    }
+}
+
+fn labels(name: &str) -> usize {
+    name.split('.').count()
+}
+
+/// The last so many labels of a name; none if it has fewer.
+fn tail(name: &str, count: usize) -> Option<&str> {
+    match labels(name).checked_sub(count)? {
+        0 => Some(name),
+        skipped => name.match_indices('.').nth(skipped - 1).and_then(|(at, _)| name.get(at + 1..)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::refusals::{parse, refused};
+    use super::*;
+
+    #[test]
+    fn a_pattern_that_anybody_can_fit_is_known() {
+        for pattern in [
+            "https://*",
+            "https://*/x",
+            "https://*:8443",
+            "https://issuer-*",
+            "https://*.com",
+            "https://*.com:443/x",
+            "https://*.COM",
+            "https://*.com.",
+            "https://*.c%6fm",
+            "https://*\u{3002}com",
+            "https://a-*.com",
+            "https://*-a.com",
+            "https://*.*",
+            "https://*.*.*.*",
+            "https://*.*.com",
+            "https://accounts.*.com",
+            "https://example.com*",
+            "https://example.com*:443",
+            "https://example.*",
+            "https://accounts.example.c*m",
+            "https://*.co.uk",
+            "https://*.*.uk",
+            "https://*.uk",
+            "https://*.ck",
+            "https://*.x.ck",
+            "https://*.kawasaki.jp",
+            "https://*.*.kawasaki.jp",
+            "https://*.xn--p1ai",
+            "https://*.\u{440}\u{444}",
+            "https://*.xn--55qx5d.cn",
+            "https://*.onion",
+            "https://*.*.*.5",
+            "https://1.2.3.*",
+            "https://8.8.*.8",
+            "https://*0.0.0.1",
+            "https://10.0.0.*",
+            "https://012.*.0.1",
+            "https://*5",
+            "https://[::*]",
+            "https://[*::1]",
+            "https://*/https://a.example.com",
+        ] {
+            assert_eq!(of_pattern(pattern), Holders::Anybody, "{pattern}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_within_a_domain_or_a_network_is_its_owners() {
+        for pattern in [
+            "https://a.example.com/*",
+            "https://com/*",
+            "https://*.example.com",
+            "https://*.*.example.com",
+            "https://a-*.example.com:*/x",
+            "https://oidc.eks.*.amazonaws.com/id/*",
+            "https://container.googleapis.com/v1/projects/*/locations/*/clusters/*",
+            "https://*.oic.prod-aks.azure.com/*",
+            "https://kubernetes.*.svc",
+            "https://kubernetes.default.svc.*.cluster.local",
+            "https://*.corp",
+            "https://*.internal",
+            "https://*.example",
+            "https://*.svc.cluster.local",
+            "https://*.www.ck",
+            "https://*.city.kawasaki.jp",
+            "https://*.example.co.uk",
+            "http://127.0.0.1:*/x",
+            "http://[::1]:*/x",
+            "http://localhost:*",
+            "https://10.*.0.5",
+            "https://192.168.*.5/x",
+        ] {
+            assert_eq!(of_pattern(pattern), Holders::Owner, "{pattern}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_below_a_private_suffix_is_its_tenants() {
+        for (pattern, suffix) in [
+            ("https://*.github.io", "github.io"),
+            ("https://*.GitHub.io:8443/x", "github.io"),
+            ("https://issuer-*.appspot.com/*", "appspot.com"),
+        ] {
+            assert_eq!(of_pattern(pattern), Holders::Tenants(suffix.to_owned()), "{pattern}");
+        }
+        assert_eq!(of_pattern("https://*.acme.github.io"), Holders::Owner);
+    }
+
+    #[test]
+    fn entries_that_trust_the_world_are_refused_unless_they_say_so() {
+        let meta = |pattern: &str, more: &str| {
+            format!("meta-issuers:\n  \"{pattern}\": {{client-id: s, type: email{more}}}\n")
+        };
+        for pattern in
+            ["https://*", "https://*.com", "https://*.*", "https://*.*.*.*", "https://example.com*", "https://*.co.uk"]
+        {
+            refused(&meta(pattern, ""), (2, 3), "anybody can register a host", "trust-any-host: true");
+            refused(
+                &meta(pattern, ", trust-any-host: no"),
+                (2, 3),
+                "anybody can register a host",
+                "trust-any-host: true",
+            );
+            let told = parse(&meta(pattern, ", trust-any-host: true")).unwrap();
+            assert!(told.warnings()[0].starts_with("config.yaml:2:3: meta-issuers"), "{:?}", told.warnings());
+        }
+        let json = r#"{"MetaIssuers": {"https://*.com": {"ClientID": "s", "Type": "email"}}}"#;
+        refused(json, (1, 18), "anybody can register a host", "TrustAnyHost: true");
+        assert_eq!(parse(&json.replace("email\"", "email\", \"TrustAnyHost\": true")).unwrap().warnings().len(), 1);
+        refused(
+            &meta("https://*.com", ", trust-any-host: perhaps"),
+            (2, 64),
+            "neither true nor false",
+            "true or false",
+        );
+        // A list: each identity says it for itself.
+        let list = "meta-issuers:\n  \"https://*.com\":\n    - {client-id: s, type: email, trust-any-host: true}\n    - {client-id: t, type: email}\n";
+        refused(list, (4, 7), "anybody can register a host", "trust-any-host: true");
+
+        let tenants = parse(&meta("https://*.github.io", "")).unwrap();
+        assert!(tenants.warnings()[0].contains("every tenant of github.io"), "{:?}", tenants.warnings());
+        for pattern in ["https://*.example.com", "https://kubernetes.*.svc", "https://oidc.eks.*.amazonaws.com/id/*"] {
+            assert!(parse(&meta(pattern, "")).unwrap().warnings().is_empty(), "{pattern}");
+        }
+    }
+
+    #[test]
+    fn subject_domains_across_a_public_suffix_are_refused_unless_the_entry_says_so() {
+        let file = |section: &str, issuer: &str, rest: &str| {
+            format!("{section}:\n  \"https://{issuer}\":\n    client-id: s\n    {rest}\n")
+        };
+        for (issuer, settings) in [
+            ("login.a.co.uk", "type: username\n    subject-domain: victim.co.uk"),
+            ("login.a.co.uk", "type: uri\n    subject-domain: https://victim.co.uk"),
+            ("login.a.co.uk", "type: uri\n    subject-domain: https://Victim.CO.UK:8443/x"),
+            ("login.a.co.uk", "type: username\n    subject-domain: Victim.Co.Uk"),
+            ("login.a.co.uk", "type: username\n    subject-domain: co.uk"),
+            ("login.x.a.kawasaki.jp", "type: username\n    subject-domain: x.b.kawasaki.jp"),
+        ] {
+            for (section, issuer) in [("oidc-issuers", issuer.to_owned()), ("meta-issuers", format!("*.{issuer}"))] {
+                let text = file(section, &issuer, settings);
+                let error = parse(&text).expect_err(&text);
+                assert_eq!((error.line, error.column), (5, 21), "{error}");
+                assert!(error.message.contains("share a public suffix"), "{error}");
+                let told = parse(&text.replace("client-id: s", "client-id: s\n    trust-any-host: true")).unwrap();
+                assert_eq!(told.warnings().len(), 1, "{text}");
+            }
+        }
+        for settings in [
+            "type: username\n    subject-domain: a.co.uk",
+            "type: uri\n    subject-domain: https://users.a.co.uk",
+            "type: username\n    subject-domain: login.a.co.uk",
+        ] {
+            assert!(parse(&file("oidc-issuers", "login.a.co.uk", settings)).unwrap().warnings().is_empty());
+        }
+        let tenants = file("oidc-issuers", "t1.github.io", "type: uri\n    subject-domain: https://victim.github.io");
+        assert!(parse(&tenants).unwrap().warnings()[0].contains("different tenants of github.io"));
+        // A pattern may speak for another domain altogether: its operator says so, as with Fulcio.
+        let other = file("meta-issuers", "*.a.co.uk", "type: username\n    subject-domain: example.org");
+        assert!(parse(&other).is_ok());
+    }
+
+    #[test]
+    fn two_hosts_have_one_holder_unless_a_public_suffix_is_all_that_they_share() {
+        for (one, two, expected) in [
+            ("accounts.example.com", "users.example.com", Holders::Owner),
+            ("accounts.example.com", "example.com", Holders::Owner),
+            ("accounts.example.co.uk", "Example.co.UK.", Holders::Owner),
+            ("a.b.svc", "c.b.svc", Holders::Owner),
+            ("a.cluster.local", "b.cluster.local", Holders::Owner),
+            ("login.a.co.uk", "victim.co.uk", Holders::Anybody),
+            ("login.a.co.uk", "co.uk", Holders::Anybody),
+            ("co.uk", "a.co.uk", Holders::Anybody),
+            ("co.uk", "co.uk", Holders::Owner),
+            ("a.kawasaki.jp", "b.kawasaki.jp", Holders::Anybody),
+            ("a.xn--55qx5d.cn", "b.xn--55qx5d.cn", Holders::Anybody),
+            ("t1.github.io", "victim.github.io", Holders::Tenants("github.io".to_owned())),
+            ("x.t1.github.io", "t1.github.io", Holders::Owner),
+        ] {
+            assert_eq!(of_both(one, two), expected, "{one} {two}");
+        }
+    }
+}
