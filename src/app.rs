@@ -3,6 +3,7 @@
 //! Owns the start, and is the only place that names concrete backends. Listeners are [`crate::server`]'s.
 
 pub mod authorities;
+pub mod blocked_keys;
 pub mod expiry;
 mod issuers;
 mod key_files;
@@ -15,6 +16,7 @@ use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
 
+use self::blocked_keys::{BlockedKeysFile, BlockedKeysFileError};
 use crate::authority::AuthoritySource;
 use crate::authority::rotation::OpeningError;
 use crate::certificate::{Serial, ValidityPolicy};
@@ -29,7 +31,7 @@ use crate::identity::keys::{KeyStore, KeyTiming};
 use crate::issuance::{Ambient, Issuance};
 use crate::limits::Limits;
 use crate::limits::connections::ConnectionLimits;
-use crate::possession::PermittedAlgorithms;
+use crate::possession::{BlockedKeys, PermittedAlgorithms};
 use crate::server::{Server, ServerError, ServerOptions, Timeouts};
 use crate::single_use::{RedisSetupError, RedisStore, SingleUse};
 use crate::telemetry::endpoint::{self, MetricsEndpoint};
@@ -70,6 +72,9 @@ pub enum AppError {
     /// The HTTP client for issuers.
     #[error("cannot set up TLS for fetching issuers' keys")]
     Client(#[from] reqwest::Error),
+    /// The list of blocked public keys.
+    #[error("{}", with_sources(.0))]
+    BlockedKeys(#[from] BlockedKeysFileError),
     /// The store that counts tokens' uses.
     #[error(transparent)]
     SingleUse(#[from] RedisSetupError),
@@ -97,7 +102,8 @@ pub async fn serve(settings: Settings, log: &LogSink) -> Result<(), AppError> {
     watch_gauges(&issuance, log.clone());
     expiry::watch(&issuance);
     issuance.keys.keep(&issuance.issuers.load());
-    issuers::reload_on_hangup(&issuance, settings.issuers);
+    let blocked_keys = settings.blocked_public_keys.map(|path| BlockedKeysFile::start(path, &issuance)).transpose()?;
+    issuers::reload_on_hangup(&issuance, settings.issuers, blocked_keys);
     let metrics = bind_metrics(&settings.metrics, issuance.metrics.clone())?;
     let timeouts = Timeouts { headers: settings.header_timeout, idle: settings.idle_timeout };
     let server = Server::bind(issuance, &ServerOptions { listeners: settings.listeners, timeouts, connections })?;
@@ -203,6 +209,7 @@ fn guarded_issuance(
         issuers: ArcSwap::from_pointee(issuers),
         keys,
         algorithms,
+        blocked_keys: ArcSwap::from_pointee(BlockedKeys::default()),
         validity,
         authority,
         logs,

@@ -18,7 +18,7 @@ use crate::identity::keys::KeyStore;
 use crate::identity::verify::{VerifiedClaims, VerifyError, verify};
 use crate::identity::{Principal, UnverifiedToken, identify};
 use crate::limits::Limits;
-use crate::possession::{KeyRequest, PermittedAlgorithms, PossessionError, ProvenKey, prove};
+use crate::possession::{BlockedKeys, KeyRequest, PermittedAlgorithms, PossessionError, ProvenKey, prove};
 use crate::single_use::{SingleUse, SingleUseError, Use};
 use crate::telemetry::metrics::{Metrics, Stage};
 use crate::transparency::{LogEntry, Logs, Sct, Submission, TransparencyError, serialize_list};
@@ -84,6 +84,8 @@ pub struct Issuance {
     pub keys: KeyStore,
     /// Which client keys are accepted.
     pub algorithms: PermittedAlgorithms,
+    /// Which client keys are refused whoever holds them; replaced as a whole.
+    pub blocked_keys: ArcSwap<BlockedKeys>,
     /// How long certificates live.
     pub validity: ValidityPolicy,
     /// Who signs.
@@ -169,7 +171,7 @@ impl Issuance {
 
     fn prove(&self, request: &KeyRequest, principal: &Principal) -> Result<ProvenKey, PossessionError> {
         let _timer = self.metrics.stage(Stage::Proof);
-        prove(request, principal.challenge(), &self.algorithms)
+        prove(request, principal.challenge(), &self.algorithms).and_then(|key| self.blocked_keys.load().admit(key))
     }
 
     fn compose(&self, ingredients: &Ingredients<'_>) -> Result<LintedTbs, ComposeError> {

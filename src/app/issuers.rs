@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{self, MissedTickBehavior};
 
+use super::blocked_keys::BlockedKeysFile;
 use super::protections;
 use crate::authority::files::SeenFile;
 use crate::config::issuer_file::IssuerFileError;
@@ -45,17 +46,26 @@ fn read(location: &IssuersLocation) -> Result<Issuers, IssuerFileError> {
     }
 }
 
-/// SIGHUP loads the issuer file and the CA again. What is broken changes nothing.
-pub(super) fn reload_on_hangup(issuance: &Arc<Issuance>, location: IssuersLocation) {
+/// SIGHUP loads the issuer file, the CA and the list of blocked keys again. What is broken changes nothing.
+pub(super) fn reload_on_hangup(
+    issuance: &Arc<Issuance>,
+    location: IssuersLocation,
+    blocked_keys: Option<Arc<BlockedKeysFile>>,
+) {
     let issuance = Arc::clone(issuance);
     let Ok(hangups) = signal(SignalKind::hangup()) else {
         tracing::warn!("SIGHUP cannot be listened for: the issuer file is loaded at the start only");
         return;
     };
-    tokio::spawn(keep_up(issuance, location, hangups));
+    tokio::spawn(keep_up(issuance, location, blocked_keys, hangups));
 }
 
-async fn keep_up(issuance: Arc<Issuance>, location: IssuersLocation, mut hangups: Signal) {
+async fn keep_up(
+    issuance: Arc<Issuance>,
+    location: IssuersLocation,
+    blocked_keys: Option<Arc<BlockedKeysFile>>,
+    mut hangups: Signal,
+) {
     let mut looks = time::interval(LOOK);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut seen = look(&location).await;
@@ -68,6 +78,9 @@ async fn keep_up(issuance: Arc<Issuance>, location: IssuersLocation, mut hangups
                 issuance.authority.reopen();
                 seen = look(&location).await;
                 reload(&issuance, &location);
+                if let Some(file) = &blocked_keys {
+                    file.reload(&issuance).await;
+                }
             }
             _ = looks.tick() => {
                 let now = look(&location).await;

@@ -100,6 +100,12 @@ pub const FLAGS: &[Flag] = &[
         CLIENT_SIGNING_ALGORITHMS,
         "Which keys and hashes clients may use, comma-separated",
     ),
+    flag(
+        "blocked-public-keys",
+        "FILE",
+        "",
+        "Client keys that are refused: SHA-256 of the DER public key in hexadecimal, one a line, # comments; loaded again when replaced",
+    ),
     flag("certificate-lifetime", "DURATION", "10m", "How long certificates are valid: 10m to 20m"),
     flag(
         "certificate-backdating",

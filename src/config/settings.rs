@@ -42,6 +42,8 @@ pub struct Settings {
     pub issuers: IssuersLocation,
     /// Which keys clients may use.
     pub algorithms: PermittedAlgorithms,
+    /// The file with the public keys that are refused whoever holds them, if any.
+    pub blocked_public_keys: Option<PathBuf>,
     /// How long certificates live.
     pub validity: ValidityPolicy,
     /// The transparency logs, if any.
@@ -143,6 +145,9 @@ impl Settings {
             watch: parsed(values, "fileca-watch", "true or false")?,
             issuers: issuers_location::read(values)?,
             algorithms: parsed(values, "client-signing-algorithms", "names are separated by commas")?,
+            blocked_public_keys: values
+                .is_set("blocked-public-keys")
+                .then(|| PathBuf::from(values.text("blocked-public-keys"))),
             validity,
             logs: logs(values)?,
             bounds: bounds::read(values)?,

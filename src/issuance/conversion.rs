@@ -89,6 +89,7 @@ impl From<PossessionError> for Failure {
             PossessionError::Key(PublicKeyError::Insecure(_)) | PossessionError::Csr(CsrError::Insecure(_)) => {
                 FailureKind::KeyInsecure
             }
+            PossessionError::Blocked => FailureKind::KeyBlocked,
             PossessionError::Proof(_) => FailureKind::ProofInvalid,
             PossessionError::NotPermitted { .. } => FailureKind::AlgorithmNotPermitted,
         };

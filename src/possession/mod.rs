@@ -4,12 +4,14 @@
 //! costs more than reading it is made after the signature was verified. Knows the challenge's text, not its origin.
 
 mod algorithms;
+mod blocked;
 mod csr;
 mod public_key;
 
 use aws_lc_rs::signature::{UnparsedPublicKey, VerificationAlgorithm};
 
 pub use algorithms::{Hash, KeyKind, PermittedAlgorithms, UnknownAlgorithm};
+pub use blocked::{BlockedKeys, BlockedKeysError};
 pub use csr::{CsrError, MAX_CSR_BYTES};
 pub use public_key::{MAX_KEY_BYTES, PublicKey, PublicKeyError};
 
@@ -57,6 +59,9 @@ pub enum PossessionError {
     /// The proof, or the request's own signature, does not verify.
     #[error("the proof of possession of a {} key does not verify", .0.name())]
     Proof(KeyKind),
+    /// The operator has blocked the key.
+    #[error("the public key is blocked")]
+    Blocked,
     /// The pair of key and hash is not permitted.
     #[error("{} keys with {hash:?} are not permitted", kind.name())]
     NotPermitted {

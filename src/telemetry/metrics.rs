@@ -162,6 +162,7 @@ struct Inner {
     closed: Vec<Counter>,
     unknown_token_types: Counter,
     issuer_file_refused: Gauge,
+    blocked_keys_refused: Gauge,
     tls_certificates_refused: Gauge,
     http: http::HttpMetrics,
     grpc: grpc::GrpcMetrics,
@@ -211,6 +212,10 @@ impl Metrics {
             "sigmint_issuer_file_refused",
             "Whether the issuer file is newer than the issuers and cannot be used",
         );
+        let blocked_keys_refused = gauge(
+            "sigmint_blocked_keys_refused",
+            "Whether the list of blocked public keys is newer than the one in use and cannot be used",
+        );
         let tls_certificates_refused = gauge(
             "sigmint_tls_certificates_refused",
             "TLS certificates that are newer than the served ones and cannot be used",
@@ -229,6 +234,7 @@ impl Metrics {
             closed,
             unknown_token_types,
             issuer_file_refused,
+            blocked_keys_refused,
             tls_certificates_refused,
             http,
             grpc,
@@ -280,6 +286,11 @@ impl Metrics {
     /// Whether the issuer file could not be loaded anew.
     pub fn issuer_file_refused(&self, refused: bool) {
         self.0.issuer_file_refused.set(i64::from(refused));
+    }
+
+    /// Whether the list of blocked public keys could not be loaded again.
+    pub fn blocked_keys_refused(&self, refused: bool) {
+        self.0.blocked_keys_refused.set(i64::from(refused));
     }
 
     /// One more TLS certificate could not be loaded anew, or one less.

@@ -15,7 +15,7 @@ use sigmint::identity::fetch::{ClusterFiles, Fetcher};
 use sigmint::identity::keys::{KeyStore, KeyTiming};
 use sigmint::issuance::{Ambient, Issuance};
 use sigmint::limits::Limits;
-use sigmint::possession::PermittedAlgorithms;
+use sigmint::possession::{BlockedKeys, PermittedAlgorithms};
 use sigmint::server::{Server, ServerOptions};
 use sigmint::single_use::SingleUse;
 use sigmint::telemetry::metrics::{BuildInfo, Metrics};
@@ -142,6 +142,7 @@ pub fn by_hand(issuers: &str, ca: &TestCa) -> Issuance {
         issuers: arc_swap::ArcSwap::from_pointee(parse(issuers)),
         keys: KeyStore::new(Fetcher::new().unwrap(), ClusterFiles::default(), &KeyTiming::default()),
         algorithms: PermittedAlgorithms::default(),
+        blocked_keys: arc_swap::ArcSwap::from_pointee(BlockedKeys::default()),
         validity: ValidityPolicy::default(),
         authority: AuthoritySource::Fixed(Arc::clone(&ca.authority)),
         logs: None,

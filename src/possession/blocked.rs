@@ -1,0 +1,134 @@
+//! Public keys that the operator has blocked, whoever holds them: known to be leaked, or of a device that is lost.
+//!
+//! Owns the list's form: the SHA-256 of a key's DER SubjectPublicKeyInfo in hexadecimal, one a line, with `#` comments. Knows no file.
+
+use sha2::{Digest as _, Sha256};
+
+use super::{PossessionError, ProvenKey};
+
+/// The keys, by hash. The default blocks none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BlockedKeys {
+    /// Sorted, none twice.
+    hashes: Vec<[u8; 32]>,
+}
+
+/// A line that is not a hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("line {line} is not the SHA-256 of a public key: 64 hexadecimal digits")]
+pub struct BlockedKeysError {
+    /// From 1.
+    pub line: usize,
+}
+
+impl BlockedKeys {
+    /// Reads a list.
+    ///
+    /// # Errors
+    /// The first line that is not a hash: with a part of the list nobody would know which keys are blocked.
+    pub fn parse(list: &[u8]) -> Result<Self, BlockedKeysError> {
+        let list = list.strip_prefix(b"\xef\xbb\xbf").unwrap_or(list);
+        let mut hashes = Vec::new();
+        for (before, line) in list.split(|byte| *byte == b'\n').enumerate() {
+            let entry = line.split(|byte| *byte == b'#').next().unwrap_or_default().trim_ascii();
+            if !entry.is_empty() {
+                hashes.push(hash(entry).ok_or(BlockedKeysError { line: before + 1 })?);
+            }
+        }
+        hashes.sort_unstable();
+        hashes.dedup();
+        Ok(Self { hashes })
+    }
+
+    /// How many keys are blocked.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.hashes.len()
+    }
+
+    /// Whether no key is blocked.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.hashes.is_empty()
+    }
+
+    /// Lets the key pass if it is not blocked. Keys have one DER encoding each, so a hash cannot be dodged by another one.
+    ///
+    /// # Errors
+    /// [`PossessionError::Blocked`]
+    pub fn admit(&self, key: ProvenKey) -> Result<ProvenKey, PossessionError> {
+        if self.is_empty() {
+            return Ok(key);
+        }
+        let hash: [u8; 32] = Sha256::digest(key.public_key().spki()).into();
+        if self.hashes.binary_search(&hash).is_ok() { Err(PossessionError::Blocked) } else { Ok(key) }
+    }
+}
+
+fn hash(digits: &[u8]) -> Option<[u8; 32]> {
+    let mut bytes = [0; 32];
+    let pairs = digits.chunks_exact(2);
+    if digits.len() != 2 * bytes.len() {
+        return None;
+    }
+    for (byte, pair) in bytes.iter_mut().zip(pairs) {
+        let [high, low] = *pair else { return None };
+        let digit = |digit: u8| char::from(digit).to_digit(16);
+        *byte = u8::try_from(digit(high)? * 16 + digit(low)?).ok()?;
+    }
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::possession::PublicKey;
+    use crate::text::hex;
+    use proptest::prelude::*;
+
+    const ONE: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+
+    #[test]
+    fn a_list_has_hashes_and_comments() {
+        let upper = ONE.to_uppercase();
+        let other = ONE.replace("00", "01");
+        let list = format!("\u{feff}# leaked\r\n{ONE}\r\n\n  {upper}  # the same\n\t{other}#x\n#");
+        assert_eq!(BlockedKeys::parse(list.as_bytes()).unwrap().len(), 2);
+        assert!(BlockedKeys::parse(b"").unwrap().is_empty());
+        assert!(BlockedKeys::parse(b"# nothing\n\n").unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_line_that_is_not_a_hash_is_named() {
+        let short = &ONE[1..];
+        let colons = "00:11:22:33:44:55:66:77:88:99:aa:bb:cc:dd:ee:ff:00:11:22:33:44";
+        for bad in [short, &format!("{ONE}0"), &format!("{ONE} {ONE}"), &ONE.replace('0', "g"), colons, "\u{e9}"] {
+            assert_eq!(
+                BlockedKeys::parse(format!("{ONE}\n{bad}\n").as_bytes()),
+                Err(BlockedKeysError { line: 2 }),
+                "{bad}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_listed_key_is_blocked_and_no_other() {
+        let key = |seed: u8| {
+            use p256::pkcs8::EncodePublicKey;
+            let key = p256::ecdsa::SigningKey::from_slice(&[seed; 32]).unwrap();
+            PublicKey::parse(key.verifying_key().to_public_key_der().unwrap().as_bytes()).unwrap()
+        };
+        let listed = hex(&Sha256::digest(key(7).spki()));
+        let blocked = BlockedKeys::parse(format!("{ONE}\n{listed}").as_bytes()).unwrap();
+        assert_eq!(blocked.admit(ProvenKey::for_test(key(7))), Err(PossessionError::Blocked));
+        assert!(blocked.admit(ProvenKey::for_test(key(8))).is_ok());
+        assert!(BlockedKeys::default().admit(ProvenKey::for_test(key(7))).is_ok());
+    }
+
+    proptest! {
+        #[test]
+        fn reading_never_panics(list in proptest::collection::vec(any::<u8>(), 0..300)) {
+            let _ = BlockedKeys::parse(&list);
+        }
+    }
+}
