@@ -146,6 +146,12 @@ failures! {
     ProofInvalid => 400 InvalidArgument Caller "PROOF_INVALID" PROOF;
     /// Key and hash are not in the list of client signing algorithms.
     AlgorithmNotPermitted => 400 InvalidArgument Caller "SIGNING_ALGORITHM_NOT_PERMITTED" "The signing algorithm is not permitted";
+    /// The CA's backend does not certify keys of this kind.
+    KeyNotCertifiable => 400 InvalidArgument Caller "PUBLIC_KEY_NOT_CERTIFIABLE" "The public key supplied in the request is of a kind that this certificate authority cannot certify";
+    /// The certificate would be longer than the CA's backend signs.
+    CertificateTooLarge => 400 InvalidArgument Caller "CERTIFICATE_TOO_LARGE" "The identity token's claims make a certificate that is larger than this certificate authority can sign";
+    /// The CA's backend does not make this certificate, and makes others.
+    CertificateRefused => 400 InvalidArgument Caller "CERTIFICATE_NOT_POSSIBLE" "This certificate authority cannot make the certificate that was asked for";
     /// The signer did not answer, or answered wrongly.
     SignerUnavailable => 503 Unavailable Dependency "SIGNER_UNAVAILABLE" BACKEND;
     /// The CA certificate would expire before the certificate.

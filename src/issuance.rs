@@ -124,6 +124,7 @@ impl Issuance {
             now: (self.ambient.clock)(),
             serial: &serial,
         })?;
+        authority.check(&tbs, self.logs.as_ref().map_or(0, Logs::timestamps_length))?;
         let one_use = self.take_use(&claims, &serial).await?;
         let (made, timestamps) = match self.make_and_log(&authority, &tbs).await {
             Ok(made) => made,

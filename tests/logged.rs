@@ -18,7 +18,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 use sigmint::authority::managed::{Answering, ManagedCa, ManagedCertificate};
-use sigmint::authority::{Authority, AuthoritySource, IssuingChain, Signer};
+use sigmint::authority::{Authority, AuthoritySource, IssuingChain, Signer, Unfit};
 use sigmint::certificate::LintedTbs;
 use sigmint::dev::DevLog;
 use sigmint::issuance::Issuance;
@@ -229,6 +229,10 @@ struct Managed {
 impl ManagedCa for Managed {
     fn chains(&self) -> Arc<Vec<Arc<IssuingChain>>> {
         Arc::clone(&self.chains)
+    }
+
+    fn check(&self, _: &LintedTbs) -> Result<(), Unfit> {
+        Ok(())
     }
 
     fn issue<'a>(&'a self, tbs: &'a LintedTbs) -> Answering<'a, ManagedCertificate> {

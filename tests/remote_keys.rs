@@ -14,16 +14,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use sigmint::authority::local::LocalSigner;
-use sigmint::authority::remote::{Asking, RemoteError, RemoteKey, RemotePublicKey, SigningRequest};
-use sigmint::authority::{SignatureAlgorithm, Signer as _};
+use sigmint::authority::remote::{Asking, Bounds, RemoteError, RemoteKey, RemotePublicKey, SigningRequest};
+use sigmint::authority::{AuthoritySource, SignatureAlgorithm, Signer as _, Unfit};
 use sigmint::failure::FailureKind;
+use sigmint::issuance::Issuance;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
-use support::eventually;
+use support::adapters::{Material, Outcome, ask_all, assert_kind};
+use support::identities::{identities, issuers_file};
 use support::keys::{Key, Kind};
-use support::remote::{RemoteScene, conforms};
+use support::remote::{RemoteScene, authority_of, conforms};
+use support::scene::Scene;
+use support::server::by_hand;
+use support::{FakeIssuer, Running, TestCa, eventually};
 
 /// A key in this process that behaves like one in a service.
 #[derive(Debug)]
@@ -116,4 +121,80 @@ async fn grpc_health(scene: &RemoteScene, service: &str) -> ServingStatus {
     let request = HealthCheckRequest { service: service.to_owned() };
     let answer = HealthClient::new(channel.unwrap()).check(request).await.unwrap();
     answer.into_inner().status()
+}
+
+/// A key that signs messages and not their digests, up to a length; it is never asked for a longer one.
+#[derive(Debug)]
+struct Whole {
+    signer: LocalSigner,
+    public: RemotePublicKey,
+    /// What it says of itself.
+    says: Option<usize>,
+    takes: usize,
+    calls: AtomicUsize,
+}
+
+impl Whole {
+    fn new(says: Option<usize>, takes: usize) -> Arc<Self> {
+        let key = Key::new(Kind::Ed25519);
+        Arc::new(Self {
+            signer: LocalSigner::from_pkcs8(SignatureAlgorithm::Ed25519, key.pkcs8()).unwrap(),
+            public: RemotePublicKey::from_spki_der(key.spki_der()).unwrap(),
+            says,
+            takes,
+            calls: AtomicUsize::new(0),
+        })
+    }
+}
+
+impl RemoteKey for Whole {
+    fn public_key(&self) -> &RemotePublicKey {
+        &self.public
+    }
+
+    fn longest_message(&self) -> Option<usize> {
+        self.says
+    }
+
+    fn ask<'a>(&'a self, request: &'a SigningRequest<'a>) -> Asking<'a> {
+        self.calls.fetch_add(1, Ordering::SeqCst);
+        Box::pin(async move {
+            if request.message.len() > self.takes {
+                return Err(Unfit::Refused("data length out of range".into()).into());
+            }
+            Ok(self.signer.sign(request.message).await.unwrap())
+        })
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_too_long_for_the_key_is_the_clients_fault() {
+    for (says, kind) in [(Some(4096), FailureKind::CertificateTooLarge), (None, FailureKind::CertificateRefused)] {
+        let service = Whole::new(says, 4096);
+        let authority = authority_of(Arc::clone(&service) as _, Bounds::default()).await.unwrap();
+        let (issuer, unused) = (FakeIssuer::start(), TestCa::new().await);
+        let authority = AuthoritySource::Fixed(Arc::new(authority));
+        let issuance = Issuance { authority, ..by_hand(&issuers_file(&issuer.url, "127.0.0.1"), &unused) };
+        let server = Running::serve(Arc::new(issuance), unused);
+        let scene = Scene { issuer, server, key: Key::new(Kind::P256) };
+        let all = identities(&scene.issuer.url, "127.0.0.1");
+        let workflow = all.iter().find(|identity| identity.name == "github-workflow").unwrap();
+        let token = |name: String| {
+            let mut claims = workflow.claims.clone();
+            claims["workflow"] = name.into();
+            scene.issuer.token(&scene.issuer.claims(workflow.name, &claims))
+        };
+        let subject = workflow.claims["sub"].as_str().unwrap();
+        let material = Material::Key { pem: scene.key.spki_pem(), proof: scene.key.prove(subject) };
+        let before = service.calls.load(Ordering::SeqCst);
+        for _ in 0..3 {
+            assert_kind(&ask_all(&scene, &token("w".repeat(5000)), &material).await, kind);
+        }
+        let asked = service.calls.load(Ordering::SeqCst) - before;
+        assert_eq!(asked, if says.is_some() { 0 } else { 9 }, "what is known beforehand is not asked");
+        assert_eq!(scene.server.get("/readyz").await.status, 200);
+        for outcome in ask_all(&scene, &token("w".repeat(500)), &material).await {
+            assert!(matches!(outcome, Outcome::Issued(_)), "{outcome:?}");
+        }
+    }
 }

@@ -17,6 +17,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use aws_sdk_kms::types::KeyUsageType;
+use sigmint::authority::Unfit;
 use sigmint::authority::aws_kms::{self, AwsKmsKey, AwsKmsOptions};
 use sigmint::authority::remote::{Bounds, OpenError, RemoteError, RemoteKey as _, SigningRequest};
 use sigmint::failure::FailureKind;
@@ -90,8 +91,11 @@ async fn a_message_that_kms_would_not_take_is_not_sent() {
     let key = opened(&service, &service.signing_key("ECC_NIST_EDWARDS25519").await).await;
     let ask = async |length| key.ask(&SigningRequest { message: &vec![0; length], digest: &[] }).await;
     assert_eq!(ask(4096).await.unwrap().len(), 64);
-    let problem = "KMS signs at most 4096 octets with Ed25519, not 4097".to_owned();
-    assert_eq!(ask(4097).await, Err(RemoteError::Refused(problem.into())));
+    let unfit = Unfit::Length { length: 4097, most: Some(4096) };
+    assert_eq!(ask(4097).await, Err(RemoteError::Unfit(unfit)));
+    assert_eq!(key.longest_message(), Some(4096), "what is longer is refused before anybody is asked");
+    let digests = opened(&service, &service.signing_key("ECC_NIST_P256").await).await;
+    assert_eq!(digests.longest_message(), None);
 }
 
 #[tokio::test]

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use rcgen::ExtendedKeyUsagePurpose;
+use sigmint::authority::Authority;
 use sigmint::authority::google_ca::{GoogleCa, GoogleCaOptions, Wanted};
 use sigmint::authority::managed::{ManagedCa as _, ManagedCertificate};
 use sigmint::authority::remote::RemoteError;
@@ -28,13 +29,16 @@ use sigmint::possession::{KeyRequest, PermittedAlgorithms, prove};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer as _;
 
+use sigmint::failure::FailureKind;
+use support::adapters::{Material, ask_all, assert_kind, good};
 use support::certificate::subject_alternative_names;
 use support::google::ca::POOL;
 use support::google::{CaLie, FakeGoogle, Fault};
 use support::identities::{Identity, identities, issuers_file};
 use support::issuer::FakeIssuer;
 use support::keys::{Key, Kind};
-use support::remote::openssl_verifies;
+use support::remote::{RemoteScene, openssl_verifies};
+use support::scene::Scene;
 
 fn options(fake: &FakeGoogle) -> GoogleCaOptions {
     GoogleCaOptions { google: fake.options(), ..GoogleCaOptions::default() }
@@ -129,11 +133,40 @@ async fn every_key_that_the_service_certifies_gets_a_certificate_and_others_a_wo
             Ok(issued) => verified(&issued),
             Err(error) => {
                 assert_eq!(kind, Kind::Ed25519);
-                assert_eq!(error.to_string(), "refused: CA Service certifies RSA and ECDSA keys only");
+                assert_eq!(error.to_string(), "CA Service certifies RSA and ECDSA keys only");
             }
         }
     }
     assert_eq!(scene.fake.state.ca.made(), Kind::ALL.len() - 1, "nothing was asked for the other key");
+}
+
+#[tokio::test]
+async fn what_a_client_asks_for_and_the_service_cannot_make_says_nothing_of_the_service() {
+    let fake = FakeGoogle::start();
+    fake.state.ca.add("one");
+    let ca = GoogleCa::open(POOL, &options(&fake)).await.unwrap();
+    let RemoteScene { issuer, server, .. } = RemoteScene::of(Authority::managed(Arc::new(ca)).unwrap()).await;
+    let scene = Scene { issuer, server, key: Key::new(Kind::P256) };
+    let (before, other) = (fake.calls().len(), Key::new(Kind::Ed25519));
+    for material in [good(&other), Material::SigningRequest(other.signing_request())] {
+        for _ in 0..3 {
+            assert_kind(&ask_all(&scene, &scene.token(), &material).await, FailureKind::KeyNotCertifiable);
+        }
+    }
+    assert_eq!(fake.calls().len(), before, "nobody was asked");
+    let ready = async || scene.server.get("/readyz").await.status;
+    assert_eq!(ready().await, 200);
+    // What only the service knows, such as the pool's issuance policy.
+    fake.fail(Fault::Status(400, "INVALID_ARGUMENT", "the issuance policy does not allow it"), usize::MAX);
+    for _ in 0..3 {
+        assert_kind(&ask_all(&scene, &scene.token(), &good(&scene.key)).await, FailureKind::CertificateRefused);
+    }
+    assert_eq!(ready().await, 200);
+    fake.heal();
+    // What is the service's own fault still counts.
+    fake.fail(Fault::Status(400, "FAILED_PRECONDITION", "no CA of the pool is enabled"), usize::MAX);
+    assert_kind(&ask_all(&scene, &scene.token(), &good(&scene.key)).await, FailureKind::SignerUnavailable);
+    assert_eq!(ready().await, 503);
 }
 
 #[tokio::test]

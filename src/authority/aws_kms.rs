@@ -23,6 +23,7 @@ use zeroize::Zeroizing;
 
 use super::remote::{Asking, OpenError, RemoteKey, RemotePublicKey, SigningRequest, digest_for};
 use super::signer::SignatureAlgorithm;
+use super::unfit::Unfit;
 use failure::{Call, Failure};
 use name::KeyName;
 
@@ -131,10 +132,7 @@ impl AwsKmsKey {
             SignatureAlgorithm::Ed25519 => (request.message, MessageType::Raw),
             _ => (request.digest, MessageType::Digest),
         };
-        if message.len() > LONGEST_MESSAGE {
-            let problem = format!("KMS signs at most {LONGEST_MESSAGE} octets with Ed25519, not {}", message.len());
-            return Err(Failure::refused(problem, "use a key of another type"));
-        }
+        Unfit::check_length(message.len(), Some(LONGEST_MESSAGE)).map_err(Failure::unfit)?;
         let asking = self.client.sign().key_id(&self.id).message(Blob::new(message)).message_type(kind);
         let answer = asking.signing_algorithm(self.algorithm.clone()).send().await;
         let answer = answer.map_err(|error| Failure::of(Call::Sign, &error))?;
@@ -153,6 +151,10 @@ impl AwsKmsKey {
 impl RemoteKey for AwsKmsKey {
     fn public_key(&self) -> &RemotePublicKey {
         &self.public
+    }
+
+    fn longest_message(&self) -> Option<usize> {
+        (self.public.algorithm() == SignatureAlgorithm::Ed25519).then_some(LONGEST_MESSAGE)
     }
 
     fn ask<'a>(&'a self, request: &'a SigningRequest<'a>) -> Asking<'a> {

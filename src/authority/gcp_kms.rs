@@ -22,6 +22,8 @@ use name::{KeyName, key_of_tink};
 pub const ENDPOINT: &str = "https://cloudkms.googleapis.com";
 /// Pages of key versions that are turned over in search of an enabled one.
 const MAX_PAGES: usize = 20;
+/// What the service takes at most when it is sent a message, not its digest, in bytes.
+const LONGEST_MESSAGE: usize = 64 * 1024;
 
 /// What an operator may set.
 #[derive(Clone, Debug)]
@@ -172,6 +174,10 @@ impl GcpKmsKey {
 impl RemoteKey for GcpKmsKey {
     fn public_key(&self) -> &RemotePublicKey {
         &self.public
+    }
+
+    fn longest_message(&self) -> Option<usize> {
+        (self.public.algorithm() == SignatureAlgorithm::Ed25519).then_some(LONGEST_MESSAGE)
     }
 
     fn ask<'a>(&'a self, request: &'a SigningRequest<'a>) -> Asking<'a> {

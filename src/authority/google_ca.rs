@@ -20,6 +20,7 @@ use super::google::{GoogleApi, GoogleOptions};
 use super::managed::{Answering, ManagedCa, ManagedCertificate};
 use super::pem;
 use super::remote::{Bounded, Bounds, OpenError, RemoteError};
+use super::unfit::Unfit;
 use crate::certificate::LintedTbs;
 use crate::peer_text::PeerText;
 use name::Parent;
@@ -83,8 +84,7 @@ impl GoogleCa {
     /// Has a certificate made, and checks that it is what was asked for before anybody sees it. [`RemoteError::Unusable`] names the
     /// [`Deviation`].
     async fn issue_checked(&self, tbs: &LintedTbs) -> Result<ManagedCertificate, RemoteError> {
-        let refused = |error: WantedError| RemoteError::Refused(PeerText::of(error));
-        let wanted = Wanted::from_tbs(tbs.as_der(), (self.clock)()).map_err(refused)?;
+        let wanted = Wanted::from_tbs(tbs.as_der(), (self.clock)()).map_err(Unfit::from)?;
         let answer = self.calls.call(|| self.create_certificate(&wanted)).await?;
         let certificate = answer.into_iter().next().unwrap_or_default();
         let mut chains = self.chains.load_full();
@@ -113,7 +113,14 @@ impl GoogleCa {
         query.extend(self.parent.authority().map(|authority| ("issuingCertificateAuthorityId", authority)));
         let path = format!("{}/certificates", self.parent.pool());
         let answer: request::Created =
-            self.api.post(&path, &query, &wanted.body()).await.map_err(|error| error.problem)?;
+            self.api.post(&path, &query, &wanted.body()).await.map_err(|error| match error.status.as_deref() {
+                // Of what is sent, nothing but the client's key and name differs from one call to the next.
+                Some("INVALID_ARGUMENT") => {
+                    tracing::warn!(problem = %error.problem, "the CA pool does not make a certificate: its issuance policy may forbid it");
+                    RemoteError::Unfit(Unfit::Refused(PeerText::of(error.problem)))
+                }
+                _ => error.problem,
+            })?;
         let texts = std::iter::once(&answer.pem_certificate).chain(&answer.pem_certificate_chain);
         let mut certificates = Vec::new();
         for text in texts {
@@ -147,6 +154,10 @@ impl GoogleCa {
 impl ManagedCa for GoogleCa {
     fn chains(&self) -> Arc<Vec<Arc<IssuingChain>>> {
         self.chains.load_full()
+    }
+
+    fn check(&self, tbs: &LintedTbs) -> Result<(), Unfit> {
+        Ok(Wanted::from_tbs(tbs.as_der(), (self.clock)()).map(drop)?)
     }
 
     fn issue<'a>(&'a self, tbs: &'a LintedTbs) -> Answering<'a, ManagedCertificate> {

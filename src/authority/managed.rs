@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::chain::IssuingChain;
 use super::remote::RemoteError;
+use super::unfit::Unfit;
 use crate::certificate::LintedTbs;
 
 /// What a [`ManagedCa`] is asked for: the future of one answer.
@@ -27,6 +28,12 @@ pub struct ManagedCertificate {
 pub trait ManagedCa: Send + Sync + fmt::Debug {
     /// The chain of every authority of the service: what clients have to trust. At least one; first those that issue.
     fn chains(&self) -> Arc<Vec<Arc<IssuingChain>>>;
+
+    /// Whether the service could make this certificate, as far as that can be told without asking it.
+    ///
+    /// # Errors
+    /// Why it could not.
+    fn check(&self, tbs: &LintedTbs) -> Result<(), Unfit>;
 
     /// Has a certificate made, and checks that it is what was asked for. Bounds its own calls in time and number.
     fn issue<'a>(&'a self, tbs: &'a LintedTbs) -> Answering<'a, ManagedCertificate>;

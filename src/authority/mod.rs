@@ -30,6 +30,7 @@ pub mod signature_check;
 pub mod signer;
 mod spki_der;
 pub mod tink;
+mod unfit;
 pub mod vault;
 
 use std::sync::Arc;
@@ -47,6 +48,7 @@ pub use pem::PemError;
 pub use rotation::{AuthoritySet, Rotation};
 pub use signature_check::SignatureCheck;
 pub use signer::{KeyLocation, SignatureAlgorithm, Signer, SignerError};
+pub use unfit::Unfit;
 
 /// What a new authority signs once to show that key and certificate belong together. No certificate can begin like it.
 const SELF_TEST: &[u8] = b"sigmint self-test: does this key belong to the certificate?";
@@ -161,6 +163,9 @@ impl Made {
 /// Why no certificate was made.
 #[derive(Debug, thiserror::Error)]
 pub enum MakeError {
+    /// This authority cannot make this certificate, whoever asks for it.
+    #[error(transparent)]
+    Unfit(#[from] Unfit),
     /// The signer or service gave none.
     #[error(transparent)]
     Signer(#[from] SignerError),
@@ -218,6 +223,20 @@ impl Authority {
         matches!(self.maker, Maker::Key { .. })
     }
 
+    /// Whether this authority can make this certificate as far as that depends on the certificate. Asks nobody. `more` is the length in
+    /// bytes of what timestamps will add to it.
+    ///
+    /// # Errors
+    /// Why it cannot.
+    pub fn check(&self, tbs: &LintedTbs, more: usize) -> Result<(), Unfit> {
+        match &self.maker {
+            Maker::Key { signer, .. } => {
+                Unfit::check_length(tbs.as_der().len().saturating_add(more), signer.longest_message())
+            }
+            Maker::Managed(service) => service.check(tbs),
+        }
+    }
+
     /// Makes a linted certificate.
     ///
     /// What comes from outside this process is verified first, so that no broken or lying backend can put a bad
@@ -227,7 +246,9 @@ impl Authority {
     /// [`MakeError`] if there is none, or a wrong one.
     pub async fn make(&self, tbs: &LintedTbs) -> Result<Made, MakeError> {
         match &self.maker {
-            Maker::Key { .. } => {
+            Maker::Key { signer, .. } => {
+                // With its timestamps it may have become longer than it was to become.
+                Unfit::check_length(tbs.as_der().len(), signer.longest_message())?;
                 let signature = self.sign_octets(tbs.as_der()).await?;
                 let certificate = tbs.assemble(self.algorithm(), &signature)?;
                 Ok(Made { certificate, chain: Arc::clone(&self.chain), foreign_serial: false })
@@ -271,10 +292,11 @@ impl Authority {
         }
     }
 
-    /// Notes how it went.
+    /// Notes how it went. What depends on the request says nothing of the signer.
     fn recorded<T>(&self, outcome: Result<T, SignerError>) -> Result<T, SignerError> {
         match outcome {
             Ok(_) => self.health.succeeded(),
+            Err(SignerError::Unfit(_)) => {}
             Err(_) => self.health.failed(),
         }
         outcome

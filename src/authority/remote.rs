@@ -16,6 +16,7 @@ use tokio::time::{self, Instant};
 
 use super::signature_check::{KeyError, SignatureCheck};
 use super::signer::{KeyLocation, SignatureAlgorithm, Signer, SignerError, Signing};
+use super::unfit::Unfit;
 use crate::peer_text::PeerText;
 
 /// What a [`RemoteKey`] is asked for: the future of one answer.
@@ -25,6 +26,11 @@ pub type Asking<'a> = Pin<Box<dyn Future<Output = Result<Vec<u8>, RemoteError>> 
 pub trait RemoteKey: Send + Sync + fmt::Debug {
     /// The public half, fetched when the key was opened.
     fn public_key(&self) -> &RemotePublicKey;
+
+    /// As [`Signer::longest_message`].
+    fn longest_message(&self) -> Option<usize> {
+        None
+    }
 
     /// Asks for one signature, in the form of [`Signer::sign`]: ECDSA as DER (see [`ecdsa_der`]), RSA and Ed25519 bare.
     ///
@@ -64,6 +70,9 @@ pub enum RemoteError {
     /// An answer that cannot be used.
     #[error("unusable answer: {0}")]
     Unusable(PeerText),
+    /// It depends on what was asked for: other requests succeed.
+    #[error(transparent)]
+    Unfit(#[from] Unfit),
 }
 
 /// Why a remote key could not be opened. The text has what to mend.
@@ -193,6 +202,10 @@ impl Signer for RemoteSigner {
         KeyLocation::Remote
     }
 
+    fn longest_message(&self) -> Option<usize> {
+        self.key.longest_message()
+    }
+
     fn sign<'a>(&'a self, message: &'a [u8]) -> Signing<'a> {
         Box::pin(self.sign_bounded(message))
     }
@@ -232,6 +245,7 @@ impl RemoteError {
 impl From<RemoteError> for SignerError {
     fn from(error: RemoteError) -> Self {
         match error {
+            RemoteError::Unfit(unfit) => Self::Unfit(unfit),
             RemoteError::Unreachable(_) | RemoteError::Throttled(_) => Self::Unavailable(error.to_string()),
             RemoteError::Refused(_) | RemoteError::Unusable(_) => Self::Rejected(error.to_string()),
         }

@@ -5,6 +5,8 @@
 
 use std::{fmt, future::Future, pin::Pin};
 
+use super::unfit::Unfit;
+
 /// What a [`Signer`] is asked for: the future of one signature.
 pub type Signing<'a> = Pin<Box<dyn Future<Output = Result<Vec<u8>, SignerError>> + Send + 'a>>;
 
@@ -15,6 +17,11 @@ pub trait Signer: Send + Sync + fmt::Debug {
 
     /// Where the key lives.
     fn location(&self) -> KeyLocation;
+
+    /// The longest message that can be signed, in bytes, where the backend is sent the message and not its hash.
+    fn longest_message(&self) -> Option<usize> {
+        None
+    }
 
     /// Signs `message`, hashing it as [`Signer::algorithm`] says.
     ///
@@ -98,6 +105,9 @@ pub enum SignerError {
     /// The backend answered with something that is no signature of the message by the certificate's key.
     #[error("the signing backend answered with a signature that the CA certificate's key does not verify")]
     WrongSignature,
+    /// The backend cannot sign this message, and signs others.
+    #[error(transparent)]
+    Unfit(#[from] Unfit),
     /// The cryptographic library in this process failed.
     #[error("signing in this process failed")]
     Library,

@@ -3,7 +3,7 @@
 //! Owns the choice of a [`FailureKind`] for every error of the core, and of what helps the client. Exhaustive: a new error does not
 //! compile until it has a name here.
 
-use crate::authority::MakeError;
+use crate::authority::{MakeError, SignerError, Unfit};
 use crate::certificate::ComposeError;
 use crate::failure::{Failure, FailureKind};
 use crate::identity::principal::PrincipalError;
@@ -127,9 +127,22 @@ impl From<TransparencyError> for Failure {
     }
 }
 
+impl From<Unfit> for Failure {
+    fn from(unfit: Unfit) -> Self {
+        let kind = match unfit {
+            Unfit::Key(_) => FailureKind::KeyNotCertifiable,
+            Unfit::Length { .. } => FailureKind::CertificateTooLarge,
+            Unfit::Refused(_) => FailureKind::CertificateRefused,
+            Unfit::Form(_) => FailureKind::Internal,
+        };
+        Self::new(kind, unfit)
+    }
+}
+
 impl From<MakeError> for Failure {
     fn from(error: MakeError) -> Self {
         match error {
+            MakeError::Unfit(unfit) | MakeError::Signer(SignerError::Unfit(unfit)) => unfit.into(),
             MakeError::Signer(error) => Self::new(FailureKind::SignerUnavailable, error),
             MakeError::Assemble(error) => Self::new(FailureKind::Internal, error),
         }

@@ -23,6 +23,9 @@ pub use sct::{DigitallySigned, LogEntry, LogId, Sct, SctError, parse_list, seria
 
 use self::log::{Endpoint, Log, request_body};
 
+/// What one timestamp adds to a certificate, in bytes, with room for its extensions.
+const TIMESTAMP_BYTES: usize = 200;
+
 /// How the logs are asked.
 #[derive(Clone, Copy, Debug)]
 pub struct LogsOptions {
@@ -99,6 +102,12 @@ impl Logs {
     /// The logs' names, and how far their clocks are from ours, as their latest timestamps say.
     pub fn clock_skews(&self) -> impl Iterator<Item = (&str, Skew)> {
         self.members.iter().map(|log| (log.name(), log.clock_skew()))
+    }
+
+    /// What the timestamps will add to a certificate, in bytes: those of logs with ECDSA keys have 120 or so (RFC 6962 section 3.2).
+    #[must_use]
+    pub const fn timestamps_length(&self) -> usize {
+        TIMESTAMP_BYTES.saturating_mul(self.quorum)
     }
 
     /// Has the logs promise to show a (pre)certificate. Returns exactly as many timestamps as the quorum says, each of another log,

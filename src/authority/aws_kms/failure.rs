@@ -9,6 +9,7 @@ use aws_sdk_kms::config::http::HttpResponse;
 use aws_sdk_kms::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 
 use crate::authority::remote::{OpenError, RemoteError};
+use crate::authority::unfit::Unfit;
 use crate::peer_text::PeerText;
 
 /// The longest text of AWS that goes into ours, in characters.
@@ -78,6 +79,11 @@ impl Failure {
     /// The key cannot sign for a certificate authority.
     pub(super) fn unfit_key(problem: String) -> Self {
         Self::refused(problem, SIGNING_KEY)
+    }
+
+    /// What was to be signed cannot be signed.
+    pub(super) fn unfit(unfit: Unfit) -> Self {
+        Self { problem: RemoteError::Unfit(unfit), hint: "use a key of another type".to_owned() }
     }
 
     /// What the operator set cannot be.

@@ -11,6 +11,7 @@ fn kind(http: u16, body: &str) -> &'static str {
         RemoteError::Throttled(_) => "throttled",
         RemoteError::Refused(_) => "refused",
         RemoteError::Unusable(_) => "unusable",
+        RemoteError::Unfit(_) => "unfit",
     }
 }
 

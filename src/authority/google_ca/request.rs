@@ -13,6 +13,7 @@ use x509_parser::extensions::{GeneralName, ParsedExtension, X509Extension};
 use x509_parser::prelude::FromDer as _;
 
 use crate::authority::google::json::base64;
+use crate::authority::unfit::Unfit;
 
 const RSA_ENCRYPTION: Oid<'static> = oid!(1.2.840.113549.1.1.1);
 const EC_PUBLIC_KEY: Oid<'static> = oid!(1.2.840.10045.2.1);
@@ -51,6 +52,18 @@ pub enum WantedError {
     /// No random octets for the request's id.
     #[error("the system's random number generator failed")]
     Random,
+}
+
+impl From<WantedError> for Unfit {
+    fn from(error: WantedError) -> Self {
+        match error {
+            WantedError::Key => Self::Key("CA Service certifies RSA and ECDSA keys only"),
+            WantedError::Malformed => Self::Form("the certificate cannot be read"),
+            WantedError::Extension => Self::Form("the certificate has an extension that CA Service has no field for"),
+            WantedError::Lifetime => Self::Form("the certificate would have no lifetime left"),
+            WantedError::Random => Self::Form("the system's random number generator failed"),
+        }
+    }
 }
 
 impl Wanted {

@@ -9,6 +9,7 @@ use cryptoki::error::{Error, RvError};
 
 use super::super::remote::{OpenError, RemoteError};
 use super::super::signature_check::KeyError;
+use super::super::unfit::Unfit;
 use super::options::Pkcs11Options;
 use crate::peer_text::PeerText;
 
@@ -109,9 +110,9 @@ fn problem_for(value: RvError, text: String) -> RemoteError {
         | RvError::FunctionCanceled
         | RvError::VendorDefined(_)
         | RvError::UnknownErrorCode(_) => RemoteError::Unreachable(text.into()),
-        RvError::BufferTooSmall | RvError::DataInvalid | RvError::DataLenRange | RvError::ArgumentsBad => {
-            RemoteError::Unusable(text.into())
-        }
+        // A token that is given the message has room for messages of some length only; one that is given a hash never says so.
+        RvError::DataLenRange => RemoteError::Unfit(Unfit::Refused(text.into())),
+        RvError::BufferTooSmall | RvError::DataInvalid | RvError::ArgumentsBad => RemoteError::Unusable(text.into()),
         _ => RemoteError::Refused(text.into()),
     }
 }
@@ -162,5 +163,21 @@ fn hint_for(value: RvError) -> &'static str {
             "plug in or start the token; signing goes on when it is back"
         }
         _ => DEFAULT_HINT,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cryptoki::context::Function;
+    use cryptoki::error::{Error, RvError};
+
+    use super::{Fault, RemoteError};
+
+    #[test]
+    fn a_message_that_is_too_long_says_nothing_of_the_token() {
+        let problem = |value| Fault::from(Error::Pkcs11(value, Function::Sign)).problem;
+        assert!(matches!(problem(RvError::DataLenRange), RemoteError::Unfit(_)));
+        assert!(matches!(problem(RvError::DataInvalid), RemoteError::Unusable(_)));
+        assert!(matches!(problem(RvError::DeviceError), RemoteError::Unreachable(_)));
     }
 }

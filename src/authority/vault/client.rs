@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::hint::Fault;
 use super::options::Settings;
 use super::token::Token;
+use crate::authority::Unfit;
 use crate::authority::remote::RemoteError;
 use crate::outside::{self, BodyError, USER_AGENT, is_loopback};
 use crate::peer_text::{JsonFault, PeerText};
@@ -158,6 +159,8 @@ impl From<Failure> for RemoteError {
 fn of_status(status: StatusCode, text: String) -> RemoteError {
     match status {
         StatusCode::TOO_MANY_REQUESTS => RemoteError::Throttled(text.into()),
+        // Of what is sent, only the length of the message that Ed25519 signs differs from one call to the next.
+        StatusCode::PAYLOAD_TOO_LARGE => RemoteError::Unfit(Unfit::Refused(text.into())),
         StatusCode::INTERNAL_SERVER_ERROR if REFUSALS.iter().any(|refusal| text.contains(refusal)) => {
             RemoteError::Refused(text.into())
         }
@@ -235,7 +238,8 @@ mod tests {
             assert!(matches!(kind(status, ""), RemoteError::Unreachable(_)), "{status}");
         }
         assert!(matches!(kind(429, ""), RemoteError::Throttled(_)));
-        for status in [400, 401, 403, 404, 405, 413] {
+        assert!(matches!(kind(413, ""), RemoteError::Unfit(_)));
+        for status in [400, 401, 403, 404, 405] {
             assert!(matches!(kind(status, ""), RemoteError::Refused(_)), "{status}");
         }
         for words in ["* requested version for signing is higher than the latest", "* refusing to use soft-deleted key"]

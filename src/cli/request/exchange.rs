@@ -160,7 +160,7 @@ fn what_to_do(reason: &str) -> Option<&'static str> {
         "IDENTITY_REFUSED" | "IDENTITY_CLAIM_MISSING" | "TOKEN_CLAIM_INVALID" => {
             "compare the token's claims with what the server expects of this issuer"
         }
-        "PUBLIC_KEY_INSECURE" | "SIGNING_ALGORITHM_NOT_PERMITTED" => {
+        "PUBLIC_KEY_INSECURE" | "PUBLIC_KEY_NOT_CERTIFIABLE" | "SIGNING_ALGORITHM_NOT_PERMITTED" => {
             "try another --key-kind, or ask the operator which are accepted"
         }
         "ISSUER_UNAVAILABLE" | "SIGNER_UNAVAILABLE" => {
