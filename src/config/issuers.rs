@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use url::{Host, Url};
 
@@ -52,6 +53,9 @@ pub struct Issuer {
     pub keys: Arc<KeyAccess>,
     /// What it demands of tokens and names beyond its type; nothing by default.
     pub restrictions: Restrictions,
+    /// `key-outage-window`: for how long after they were fetched its keys are used while it does not answer; the server's default if none
+    /// is set. The same for all identities of an issuer.
+    pub key_outage_window: Option<Duration>,
     /// How many certificates one token may make; any number if none is set.
     pub max_certificates_per_token: Option<NonZeroU32>,
     /// For people.
@@ -390,6 +394,7 @@ mod tests {
             order: None,
             keys: Arc::default(),
             restrictions: Restrictions::default(),
+            key_outage_window: None,
             max_certificates_per_token: None,
             description: None,
             contact: None,

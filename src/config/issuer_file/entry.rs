@@ -5,6 +5,7 @@
 use std::cell::RefCell;
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::time::Duration;
 
 use url::Url;
 
@@ -28,6 +29,8 @@ pub(super) struct Context<'t> {
     /// What is to be told of entries that are used as they are.
     pub(super) warnings: &'t RefCell<Vec<Fault>>,
 }
+/// The longest that `key-outage-window` may be.
+const MAX_OUTAGE_WINDOW: Duration = Duration::from_hours(30 * 24);
 
 /// One entry with what its checks look at.
 struct Entry<'t> {
@@ -64,7 +67,7 @@ fn identities<'t>(field: &Field<'t>, read: impl Fn(Record<'t>) -> Result<Issuer,
     for item in field.items() {
         let issuer = read(Record::read(&item, ISSUER)?)?;
         if let Some(first) = issuers.first() {
-            if first.keys != issuer.keys {
+            if first.keys != issuer.keys || first.key_outage_window != issuer.key_outage_window {
                 let hint = "repeat the settings about certificates, keys, tokens and addresses; a YAML anchor does it";
                 return Err(item.place.fault("other access to the keys than in the first entry of the list", hint));
             }
@@ -104,6 +107,7 @@ impl Entry<'_> {
             order: self.order()?,
             keys: Arc::new(key_access(&self.record, key, &self.url, self.breadth)?),
             restrictions,
+            key_outage_window: self.key_outage_window()?,
             max_certificates_per_token: self.max_certificates_per_token()?,
             description: own("description"),
             contact: own("contact"),
@@ -146,6 +150,22 @@ impl Entry<'_> {
             text => match text.parse() {
                 Ok(number) => Ok(Some(number)),
                 Err(_) => Err(self.fault("order", "not a whole number", "count the identities: 1, 2, 3")),
+            },
+        }
+    }
+
+    fn key_outage_window(&self) -> Result<Option<Duration>, Fault> {
+        let key = "key-outage-window";
+        match self.record.text(key) {
+            "" => Ok(None),
+            "0" => Ok(Some(Duration::ZERO)),
+            text => match humantime::parse_duration(text) {
+                Ok(window) if window <= MAX_OUTAGE_WINDOW => Ok(Some(window)),
+                _ => Err(self.fault(
+                    key,
+                    "not a time from 0 to 30d",
+                    "write for example 24h, or 0 for no use beyond the keys' life",
+                )),
             },
         }
     }

@@ -83,6 +83,16 @@ fn settings_have_the_right_kind_of_value() {
         let settings = format!("    type: email\n    max-certificates-per-token: {uses}\n");
         refused_settings(&settings, (5, 33), "not a number from 1 to 1000", "single use");
     }
+    for window in ["-1h", "31d", "soon", "24"] {
+        let settings = format!("    type: email\n    key-outage-window: {window}\n");
+        refused_settings(&settings, (5, 24), "not a time from 0 to 30d", "24h");
+    }
+    for (setting, seconds) in
+        [("key-outage-window: 90m", 5400), ("KeyOutageWindow: 30d", 2_592_000), ("key-outage-window: 0", 0)]
+    {
+        let window = issuer(&format!("{HEAD}    type: email\n    {setting}\n")).key_outage_window;
+        assert_eq!(window.map(|window| window.as_secs()), Some(seconds), "{setting}");
+    }
     let counted = issuer(&format!("{HEAD}    type: email\n    MaxCertificatesPerToken: 1000\n"));
     assert_eq!(counted.max_certificates_per_token.map(std::num::NonZeroU32::get), Some(1000));
     let error = parse(&format!("{HEAD}    type: [email]\n")).unwrap_err();

@@ -75,6 +75,7 @@ pub(super) const ISSUER: &[Setting] = &[
     texts("authorized-parties", "AuthorizedParties"),
     text("max-token-age", "MaxTokenAge"),
     Setting { yaml: "name-policy", json: "NamePolicy", shape: Shape::Settings(NAME_POLICY) },
+    text("key-outage-window", "KeyOutageWindow"),
     // Seen in files in the field; nobody reads it.
     Setting { yaml: "environment", json: "Environment", shape: Shape::Ignored },
 ];
