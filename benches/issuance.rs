@@ -119,6 +119,7 @@ fn pipeline(criterion: &mut Criterion) {
         bencher.iter(|| {
             let request = Request {
                 token: token.clone(),
+                client: None,
                 key: KeyRequest::PublicKey { content: content.clone().into_bytes(), proof: proof.clone() },
             };
             runtime.block_on(issuance.issue(black_box(request))).unwrap()

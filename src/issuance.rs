@@ -15,9 +15,10 @@ use crate::certificate::{ComposeError, Ingredients, LintedTbs, Serial, ValidityP
 use crate::config::issuers::Issuers;
 use crate::failure::{Failure, FailureKind};
 use crate::identity::keys::KeyStore;
-use crate::identity::verify::{VerifiedClaims, VerifyError, verify};
+use crate::identity::verify::{Patience, Verification, VerifiedClaims, verify_now};
 use crate::identity::{Principal, UnverifiedToken, identify};
-use crate::limits::Limits;
+use crate::limits::address::Networks;
+use crate::limits::{Limits, Place};
 use crate::possession::{BlockedKeys, KeyRequest, PermittedAlgorithms, PossessionError, ProvenKey, prove};
 use crate::single_use::{SingleUse, SingleUseError, Use};
 use crate::telemetry::metrics::{Metrics, Stage};
@@ -29,6 +30,8 @@ pub struct Request {
     pub token: String,
     /// The key to certify.
     pub key: KeyRequest,
+    /// The networks that it came from, if it came over a network.
+    pub client: Option<Networks>,
 }
 
 /// An issued certificate.
@@ -108,9 +111,7 @@ impl Issuance {
     /// # Errors
     /// A [`Failure`] says what the client may know; its cause is for the log.
     pub async fn issue(&self, request: Request) -> Result<Issued, Failure> {
-        let _place = self.limits.begin()?;
-        let token = UnverifiedToken::parse(&request.token)?;
-        let claims = self.believe(token).await?;
+        let (_place, claims) = self.believe(&request).await?;
         self.limits.admit_identity(claims.issuer_url(), claims.subject())?;
         let (claims, principal) = identify(claims)?;
         let key = self.prove(&request.key, &principal)?;
@@ -161,13 +162,27 @@ impl Issuance {
         Ok((self.make(authority, &tbs.with_timestamps(&list)?).await?, SctDelivery::Embedded))
     }
 
-    async fn believe(&self, token: UnverifiedToken) -> Result<VerifiedClaims, VerifyError> {
+    /// A place among the requests in flight, and claims that are believed. Whoever waits for an issuer's keys has no such place, and of his
+    /// token only the text: others are served meanwhile.
+    async fn believe(&self, request: &Request) -> Result<(Place<'_>, VerifiedClaims), Failure> {
         let _timer = self.metrics.stage(Stage::Token);
-        let claims = verify(token, &self.issuers.load(), &self.keys, (self.ambient.clock)()).await?;
-        if claims.has_unknown_type() {
-            self.metrics.unknown_token_type();
+        let mut patience = Patience::Waits(request.client);
+        loop {
+            let place = self.limits.begin()?;
+            let (token, now) = (UnverifiedToken::parse(&request.token)?, (self.ambient.clock)());
+            let wait = match verify_now(token, &self.issuers.load(), &self.keys, now, patience)? {
+                Verification::Believed(claims) => {
+                    if claims.has_unknown_type() {
+                        self.metrics.unknown_token_type();
+                    }
+                    return Ok((place, claims));
+                }
+                Verification::Waits(_, wait) => wait,
+            };
+            drop(place);
+            wait.over().await?;
+            patience = Patience::Waited;
         }
-        Ok(claims)
     }
 
     fn prove(&self, request: &KeyRequest, principal: &Principal) -> Result<ProvenKey, PossessionError> {

@@ -16,7 +16,7 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::failure::{Failure, FailureKind};
-use address::{TrustedProxies, network};
+use address::{Networks, TrustedProxies, UntrustedProxies, network};
 use rate::{KeyedRate, Rate, RateKey};
 use room::Room;
 
@@ -51,6 +51,7 @@ pub struct Limits {
     per_address: Option<KeyedRate>,
     per_identity: Option<KeyedRate>,
     proxies: TrustedProxies,
+    untrusted: UntrustedProxies,
     room: Arc<Room>,
 }
 
@@ -74,6 +75,7 @@ impl Limits {
             per_address: options.per_address.map(KeyedRate::new),
             per_identity: options.per_identity.map(KeyedRate::new),
             proxies: options.proxies,
+            untrusted: UntrustedProxies::default(),
             room: Arc::default(),
         }
     }
@@ -86,10 +88,17 @@ impl Limits {
         self.places.try_acquire().map(Place).map_err(|_| overloaded("as many requests are in flight as are allowed"))
     }
 
-    /// Whose word counts on where a request came from.
+    /// Where a request came from: the connection's other end, or what a proxy that is trusted says in the one header that counts. `values`
+    /// are a header's lines in their order.
     #[must_use]
-    pub const fn proxies(&self) -> &TrustedProxies {
-        &self.proxies
+    pub fn client<'h, V: Iterator<Item = &'h [u8]>>(
+        &self,
+        peer: Option<IpAddr>,
+        values: impl Fn(&str) -> V,
+    ) -> Option<IpAddr> {
+        let peer = peer?;
+        self.untrusted.see(&self.proxies, peer, |header| values(header).next().is_some());
+        Some(self.proxies.client(peer, values(self.proxies.header())))
     }
 
     /// Where what is being received is counted.
@@ -98,15 +107,18 @@ impl Limits {
         &self.room
     }
 
-    /// Counts a request of this address; of IPv6 the /64 counts, which is what one subscriber has.
+    /// Counts a request of this address; of IPv6 the /64 counts, which is what one subscriber has. Returns the networks that it is in.
     ///
     /// # Errors
     /// [`FailureKind::AddressLimited`] with the time after which there is room again.
-    pub fn admit_address(&self, client: Option<IpAddr>) -> Result<(), Failure> {
-        let (Some(limit), Some(client)) = (&self.per_address, client) else { return Ok(()) };
-        limit.check(RateKey::address(network(client))).map_err(|wait| {
-            Failure::new(FailureKind::AddressLimited, "the client's address is over its limit").retry_after(wait)
-        })
+    pub fn admit_address(&self, client: Option<IpAddr>) -> Result<Option<Networks>, Failure> {
+        let Some(client) = client else { return Ok(None) };
+        if let Some(limit) = &self.per_address {
+            limit.check(RateKey::address(network(client))).map_err(|wait| {
+                Failure::new(FailureKind::AddressLimited, "the client's address is over its limit").retry_after(wait)
+            })?;
+        }
+        Ok(Some(client.into()))
     }
 
     /// Counts a request of this identity.
@@ -153,7 +165,8 @@ mod tests {
     fn addresses_of_one_subscriber_and_identities_are_counted_each_for_itself() {
         let rate: Option<Rate> = Some("2/h".parse().unwrap());
         let limits = Limits::new(LimitsOptions { per_address: rate, per_identity: rate, ..LimitsOptions::default() });
-        let ask = |text: &str| limits.admit_address(Some(text.parse().unwrap())).map_err(|failure| failure.kind());
+        let ask =
+            |text: &str| limits.admit_address(Some(text.parse().unwrap())).map(drop).map_err(|failure| failure.kind());
         assert_eq!((ask("2001:db8::1"), ask("2001:db8::2")), (Ok(()), Ok(())));
         assert_eq!(ask("2001:db8::3"), Err(FailureKind::AddressLimited));
         assert_eq!(ask("2001:db8:0:1::3"), Ok(()), "another /64");

@@ -36,6 +36,7 @@ struct Scene {
     issuer: FakeIssuer,
     server: Running,
     metrics: Metrics,
+    issuance: Arc<Issuance>,
     key: Key,
 }
 
@@ -47,9 +48,9 @@ impl Scene {
     async fn listening(options: LimitsOptions, server: &ServerOptions) -> Self {
         let (issuer, ca) = (FakeIssuer::start(), TestCa::new().await);
         let limits = Limits::new(options);
-        let issuance = Issuance { limits, ..by_hand(&email_file(&issuer.issuer("email")), &ca) };
-        let metrics = issuance.metrics.clone();
-        Self { server: Running::serve_on(Arc::new(issuance), ca, server), issuer, metrics, key: Key::new(Kind::P256) }
+        let issuance = Arc::new(Issuance { limits, ..by_hand(&email_file(&issuer.issuer("email")), &ca) });
+        let (metrics, key) = (issuance.metrics.clone(), Key::new(Kind::P256));
+        Self { server: Running::serve_on(Arc::clone(&issuance), ca, server), issuer, metrics, issuance, key }
     }
 
     fn token_of(&self, subject: &str) -> String {
@@ -172,23 +173,52 @@ async fn an_identity_is_limited_once_its_token_is_verified() {
 #[tokio::test]
 async fn more_requests_than_may_be_in_flight_are_told_to_come_again() {
     let scene = Arc::new(Scene::new(LimitsOptions { in_flight: small(2), ..LimitsOptions::default() }).await);
-    scene.issuer.answer(support::issuer::KEYS, Answer::Held);
+    scene.server.signer().hold();
     let mut asked = JoinSet::new();
     for _ in 0..3 {
         let scene = Arc::clone(&scene);
         asked.spawn(async move { scene.ask().await });
     }
-    // Two wait for the issuer's keys; whichever came last is told at once.
+    // Two wait for the signer; whichever came last is told at once.
     assert_is(&asked.join_next().await.unwrap().unwrap(), FailureKind::Overloaded);
     assert_is(&scene.ask().await, FailureKind::Overloaded);
     assert_eq!(scene.call(None).await, exhausted(FailureKind::Overloaded));
     assert_eq!(scene.server.get("/healthz").await.status, 200);
-    assert_eq!(scene.server.signer().calls(), 0);
-    scene.issuer.release();
+    assert_eq!(scene.server.signer().calls(), 2);
+    scene.server.signer().release();
     while let Some(reply) = asked.join_next().await {
         assert_eq!(reply.unwrap().status, 200);
     }
     assert_eq!(scene.ask().await.status, 200);
+}
+
+#[tokio::test]
+async fn who_waits_for_an_issuers_keys_takes_no_place_of_those_in_flight() {
+    let scene = Arc::new(Scene::new(LimitsOptions { in_flight: small(64), ..LimitsOptions::default() }).await);
+    scene.issuer.answer(support::issuer::KEYS, Answer::Held);
+    let mut asked = JoinSet::new();
+    for number in 0..100 {
+        let scene = Arc::clone(&scene);
+        asked.spawn(async move {
+            match number % 2 {
+                0 => scene.ask().await.status == 200,
+                _ => scene.call(None).await.is_ok(),
+            }
+        });
+    }
+    let waiting = || async { (scene.issuance.keys.reading().waiting == 100).then_some(()) };
+    eventually("all wait", waiting).await;
+    // There are places for others all the time.
+    assert_eq!(scene.server.ask("x.y.z", &scene.key, ADDRESS).await.reason(), "TOKEN_MALFORMED");
+    assert_eq!(scene.server.signer().calls(), 0);
+    // As many as there are places are served at least.
+    scene.issuer.release();
+    let mut served = 0;
+    while let Some(reply) = asked.join_next().await {
+        served += usize::from(reply.unwrap());
+    }
+    assert!(served >= 64, "{served}");
+    assert_eq!(scene.issuance.keys.reading().waiting, 0);
 }
 
 /// Sends this and keeps the connection.

@@ -17,6 +17,7 @@ use super::request_id::RequestId;
 use crate::authority::chain::{ChainCertificate, IssuingChain};
 use crate::config::issuers::{Issuer, IssuerAddress};
 use crate::issuance::{self, Issuance, Issued, SctDelivery};
+use crate::limits::address::Networks;
 use crate::possession::KeyRequest;
 
 pub use routes::{Caller, Routes, RoutesError};
@@ -50,7 +51,8 @@ impl Ca for CertificateAuthority {
         request: Request<proto::CreateSigningCertificateRequest>,
     ) -> Result<Response<proto::SigningCertificate>, Status> {
         let (metadata, extensions, message) = request.into_parts();
-        match self.issuance.issue(read_request(message, &metadata)).await {
+        let client = extensions.get::<Networks>().copied();
+        match self.issuance.issue(issuance::Request { client, ..read_request(message, &metadata) }).await {
             Ok(issued) => Ok(Response::new(answer(&issued))),
             Err(failure) => {
                 let request_id = extensions.get::<RequestId>();
@@ -92,7 +94,7 @@ fn read_request(message: proto::CreateSigningCertificateRequest, metadata: &Meta
             KeyRequest::PublicKey { content: Vec::new(), proof: Vec::new() }
         }
     };
-    issuance::Request { token: token.unwrap_or_else(|| metadata_token(metadata).to_owned()), key }
+    issuance::Request { token: token.unwrap_or_else(|| metadata_token(metadata).to_owned()), key, client: None }
 }
 
 fn metadata_token(metadata: &MetadataMap) -> &str {

@@ -13,6 +13,7 @@ use futures_core::Stream as _;
 use super::proto_json::JsonProblem;
 use super::{BODY_TIMEOUT, MAX_BODY_BYTES};
 use crate::failure::{Failure, FailureKind};
+use crate::limits::address::Networks;
 use crate::limits::connections::Lease;
 use crate::limits::room::{Room, Taken};
 use crate::limits::{Limits, overloaded};
@@ -23,14 +24,20 @@ const FIRST_ROOM: usize = 256 * 1024;
 /// A request's body, and the room that it takes among all bodies.
 pub(super) struct Body {
     pub(super) bytes: web::Bytes,
-    _room: Taken,
+    room: Taken,
 }
 
-/// Counts a request for a certificate towards its client's address. Comes before anything is read.
-pub(super) fn admit(request: &HttpRequest, limits: &Limits) -> Result<(), Failure> {
-    let proxies = limits.proxies();
-    let lines = request.headers().get_all(proxies.header()).map(HeaderValue::as_bytes);
-    limits.admit_address(request.peer_addr().map(|peer| proxies.client(peer.ip(), lines)))
+impl Body {
+    /// What it takes of the room stays taken until the request is answered; the bytes themselves are read, and go.
+    pub(super) fn into_room(self) -> Taken {
+        self.room
+    }
+}
+
+/// Counts a request for a certificate towards its client's address, and says where that is. Comes before anything is read.
+pub(super) fn admit(request: &HttpRequest, limits: &Limits) -> Result<Option<Networks>, Failure> {
+    let lines = |header: &str| request.headers().get_all(header).map(HeaderValue::as_bytes);
+    limits.admit_address(limits.client(request.peer_addr().map(|peer| peer.ip()), lines))
 }
 
 /// Reads the body up to its limit, whatever content type it says it has. From then on the connection is being served.
@@ -51,7 +58,7 @@ pub(super) async fn read_body(request: &HttpRequest, mut body: web::Payload, lim
             }
             read.extend_from_slice(&chunk);
         }
-        Ok(Body { bytes: read.freeze(), _room: room })
+        Ok(Body { bytes: read.freeze(), room })
     };
     let late = |_| Failure::new(FailureKind::RequestIncomplete, "the body took too long");
     let body = tokio::time::timeout(BODY_TIMEOUT, whole).await.map_err(late)??;

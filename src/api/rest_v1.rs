@@ -22,10 +22,11 @@ pub(super) async fn create_signing_certificate(
     issuance: web::Data<Issuance>,
 ) -> HttpResponse {
     let outcome = async {
-        admit(&http, &issuance.limits)?;
+        let client = admit(&http, &issuance.limits)?;
         let body = read_body(&http, body, &issuance.limits).await?;
         let key = JsonBody::parse(&body.bytes).map_err(JsonProblem::into_failure)?;
-        issuance.issue(Request { token: bearer_token(http.headers()).to_owned(), key }).await
+        let _room = body.into_room();
+        issuance.issue(Request { token: bearer_token(http.headers()).to_owned(), key, client }).await
     };
     match outcome.await {
         Ok(issued) => answer(&issued),

@@ -22,9 +22,11 @@ pub(super) async fn create_signing_certificate(
     issuance: web::Data<Issuance>,
 ) -> HttpResponse {
     let outcome = async {
-        admit(&http, &issuance.limits)?;
+        let client = admit(&http, &issuance.limits)?;
         let body = read_body(&http, body, &issuance.limits).await?;
-        issuance.issue(read_request(&body.bytes, http.headers())?).await
+        let (token, key) = read_request(&body.bytes, http.headers())?;
+        let _room = body.into_room();
+        issuance.issue(Request { token, key, client }).await
     };
     match outcome.await {
         Ok(issued) => answer(&issued),
@@ -33,7 +35,7 @@ pub(super) async fn create_signing_certificate(
 }
 
 /// The message, with the token from the body or else from the `Authorization` header.
-fn read_request(body: &[u8], headers: &HeaderMap) -> Result<Request, Failure> {
+fn read_request(body: &[u8], headers: &HeaderMap) -> Result<(String, KeyRequest), Failure> {
     let fields = CreateSigningCertificateRequest::parse(body).map_err(JsonProblem::into_failure)?;
     let key = match (fields.public_key, fields.signing_request) {
         (Some(_), Some(_)) => {
@@ -45,7 +47,7 @@ fn read_request(body: &[u8], headers: &HeaderMap) -> Result<Request, Failure> {
         (None, _) => KeyRequest::PublicKey { content: Vec::new(), proof: Vec::new() },
     };
     let token = fields.token.filter(|token| !token.is_empty()).unwrap_or_else(|| bearer_token(headers).to_owned());
-    Ok(Request { token, key })
+    Ok((token, key))
 }
 
 /// Exactly one of the two members, as clients demand.

@@ -7,9 +7,12 @@ mod error;
 mod jwk;
 mod lanes;
 mod life;
+mod matched;
 mod set;
+mod shares;
 mod source;
 mod timing;
+mod waiting;
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
@@ -18,8 +21,6 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
-use moka::policy::EvictionPolicy;
-use moka::sync::Cache;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
@@ -28,25 +29,26 @@ pub use set::{KeySet, SignatureCheck};
 pub use timing::KeyTiming;
 
 use self::entry::{Entry, Flight, Held, Landing, Next};
-use self::lanes::{Lane, Lanes};
+use self::lanes::{Lanes, Queued};
 use self::life::Reason;
+use self::matched::{Group, Matched};
+use self::shares::Path;
 use self::source::Source;
+use self::waiting::{Paths, Place, WaitingRoom};
 use super::fetch::{ClusterFiles, Fetcher};
 use super::token::UnverifiedToken;
+use super::verify::VerifyError;
 use crate::config::issuers::{Issuer, IssuerAddress, Issuers, KeyOrigin};
+use crate::limits::address::Networks;
+use crate::peer_text::PeerText;
 
-/// How many issuers of patterns are held that have answered; the one that was not needed for the longest time goes first.
-const MAX_PROVEN: u64 = 1000;
-/// How many are remembered that never answered: anybody can invent them.
-const MAX_UNPROVEN: u64 = 1000;
-/// After this time without a token an issuer of a pattern is forgotten.
-const IDLE: Duration = Duration::from_hours(1);
-/// The same, of one that never answered.
-const IDLE_UNPROVEN: Duration = Duration::from_mins(5);
 /// How often issuers are looked at at least, and how long a store's background work may outlive it.
 const LONGEST_SLEEP: Duration = Duration::from_mins(1);
 /// How long the background work rests at least, whatever the life-times.
 const SHORTEST_SLEEP: Duration = Duration::from_millis(10);
+
+/// How far an issuer's clock may be ahead of ours for `iat` to say anything of when a token was made.
+const CLOCKS_APART: Duration = Duration::from_mins(1);
 
 /// All issuers' keys.
 #[derive(Debug)]
@@ -61,9 +63,10 @@ struct Shared {
     runtime: Option<Handle>,
     /// The issuers that the file names. They are kept fresh whether they are asked for or not, and no other can drive them out.
     kept: ArcSwap<HashMap<String, Arc<Entry>>>,
-    proven: Cache<String, Arc<Entry>>,
-    unproven: Cache<String, Arc<Entry>>,
+    matched: Matched,
     lanes: Lanes,
+    waiting: WaitingRoom,
+    tickets: AtomicU64,
     /// Something has changed for the background work to look at.
     changed: Arc<Notify>,
     has_keeper: AtomicBool,
@@ -81,28 +84,66 @@ pub struct KeyReading {
     pub stale: usize,
     /// Issuers of patterns whose keys are held.
     pub matched: u64,
+    /// Requests that wait for an issuer's keys.
+    pub waiting: usize,
+    /// Requests that could not wait, because too many did.
+    pub refused_waits: u64,
     /// Fetches that ended.
     pub fetches: u64,
     /// Those of them that failed.
     pub failed_fetches: u64,
 }
 
+/// What keys that are held and fresh say of a token.
+#[derive(Clone, Copy, Debug)]
+pub struct HeldCheck {
+    /// What they say.
+    pub check: SignatureCheck,
+    /// When they were fetched; nothing of keys that stand in the issuer file.
+    fetched: Option<Instant>,
+}
+
+/// The wait for an issuer's answer. Nobody needs to hold anything of the request meanwhile but what it takes to verify it then.
+#[derive(Debug)]
+pub struct KeyWait {
+    issuer: String,
+    flight: Flight,
+    patience: Duration,
+    place: Place,
+    /// Whether keys are held: what they said counts then if too many wait.
+    has_keys: bool,
+}
+
+impl KeyWait {
+    /// Waits until the issuer has answered, or for as long as anybody waits: then what is held counts.
+    ///
+    /// # Errors
+    /// When too many wait, and others have a better right to.
+    pub async fn over(self) -> Result<(), VerifyError> {
+        let Self { issuer, flight, patience, place, has_keys } = self;
+        match place.wait_for(flight.landed(patience)).await {
+            Err(_) if !has_keys => {
+                Err(VerifyError::Keys { issuer: PeerText::of(&issuer), source: Arc::new(KeyError::Crowded) })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
 impl KeyStore {
     /// An empty store. Its fetches run where it is made.
     #[must_use]
     pub fn new(fetcher: Fetcher, cluster: ClusterFiles, timing: &KeyTiming) -> Self {
-        let cache = |capacity, idle| {
-            Cache::builder().max_capacity(capacity).time_to_idle(idle).eviction_policy(EvictionPolicy::lru()).build()
-        };
         Self(Arc::new(Shared {
             fetcher,
             cluster,
             timing: timing.clone(),
             runtime: Handle::try_current().ok(),
             kept: ArcSwap::default(),
-            proven: cache(MAX_PROVEN, IDLE),
-            unproven: cache(MAX_UNPROVEN, IDLE_UNPROVEN),
+            matched: Matched::new(),
             lanes: Lanes::new(),
+            waiting: WaitingRoom::default(),
+            tickets: AtomicU64::new(0),
             changed: Arc::default(),
             has_keeper: AtomicBool::new(false),
             chance: RandomState::new(),
@@ -122,55 +163,103 @@ impl KeyStore {
         });
         let kept = named.map(|(url, issuer)| {
             let entry = before.get(url).filter(|entry| entry.source.serves(issuer)).cloned();
-            (url.clone(), entry.unwrap_or_else(|| Arc::new(Entry::new(Source::new(url, issuer)))))
+            let entry = entry.unwrap_or_else(|| shared.new_entry(url, issuer));
+            shared.set_outage_window(&entry, issuer);
+            (url.clone(), entry)
         });
         shared.kept.store(Arc::new(kept.collect()));
-        for cache in [&shared.proven, &shared.unproven] {
-            for (url, entry) in cache {
-                if !issuers.find(&url).first().is_some_and(|issuer| entry.source.serves(issuer)) {
-                    cache.invalidate(url.as_ref());
-                }
-            }
-        }
+        shared.matched.keep(|entry| {
+            let issuer = issuers.find(&entry.source.url).first().filter(|issuer| entry.source.serves(issuer));
+            issuer.inspect(|issuer| shared.set_outage_window(entry, issuer)).is_some()
+        });
         shared.tell_proxied_patterns(issuers);
-        shared.lanes.keep(|pattern| issuers.iter().any(|issuer| issuer.address.as_str() == pattern));
         if !shared.has_keeper.swap(true, Ordering::Relaxed) {
             shared.spawn(keep_fresh(Arc::downgrade(shared), Arc::clone(&shared.changed)));
         }
         shared.changed.notify_one();
     }
 
-    /// Checks a token's signature with its issuer's keys. When none fits, the keys may have been rotated: they are fetched once more, at
-    /// most once per issuer and cool-down.
-    ///
-    /// # Errors
-    /// When the issuer's keys cannot be had. An issuer that failed before is not waited for.
-    pub async fn check(
+    /// Checks a token's signature with its issuer's keys, if they are held and not stale. Takes no lock, and waits for nothing.
+    #[must_use]
+    pub fn check_held(&self, token: &UnverifiedToken, issuer: &Arc<Issuer>) -> Option<HeldCheck> {
+        if let KeyOrigin::Fixed(fixed) = &issuer.keys.origin {
+            return Some(HeldCheck { check: fixed.keys().check(token.jws()), fetched: None });
+        }
+        let (shared, now) = (&self.0, Instant::now());
+        let entry = shared.known(token.issuer(), issuer)?;
+        let guard = entry.held(now)?;
+        let held: &Held = guard.as_deref().filter(|held| now < held.expires)?;
+        let check = held.keys.check(token.jws());
+        // What others can make does not keep an issuer of a pattern in memory.
+        if check == SignatureCheck::Good {
+            entry.touch();
+            if now >= held.refresh_at {
+                shared.ask(&entry, Reason::Due, None);
+            }
+        }
+        Some(HeldCheck { check, fetched: Some(held.fetched) })
+    }
+
+    /// Whether [`Self::ask`] would lead to an answer that could be another one: not so shortly after the last.
+    #[must_use]
+    pub fn may_ask(
         &self,
         token: &UnverifiedToken,
         issuer: &Arc<Issuer>,
+        held: Option<HeldCheck>,
         now: SystemTime,
-    ) -> Result<SignatureCheck, Arc<KeyError>> {
-        if let KeyOrigin::Fixed(fixed) = &issuer.keys.origin {
-            return Ok(fixed.keys().check(token.jws()));
+    ) -> bool {
+        let entry = || self.0.known(token.issuer(), issuer);
+        match reason(token, held, now) {
+            None => false,
+            Some(Reason::Due) => true,
+            Some(reason) => entry().is_some_and(|entry| entry.may_fly(reason, &self.0.timing, Instant::now())),
         }
+    }
+
+    /// Asks the issuer because of a token that its keys do not verify, `held` being what they said. That makes sense only for a token that
+    /// could pass, and it is done at most once per issuer and cool-down when there are keys: they may have been rotated.
+    ///
+    /// Returns what there is to wait for. An issuer that has just failed is asked in the background.
+    ///
+    /// # Errors
+    /// When too many wait.
+    pub fn ask(
+        &self,
+        token: &UnverifiedToken,
+        issuer: &Arc<Issuer>,
+        held: Option<HeldCheck>,
+        now: SystemTime,
+        client: Option<Networks>,
+    ) -> Result<Option<KeyWait>, Arc<KeyError>> {
         let shared = &self.0;
+        let Some(reason) = reason(token, held, now) else { return Ok(None) };
         let entry = shared.entry(token.issuer(), issuer);
-        let (outcome, fetched) = match shared.outcome(&entry, token) {
-            Some(outcome) => outcome,
-            None => shared.first_outcome(&entry, token).await?,
+        // Nobody waits for an issuer that has just failed: it is asked in the background.
+        let failed_recently = entry.failed_recently(&shared.timing, Instant::now());
+        let Some(flight) = shared.ask(&entry, reason, client).filter(|_| held.is_some() || !failed_recently) else {
+            return Ok(None);
         };
-        if outcome == SignatureCheck::Good {
-            return Ok(outcome);
+        let (issuer, has_keys) = (entry.source.url.clone(), held.is_some());
+        match shared.waiting.enter(shared.waiting_paths(&entry, client)) {
+            Ok(place) => Ok(Some(KeyWait { issuer, flight, patience: shared.timing.patience, place, has_keys })),
+            Err(_) if has_keys => Ok(None),
+            Err(_) => Err(Arc::new(KeyError::Crowded)),
         }
-        let newer = age(token, now).is_some_and(|age| age < fetched.elapsed());
-        let Some(flight) = shared.ask(&entry, Reason::Doubt { newer }) else { return Ok(outcome) };
-        flight.landed(shared.timing.patience).await;
-        Ok(entry
-            .held(Instant::now())
-            .as_deref()
-            .and_then(Option::as_ref)
-            .map_or(outcome, |held| held.keys.check(token.jws())))
+    }
+
+    /// Checks a token's signature with whatever keys are held: when the issuer does not answer, stale ones.
+    ///
+    /// # Errors
+    /// When there are none.
+    pub fn check_any(&self, token: &UnverifiedToken, issuer: &Arc<Issuer>) -> Result<SignatureCheck, Arc<KeyError>> {
+        let entry = self.0.entry(token.issuer(), issuer);
+        let guard = entry.held(Instant::now());
+        let check = guard.as_deref().and_then(Option::as_ref).map(|held| held.keys.check(token.jws()));
+        if check == Some(SignatureCheck::Good) {
+            entry.touch();
+        }
+        check.ok_or_else(|| entry.failure())
     }
 
     /// How the keys are now.
@@ -178,7 +267,9 @@ impl KeyStore {
     pub fn reading(&self) -> KeyReading {
         let (shared, now) = (&self.0, Instant::now());
         let mut reading = KeyReading {
-            matched: shared.proven.entry_count(),
+            matched: u64::try_from(shared.matched.count()).unwrap_or(u64::MAX),
+            waiting: shared.waiting.occupied(),
+            refused_waits: shared.waiting.refused(),
             fetches: shared.fetches.load(Ordering::Relaxed),
             failed_fetches: shared.failed_fetches.load(Ordering::Relaxed),
             ..KeyReading::default()
@@ -195,73 +286,93 @@ impl KeyStore {
 }
 
 impl Shared {
+    /// An issuer that the file names, or that matched a pattern and has answered before.
+    fn known(&self, url: &str, issuer: &Arc<Issuer>) -> Option<Arc<Entry>> {
+        let kept = self.kept.load().get(url).cloned();
+        let entry = kept.or_else(|| self.matched.proven(url))?;
+        entry.source.serves(issuer).then_some(entry)
+    }
+
     fn entry(&self, url: &str, issuer: &Arc<Issuer>) -> Arc<Entry> {
-        let serves = |entry: &&Arc<Entry>| entry.source.serves(issuer);
-        if let Some(entry) = self.kept.load().get(url).filter(serves) {
-            return Arc::clone(entry);
-        }
-        if let Some(entry) = self.proven.get(url).filter(|entry| entry.source.serves(issuer)) {
-            return entry;
-        }
-        let fresh = || Arc::new(Entry::new(Source::new(url, issuer)));
-        let entry = self.unproven.entry_by_ref(url).or_insert_with(fresh).into_value();
-        if entry.source.serves(issuer) {
-            return entry;
-        }
-        let entry = fresh();
-        self.unproven.insert(url.to_owned(), Arc::clone(&entry));
+        self.known(url, issuer).unwrap_or_else(|| {
+            let is_usable = |entry: &Entry| entry.source.serves(issuer);
+            self.matched.unproven(url, is_usable, || self.new_entry(url, issuer))
+        })
+    }
+
+    fn new_entry(&self, url: &str, issuer: &Arc<Issuer>) -> Arc<Entry> {
+        let source = Source::new(url, issuer);
+        let group = Group {
+            pattern: self.chance.hash_one(source.pattern().unwrap_or(url)),
+            host: self.chance.hash_one(source.host()),
+        };
+        let entry = Arc::new(Entry::new(source, group));
+        self.set_outage_window(&entry, issuer);
         entry
     }
 
-    /// What keys say that are held and not stale, and when they were fetched.
-    fn outcome(self: &Arc<Self>, entry: &Arc<Entry>, token: &UnverifiedToken) -> Option<(SignatureCheck, Instant)> {
-        let now = Instant::now();
-        let guard = entry.held(now)?;
-        let held: &Held = guard.as_deref().filter(|held| now < held.expires)?;
-        if now >= held.refresh_at {
-            self.ask(entry, Reason::Due);
-        }
-        Some((held.keys.check(token.jws()), held.fetched))
+    fn set_outage_window(&self, entry: &Entry, issuer: &Issuer) {
+        entry.set_outage_window(issuer.key_outage_window.unwrap_or(self.timing.stale));
     }
 
-    /// What the keys say once the issuer has answered. If it does not: what stale keys say.
-    async fn first_outcome(
-        self: &Arc<Self>,
-        entry: &Arc<Entry>,
-        token: &UnverifiedToken,
-    ) -> Result<(SignatureCheck, Instant), Arc<KeyError>> {
-        // Nobody waits for an issuer that failed: it is asked in the background.
-        let failed_before = entry.failure().is_some();
-        if let Some(flight) = self.ask(entry, Reason::Due)
-            && !failed_before
-        {
-            flight.landed(self.timing.patience).await;
-        }
-        match entry.held(Instant::now()).as_deref().and_then(Option::as_ref) {
-            Some(held) => Ok((held.keys.check(token.jws()), held.fetched)),
-            None => Err(entry.failure().unwrap_or_else(|| Arc::new(KeyError::Slow))),
-        }
-    }
-
-    /// The fetch under way, or a new one if there may be one.
-    fn ask(self: &Arc<Self>, entry: &Arc<Entry>, reason: Reason) -> Option<Flight> {
-        let now = Instant::now();
-        let (flight, landing) = entry.flight(reason, &self.timing, now, self.chance(&entry.source.url));
+    /// The fetch under way, or a new one if there may be one. It waits for its turn on behalf of all clients that want it.
+    fn ask(self: &Arc<Self>, entry: &Arc<Entry>, reason: Reason, client: Option<Networks>) -> Option<Flight> {
+        let ticket = self.tickets.fetch_add(1, Ordering::Relaxed);
+        let by_chance = (ticket, self.chance(&entry.source.url));
+        let (flight, landing) = entry.flight(reason, &self.timing, Instant::now(), by_chance);
         if let Some(landing) = landing {
-            self.spawn(Arc::clone(self).fetch(landing));
+            let (queued, patience) = self.queue(entry, ticket, client);
+            self.spawn(Arc::clone(self).fetch(landing, queued, patience));
+        } else if let Some(flight) = &flight
+            && self.is_new(entry)
+        {
+            self.lanes.new.join(flight.ticket, &self.new_path(entry, client));
         }
         flight
     }
 
-    async fn fetch(self: Arc<Self>, landing: Landing) {
+    /// A place in the right queue, and how long the fetch may stand there: nobody needs a new issuer's keys once those who wait are gone.
+    fn queue(&self, entry: &Arc<Entry>, ticket: u64, client: Option<Networks>) -> (Queued, Option<Duration>) {
+        let Group { pattern, host } = entry.group;
+        if entry.source.pattern().is_none() {
+            (self.lanes.named.enter(ticket, &[host]), None)
+        } else if self.is_new(entry) {
+            (self.lanes.new.enter(ticket, &self.new_path(entry, client)), Some(self.timing.patience))
+        } else {
+            (self.lanes.known.enter(ticket, &[pattern, host]), None)
+        }
+    }
+
+    /// Whether the issuer matched a pattern and never answered: it may be a stranger's invention.
+    fn is_new(&self, entry: &Entry) -> bool {
+        entry.source.pattern().is_some() && !entry.is_proven() && !self.matched.knows(self.name(&entry.source.url))
+    }
+
+    fn name(&self, url: &str) -> u64 {
+        self.chance.hash_one(url)
+    }
+
+    fn new_path(&self, entry: &Entry, client: Option<Networks>) -> Path {
+        let [wide, narrow] = self.networks(client);
+        vec![entry.group.pattern, wide, narrow, entry.group.host]
+    }
+
+    fn waiting_paths(&self, entry: &Entry, client: Option<Networks>) -> Paths {
+        let [wide, narrow] = self.networks(client);
+        Paths {
+            of_pattern: vec![entry.group.pattern, wide, narrow],
+            of_issuer: vec![self.name(&entry.source.url), wide, narrow],
+        }
+    }
+
+    fn networks(&self, client: Option<Networks>) -> [u64; 2] {
+        client.map_or([0; 2], |client| [self.chance.hash_one(client.wide), self.chance.hash_one(client.narrow)])
+    }
+
+    async fn fetch(self: Arc<Self>, landing: Landing, queued: Queued, patience: Option<Duration>) {
         let entry = Arc::clone(landing.entry());
-        let lane = match entry.source.pattern() {
-            None => Lane::Named,
-            Some(_) if entry.is_proven() => Lane::Known,
-            Some(pattern) => Lane::New(pattern),
-        };
-        let outcome = match self.lanes.turn(lane, self.timing.patience).await {
-            Ok(_turn) => entry.source.fetch(&self.fetcher, &self.cluster).await,
+        let outcome = match queued.turn(patience).await {
+            Ok(_turn) => self.answer(&entry).await,
             Err(busy) => Err(busy),
         };
         self.fetches.fetch_add(1, Ordering::Relaxed);
@@ -269,12 +380,22 @@ impl Shared {
             self.failed_fetches.fetch_add(1, Ordering::Relaxed);
         }
         let was_new = !entry.is_proven();
-        landing.with(outcome);
-        let url = &entry.source.url;
-        if was_new && entry.is_proven() && !self.kept.load().contains_key(url) {
-            self.proven.insert(url.clone(), Arc::clone(&entry));
+        // Who waits shall find the issuer where it belongs: it goes there before they are told.
+        if was_new && outcome.is_ok() && !self.kept.load().contains_key(&entry.source.url) {
+            self.matched.prove(&entry, self.name(&entry.source.url));
         }
+        landing.with(outcome);
         self.changed.notify_one();
+    }
+
+    /// The issuer's answer. Who was not chosen by the operator may not take his time.
+    async fn answer(&self, entry: &Entry) -> Result<source::Fetched, KeyError> {
+        let fetch = entry.source.fetch(&self.fetcher, &self.cluster);
+        if entry.source.pattern().is_none() {
+            return fetch.await;
+        }
+        let limit = self.timing.longest_fetch;
+        tokio::time::timeout(limit, fetch).await.unwrap_or(Err(KeyError::Late(limit)))
     }
 
     fn tell_proxied_patterns(&self, issuers: &Issuers) {
@@ -307,13 +428,18 @@ impl Shared {
 
 /// Asks the issuers that the file names whenever they are due, for as long as the store lives.
 async fn keep_fresh(store: Weak<Shared>, changed: Arc<Notify>) {
+    let mut tidied = Instant::now();
     while let Some(shared) = store.upgrade() {
         let now = Instant::now();
         let mut wake = now + LONGEST_SLEEP;
+        if now >= tidied + LONGEST_SLEEP {
+            shared.matched.forget_idle();
+            tidied = now;
+        }
         for entry in shared.kept.load().values() {
             match entry.next(now) {
                 Next::Landing => {}
-                Next::Fetch(at) if at <= now => drop(shared.ask(entry, Reason::Due)),
+                Next::Fetch(at) if at <= now => drop(shared.ask(entry, Reason::Due, None)),
                 Next::Fetch(at) => wake = wake.min(at),
             }
         }
@@ -323,9 +449,18 @@ async fn keep_fresh(store: Weak<Shared>, changed: Arc<Notify>) {
     }
 }
 
-/// How long ago the token says that it was made (`iat`); zero if ahead of our clock.
+/// Why the issuer would be asked, after its keys said this. Those that stand in the issuer file are final.
+fn reason(token: &UnverifiedToken, held: Option<HeldCheck>, now: SystemTime) -> Option<Reason> {
+    let Some(held) = held else { return Some(Reason::Due) };
+    let fetched = held.fetched?;
+    Some(Reason::Doubt { newer: age(token, now).is_some_and(|age| age < fetched.elapsed()) })
+}
+
+/// How long ago the token says that it was made (`iat`); zero if a little ahead of our clock. One that says it is to be made later says
+/// nothing.
 fn age(token: &UnverifiedToken, now: SystemTime) -> Option<Duration> {
     let issued = token.claims().get("iat")?.as_f64()?;
-    let now = now.duration_since(UNIX_EPOCH).ok()?.as_secs_f64();
-    Duration::try_from_secs_f64((now - issued).max(0.0)).ok()
+    let ago = now.duration_since(UNIX_EPOCH).ok()?.as_secs_f64() - issued;
+    let is_said = ago >= -CLOCKS_APART.as_secs_f64();
+    Duration::try_from_secs_f64(ago.max(0.0)).ok().filter(|_| is_said)
 }

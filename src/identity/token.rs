@@ -3,6 +3,7 @@
 //! Owns the form: sizes, parts, base64url, JOSE header, JSON of the claims. Knows no issuer, no key and no clock.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -60,6 +61,18 @@ impl TokenAlgorithm {
             "EdDSA" => Self::EdDSA,
             _ => return None,
         })
+    }
+}
+
+impl TokenAlgorithm {
+    /// How long its signatures are, in bytes: of RSA as long as the modulus, 2048 to 8192 bits.
+    const fn signature_lengths(self) -> RangeInclusive<usize> {
+        match self {
+            Self::RS256 | Self::RS384 | Self::RS512 | Self::PS256 | Self::PS384 | Self::PS512 => 256..=1024,
+            Self::ES256 | Self::EdDSA => 64..=64,
+            Self::ES384 => 96..=96,
+            Self::ES512 => 132..=132,
+        }
     }
 }
 
@@ -236,6 +249,14 @@ impl CompactJws {
     #[must_use]
     pub fn signature_text(&self) -> &str {
         &self.signature
+    }
+
+    /// Whether the signature has a length that its algorithm makes (RFC 7518 section 3, RFC 8037 section 3.1), in base64url.
+    #[must_use]
+    pub fn has_signature_form(&self) -> bool {
+        URL_SAFE_NO_PAD
+            .decode(&*self.signature)
+            .is_ok_and(|signature| self.algorithm.signature_lengths().contains(&signature.len()))
     }
 }
 

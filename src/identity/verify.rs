@@ -8,12 +8,15 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
+use super::choice::identify;
 use super::claims::{ClaimError, Claims, json_type, wrong_type};
-use super::keys::{KeyError, KeyStore, SignatureCheck};
+use super::keys::{KeyError, KeyStore, KeyWait, SignatureCheck};
+use super::principal::PrincipalError;
 use super::restrictions::RestrictionError;
 use super::token::UnverifiedToken;
 use super::token_type::TokenType;
 use crate::config::issuers::{Issuer, Issuers};
+use crate::limits::address::Networks;
 use crate::peer_text::PeerText;
 
 /// How far ahead of our clock `nbf` may be: issuers' clocks differ.
@@ -63,6 +66,9 @@ pub enum VerifyError {
     /// No key of the issuer made the signature.
     #[error("no key of the issuer made the token's signature")]
     Signature,
+    /// The claims do not make an identity of the issuer. Found before the issuer is asked for its keys.
+    #[error(transparent)]
+    Identity(#[from] PrincipalError),
     /// The issuer's keys cannot be had.
     #[error("the keys of {issuer} cannot be had")]
     Keys {
@@ -140,16 +146,58 @@ impl VerifiedClaims {
     }
 }
 
-/// Verifies a token. What costs nothing is checked before the issuer's keys are asked for.
+/// Whether an issuer that has to be asked for its keys is waited for.
+#[derive(Clone, Copy, Debug)]
+pub enum Patience {
+    /// Yes, on behalf of this client.
+    Waits(Option<Networks>),
+    /// No, it was: what is held counts.
+    Waited,
+}
+
+/// What comes of a token.
+#[derive(Debug)]
+pub enum Verification {
+    /// Its claims are believed.
+    Believed(VerifiedClaims),
+    /// Its issuer is being asked for its keys. The token is to be verified again after the wait.
+    Waits(UnverifiedToken, KeyWait),
+}
+
+/// Verifies a token, and waits for its issuer's keys if they are not held.
 ///
 /// # Errors
 /// See [`VerifyError`].
 pub async fn verify(
-    token: UnverifiedToken,
+    mut token: UnverifiedToken,
     issuers: &Issuers,
     keys: &KeyStore,
     now: SystemTime,
 ) -> Result<VerifiedClaims, VerifyError> {
+    let mut patience = Patience::Waits(None);
+    loop {
+        match verify_now(token, issuers, keys, now, patience)? {
+            Verification::Believed(claims) => return Ok(claims),
+            Verification::Waits(same, wait) => {
+                wait.over().await?;
+                (token, patience) = (same, Patience::Waited);
+            }
+        }
+    }
+}
+
+/// Verifies a token with the keys that are held. What costs nothing is checked before they are looked at, and nobody is asked because of a
+/// token that would be refused whatever its issuer answers.
+///
+/// # Errors
+/// See [`VerifyError`].
+pub fn verify_now(
+    token: UnverifiedToken,
+    issuers: &Issuers,
+    keys: &KeyStore,
+    now: SystemTime,
+    patience: Patience,
+) -> Result<Verification, VerifyError> {
     let (issuer, alternatives) = for_audience(token.claims(), issuers.find(token.issuer()), token.issuer())?;
     check_times(token.claims(), now)?;
     check_unused(token.claims())?;
@@ -157,18 +205,78 @@ pub async fn verify(
     let (issuer, alternatives) = unrestricted(issuer, alternatives, |one| {
         one.restrictions.check_token(token.jws().token_type(), token.claims(), now)
     })?;
-    match keys.check(&token, &issuer, now).await {
-        Ok(SignatureCheck::Good) => {
+    match check_signature(&token, &issuer, &alternatives, keys, now, patience)? {
+        Answer::Wait(wait) => Ok(Verification::Waits(token, wait)),
+        Answer::Check(SignatureCheck::Good) => {
             let counted =
                 std::iter::once(&issuer).chain(&alternatives).any(|one| one.max_certificates_per_token.is_some());
             let statement = counted.then(|| Sha256::digest(token.jws().signed_text()).into());
             let has_unknown_type = matches!(token.jws().token_type(), TokenType::Unknown(_));
-            Ok(VerifiedClaims { claims: token.into_claims(), issuer, alternatives, statement, has_unknown_type })
+            let claims = token.into_claims();
+            Ok(Verification::Believed(VerifiedClaims { claims, issuer, alternatives, statement, has_unknown_type }))
         }
-        Ok(SignatureCheck::Bad) => Err(VerifyError::Signature),
-        Ok(SignatureCheck::AlgorithmNotOffered) => Err(VerifyError::AlgorithmNotOffered),
-        Err(source) => Err(VerifyError::Keys { issuer: PeerText::of(token.issuer()), source }),
+        Answer::Check(SignatureCheck::Bad) => Err(VerifyError::Signature),
+        Answer::Check(SignatureCheck::AlgorithmNotOffered) => Err(VerifyError::AlgorithmNotOffered),
     }
+}
+
+/// What the issuer's keys say, or the wait for them.
+enum Answer {
+    Check(SignatureCheck),
+    Wait(KeyWait),
+}
+
+/// The keys that are held decide, if one of them made the signature. If not, the issuer is asked, unless the token is refused in any case.
+fn check_signature(
+    token: &UnverifiedToken,
+    issuer: &Arc<Issuer>,
+    alternatives: &[Arc<Issuer>],
+    keys: &KeyStore,
+    now: SystemTime,
+    patience: Patience,
+) -> Result<Answer, VerifyError> {
+    let unavailable = |source| VerifyError::Keys { issuer: PeerText::of(token.issuer()), source };
+    let held = keys.check_held(token, issuer);
+    let before = held.map(|held| held.check);
+    if let Patience::Waits(client) = patience
+        && before != Some(SignatureCheck::Good)
+        && keys.may_ask(token, issuer, held, now)
+    {
+        match check_form(token).and_then(|()| check_identity(token, issuer, alternatives)) {
+            Ok(()) => {
+                if let Some(wait) = keys.ask(token, issuer, held, now, client).map_err(unavailable)? {
+                    return Ok(Answer::Wait(wait));
+                }
+            }
+            Err(hopeless) if before.is_none() => return Err(hopeless),
+            Err(_) => {}
+        }
+    }
+    Ok(Answer::Check(match before {
+        Some(check) => check,
+        None => keys.check_any(token, issuer).map_err(unavailable)?,
+    }))
+}
+
+/// A signature of another length than its algorithm's is nobody's.
+fn check_form(token: &UnverifiedToken) -> Result<(), VerifyError> {
+    if token.jws().has_signature_form() { Ok(()) } else { Err(VerifyError::Signature) }
+}
+
+/// What the token would be refused for, had its issuer signed it. Nothing of the identity leaves here: it is not verified.
+fn check_identity(
+    token: &UnverifiedToken,
+    issuer: &Arc<Issuer>,
+    alternatives: &[Arc<Issuer>],
+) -> Result<(), VerifyError> {
+    let as_if_signed = VerifiedClaims {
+        claims: token.claims().clone(),
+        issuer: Arc::clone(issuer),
+        alternatives: alternatives.to_vec(),
+        statement: None,
+        has_unknown_type: false,
+    };
+    Ok(identify(as_if_signed).map(drop)?)
 }
 
 /// Of the identities of an issuer, the first one for the token's audience and the further ones.

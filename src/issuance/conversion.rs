@@ -52,6 +52,7 @@ impl From<VerifyError> for Failure {
             VerifyError::Restricted(RestrictionError::IssuedAhead) => Self::new(FailureKind::TokenNotYetValid, error),
             VerifyError::AlgorithmNotOffered => Self::new(FailureKind::TokenAlgorithm, error),
             VerifyError::Signature => Self::new(FailureKind::TokenSignature, error),
+            VerifyError::Identity(error) => error.into(),
             VerifyError::Keys { .. } => Self::new(FailureKind::IssuerUnavailable, error),
         }
     }

@@ -2,15 +2,71 @@
 //!
 //! Owns the reading of `X-Forwarded-For` and of `Forwarded` (RFC 7239). Believes nobody unless told to.
 
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
+use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use ipnet::IpNet;
 
 /// Proxies in a row that are looked through: more are no honest path.
 const MAX_HOPS: usize = 16;
 /// Leading bits of an IPv6 address that one subscriber has to himself (RFC 6177).
 const SUBSCRIBER_BITS: u32 = 64;
+
+/// Leading bits that a site has, with 65,536 subscribers' networks in it (RFC 6177).
+const SITE_BITS: u32 = 48;
+/// The same of IPv4, where providers hand out single addresses.
+const SITE_BITS_V4: u32 = 24;
+/// The headers that proxies write, whichever of them counts here.
+const FORWARDING: [&str; 2] = [AddressHeader::XForwardedFor.name(), AddressHeader::Forwarded.name()];
+/// How many proxies that are not trusted are told of: strangers can send the header as well.
+const MAX_TOLD: usize = 16;
+
+/// The networks that a client shares what there is too little of with, from the wider to the narrower one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Networks {
+    /// A /24 of IPv4, a /48 of IPv6.
+    pub wide: IpAddr,
+    /// An address of IPv4, a /64 of IPv6.
+    pub narrow: IpAddr,
+}
+
+impl From<IpAddr> for Networks {
+    fn from(address: IpAddr) -> Self {
+        let wide = match address.to_canonical() {
+            IpAddr::V4(v4) => IpAddr::V4(Ipv4Addr::from_bits(v4.to_bits() & (u32::MAX << (32 - SITE_BITS_V4)))),
+            IpAddr::V6(v6) => leading(v6, SITE_BITS),
+        };
+        Self { wide, narrow: network(address) }
+    }
+}
+
+/// Tells once of each address that sends a forwarding header without being trusted to: all clients behind it look like one.
+#[derive(Debug, Default)]
+pub struct UntrustedProxies(ArcSwap<Vec<IpAddr>>);
+
+impl UntrustedProxies {
+    /// Looks at a request's headers. Returns whether there was something to tell.
+    pub fn see(&self, proxies: &TrustedProxies, peer: IpAddr, has_header: impl Fn(&str) -> bool) -> bool {
+        let peer = peer.to_canonical();
+        let Some(header) = FORWARDING.into_iter().find(|header| has_header(header)) else { return false };
+        let told = self.0.load();
+        if proxies.trusts(peer) || told.contains(&peer) || told.len() >= MAX_TOLD {
+            return false;
+        }
+        let with_peer = |told: &Arc<Vec<IpAddr>>| [told.as_slice(), &[peer]].concat();
+        if self.0.rcu(with_peer).contains(&peer) {
+            return false;
+        }
+        tracing::warn!(
+            address = %peer, header,
+            "an address that is not among --trusted-proxies says for whom it asks: if it is your proxy, name it there, else all its \
+             clients count as one"
+        );
+        true
+    }
+}
 
 /// Which header the trusted proxies write. Only one is read: the other one may be the client's own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -128,9 +184,13 @@ pub fn read_networks(list: &[&str]) -> Result<Vec<IpNet>, String> {
 #[must_use]
 pub fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
-        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & (u128::MAX << (128 - SUBSCRIBER_BITS)))),
+        IpAddr::V6(v6) => leading(v6, SUBSCRIBER_BITS),
         v4 @ IpAddr::V4(_) => v4,
     }
+}
+
+const fn leading(address: Ipv6Addr, bits: u32) -> IpAddr {
+    IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << (128 - bits))))
 }
 
 #[cfg(test)]
@@ -189,6 +249,31 @@ mod tests {
             assert_eq!(read(&[hidden]), "10.0.0.1", "{hidden}");
         }
         assert_eq!(forwarded_for(&["10.0.0.1"], "10.0.0.1", &["for=192.0.2.60"]), "10.0.0.1");
+    }
+
+    #[test]
+    fn clients_share_by_two_networks() {
+        let networks = |text: &str| {
+            let Networks { wide, narrow } = text.parse::<IpAddr>().unwrap().into();
+            (wide.to_string(), narrow.to_string())
+        };
+        let pair = |wide: &str, narrow: &str| (wide.to_owned(), narrow.to_owned());
+        assert_eq!(networks("192.0.2.7"), pair("192.0.2.0", "192.0.2.7"));
+        assert_eq!(networks("::ffff:192.0.2.7"), pair("192.0.2.0", "192.0.2.7"));
+        assert_eq!(networks("2001:db8:1:2:3:4:5:6"), pair("2001:db8:1::", "2001:db8:1:2::"));
+    }
+
+    #[test]
+    fn a_proxy_that_is_not_trusted_is_told_of_once() {
+        let proxies = TrustedProxies::new(read_networks(&["10.0.0.0/8"]).unwrap(), AddressHeader::XForwardedFor);
+        let untrusted = UntrustedProxies::default();
+        let see = |peer: &str, header: &str| untrusted.see(&proxies, peer.parse().unwrap(), |name| name == header);
+        assert!(!see("192.0.2.1", "accept"), "no proxy");
+        assert!(!see("10.0.0.1", "x-forwarded-for"), "trusted");
+        assert!(see("192.0.2.1", "forwarded"));
+        assert!(!see("192.0.2.1", "x-forwarded-for") && !see("::ffff:192.0.2.1", "forwarded"), "once");
+        let told = (0..255).filter(|number| see(&format!("198.51.100.{number}"), "x-forwarded-for")).count();
+        assert_eq!(told, MAX_TOLD - 1, "strangers fill no log");
     }
 
     #[test]

@@ -12,6 +12,8 @@ use sigmint::authority::local::LocalSigner;
 use sigmint::authority::signer::Signing;
 use sigmint::authority::{Authority, IssuingChain, KeyLocation, SignatureAlgorithm, Signer, SignerError};
 
+use tokio::sync::watch;
+
 use super::keys::{Key, Kind};
 
 const YEAR: Duration = Duration::from_hours(365 * 24);
@@ -22,6 +24,8 @@ pub struct CountingSigner {
     signer: LocalSigner,
     calls: AtomicUsize,
     fails: AtomicBool,
+    /// Whether signatures wait.
+    holds: watch::Sender<bool>,
 }
 
 impl CountingSigner {
@@ -34,6 +38,16 @@ impl CountingSigner {
     /// From now on, nothing is signed.
     pub fn fail(&self) {
         self.fails.store(true, Ordering::SeqCst);
+    }
+
+    /// From now on, every signature waits until [`Self::release`].
+    pub fn hold(&self) {
+        self.holds.send_replace(true);
+    }
+
+    /// Those that wait go on.
+    pub fn release(&self) {
+        self.holds.send_replace(false);
     }
 
     /// From now on, it signs again.
@@ -56,7 +70,11 @@ impl Signer for CountingSigner {
         if self.fails.load(Ordering::SeqCst) {
             return Box::pin(async { Err(SignerError::Library) });
         }
-        self.signer.sign(message)
+        let mut holds = self.holds.subscribe();
+        Box::pin(async move {
+            let _ = holds.wait_for(|holds| !holds).await;
+            self.signer.sign(message).await
+        })
     }
 }
 
@@ -84,6 +102,7 @@ impl TestCa {
             signer: LocalSigner::from_pkcs8(chain.algorithm(), key.pkcs8()).unwrap(),
             calls: AtomicUsize::new(0),
             fails: AtomicBool::new(false),
+            holds: watch::Sender::new(false),
         });
         let authority = Arc::new(Authority::new(chain, Arc::clone(&signer) as Arc<dyn Signer>).await.unwrap());
         Self { authority, signer }

@@ -25,6 +25,7 @@ use crate::api::MAX_BODY_BYTES;
 use crate::api::request_id::{REQUEST_ID, RequestId};
 use crate::failure::Failure;
 use crate::issuance::Issuance;
+use crate::limits::address::Networks;
 use crate::limits::connections::Lease;
 use crate::limits::room::Room;
 use crate::telemetry::metrics::Metrics;
@@ -118,7 +119,7 @@ impl Routes {
         response
     }
 
-    async fn answer(&self, caller: Caller, request: http::Request<Body>, id: &RequestId) -> http::Response<Body> {
+    async fn answer(&self, caller: Caller, mut request: http::Request<Body>, id: &RequestId) -> http::Response<Body> {
         let path = request.uri().path().to_owned();
         let limit = time_limit(request.headers());
         let service = path.trim_start_matches('/').split('/').next().unwrap_or_default();
@@ -126,10 +127,13 @@ impl Routes {
             return Status::unimplemented("unknown service").into_http();
         };
         let counted = Counted::begin(&self.metrics, &path);
-        if path == ISSUING
-            && let Err(failure) = self.admit(&caller, request.headers())
-        {
-            return counted.end(status::of_failure(&failure, &path, Some(id), &self.metrics).into_http());
+        if path == ISSUING {
+            match self.admit(&caller, request.headers()) {
+                Ok(client) => client.and_then(|client| request.extensions_mut().insert(client)),
+                Err(failure) => {
+                    return counted.end(status::of_failure(&failure, &path, Some(id), &self.metrics).into_http());
+                }
+            };
         }
         let arrival = Arrival::new(caller.connection, caller.room, Arc::clone(self.issuance.limits.room()));
         let request = request.map(|body| arrival.follow(body));
@@ -144,10 +148,10 @@ impl Routes {
         })
     }
 
-    fn admit(&self, caller: &Caller, headers: &http::HeaderMap) -> Result<(), Failure> {
+    fn admit(&self, caller: &Caller, headers: &http::HeaderMap) -> Result<Option<Networks>, Failure> {
         let limits = &self.issuance.limits;
-        let lines = headers.get_all(limits.proxies().header()).iter().map(http::HeaderValue::as_bytes);
-        limits.admit_address(caller.address.map(|peer| limits.proxies().client(peer, lines)))
+        let lines = |header: &str| headers.get_all(header).iter().map(http::HeaderValue::as_bytes);
+        limits.admit_address(limits.client(caller.address, lines))
     }
 }
 

@@ -29,6 +29,7 @@ pub(super) struct Context<'t> {
     /// What is to be told of entries that are used as they are.
     pub(super) warnings: &'t RefCell<Vec<Fault>>,
 }
+
 /// The longest that `key-outage-window` may be.
 const MAX_OUTAGE_WINDOW: Duration = Duration::from_hours(30 * 24);
 

@@ -2,7 +2,7 @@
 //!
 //! Owns single flight. Tokens whose key is held take no lock here. Knows neither who else is held nor how many.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,9 @@ use tokio::sync::watch;
 
 use super::error::KeyError;
 use super::life::{Life, Reason};
+use super::matched::Group;
 use super::set::KeySet;
+use super::shares::Ticket;
 use super::source::{Fetched, Source};
 use super::timing::KeyTiming;
 
@@ -19,7 +21,14 @@ use super::timing::KeyTiming;
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) source: Source,
+    /// With whom the issuer shares what there is for issuers of patterns.
+    pub(super) group: Group,
     held: ArcSwapOption<Held>,
+    /// For how long after they were fetched keys are used while the issuer does not answer, in seconds.
+    outage_window: AtomicU64,
+    made: Instant,
+    /// When the last token of the issuer came, in milliseconds since `made`.
+    used: AtomicU64,
     /// Whether the issuer ever answered well.
     proven: AtomicBool,
     state: Mutex<State>,
@@ -31,12 +40,10 @@ pub(super) struct Held {
     pub(super) keys: KeySet,
     /// When the issuer was asked for them.
     pub(super) fetched: Instant,
-    /// When they are fetched anew.
+    /// When they are fetched again.
     pub(super) refresh_at: Instant,
     /// From then on they are stale: used only while the issuer does not answer.
     pub(super) expires: Instant,
-    /// From then on they are not used at all.
-    dead_at: Instant,
 }
 
 #[derive(Debug, Default)]
@@ -48,6 +55,8 @@ struct State {
 /// A fetch under way. It has landed when the channel is closed.
 #[derive(Clone, Debug)]
 pub(super) struct Flight {
+    /// Its place in the queue of fetches.
+    pub(super) ticket: Ticket,
     started: Instant,
     landed: watch::Receiver<()>,
 }
@@ -73,23 +82,65 @@ pub(super) enum Next {
 }
 
 impl Entry {
-    pub(super) fn new(source: Source) -> Self {
-        Self { source, held: ArcSwapOption::empty(), proven: AtomicBool::new(false), state: Mutex::default() }
+    pub(super) fn new(source: Source, group: Group) -> Self {
+        Self {
+            source,
+            group,
+            held: ArcSwapOption::empty(),
+            outage_window: AtomicU64::new(0),
+            made: Instant::now(),
+            used: AtomicU64::new(0),
+            proven: AtomicBool::new(false),
+            state: Mutex::default(),
+        }
+    }
+
+    /// The issuer file says for how long keys are used while the issuer does not answer. Counts for keys that are held already.
+    pub(super) fn set_outage_window(&self, window: Duration) {
+        self.outage_window.store(window.as_secs(), Ordering::Relaxed);
+    }
+
+    /// A token of the issuer has come.
+    pub(super) fn touch(&self) {
+        let now = u64::try_from(self.made.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.used.store(now, Ordering::Relaxed);
+    }
+
+    /// When the last token of the issuer came.
+    pub(super) fn last_used(&self) -> Instant {
+        self.made + Duration::from_millis(self.used.load(Ordering::Relaxed))
+    }
+
+    /// Whether a fetch is under way: an issuer that is forgotten meanwhile would be asked twice.
+    pub(super) fn is_needed(&self) -> bool {
+        self.state().flight.is_some()
     }
 
     /// The keys that may be used now, stale ones too.
     pub(super) fn held(&self, now: Instant) -> Option<arc_swap::Guard<Option<Arc<Held>>>> {
-        let held = self.held.load();
-        held.as_ref().is_some_and(|held| now < held.dead_at).then_some(held)
+        let guard = self.held.load();
+        let window = || Duration::from_secs(self.outage_window.load(Ordering::Relaxed));
+        guard.as_ref().is_some_and(|held| now < held.expires || now < held.fetched + window()).then_some(guard)
     }
 
     pub(super) fn is_proven(&self) -> bool {
         self.proven.load(Ordering::Relaxed)
     }
 
-    /// Why the last fetch failed, if it did.
-    pub(super) fn failure(&self) -> Option<Arc<KeyError>> {
-        self.state().life.failure().cloned()
+    /// Why there are no keys.
+    pub(super) fn failure(&self) -> Arc<KeyError> {
+        self.state().life.failure().cloned().unwrap_or_else(|| Arc::new(KeyError::Slow))
+    }
+
+    /// Whether the issuer failed so short a time ago that nobody waits for its next answer.
+    pub(super) fn failed_recently(&self, timing: &KeyTiming, now: Instant) -> bool {
+        self.state().life.failed_recently(timing, now)
+    }
+
+    /// Whether a fetch is under way, or there may be one.
+    pub(super) fn may_fly(&self, reason: Reason, timing: &KeyTiming, now: Instant) -> bool {
+        let state = self.state();
+        state.flight.is_some() || state.life.permits(reason, timing, now)
     }
 
     /// The fetch under way; else a new one, which the caller has to carry out, if there may be one.
@@ -98,7 +149,7 @@ impl Entry {
         reason: Reason,
         timing: &KeyTiming,
         now: Instant,
-        chance: f64,
+        (ticket, chance): (Ticket, f64),
     ) -> (Option<Flight>, Option<Landing>) {
         let mut state = self.state();
         if let Some(flight) = &state.flight {
@@ -108,7 +159,7 @@ impl Entry {
             return (None, None);
         }
         let (sender, landed) = watch::channel(());
-        let flight = Flight { started: now, landed };
+        let flight = Flight { ticket, started: now, landed };
         state.life.asked(reason, now);
         state.flight = Some(flight.clone());
         drop(state);
@@ -139,10 +190,10 @@ impl Entry {
                 drop(state);
                 self.tell_success(keys, failures);
             }
+            // It has not been asked: that says nothing of it.
+            Err(error @ KeyError::Busy) => state.life.turned_away(Arc::new(error)),
+            // An answer without a key that can be used is an outage as well: a withdrawal leaves other keys.
             Err(error) => {
-                if matches!(error, KeyError::NoUsableKey(_)) {
-                    self.held.store(None);
-                }
                 let error = Arc::new(error);
                 state.life.failed(Arc::clone(&error), timing, now, chance);
                 drop(state);
@@ -193,7 +244,6 @@ impl Held {
             fetched: started,
             refresh_at: started + KeyTiming::refresh_after(lifetime, chance),
             expires: started + lifetime,
-            dead_at: started + lifetime.max(timing.stale),
         }
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! Knows not what a client is told of it.
 
+use std::time::Duration;
+
 use crate::identity::fetch::FetchError;
 use crate::peer_text::{JsonFault, PeerText};
 
@@ -30,12 +32,18 @@ pub enum KeyError {
     /// The keys are said to be on another host, by a document that anybody on the way could have written.
     #[error("{0} is on another host than the discovery document, which did not come over https")]
     ForeignKeys(PeerText),
-    /// The issuer answered well, and not one of its keys can be used. Keys that were held before are dropped.
+    /// The issuer answered well, and not one of its keys can be used. That counts as an outage.
     #[error("{0} holds no key that can verify a token")]
     NoUsableKey(PeerText),
     /// Too many new issuers are being asked.
-    #[error("too many new issuers of this pattern are being asked for their keys")]
+    #[error("too many new issuers of patterns are being asked for their keys")]
     Busy,
+    /// Too many requests wait for keys.
+    #[error("too many requests wait for the keys of this issuer, of its pattern or of all issuers")]
+    Crowded,
+    /// Discovery and keys together took too long.
+    #[error("the issuer did not answer in full within {}", humantime::format_duration(*.0))]
+    Late(Duration),
     /// The issuer is being asked and has not answered yet.
     #[error("the issuer has not answered yet")]
     Slow,

@@ -1,87 +1,189 @@
-//! How many issuers are asked for their keys at the same time.
+//! How many issuers are asked for their keys at the same time, and which comes next.
 //!
-//! Owns the queues. Issuers that the file names, issuers of patterns that have answered before, and new ones pattern by pattern queue
-//! apart: whoever invents issuers that match a pattern holds up new issuers of that pattern, and nobody else.
+//! Owns the queues. Issuers that the file names, issuers of patterns that have answered before, and new ones queue apart; in each queue the
+//! turns are shared out, so that who invents issuers, or has many that hang, holds up few but himself.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::oneshot;
 
 use super::error::KeyError;
+use super::shares::{Path, Shares, Ticket};
 
-/// Issuers that the file names.
+/// Issuers that the file names; one host has half of it at most.
 const NAMED: usize = 32;
-/// Issuers of patterns that have answered before.
-const KNOWN: usize = 16;
-/// New issuers, of each pattern.
-const NEW: usize = 8;
-/// New issuers that wait or are being asked, of each pattern.
-const NEW_SEATS: usize = 64;
-
-/// Which queue a fetch goes through.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Lane<'a> {
-    /// The file names the issuer.
-    Named,
-    /// It matched a pattern and has answered before.
-    Known,
-    /// It matched this pattern and never answered.
-    New(&'a str),
-}
+/// Issuers of patterns that have answered before; one host of one pattern has a third of it at most.
+const KNOWN: usize = 24;
+/// New issuers of patterns; those of one client on one host have a fifth of it at most.
+const NEW: usize = 48;
+/// New issuers that wait for their turn.
+const NEW_SEATS: usize = 512;
+/// On behalf of how many clients one fetch waits.
+const MAX_PATHS: usize = 8;
 
 /// The queues.
 #[derive(Debug)]
 pub(super) struct Lanes {
-    named: Arc<Semaphore>,
-    known: Arc<Semaphore>,
-    new: Mutex<HashMap<String, Newcomers>>,
+    /// By host.
+    pub(super) named: Lane,
+    /// By pattern and host.
+    pub(super) known: Lane,
+    /// By pattern, client's networks and host.
+    pub(super) new: Lane,
 }
 
+/// One queue.
 #[derive(Clone, Debug)]
-struct Newcomers {
-    seats: Arc<Semaphore>,
-    turns: Arc<Semaphore>,
+pub(super) struct Lane(Arc<Mutex<State>>);
+
+#[derive(Debug)]
+struct State {
+    turns: usize,
+    seats: usize,
+    shares: Shares,
+    waiting: HashMap<Ticket, Waiting>,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    /// One fetch may be wanted by several clients: it comes when the first of them has his turn.
+    paths: Vec<Path>,
+    turn: oneshot::Sender<Turn>,
+}
+
+/// A place in the queue, until it is dropped.
+#[derive(Debug)]
+pub(super) struct Queued {
+    lane: Lane,
+    ticket: Ticket,
+    turn: oneshot::Receiver<Turn>,
 }
 
 /// The right to ask, until it is dropped.
 #[derive(Debug)]
 pub(super) struct Turn {
-    _turn: OwnedSemaphorePermit,
-    _seat: Option<OwnedSemaphorePermit>,
+    lane: Lane,
+    /// Nothing once it has been given back.
+    path: Option<Path>,
 }
 
 impl Lanes {
     pub(super) fn new() -> Self {
-        let semaphore = |permits| Arc::new(Semaphore::new(permits));
-        Self { named: semaphore(NAMED), known: semaphore(KNOWN), new: Mutex::default() }
+        Self {
+            named: Lane::new(NAMED, usize::MAX),
+            known: Lane::new(KNOWN, usize::MAX),
+            new: Lane::new(NEW, NEW_SEATS),
+        }
+    }
+}
+
+impl Lane {
+    fn new(turns: usize, seats: usize) -> Self {
+        let state = State { turns, seats, shares: Shares::default(), waiting: HashMap::new() };
+        Self(Arc::new(Mutex::new(state)))
     }
 
-    /// Waits for a turn. In the queues of new issuers nobody waits longer than `patience`, and only so many wait at all.
-    pub(super) async fn turn(&self, lane: Lane<'_>, patience: Duration) -> Result<Turn, KeyError> {
-        let of = async |queue: &Arc<Semaphore>| Arc::clone(queue).acquire_owned().await.map_err(|_| KeyError::Busy);
-        match lane {
-            Lane::Named => Ok(Turn { _turn: of(&self.named).await?, _seat: None }),
-            Lane::Known => Ok(Turn { _turn: of(&self.known).await?, _seat: None }),
-            Lane::New(pattern) => {
-                let Newcomers { seats, turns } = self.newcomers(pattern);
-                let seat = seats.try_acquire_owned().map_err(|_| KeyError::Busy)?;
-                let turn = tokio::time::timeout(patience, of(&turns)).await.map_err(|_| KeyError::Busy)??;
-                Ok(Turn { _turn: turn, _seat: Some(seat) })
+    /// Takes a place in the queue. When it is full, the last of those who have most of it goes.
+    pub(super) fn enter(&self, ticket: Ticket, path: &[u64]) -> Queued {
+        let (sender, turn) = oneshot::channel();
+        let mut state = self.state();
+        state.shares.enter(path, ticket);
+        state.waiting.insert(ticket, Waiting { paths: vec![path.to_vec()], turn: sender });
+        if state.shares.waiting() > state.seats
+            && let Some((_, victim)) = state.shares.gives_way(path)
+        {
+            state.remove(victim);
+        }
+        self.dispatch(&mut state);
+        drop(state);
+        Queued { lane: self.clone(), ticket, turn }
+    }
+
+    /// Another client wants the same fetch: if it still waits, it may use his share as well.
+    pub(super) fn join(&self, ticket: Ticket, path: &[u64]) {
+        let mut state = self.state();
+        match state.waiting.get_mut(&ticket) {
+            Some(waiting) if waiting.paths.len() < MAX_PATHS && !waiting.paths.iter().any(|other| other == path) => {
+                waiting.paths.push(path.to_vec());
+            }
+            _ => return,
+        }
+        state.shares.enter(path, ticket);
+        if state.shares.waiting() > state.seats {
+            match state.shares.gives_way(path) {
+                Some((_, victim)) if victim != ticket => drop(state.remove(victim)),
+                _ => state.withdraw(ticket, path),
+            }
+        }
+        self.dispatch(&mut state);
+    }
+
+    /// Hands out turns for as long as there are any.
+    fn dispatch(&self, state: &mut State) {
+        while let Some(left) = state.turns.checked_sub(state.shares.served()).filter(|left| *left > 0) {
+            let Some((path, ticket)) = state.shares.next(left) else { return };
+            let Some(waiting) = state.remove(ticket) else { return };
+            state.shares.serve(&path);
+            let turn = Turn { lane: self.clone(), path: Some(path) };
+            // Whoever has gone meanwhile gives it back at once; not by dropping it, which would lock once more.
+            if let Err(mut turn) = waiting.turn.send(turn)
+                && let Some(path) = turn.path.take()
+            {
+                state.shares.done(&path);
             }
         }
     }
 
-    /// Forgets the queues of patterns that the file has no longer.
-    pub(super) fn keep(&self, is_kept: impl Fn(&str) -> bool) {
-        self.new.lock().unwrap_or_else(PoisonError::into_inner).retain(|pattern, _| is_kept(pattern));
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn remove(&mut self, ticket: Ticket) -> Option<Waiting> {
+        let waiting = self.waiting.remove(&ticket)?;
+        for path in &waiting.paths {
+            self.shares.leave(path, ticket);
+        }
+        Some(waiting)
     }
 
-    fn newcomers(&self, pattern: &str) -> Newcomers {
-        let mut new = self.new.lock().unwrap_or_else(PoisonError::into_inner);
-        let fresh = || Newcomers { seats: Arc::new(Semaphore::new(NEW_SEATS)), turns: Arc::new(Semaphore::new(NEW)) };
-        new.entry(pattern.to_owned()).or_insert_with(fresh).clone()
+    /// One of the clients wants it no longer.
+    fn withdraw(&mut self, ticket: Ticket, path: &[u64]) {
+        self.shares.leave(path, ticket);
+        if let Some(waiting) = self.waiting.get_mut(&ticket) {
+            waiting.paths.retain(|other| other != path);
+        }
+    }
+}
+
+impl Queued {
+    /// Waits for the turn, but for no longer than `patience`, if there is an end to it.
+    pub(super) async fn turn(mut self, patience: Option<Duration>) -> Result<Turn, KeyError> {
+        let turn = &mut self.turn;
+        let turn = match patience {
+            None => turn.await,
+            Some(patience) => tokio::time::timeout(patience, turn).await.map_err(|_| KeyError::Busy)?,
+        };
+        turn.map_err(|_| KeyError::Busy)
+    }
+}
+
+impl Drop for Queued {
+    fn drop(&mut self) {
+        drop(self.lane.state().remove(self.ticket));
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        if let Some(path) = self.path.take() {
+            let mut state = self.lane.state();
+            state.shares.done(&path);
+            self.lane.dispatch(&mut state);
+        }
     }
 }
 
@@ -89,45 +191,73 @@ impl Lanes {
 mod tests {
     use super::*;
 
-    async fn turn(lanes: &Lanes, lane: Lane<'_>) -> Result<Turn, KeyError> {
-        lanes.turn(lane, Duration::ZERO).await
+    async fn turn(lane: &Lane, ticket: Ticket, path: &[u64]) -> Result<Turn, KeyError> {
+        lane.enter(ticket, path).turn(Some(Duration::ZERO)).await
+    }
+
+    fn assert_empty(lane: &Lane) {
+        let state = lane.state();
+        assert_eq!((state.shares.served(), state.shares.waiting(), state.waiting.len()), (0, 0, 0));
     }
 
     #[tokio::test]
-    async fn new_issuers_of_one_pattern_hold_up_nobody_else() {
-        let lanes = Lanes::new();
+    async fn who_hangs_everywhere_leaves_turns_for_everybody_else() {
+        let lane = Lane::new(48, 512);
         let mut held = Vec::new();
-        for _ in 0..NEW {
-            held.push(turn(&lanes, Lane::New("a")).await.unwrap());
+        for ticket in 0..100 {
+            held.extend(turn(&lane, ticket, &[1, 1, 1, 1]).await.ok());
         }
-        assert!(matches!(turn(&lanes, Lane::New("a")).await, Err(KeyError::Busy)));
-        for other in [Lane::Named, Lane::Known, Lane::New("b")] {
-            assert!(turn(&lanes, other).await.is_ok(), "{other:?}");
+        assert_eq!(held.len(), 10, "one host of one client of one pattern");
+        for (ticket, path) in [(200, [1, 1, 1, 2]), (201, [1, 1, 2, 1]), (202, [1, 2, 2, 1]), (203, [2, 1, 1, 1])] {
+            assert!(turn(&lane, ticket, &path).await.is_ok(), "{path:?}");
         }
+        assert!(turn(&lane, 300, &[1, 1, 1, 1]).await.is_err());
         held.pop();
-        assert!(turn(&lanes, Lane::New("a")).await.is_ok());
+        assert!(turn(&lane, 301, &[1, 1, 1, 1]).await.is_ok());
+        drop(held);
+        assert_empty(&lane);
     }
 
     #[tokio::test]
-    async fn only_so_many_new_issuers_wait() {
-        let lanes = Arc::new(Lanes::new());
-        let waiting: Vec<_> = (0..NEW_SEATS)
-            .map(|_| {
-                let lanes = Arc::clone(&lanes);
-                tokio::spawn(async move {
-                    let turn = lanes.turn(Lane::New("a"), Duration::from_mins(1)).await;
-                    std::future::pending::<()>().await;
-                    drop(turn);
-                })
-            })
-            .collect();
-        let seats = lanes.newcomers("a").seats;
-        while seats.available_permits() > 0 {
-            tokio::task::yield_now().await;
+    async fn a_full_queue_is_shared_out() {
+        let lane = Lane::new(1, 4);
+        let running = turn(&lane, 0, &[9]).await.unwrap();
+        let crowd: Vec<_> = (1..5).map(|ticket| lane.enter(ticket, &[1])).collect();
+        let refused = lane.enter(5, &[1]);
+        let honest = lane.enter(6, &[2]);
+        assert!(matches!(refused.turn(None).await, Err(KeyError::Busy)));
+        drop(running);
+        let mut crowd = crowd.into_iter();
+        let first = crowd.next().unwrap().turn(None).await.unwrap();
+        drop(first);
+        drop(honest.turn(None).await.expect("the second turn is the other group's"));
+        let last = crowd.next_back().unwrap();
+        assert!(matches!(last.turn(None).await, Err(KeyError::Busy)), "it gave way");
+    }
+
+    #[tokio::test]
+    async fn who_wants_what_another_has_queued_for_lends_it_his_share() {
+        let lane = Lane::new(1, 100);
+        let running = turn(&lane, 0, &[9]).await.unwrap();
+        let crowd: Vec<_> = (1..20).map(|ticket| lane.enter(ticket, &[1])).collect();
+        let wanted = lane.enter(20, &[1]);
+        lane.join(20, &[2]);
+        lane.join(20, &[2]);
+        drop(running);
+        drop(crowd.into_iter().next().unwrap().turn(None).await.unwrap());
+        drop(tokio::time::timeout(Duration::from_secs(5), wanted.turn(None)).await.expect("second").unwrap());
+        assert_eq!(lane.state().shares.served(), 0);
+    }
+
+    #[tokio::test]
+    async fn whoever_goes_away_takes_no_turn_along() {
+        let lane = Lane::new(1, 100);
+        for ticket in 0..100 {
+            // Half of these have been given their turn when they are dropped.
+            let queued = [lane.enter(2 * ticket, &[1]), lane.enter(2 * ticket + 1, &[1])];
+            drop(queued);
         }
-        assert!(matches!(lanes.turn(Lane::New("a"), Duration::from_mins(1)).await, Err(KeyError::Busy)));
-        lanes.keep(|pattern| pattern != "a");
-        assert!(lanes.turn(Lane::New("a"), Duration::from_mins(1)).await.is_ok(), "a new queue");
-        waiting.iter().for_each(tokio::task::JoinHandle::abort);
+        assert!(turn(&lane, 1000, &[1]).await.is_ok());
+        assert_empty(&lane);
     }
 }

@@ -26,6 +26,7 @@ pub(super) struct Life {
     asked: Option<Instant>,
     doubted: Option<Instant>,
     failures: u32,
+    failed: Option<Instant>,
     retry_at: Option<Instant>,
     failure: Option<Arc<KeyError>>,
 }
@@ -50,15 +51,21 @@ impl Life {
         }
     }
 
+    /// It could not be asked, because others were before it: the next token may try again at once.
+    pub(super) fn turned_away(&mut self, error: Arc<KeyError>) {
+        self.failure.get_or_insert(error);
+    }
+
     /// It answered. Returns after how many failures.
     pub(super) fn succeeded(&mut self) -> u32 {
-        (self.retry_at, self.failure) = (None, None);
+        (self.failed, self.retry_at, self.failure) = (None, None, None);
         std::mem::take(&mut self.failures)
     }
 
     /// It did not, or badly. `chance` is from 0 to 1.
     pub(super) fn failed(&mut self, error: Arc<KeyError>, timing: &KeyTiming, now: Instant, chance: f64) {
         self.failures = self.failures.saturating_add(1);
+        self.failed = Some(now);
         self.retry_at = Some(now + timing.retry_after(self.failures, chance));
         self.failure = Some(error);
     }
@@ -66,6 +73,11 @@ impl Life {
     /// Why the last try failed, if it did.
     pub(super) fn failure(&self) -> Option<&Arc<KeyError>> {
         self.failure.as_ref()
+    }
+
+    /// Whether the last try failed so short a time ago that it still says something of the next one.
+    pub(super) fn failed_recently(&self, timing: &KeyTiming, now: Instant) -> bool {
+        self.failed.is_some_and(|failed| now < failed + timing.longest_retry * 2)
     }
 
     /// When an issuer that failed may be asked again.
@@ -109,7 +121,7 @@ mod tests {
         let mut now = start;
         for rest in [1, 2, 4, 8, 16, 30, 30] {
             life.asked(Reason::Due, now);
-            life.failed(Arc::new(KeyError::Busy), &timing, now, 1.0);
+            life.failed(Arc::new(KeyError::Slow), &timing, now, 1.0);
             let almost = now + seconds(rest).saturating_sub(Duration::from_millis(1));
             for reason in [Reason::Due, DOUBT, NEWER] {
                 assert!(!life.permits(reason, &timing, almost), "{reason:?}");
@@ -120,7 +132,18 @@ mod tests {
         }
         assert_eq!(life.succeeded(), 7);
         assert!(life.permits(Reason::Due, &timing, now) && life.failure().is_none());
-        life.failed(Arc::new(KeyError::Busy), &timing, now, 1.0);
+        life.failed(Arc::new(KeyError::Slow), &timing, now, 1.0);
         assert_eq!(life.retry_at(), Some(now + seconds(1)), "counted from the beginning again");
+        assert!(life.failed_recently(&timing, now + seconds(59)));
+        assert!(!life.failed_recently(&timing, now + seconds(60)), "that is long ago: it may be waited for again");
+    }
+
+    #[test]
+    fn an_issuer_that_was_not_asked_has_not_failed() {
+        let (timing, now, mut life) = (KeyTiming::default(), Instant::now(), Life::default());
+        life.asked(Reason::Due, now);
+        life.turned_away(Arc::new(KeyError::Busy));
+        assert!(life.permits(Reason::Due, &timing, now) && !life.failed_recently(&timing, now));
+        assert!(life.failure().is_some(), "but those who ask are told why");
     }
 }

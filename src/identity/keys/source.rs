@@ -58,6 +58,18 @@ impl Source {
         }
     }
 
+    /// Who is asked first, by host and port; of keys in a file nobody.
+    pub(super) fn host(&self) -> String {
+        let asked = match &self.issuer.keys.origin {
+            KeyOrigin::Discovery => &self.url,
+            KeyOrigin::Url(url) => url,
+            KeyOrigin::File(_) | KeyOrigin::Fixed(_) => return String::new(),
+        };
+        let url = Url::parse(asked).ok();
+        let host = url.as_ref().and_then(|url| Some((url.host_str()?, url.port_or_known_default()?)));
+        host.map(|(host, port)| format!("{host}:{port}")).unwrap_or_default()
+    }
+
     /// Fetches the keys.
     pub(super) async fn fetch(&self, fetcher: &Fetcher, cluster: &ClusterFiles) -> Result<Fetched, KeyError> {
         match &self.issuer.keys.origin {

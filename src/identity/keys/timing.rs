@@ -13,7 +13,8 @@ pub struct KeyTiming {
     pub shortest: Duration,
     /// The longest.
     pub longest: Duration,
-    /// For how long after they were fetched keys are used when the issuer does not answer.
+    /// For how long after they were fetched keys are used when the issuer does not answer, if the issuer file does not say so
+    /// (`key-outage-window`).
     pub stale: Duration,
     /// Tokens that no key verifies cause at most one fetch of their issuer in this time.
     pub cool_down: Duration,
@@ -23,6 +24,8 @@ pub struct KeyTiming {
     pub longest_retry: Duration,
     /// How long a caller waits for a fetch, counted from the beginning of the fetch.
     pub patience: Duration,
+    /// The longest that an issuer of a pattern may take to answer in full: discovery and keys.
+    pub longest_fetch: Duration,
 }
 
 impl Default for KeyTiming {
@@ -36,6 +39,7 @@ impl Default for KeyTiming {
             first_retry: Duration::from_secs(1),
             longest_retry: Duration::from_secs(30),
             patience: Duration::from_secs(4),
+            longest_fetch: Duration::from_secs(10),
         }
     }
 }

@@ -87,7 +87,8 @@ fn names_types_labels_and_bounds_are_the_incumbents() {
 }
 
 fn reading(issuers: usize, ca_not_after: std::time::SystemTime) -> Reading {
-    let keys = KeyReading { without: 1, stale: 2, matched: 3, fetches: 4, failed_fetches: 5 };
+    let keys =
+        KeyReading { without: 1, stale: 2, matched: 3, fetches: 4, failed_fetches: 5, waiting: 7, refused_waits: 8 };
     Reading {
         issuers,
         ca_not_after,
@@ -306,6 +307,8 @@ fn gauges_are_read_at_each_scrape_and_absent_without_a_source() {
         "sigmint_matched_issuers 3",
         "sigmint_key_fetches_total 4",
         "sigmint_failed_key_fetches_total 5",
+        "sigmint_key_waits 7",
+        "sigmint_refused_key_waits_total 8",
     ] {
         assert!(samples(&metrics).contains(sample), "{sample}");
     }

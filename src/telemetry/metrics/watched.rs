@@ -134,11 +134,17 @@ fn encode_keys(encoder: &mut DescriptorEncoder<'_>, keys: &KeyReading) -> fmt::R
         keys.stale as u64,
     )?;
     gauge("sigmint_matched_issuers", "Issuers that matched a pattern and whose keys are held", keys.matched)?;
+    gauge("sigmint_key_waits", "Requests that wait for an issuer's keys", keys.waiting as u64)?;
     let mut counter = |name, help, value: u64| {
         ConstCounter::new(value).encode(encoder.encode_descriptor(name, help, None, MetricType::Counter)?)
     };
     counter("sigmint_key_fetches", "Fetches of an issuer's keys", keys.fetches)?;
-    counter("sigmint_failed_key_fetches", "Fetches of an issuer's keys that failed", keys.failed_fetches)
+    counter("sigmint_failed_key_fetches", "Fetches of an issuer's keys that failed", keys.failed_fetches)?;
+    counter(
+        "sigmint_refused_key_waits",
+        "Requests that could not wait for an issuer's keys because too many did",
+        keys.refused_waits,
+    )
 }
 
 fn unix_seconds(time: SystemTime) -> i64 {
