@@ -13,6 +13,8 @@ mod support;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 use sigmint::config::listeners::{Address, Listeners};
 use sigmint::failure::FailureKind;
@@ -219,6 +221,38 @@ async fn who_waits_for_an_issuers_keys_takes_no_place_of_those_in_flight() {
     }
     assert!(served >= 64, "{served}");
     assert_eq!(scene.issuance.keys.reading().waiting, 0);
+}
+
+#[tokio::test]
+async fn every_transport_says_whose_share_a_wait_takes() {
+    let proxies = TrustedProxies::new(read_networks(&["127.0.0.0/8"]).unwrap(), AddressHeader::XForwardedFor);
+    let scene = Arc::new(Scene::new(LimitsOptions { proxies, ..LimitsOptions::default() }).await);
+    scene.issuer.answer(support::issuer::KEYS, Answer::Held);
+    let refused = |count| {
+        let scene = Arc::clone(&scene);
+        move || {
+            let refused = scene.issuance.keys.reading().refused_waits;
+            async move { (refused == count).then_some(()) }
+        }
+    };
+    let mut crowd = JoinSet::new();
+    for _ in 0..300 {
+        let scene = Arc::clone(&scene);
+        crowd.spawn(async move { scene.ask_from("x-forwarded-for", "192.0.2.1").await.status });
+    }
+    eventually("the issuer has as many as may wait", refused(300 - 256)).await;
+    let (v2, grpc, v1) = (Arc::clone(&scene), Arc::clone(&scene), Arc::clone(&scene));
+    let v2 = tokio::spawn(async move { v2.ask_from("x-forwarded-for", "198.51.100.1").await.status });
+    let grpc = tokio::spawn(async move { grpc.call(Some(("x-forwarded-for", "198.51.100.2"))).await });
+    let v1 = tokio::spawn(async move {
+        let (pem, proof) = (STANDARD.encode(v1.key.spki_pem()), STANDARD.encode(v1.key.prove(ADDRESS)));
+        let body = json!({"publicKey": {"content": pem}, "signedEmailAddress": proof}).to_string();
+        let request = v1.server.request("POST", "/api/v1/signingCert").header("x-forwarded-for", "198.51.100.3");
+        request.bearer_auth(v1.token_of("a")).body(body).send().await.unwrap().status().as_u16()
+    });
+    eventually("three of the crowd have given way", refused(300 - 256 + 3)).await;
+    scene.issuer.release();
+    assert_eq!((v1.await.unwrap(), v2.await.unwrap(), grpc.await.unwrap()), (201, 200, Ok(())));
 }
 
 /// Sends this and keeps the connection.

@@ -65,10 +65,10 @@ impl TokenAlgorithm {
 }
 
 impl TokenAlgorithm {
-    /// How long its signatures are, in bytes: of RSA as long as the modulus, 2048 to 8192 bits.
+    /// How long its signatures are, in bytes: of RSA as long as the modulus, 2048 to 4096 bits.
     const fn signature_lengths(self) -> RangeInclusive<usize> {
         match self {
-            Self::RS256 | Self::RS384 | Self::RS512 | Self::PS256 | Self::PS384 | Self::PS512 => 256..=1024,
+            Self::RS256 | Self::RS384 | Self::RS512 | Self::PS256 | Self::PS384 | Self::PS512 => 256..=512,
             Self::ES256 | Self::EdDSA => 64..=64,
             Self::ES384 => 96..=96,
             Self::ES512 => 132..=132,
