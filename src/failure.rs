@@ -168,6 +168,8 @@ failures! {
     IdentityLimited => 429 ResourceExhausted Load "IDENTITY_RATE_LIMITED" "Too many requests for this identity; try again later";
     /// The token has made as many certificates as its issuer allows.
     TokenSpent => 400 InvalidArgument Caller "TOKEN_ALREADY_USED" "The identity token was used already";
+    /// The token's uses would have to be remembered for longer than is done.
+    TokenLife => 400 InvalidArgument Caller "TOKEN_LIFETIME_TOO_LONG" TOKEN;
     /// Whether the token was used cannot be found out.
     TokenUsesUnknown => 503 Unavailable Dependency "TOKEN_USES_UNKNOWN" "Whether the identity token was used already could not be found out";
     /// No such path.

@@ -24,6 +24,9 @@ pub use redis::{RedisOptions, RedisSetupError, RedisStore};
 /// The most that `max-certificates-per-token` may say: a count, not a rate.
 pub const MAX_USES: NonZeroU32 = NonZeroU32::new(1000).unwrap();
 
+/// How long a token that is counted may have until it expires: it is remembered for as long. Tokens for one use live for minutes.
+pub const LONGEST_LIFE: Duration = Duration::from_hours(24);
+
 /// What happens to a request whose token's uses cannot be counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum WhenUnknown {
@@ -55,7 +58,14 @@ struct Counted {
     /// Seconds since 1970; the token is worth nothing from then on, and the count neither.
     expires: u64,
     limit: NonZeroU32,
+    /// Whose it is, for the memory's shares: the issuer.
+    issuer: Party,
+    /// The same for all issuers of one entry of the issuer file.
+    entry: Party,
 }
+
+/// Who has a share of the memory, by hash.
+type Party = u128;
 
 /// One use of a token. It counts unless it is given back.
 #[derive(Debug)]
@@ -71,6 +81,9 @@ pub enum SingleUseError {
     /// `jti` is there but no text.
     #[error(transparent)]
     Claim(#[from] ClaimError),
+    /// It expires later than is remembered. To forget it earlier would let it be used again.
+    #[error("the token is counted, and expires in more than {}", humantime::format_duration(LONGEST_LIFE))]
+    LivesTooLong,
     /// All its uses are taken.
     #[error("the token has made as many certificates as its issuer's setting allows")]
     Spent,
@@ -82,8 +95,8 @@ pub enum SingleUseError {
 /// Why a count cannot be had.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// Memory holds as many tokens as it may, none of which has expired.
-    #[error("{CAPACITY} tokens are being remembered, and no more may be")]
+    /// The issuer has its share of the tokens that are remembered, none of which has expired.
+    #[error("the issuer has its share of the {CAPACITY} tokens that are remembered")]
     Full,
     /// The store did not answer in time.
     #[error("the store did not answer within {}", humantime::format_duration(*.0))]
@@ -139,6 +152,9 @@ impl SingleUse {
         now: SystemTime,
     ) -> Result<Option<Use>, SingleUseError> {
         let Some(token) = Counted::of(claims)? else { return Ok(None) };
+        if token.expires > seconds(now + LONGEST_LIFE).saturating_add(1) {
+            return Err(SingleUseError::LivesTooLong);
+        }
         let counted = match &self.store {
             Store::Memory(store) => store.take(&token, seconds(now)),
             Store::Redis(store) => store.take(&token, serial).await,
@@ -204,8 +220,14 @@ impl Counted {
         // The issuer's length keeps one issuer's names apart from those of another.
         let hash = Sha256::new_with_prefix([kind]).chain_update((issuer.len() as u64).to_be_bytes());
         let key = hash.chain_update(issuer).chain_update(name).finalize().into();
-        Ok(Some(Self { key, expires: seconds(claims.expires_at()).saturating_add(1), limit }))
+        let expires = seconds(claims.expires_at()).saturating_add(1);
+        let entry = party(claims.issuer().address.as_str().as_bytes());
+        Ok(Some(Self { key, expires, limit, issuer: party(issuer), entry }))
     }
+}
+
+fn party(name: &[u8]) -> Party {
+    Sha256::digest(name).iter().take(16).fold(0, |number, byte| number << 8 | Party::from(*byte))
 }
 
 fn seconds(time: SystemTime) -> u64 {
@@ -267,6 +289,25 @@ mod tests {
         single_use.give_back(first).await;
         let _third = take().await.unwrap();
         assert!(matches!(take().await, Err(SingleUseError::Spent)));
+    }
+
+    #[tokio::test]
+    async fn a_token_that_would_be_remembered_for_too_long_is_refused_whatever_happens_to_the_uncounted() {
+        let life = LONGEST_LIFE.as_secs();
+        for when_unknown in [WhenUnknown::Refuse, WhenUnknown::Pass] {
+            let single_use = SingleUse::in_memory(when_unknown);
+            for (expires, passes) in
+                [(1000 + life, true), (1001 + life, false), (4_000_000_000, false), (900_000_000_000_000, false)]
+            {
+                let claims = verified(Some(1), &json!({"iss": "a", "jti": expires.to_string(), "exp": expires}));
+                let now = UNIX_EPOCH + Duration::from_secs(1000);
+                let taken = single_use.take(&claims, &Serial::from_random([7; 20]), now).await;
+                assert_eq!(taken.is_ok(), passes, "{expires}");
+                assert!(passes || matches!(taken, Err(SingleUseError::LivesTooLong)));
+            }
+            let uncounted = verified(None, &json!({"iss": "a", "jti": "x", "exp": 4_000_000_000_u64}));
+            assert!(single_use.take(&uncounted, &Serial::from_random([7; 20]), UNIX_EPOCH).await.unwrap().is_none());
+        }
     }
 
     #[tokio::test]

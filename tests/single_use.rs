@@ -105,6 +105,16 @@ async fn without_an_id_the_signed_text_is_the_token() {
 }
 
 #[tokio::test]
+async fn a_token_that_lives_for_years_makes_no_certificate() {
+    let scene = Scene::new(1, vec![SingleUse::default()]).await;
+    let token = scene.issuer.token(&scene.claims(&json!({"jti": "a", "exp": 4_000_000_000_u64})));
+    let reply = scene.ask(0, &token).await;
+    assert_is(&reply, FailureKind::TokenLife);
+    assert_eq!(reply.json()["details"][0]["metadata"]["longestSeconds"], json!("86400"));
+    assert_eq!(scene.signatures(), 0, "nothing is signed for it");
+}
+
+#[tokio::test]
 async fn only_what_is_verified_and_proven_counts_and_what_is_not_signed_is_given_back() {
     let redis = RedisServer::start();
     let scenes =

@@ -11,7 +11,7 @@ use crate::identity::restrictions::RestrictionError;
 use crate::identity::token::TokenError;
 use crate::identity::verify::VerifyError;
 use crate::possession::{CsrError, PossessionError, PublicKeyError};
-use crate::single_use::SingleUseError;
+use crate::single_use::{LONGEST_LIFE, SingleUseError};
 use crate::transparency::TransparencyError;
 
 impl From<TokenError> for Failure {
@@ -116,6 +116,9 @@ impl From<SingleUseError> for Failure {
                 Self::new(FailureKind::TokenClaim, claim).with("claim", name)
             }
             SingleUseError::Spent => Self::new(FailureKind::TokenSpent, error),
+            SingleUseError::LivesTooLong => {
+                Self::new(FailureKind::TokenLife, error).with("longestSeconds", LONGEST_LIFE.as_secs().to_string())
+            }
             SingleUseError::Unknown(_) => Self::new(FailureKind::TokenUsesUnknown, error),
         }
     }

@@ -5,12 +5,16 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::{Counted, StoreError};
+use super::{Counted, Party, StoreError};
 
-/// Tokens that are remembered at the same time: with tokens of ten minutes, four hundred a second. They take about 40 MiB.
+/// Tokens that are remembered at the same time: with tokens of ten minutes, four hundred a second. They take about 60 MiB.
 pub const CAPACITY: usize = 1 << 18;
 
 /// The counts of tokens that have not expired.
+///
+/// No token is forgotten before it expires: it could be used again. So the places are shared out while there are any: an entry of the
+/// issuer file may have as many as would still be free with its own, and of the issuers of a pattern each as many as its entry has left.
+/// One entry gets half of all places; of several that want all, each gets as much as stays free for whoever comes then.
 #[derive(Debug)]
 pub(super) struct MemoryStore {
     capacity: usize,
@@ -21,12 +25,17 @@ pub(super) struct MemoryStore {
 struct State {
     tokens: HashMap<[u8; 32], Uses>,
     by_expiry: BTreeSet<(u64, [u8; 32])>,
+    by_entry: HashMap<Party, usize>,
+    /// Of an entry and one of its issuers.
+    by_issuer: HashMap<(Party, Party), usize>,
 }
 
 #[derive(Debug)]
 struct Uses {
     count: u32,
     expires: u64,
+    entry: Party,
+    issuer: Party,
 }
 
 impl MemoryStore {
@@ -44,11 +53,10 @@ impl MemoryStore {
             uses.count += u32::from(free);
             return Ok(free);
         }
-        if state.tokens.len() >= self.capacity {
+        if !state.has_room(self.capacity, token) {
             return Err(StoreError::Full);
         }
-        state.tokens.insert(token.key, Uses { count: 1, expires: token.expires });
-        state.by_expiry.insert((token.expires, token.key));
+        state.remember(token);
         Ok(true)
     }
 
@@ -60,7 +68,7 @@ impl MemoryStore {
         if uses.count == 0 {
             let place = (uses.expires, token.key);
             state.by_expiry.remove(&place);
-            state.tokens.remove(&token.key);
+            state.forget(&token.key);
         }
     }
 
@@ -70,12 +78,44 @@ impl MemoryStore {
 }
 
 impl State {
+    fn has_room(&self, capacity: usize, token: &Counted) -> bool {
+        let free = capacity.saturating_sub(self.tokens.len());
+        let of_entry = self.by_entry.get(&token.entry).copied().unwrap_or(0);
+        let of_issuer = self.by_issuer.get(&(token.entry, token.issuer)).copied().unwrap_or(0);
+        // An entry that is one issuer has nobody to leave room for but other entries.
+        of_entry < free && (token.entry == token.issuer || of_issuer < free - of_entry)
+    }
+
+    fn remember(&mut self, token: &Counted) {
+        let Counted { key, expires, entry, issuer, .. } = *token;
+        self.tokens.insert(key, Uses { count: 1, expires, entry, issuer });
+        self.by_expiry.insert((expires, key));
+        *self.by_entry.entry(entry).or_default() += 1;
+        *self.by_issuer.entry((entry, issuer)).or_default() += 1;
+    }
+
+    /// Forgets a token whose place by expiry is gone already.
+    fn forget(&mut self, key: &[u8; 32]) {
+        let Some(uses) = self.tokens.remove(key) else { return };
+        leave(&mut self.by_entry, uses.entry);
+        leave(&mut self.by_issuer, (uses.entry, uses.issuer));
+    }
+
     fn forget_expired(&mut self, now: u64) {
         while let Some((expires, key)) = self.by_expiry.first().copied()
             && expires <= now
         {
             self.by_expiry.pop_first();
-            self.tokens.remove(&key);
+            self.forget(&key);
+        }
+    }
+}
+
+fn leave<K: std::hash::Hash + Eq>(counts: &mut HashMap<K, usize>, party: K) {
+    if let std::collections::hash_map::Entry::Occupied(mut count) = counts.entry(party) {
+        *count.get_mut() -= 1;
+        if *count.get() == 0 {
+            count.remove();
         }
     }
 }
@@ -83,10 +123,28 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
     use std::num::NonZeroU32;
 
     fn token(name: u8, expires: u64) -> Counted {
-        Counted { key: [name; 32], expires, limit: NonZeroU32::MIN }
+        Counted { key: [name; 32], expires, limit: NonZeroU32::MIN, entry: 1, issuer: 1 }
+    }
+
+    /// The token of that number of an issuer of an entry.
+    fn of(entry: Party, issuer: Party, number: u32) -> Counted {
+        let mut key = [0; 32];
+        for (place, byte) in key.iter_mut().zip([entry.to_be_bytes(), issuer.to_be_bytes()].concat()) {
+            *place = byte;
+        }
+        for (place, byte) in key.iter_mut().zip(number.to_be_bytes()) {
+            *place = byte;
+        }
+        Counted { key, expires: 1000, limit: NonZeroU32::MIN, entry, issuer }
+    }
+
+    /// How many of its tokens a greedy issuer can have counted.
+    fn fill(store: &MemoryStore, entry: Party, issuer: Party) -> usize {
+        (0..).take_while(|number| matches!(store.take(&of(entry, issuer, *number), 0), Ok(true))).count()
     }
 
     #[test]
@@ -119,5 +177,76 @@ mod tests {
             threads.into_iter().map(|thread| thread.join().unwrap()).sum()
         });
         assert_eq!(taken, 1);
+    }
+
+    #[test]
+    fn a_greedy_issuer_leaves_room_for_all_others() {
+        let store = MemoryStore::new(1000);
+        assert_eq!(fill(&store, 1, 1), 500);
+        assert_eq!(fill(&store, 2, 2), 250);
+        assert_eq!(fill(&store, 3, 3), 125);
+        assert!(store.take(&of(4, 4, 0), 0).unwrap());
+        assert!(matches!(store.take(&of(1, 1, 9999), 0), Err(StoreError::Full)));
+        assert!(!store.take(&of(1, 1, 0), 0).unwrap(), "what is counted stays counted");
+    }
+
+    #[test]
+    fn a_greedy_issuer_of_a_pattern_leaves_room_for_its_neighbours_and_all_of_them_for_others() {
+        let store = MemoryStore::new(1200);
+        assert_eq!(fill(&store, 1, 10), 400);
+        assert_eq!(fill(&store, 1, 11), 134);
+        for issuer in 12..40 {
+            fill(&store, 1, issuer);
+        }
+        let left = 1200 - store.lock().tokens.len();
+        assert!(left >= 600, "{left}");
+        assert_eq!(fill(&store, 2, 2), left / 2);
+    }
+
+    #[test]
+    fn shares_are_free_again_with_their_tokens() {
+        let store = MemoryStore::new(100);
+        let taken = fill(&store, 1, 10);
+        let state = |store: &MemoryStore| {
+            let state = store.lock();
+            (state.by_entry.len(), state.by_issuer.len())
+        };
+        assert_eq!(state(&store), (1, 1));
+        store.give_back(&of(1, 10, 0));
+        assert!(store.take(&of(1, 10, 5000), 0).unwrap());
+        assert!(store.take(&Counted { expires: 2000, ..of(1, 10, 1) }, 1000).unwrap(), "all have expired");
+        assert_eq!(store.lock().tokens.len(), 1);
+        store.give_back(&of(1, 10, 1));
+        assert_eq!((state(&store), taken), ((0, 0), 34));
+    }
+
+    proptest! {
+        /// Whatever is asked: no token is used more often than it may be, there are never more than there are places for, and an issuer
+        /// that has nothing yet gets a place.
+        #[test]
+        fn no_token_is_used_twice_and_no_newcomer_is_turned_away(
+            asked in proptest::collection::vec((0u8..4, 0u8..3, 0u32..30, 0u64..4, any::<bool>()), 0..400),
+        ) {
+            let store = MemoryStore::new(64);
+            let (mut now, mut used) = (0, HashMap::<[u8; 32], u64>::new());
+            for (entry, issuer, number, step, gives_back) in asked {
+                now += step;
+                used.retain(|_, expires| *expires > now);
+                let token = Counted { expires: now + 20, ..of(entry.into(), 10 * Party::from(entry) + Party::from(issuer), number) };
+                let is_newcomer = !store.lock().by_entry.contains_key(&token.entry);
+                match store.take(&token, now) {
+                    Ok(true) => prop_assert!(used.insert(token.key, token.expires).is_none(), "used twice"),
+                    Ok(false) => prop_assert!(used.contains_key(&token.key)),
+                    Err(_) => prop_assert!(!is_newcomer && !used.contains_key(&token.key), "turned away"),
+                }
+                if gives_back && used.remove(&token.key).is_some() {
+                    store.give_back(&token);
+                }
+                let state = store.lock();
+                prop_assert!(state.tokens.len() == used.len() && state.by_expiry.len() == used.len() && used.len() <= 64);
+                prop_assert_eq!(state.by_entry.values().sum::<usize>(), used.len());
+                prop_assert_eq!(state.by_issuer.values().sum::<usize>(), used.len());
+            }
+        }
     }
 }
