@@ -104,7 +104,7 @@ pub async fn serve(settings: Settings, log: &LogSink) -> Result<(), AppError> {
     issuance.keys.keep(&issuance.issuers.load());
     let blocked_keys = settings.blocked_public_keys.map(|path| BlockedKeysFile::start(path, &issuance)).transpose()?;
     issuers::reload_on_hangup(&issuance, settings.issuers, blocked_keys);
-    let metrics = bind_metrics(&settings.metrics, issuance.metrics.clone())?;
+    let metrics = bind_metrics(&settings.metrics, &issuance.metrics)?;
     let timeouts = Timeouts { headers: settings.header_timeout, idle: settings.idle_timeout };
     let server = Server::bind(issuance, &ServerOptions { listeners: settings.listeners, timeouts, connections })?;
     tracing::info!(http = %server.local_addr(), grpc = %server.grpc_addr(), metrics = %metrics.local_addr(), "listening");
@@ -117,7 +117,7 @@ pub async fn serve(settings: Settings, log: &LogSink) -> Result<(), AppError> {
 }
 
 /// Binds the metrics' listener; no host and `0.0.0.0` mean every address, of both families where there are both.
-fn bind_metrics(at: &Address, metrics: Metrics) -> Result<MetricsEndpoint, AppError> {
+fn bind_metrics(at: &Address, metrics: &Metrics) -> Result<MetricsEndpoint, AppError> {
     let bind = |host: &str| endpoint::bind(host, at.port, metrics.clone());
     let bound = match at.host.as_str() {
         "" | "0.0.0.0" | "::" => bind("::").or_else(|_| bind("0.0.0.0")),

@@ -3,6 +3,7 @@
 //! Owns when the issuer file is read and what the log says of it. What is in it is `config::issuer_file`'s business.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -139,7 +140,8 @@ fn issuers_by_address(issuers: &Issuers) -> BTreeMap<String, String> {
     let mut by_address = BTreeMap::<String, String>::new();
     for issuer in issuers.iter() {
         let settings = by_address.entry(issuer.address.as_str().to_owned()).or_default();
-        settings.push_str(&format!("{issuer:?}\n"));
+        // A string takes whatever is written to it.
+        let _ = writeln!(settings, "{issuer:?}");
     }
     by_address
 }
@@ -150,7 +152,7 @@ pub(super) fn listed(names: impl Iterator<Item = String>) -> String {
     let mut text = names.by_ref().take(NAMED).collect::<Vec<_>>().join(", ");
     let more = names.count();
     if more > 0 {
-        text.push_str(&format!(" and {more} more"));
+        let _ = write!(text, " and {more} more");
     }
     text
 }

@@ -28,6 +28,9 @@ pub(super) fn report(settings: &Settings) {
         None => tracing::warn!("certificates are not entered in a transparency log: --ct-log-url is empty"),
         Some(logs) => warn_of_logs(logs),
     }
+    if settings.header_timeout.is_zero() {
+        tracing::warn!("a client may take for ever to send its headers: --read-header-timeout is 0s");
+    }
     if settings.single_use.when_unknown == WhenUnknown::Pass {
         tracing::warn!("tokens pass uncounted when their uses cannot be counted: --single-use-failure is open");
     }

@@ -193,7 +193,7 @@ impl<W: Write> Writer<W> {
         };
         // Lost lines are told of even when no other line comes.
         let due = self.shared.lost.load(Ordering::Relaxed) > self.told;
-        let limit = if due { self.pause } else { Duration::from_secs(60) };
+        let limit = if due { self.pause } else { Duration::from_mins(1) };
         drop(self.shared.arrived.wait_timeout_while(queue, limit, is_empty));
         thread::sleep(GATHERING);
     }
@@ -220,7 +220,9 @@ impl<W: Write> Writer<W> {
             // What was cut off stands alone on its line.
             batch.push(b'\n');
         }
-        lines.iter().for_each(|line| batch.extend_from_slice(line));
+        for line in lines {
+            batch.extend_from_slice(line);
+        }
         let mut taken = self.write_all(&batch);
         if taken > 0 {
             self.torn = false;

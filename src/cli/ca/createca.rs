@@ -95,7 +95,7 @@ pub async fn run(args: CreateCaArgs) -> Result<ExitCode, CommandError> {
         tell(&format!("The root is in the token with the id {}.", args.hsm_caroot_id));
     }
     let text = chain.certificates().first().map(crate::authority::chain::ChainCertificate::pem).unwrap_or_default();
-    files::print(&text)?;
+    files::print(text)?;
     if let Some(path) = &args.out {
         files::create(path, text.as_bytes(), Readers::All)?;
         tell(&format!("Wrote {}.", shown(path)));
