@@ -7,8 +7,9 @@ use std::ops::RangeInclusive;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::claims::{ClaimError, Claims};
@@ -142,7 +143,30 @@ struct Header {
     b64: Option<Value>,
 }
 
-fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+/// A header that is a JSON object: a derived reader would take a list of the members' values as well.
+struct HeaderObject(Header);
+
+impl<'de> Deserialize<'de> for HeaderObject {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(HeaderVisitor).map(Self)
+    }
+}
+
+struct HeaderVisitor;
+
+impl<'de> Visitor<'de> for HeaderVisitor {
+    type Value = Header;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<Header, A::Error> {
+        Header::deserialize(MapAccessDeserializer::new(members))
+    }
+}
+
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
     IgnoredAny::deserialize(deserializer).map(|_| true)
 }
 
@@ -202,7 +226,7 @@ impl CompactJws {
         if payload.contains('.') {
             return Err(TokenError::NotThreeParts);
         }
-        let header: Header =
+        let HeaderObject(header) =
             serde_json::from_slice(&decode(header, "header")?).map_err(|error| TokenError::Header(error.into()))?;
         if header.crit || header.b64 == Some(false.into()) {
             return Err(TokenError::Critical);

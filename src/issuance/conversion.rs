@@ -45,11 +45,12 @@ impl From<VerifyError> for Failure {
                 Self::new(FailureKind::TokenAudience, error).with("expectedAudience", expected)
             }
             VerifyError::Expired => Self::new(FailureKind::TokenExpired, error),
-            VerifyError::NotYetValid => Self::new(FailureKind::TokenNotYetValid, error),
             VerifyError::Restricted(RestrictionError::TokenType) => Self::new(FailureKind::TokenType, error),
             VerifyError::Restricted(RestrictionError::AuthorizedParty) => Self::new(FailureKind::TokenParty, error),
             VerifyError::Restricted(RestrictionError::TooOld) => Self::new(FailureKind::TokenTooOld, error),
-            VerifyError::Restricted(RestrictionError::IssuedAhead) => Self::new(FailureKind::TokenNotYetValid, error),
+            VerifyError::NotYetValid | VerifyError::Restricted(RestrictionError::IssuedAhead) => {
+                Self::new(FailureKind::TokenNotYetValid, error)
+            }
             VerifyError::AlgorithmNotOffered => Self::new(FailureKind::TokenAlgorithm, error),
             VerifyError::Signature => Self::new(FailureKind::TokenSignature, error),
             VerifyError::Identity(error) => error.into(),

@@ -135,7 +135,7 @@ mod tests {
         let expected = Restrictions {
             token_types: Some(texts(&["jwt", "at+jwt"])),
             authorized_parties: Some(texts(&["cli"])),
-            max_token_age: Some(Duration::from_secs(600)),
+            max_token_age: Some(Duration::from_mins(10)),
             names: NamePolicy {
                 allowed_email_domains: Some(texts(&["example.com", "example.org"])),
                 denied_email_domains: texts(&["sub.example.com"]),
