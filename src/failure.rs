@@ -132,6 +132,8 @@ failures! {
     RequestAmbiguous => 400 InvalidArgument Caller "REQUEST_AMBIGUOUS" "The request carries both a public key and a certificate signing request";
     /// The body is over the limit.
     RequestTooLarge => 413 ResourceExhausted Caller "REQUEST_TOO_LARGE" "http: request body too large";
+    /// More header fields than are accepted.
+    TooManyHeaders => 431 ResourceExhausted Caller "HEADERS_TOO_MANY" "The request has more header fields than are accepted";
     /// The body did not arrive in time or in full.
     RequestIncomplete => 408 InvalidArgument Caller "REQUEST_INCOMPLETE" "The request body did not arrive completely";
     /// No key, or none that can be read.

@@ -5,8 +5,10 @@
 
 pub mod address;
 pub mod connections;
+pub mod inbound;
+pub mod intake;
+pub mod memory;
 pub mod rate;
-pub mod room;
 
 use std::net::IpAddr;
 use std::num::NonZeroUsize;
@@ -17,8 +19,8 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::failure::{Failure, FailureKind};
 use address::{Networks, TrustedProxies, UntrustedProxies, network};
+use memory::MemoryBudget;
 use rate::{KeyedRate, Rate, RateKey};
-use room::Room;
 
 /// Requests between their last octet and their answer, when nothing else is set: at a log's two seconds five hundred certificates a second.
 pub const DEFAULT_IN_FLIGHT: NonZeroUsize = NonZeroUsize::new(1024).unwrap();
@@ -36,11 +38,48 @@ pub struct LimitsOptions {
     pub per_identity: Option<Rate>,
     /// Whose word counts on where a request came from.
     pub proxies: TrustedProxies,
+    /// The largest request body or gRPC message.
+    pub message_bytes: MessageBytes,
 }
 
 impl Default for LimitsOptions {
     fn default() -> Self {
-        Self { in_flight: DEFAULT_IN_FLIGHT, per_address: None, per_identity: None, proxies: TrustedProxies::default() }
+        Self {
+            in_flight: DEFAULT_IN_FLIGHT,
+            per_address: None,
+            per_identity: None,
+            proxies: TrustedProxies::default(),
+            message_bytes: MessageBytes::default(),
+        }
+    }
+}
+
+/// How large a request body or a gRPC message may be, in bytes: from 1 to 4 MiB, which is Fulcio's cap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MessageBytes(usize);
+
+impl MessageBytes {
+    /// When nothing else is set: four of the largest tokens.
+    pub const DEFAULT: Self = Self(256 * 1024);
+    /// The most that can be set.
+    pub const MAX: Self = Self(4 * 1024 * 1024);
+
+    /// A cap of this many bytes.
+    #[must_use]
+    pub fn new(bytes: usize) -> Option<Self> {
+        (1..=Self::MAX.0).contains(&bytes).then_some(Self(bytes))
+    }
+
+    /// In bytes.
+    #[must_use]
+    pub const fn get(self) -> usize {
+        self.0
+    }
+}
+
+impl Default for MessageBytes {
+    fn default() -> Self {
+        Self::DEFAULT
     }
 }
 
@@ -52,7 +91,8 @@ pub struct Limits {
     per_identity: Option<KeyedRate>,
     proxies: TrustedProxies,
     untrusted: UntrustedProxies,
-    room: Arc<Room>,
+    memory: Arc<MemoryBudget>,
+    message_bytes: MessageBytes,
 }
 
 impl Default for Limits {
@@ -76,7 +116,8 @@ impl Limits {
             per_identity: options.per_identity.map(KeyedRate::new),
             proxies: options.proxies,
             untrusted: UntrustedProxies::default(),
-            room: Arc::default(),
+            memory: Arc::default(),
+            message_bytes: options.message_bytes,
         }
     }
 
@@ -101,10 +142,16 @@ impl Limits {
         Some(self.proxies.client(peer, values(self.proxies.header())))
     }
 
-    /// Where what is being received is counted.
+    /// Where the memory is counted that clients make us hold.
     #[must_use]
-    pub const fn room(&self) -> &Arc<Room> {
-        &self.room
+    pub const fn memory(&self) -> &Arc<MemoryBudget> {
+        &self.memory
+    }
+
+    /// The largest request body or gRPC message.
+    #[must_use]
+    pub const fn message_bytes(&self) -> usize {
+        self.message_bytes.get()
     }
 
     /// Counts a request of this address; of IPv6 the /64 counts, which is what one subscriber has. Returns the networks that it is in.

@@ -3,9 +3,13 @@
 //! Owns sockets, TLS and signals. Knows neither paths nor messages, nor what is behind them.
 
 mod admission;
+mod answers;
 mod connection;
 mod grpc;
+mod heads;
+mod hpack;
 mod http;
+mod inflow;
 mod preface;
 mod readiness;
 mod tls;
@@ -192,7 +196,8 @@ impl Server {
         let mut signals = Signals::new()?;
         self.routes.set_serving(true).await;
         let (drain, draining) = watch::channel(false);
-        let grpc = grpc::serve(self.grpc, self.routes.clone(), self.timeouts, self.admission, draining);
+        let memory = Arc::clone(self.issuance.limits.memory());
+        let grpc = grpc::serve(self.grpc, self.routes.clone(), self.timeouts, self.admission, memory, draining);
         let (http_handle, mut http, mut grpc) = (self.http.handle(), tokio::spawn(self.http), tokio::spawn(grpc));
         let mut accompanying: Vec<_> = self
             .certificates

@@ -21,7 +21,7 @@ use sigmint::failure::FailureKind;
 use sigmint::issuance::Issuance;
 use sigmint::limits::address::{AddressHeader, TrustedProxies, read_networks};
 use sigmint::limits::connections::ConnectionLimits;
-use sigmint::limits::{Limits, LimitsOptions};
+use sigmint::limits::{Limits, LimitsOptions, MessageBytes};
 use sigmint::server::ServerOptions;
 use sigmint::telemetry::metrics::Metrics;
 use support::grpc::{GrpcClient, error_info, key_message};
@@ -268,8 +268,8 @@ fn head(length: usize) -> Vec<u8> {
 
 #[tokio::test]
 async fn large_bodies_that_do_not_end_take_no_more_than_their_room_and_small_ones_have_their_own() {
-    const LARGE: usize = 4 << 20;
-    let scene = Scene::new(LimitsOptions::default()).await;
+    const LARGE: usize = MessageBytes::MAX.get();
+    let scene = Scene::new(LimitsOptions { message_bytes: MessageBytes::MAX, ..LimitsOptions::default() }).await;
     let part = [head(LARGE), vec![b' '; LARGE - 1]].concat();
     let mut slow = Vec::new();
     for _ in 0..16 {

@@ -192,7 +192,7 @@ struct Other {
 async fn what_the_library_refuses_is_said_in_our_words() {
     let scene = Scene::new().await;
     let client = GrpcClient::new(&scene.server.grpc_url);
-    let limit = 4 * 1024 * 1024;
+    let limit = sigmint::limits::MessageBytes::DEFAULT.get();
     let base = key_message("", "", b"").encoded_len();
     // Tags and lengths grow with the field: a message of exactly the limit is found by trying.
     let of_length = |length: usize| {
@@ -200,7 +200,7 @@ async fn what_the_library_refuses_is_said_in_our_words() {
         fits.into_iter().find(|message| message.encoded_len() == length).unwrap()
     };
     let status = client.ask(of_length(limit)).await.unwrap_err();
-    assert_eq!(error_info(&status).reason, "TOKEN_MISSING", "4 MiB are read");
+    assert_eq!(error_info(&status).reason, "TOKEN_MISSING", "256 KiB are read");
     let status = client.ask(of_length(limit + 1)).await.unwrap_err();
     assert_eq!((status.code(), error_info(&status).reason.as_str()), (Code::ResourceExhausted, "REQUEST_TOO_LARGE"));
 

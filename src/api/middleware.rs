@@ -2,6 +2,7 @@
 //!
 //! Owns headers that no handler should have to think of. Knows no message.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use actix_web::body::{BoxBody, MessageBody};
@@ -13,6 +14,7 @@ use actix_web::{Error, HttpMessage as _, HttpResponse, web};
 
 use super::request_id::{self, RequestId};
 use crate::issuance::Issuance;
+use crate::limits::intake::Intake;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static(request_id::REQUEST_ID);
 
@@ -33,6 +35,9 @@ pub async fn around<B: MessageBody + 'static>(
     let id = RequestId::of(request.headers().get(REQUEST_ID).map(HeaderValue::as_bytes));
     let id_header = HeaderValue::from_str(id.as_str());
     request.extensions_mut().insert(id);
+    if let Some(intake) = request.conn_data::<Arc<Intake>>() {
+        request.extensions_mut().insert(intake.begin(has_body(request.headers())));
+    }
     let cross_origin = request.headers().contains_key(header::ORIGIN);
     let mut response = if is_preflight(&request) {
         let answer = preflight(request.headers());
@@ -54,6 +59,12 @@ pub async fn around<B: MessageBody + 'static>(
         issuance.metrics.http(method.as_str(), response.status().as_u16(), started.elapsed());
     }
     Ok(response)
+}
+
+/// Whether a body follows the head, as far as the HTTP library goes by it.
+fn has_body(headers: &HeaderMap) -> bool {
+    let length = headers.get(header::CONTENT_LENGTH).is_some_and(|value| value.as_bytes() != b"0");
+    length || headers.contains_key(header::TRANSFER_ENCODING)
 }
 
 fn is_preflight(request: &ServiceRequest) -> bool {

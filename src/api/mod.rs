@@ -26,8 +26,8 @@ use crate::issuance::Issuance;
 pub use answer::respond_to_failure;
 pub use middleware::around;
 
-/// The largest request body, in bytes.
-pub const MAX_BODY_BYTES: usize = 4 * 1024 * 1024;
+/// The most header fields of a request, those of HTTP/2's own not counted.
+const MAX_FIELDS: usize = 96;
 /// How long a body may take to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 

@@ -10,27 +10,30 @@ use actix_web::http::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderMap, HeaderVa
 use actix_web::{HttpMessage as _, HttpRequest, web};
 use futures_core::Stream as _;
 
+use super::BODY_TIMEOUT;
 use super::proto_json::JsonProblem;
-use super::{BODY_TIMEOUT, MAX_BODY_BYTES};
 use crate::failure::{Failure, FailureKind};
 use crate::limits::address::Networks;
 use crate::limits::connections::Lease;
-use crate::limits::room::{Room, Taken};
+use crate::limits::intake::Intake;
+use crate::limits::memory::{ConnectionMemory, Reservation};
 use crate::limits::{Limits, overloaded};
 
-/// Room for a body before any of it is here. More is given only to those who have filled it: an announcement alone costs nothing.
-const FIRST_ROOM: usize = 256 * 1024;
+/// What is set aside for a body before any of it is here. More is given only to those who have filled it: an announcement alone costs nothing.
+const FIRST_ROOM: usize = 8 * 1024;
+/// What a byte of a body costs: its buffer grows by doubling, and what is decoded of it is no longer than it.
+const BODY_BYTE: usize = 2;
 
-/// A request's body, and the room that it takes among all bodies.
+/// A request's body, and the memory that it takes.
 pub(super) struct Body {
     pub(super) bytes: web::Bytes,
-    room: Taken,
+    memory: Reservation,
 }
 
 impl Body {
-    /// What it takes of the room stays taken until the request is answered; the bytes themselves are read, and go.
-    pub(super) fn into_room(self) -> Taken {
-        self.room
+    /// The memory stays reserved until the request is answered; the bytes themselves are read, and go.
+    pub(super) fn into_memory(self) -> Reservation {
+        self.memory
     }
 }
 
@@ -41,37 +44,57 @@ pub(super) fn admit(request: &HttpRequest, limits: &Limits) -> Result<Option<Net
 }
 
 /// Reads the body up to its limit, whatever content type it says it has. From then on the connection is being served.
-pub(super) async fn read_body(request: &HttpRequest, mut body: web::Payload, limits: &Limits) -> Result<Body, Failure> {
-    let whole = async {
-        let announced = announced_length(request.headers());
-        let mut room = Taken::new(Room::own(), Arc::clone(limits.room()));
-        let mut read = web::BytesMut::with_capacity(announced.min(FIRST_ROOM));
-        while let Some(chunk) = poll_fn(|context| Pin::new(&mut body).poll_next(context)).await {
-            let chunk = chunk.map_err(|error| Failure::new(FailureKind::RequestIncomplete, error.to_string()))?;
-            if read.len() + chunk.len() > MAX_BODY_BYTES {
-                let cause = format!("the body is larger than {MAX_BODY_BYTES} bytes");
-                return Err(Failure::new(FailureKind::RequestTooLarge, cause));
-            }
-            room.grow(chunk.len()).map_err(|_| overloaded("too much is being received at the same time"))?;
-            if read.len() + chunk.len() > read.capacity() {
-                read.reserve(announced.saturating_sub(read.len()).max(chunk.len()));
-            }
-            read.extend_from_slice(&chunk);
-        }
-        Ok(Body { bytes: read.freeze(), room })
+pub(super) async fn read_body(request: &HttpRequest, body: web::Payload, limits: &Limits) -> Result<Body, Failure> {
+    let (largest, announced) = (limits.message_bytes(), announced_length(request.headers()));
+    let too_large = || {
+        let cause = format!("the body is larger than {largest} bytes");
+        Failure::new(FailureKind::RequestTooLarge, cause).with("limitBytes", largest.to_string())
     };
+    if announced.is_some_and(|announced| usize::try_from(announced).map_or(true, |announced| announced > largest)) {
+        return Err(too_large());
+    }
+    let intake = request.conn_data::<Arc<Intake>>();
+    let memory = intake.map_or_else(|| ConnectionMemory::http1(Arc::clone(limits.memory())), |intake| intake.memory());
+    if let Some(intake) = intake {
+        intake.want_body(announced);
+    }
+    let whole = read_whole(body, Reservation::new(memory), largest, &too_large);
     let late = |_| Failure::new(FailureKind::RequestIncomplete, "the body took too long");
     let body = tokio::time::timeout(BODY_TIMEOUT, whole).await.map_err(late)??;
+    if let Some(intake) = intake {
+        intake.body_is_read();
+    }
     if let Some(connection) = request.conn_data::<Arc<Lease>>() {
         request.extensions_mut().insert(connection.serve());
     }
     Ok(body)
 }
 
-/// What the client says it will send, within the limit: a large body gets its room at once instead of being copied while it grows.
-fn announced_length(headers: &HeaderMap) -> usize {
-    let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()).and_then(|text| text.parse().ok());
-    length.unwrap_or(0).min(MAX_BODY_BYTES)
+async fn read_whole(
+    mut body: web::Payload,
+    mut memory: Reservation,
+    largest: usize,
+    too_large: &(dyn Fn() -> Failure + Sync),
+) -> Result<Body, Failure> {
+    let mut read = web::BytesMut::new();
+    while let Some(chunk) = poll_fn(|context| Pin::new(&mut body).poll_next(context)).await {
+        let chunk = chunk.map_err(|error| Failure::new(FailureKind::RequestIncomplete, error.to_string()))?;
+        if read.len() + chunk.len() > largest {
+            return Err(too_large());
+        }
+        let reserved = memory.grow(chunk.len().saturating_mul(BODY_BYTE));
+        reserved.map_err(|_| overloaded("too much is being received at the same time"))?;
+        if read.is_empty() {
+            read.reserve(FIRST_ROOM.min(2 * chunk.len()));
+        }
+        read.extend_from_slice(&chunk);
+    }
+    Ok(Body { bytes: read.freeze(), memory })
+}
+
+/// What the client says it will send.
+fn announced_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
 }
 
 /// The token of the `Authorization` header (RFC 6750); a bare token without the scheme's name is taken as well.

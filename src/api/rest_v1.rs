@@ -25,7 +25,7 @@ pub(super) async fn create_signing_certificate(
         let client = admit(&http, &issuance.limits)?;
         let body = read_body(&http, body, &issuance.limits).await?;
         let key = JsonBody::parse(&body.bytes).map_err(JsonProblem::into_failure)?;
-        let _room = body.into_room();
+        let _memory = body.into_memory();
         issuance.issue(Request { token: bearer_token(http.headers()).to_owned(), key, client }).await
     };
     match outcome.await {

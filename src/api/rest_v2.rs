@@ -25,7 +25,7 @@ pub(super) async fn create_signing_certificate(
         let client = admit(&http, &issuance.limits)?;
         let body = read_body(&http, body, &issuance.limits).await?;
         let (token, key) = read_request(&body.bytes, http.headers())?;
-        let _room = body.into_room();
+        let _memory = body.into_memory();
         issuance.issue(Request { token, key, client }).await
     };
     match outcome.await {

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use super::flags::Values;
 use super::settings::{SettingsError, duration, parsed};
-use crate::limits::LimitsOptions;
 use crate::limits::address::{TrustedProxies, read_networks};
 use crate::limits::connections::ConnectionLimits;
 use crate::limits::rate::Rate;
+use crate::limits::{LimitsOptions, MessageBytes};
 use crate::single_use::{RedisOptions, WhenUnknown};
 
 /// Longer than a client waits for its certificate makes no sense.
@@ -57,8 +57,16 @@ pub(super) fn read(values: &Values) -> Result<BoundsSettings, SettingsError> {
             per_address: rate(values, "rate-limit-per-address")?,
             per_identity: rate(values, "rate-limit-per-identity")?,
             proxies: TrustedProxies::new(networks, header),
+            message_bytes: message_bytes(values)?,
         },
     })
+}
+
+fn message_bytes(values: &Values) -> Result<MessageBytes, SettingsError> {
+    let hint = "a number of bytes from 1 to 4194304; 262144 are 256 KiB";
+    let bytes = parsed(values, "max-message-bytes", hint)?;
+    MessageBytes::new(bytes)
+        .ok_or_else(|| SettingsError::new(values.origin("max-message-bytes"), "not from 1 byte to 4 MiB", hint))
 }
 
 fn rate(values: &Values, name: &str) -> Result<Option<Rate>, SettingsError> {
@@ -117,6 +125,7 @@ mod tests {
             "--max-http-connections=50",
             "--max-connections-per-address=10",
             "--max-requests-in-flight=7",
+            "--max-message-bytes=4194304",
             "--rate-limit-per-address=600/m",
             "--rate-limit-per-identity=10/s",
             "--trusted-proxies=10.0.0.0/8, ::1",
@@ -130,7 +139,7 @@ mod tests {
         let (connections, requests) = (settings.bounds.connections, settings.bounds.requests);
         assert_eq!((connections.total.get(), connections.begun.get()), (100, 50));
         assert_eq!(connections.per_address, NonZeroUsize::new(10));
-        assert_eq!(requests.in_flight.get(), 7);
+        assert_eq!((requests.in_flight.get(), requests.message_bytes), (7, MessageBytes::MAX));
         assert_eq!((requests.per_address, requests.per_identity), ("600/m".parse().ok(), "10/s".parse().ok()));
         assert_eq!(requests.proxies.header(), "forwarded");
         let store = settings.single_use.store.unwrap();
@@ -146,6 +155,9 @@ mod tests {
             "--max-http-connections=0",
             "--max-connections-per-address=-1",
             "--max-requests-in-flight=many",
+            "--max-message-bytes=0",
+            "--max-message-bytes=4194305",
+            "--max-message-bytes=256KiB",
             "--rate-limit-per-address=10",
             "--rate-limit-per-identity=0/s",
             "--trusted-proxies=localhost",

@@ -157,6 +157,12 @@ pub const FLAGS: &[Flag] = &[
     ),
     flag("max-requests-in-flight", "NUMBER", "1024", "Requests being served at the same time; beyond it: 503"),
     flag(
+        "max-message-bytes",
+        "BYTES",
+        "262144",
+        "The largest request body or gRPC message, 4194304 at most; beyond it: 413",
+    ),
+    flag(
         "rate-limit-per-address",
         "RATE",
         "",

@@ -14,7 +14,7 @@ use tokio::time::{self, Sleep};
 
 use crate::limits::connections::Lease;
 
-/// How long a client may take nothing of an answer that is ready for it.
+/// How long a client may take to take what is ready for it: all of what was to be written at once.
 const WRITE_STALL: Duration = Duration::from_secs(30);
 
 /// A stream with its place.
@@ -30,6 +30,10 @@ impl<I> Connection<I> {
         Self { stream, lease, stall: None }
     }
 
+    pub(super) const fn stream(&self) -> &I {
+        &self.stream
+    }
+
     pub(super) const fn lease(&self) -> &Arc<Lease> {
         &self.lease
     }
@@ -42,11 +46,18 @@ impl<I> Connection<I> {
         }
     }
 
-    /// An error when writing has been waiting for too long.
-    fn watch<T>(&mut self, context: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
-        if written.is_ready() {
-            self.stall = None;
-            return written;
+    /// An error when writing has been waiting for too long. A client that takes a few bytes now and then has not ended the wait.
+    fn watch<T>(
+        &mut self,
+        context: &mut Context<'_>,
+        written: Poll<io::Result<T>>,
+        is_all: impl FnOnce(&T) -> bool,
+    ) -> Poll<io::Result<T>> {
+        if let Poll::Ready(outcome) = written {
+            if outcome.as_ref().is_ok_and(is_all) {
+                self.stall = None;
+            }
+            return Poll::Ready(outcome);
         }
         let stall = self.stall.get_or_insert_with(|| Box::pin(time::sleep(WRITE_STALL)));
         match stall.as_mut().poll(context) {
@@ -68,19 +79,20 @@ impl<I: AsyncRead + Unpin> AsyncRead for Connection<I> {
 }
 
 impl<I: AsyncWrite + Unpin> AsyncWrite for Connection<I> {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, octets: &[u8]) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write(context, octets);
-        self.watch(context, written)
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.watch(context, written, |written| *written == bytes.len())
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let flushed = Pin::new(&mut self.stream).poll_flush(context);
-        self.watch(context, flushed)
+        // To a socket itself there is nothing to flush: that says nothing of what was written before.
+        self.watch(context, flushed, |()| false)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let closed = Pin::new(&mut self.stream).poll_shutdown(context);
-        self.watch(context, closed)
+        self.watch(context, closed, |()| true)
     }
 
     fn poll_write_vectored(
@@ -89,7 +101,7 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for Connection<I> {
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write_vectored(context, parts);
-        self.watch(context, written)
+        self.watch(context, written, |written| *written == parts.iter().map(|part| part.len()).sum::<usize>())
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -125,13 +137,25 @@ mod tests {
         let mut connection = Connection::new(stream, one_place().admit(None).unwrap().0);
         let writing = tokio::spawn(async move { (connection.write_all(&[0; 24]).await, connection) });
         time::sleep(WRITE_STALL / 2).await;
-        let mut eight = [0; 8];
-        client.read_exact(&mut eight).await.unwrap();
-        time::sleep(WRITE_STALL * 3 / 4).await;
-        client.read_exact(&mut eight).await.unwrap();
+        let mut sixteen = [0; 16];
+        client.read_exact(&mut sixteen).await.unwrap();
         let (written, mut connection) = writing.await.unwrap();
-        written.expect("each part came in time");
+        written.expect("all was taken in time");
         let stalled = connection.write_all(&[0; 24]).await;
         assert_eq!(stalled.unwrap_err().kind(), io::ErrorKind::TimedOut);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_reads_a_byte_now_and_then_is_given_up_as_well() {
+        let (mut client, stream) = tokio::io::duplex(8);
+        let mut connection = Connection::new(stream, one_place().admit(None).unwrap().0);
+        let writing = tokio::spawn(async move { connection.write_all(&[0; 1000]).await });
+        let begin = time::Instant::now();
+        while !writing.is_finished() {
+            time::sleep(Duration::from_secs(1)).await;
+            let _ = client.read_u8().await;
+        }
+        assert_eq!(writing.await.unwrap().unwrap_err().kind(), io::ErrorKind::TimedOut);
+        assert!(begin.elapsed() < WRITE_STALL + Duration::from_secs(3));
     }
 }

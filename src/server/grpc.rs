@@ -3,47 +3,50 @@
 //! Owns connections: TLS, how many there are, when they are idle, and how they end. Knows no method.
 
 use std::convert::Infallible;
-use std::net::TcpListener;
-use std::pin::{Pin, pin};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
+use std::net::{IpAddr, TcpListener};
+use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::Request;
-use hyper::body::{Bytes, Frame, Incoming};
+use hyper::body::Incoming;
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use tokio::time::{self, Instant};
+use tokio::time;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
-use tonic::Status;
 use tonic::body::Body;
 
 use super::Timeouts;
 use super::admission::{Admission, HTTP2, TLS, within};
+use super::answers::{Activity, Calls};
 use super::connection::Connection;
+use super::inflow::{CALL, Inflow};
 use crate::api::grpc::{Caller, Routes};
 use crate::limits::connections::Lease;
-use crate::limits::room::Room;
+use crate::limits::inbound::Inbound;
+use crate::limits::memory::{ConnectionMemory, MemoryBudget};
 
 /// Calls that one connection may have in flight.
-const MAX_STREAMS: u32 = 100;
+const MAX_STREAMS: u32 = 16;
 /// Calls that a client may have begun and taken back before they were looked at (CVE-2023-44487): the connection ends then.
 const MAX_RESETS: usize = 20;
 /// Calls on one connection that may have been ended for breaking the protocol (CVE-2025-8671).
 const MAX_ERRORS: usize = 64;
-/// Octets of one answer that may wait to be sent.
+/// Bytes of one answer that may wait to be sent.
 const MAX_UNSENT: usize = 64 * 1024;
-/// Octets of messages that a client may send ahead, on one stream and on all of one connection: 64 KiB fill a path of 100 ms with
+/// Bytes of messages that a client may send ahead, on one stream and on all of one connection: 64 KiB fill a path of 100 ms with
 /// 5 Mbit/s, and requests are a few KiB.
 const WINDOW: u32 = 64 * 1024;
-/// The largest set of headers, in bytes: a token may stand in the metadata.
-const MAX_HEADERS: u32 = 128 * 1024;
+/// The largest set of headers, in bytes: one token of 64 KiB may stand in the metadata.
+const MAX_HEADERS: u32 = 80 * 1024;
+/// Bytes of header fields that a client may have us remember (RFC 7541 section 4): each would hold the buffer that it came in.
+const HEADER_TABLE: u32 = 0;
 /// How often a silent client is asked whether it is still there.
 const PING_EVERY: Duration = Duration::from_secs(30);
 /// How long its answer may take.
@@ -73,6 +76,7 @@ pub(super) async fn serve(
     routes: Routes,
     timeouts: Timeouts,
     admission: Admission,
+    memory: Arc<MemoryBudget>,
     mut draining: watch::Receiver<bool>,
 ) -> std::io::Result<()> {
     let mut accept = Accept::new(source, admission.clone())?;
@@ -85,8 +89,10 @@ pub(super) async fn serve(
             },
             _ = draining.wait_for(|draining| *draining) => break,
         };
-        let (routes, admission, draining) = (routes.clone(), admission.clone(), draining.clone());
-        connections.spawn(connect(accepted, routes, timeouts, admission, draining));
+        let (admission, draining) = (admission.clone(), draining.clone());
+        let service =
+            Service { routes: routes.clone(), memory: ConnectionMemory::http2(Arc::clone(&memory)), timeouts };
+        connections.spawn(connect(accepted, service, admission, draining));
         while connections.try_join_next().is_some() {}
     }
     drop(accept);
@@ -143,20 +149,20 @@ impl Accept {
     }
 }
 
-async fn connect(
-    accepted: Accepted,
+/// What a connection is served with.
+struct Service {
     routes: Routes,
+    memory: Arc<ConnectionMemory>,
     timeouts: Timeouts,
-    admission: Admission,
-    draining: watch::Receiver<bool>,
-) {
+}
+
+async fn connect(accepted: Accepted, service: Service, admission: Admission, draining: watch::Receiver<bool>) {
     let Accepted { stream, tls, lease } = accepted;
     // Frames are small and wait for nothing.
     let _ = stream.set_nodelay(true);
     let address = stream.peer_addr().ok().map(|peer| peer.ip());
-    let caller = Caller { address, connection: Arc::clone(&lease), room: Room::own() };
     let greeting = async {
-        // Connections that never send an octet take no memory for HTTP.
+        // Connections that never send a byte take no memory for HTTP.
         stream.readable().await?;
         let stream = Connection::new(stream, Arc::clone(&lease));
         let greeted = match tls {
@@ -170,10 +176,12 @@ async fn connect(
         admission.begin(&lease, HTTP2);
         Ok(greeted)
     };
+    let greeted = within(service.timeouts.headers, &lease, greeting).await;
+    let peer = Peer { address, lease };
     // Boxed, so that a task has room for the one that it needs and not for both.
-    match within(timeouts.headers, &lease, greeting).await {
-        Ok(Greeted::Plain(stream)) => Box::pin(serve_connection(stream, routes, caller, timeouts, draining)).await,
-        Ok(Greeted::Tls(stream)) => Box::pin(serve_connection(stream, routes, caller, timeouts, draining)).await,
+    match greeted {
+        Ok(Greeted::Plain(stream)) => Box::pin(serve_connection(stream, service, peer, draining)).await,
+        Ok(Greeted::Tls(stream)) => Box::pin(serve_connection(stream, service, peer, draining)).await,
         Err(()) => {}
     }
 }
@@ -184,28 +192,36 @@ enum Greeted {
     Tls(Box<TlsStream<Connection<TcpStream>>>),
 }
 
-async fn serve_connection<I>(
-    stream: I,
-    routes: Routes,
-    caller: Caller,
-    timeouts: Timeouts,
-    mut draining: watch::Receiver<bool>,
-) where
+/// A connection's other end, and its place.
+#[derive(Clone)]
+struct Peer {
+    address: Option<IpAddr>,
+    lease: Arc<Lease>,
+}
+
+async fn serve_connection<I>(stream: I, service: Service, peer: Peer, mut draining: watch::Receiver<bool>)
+where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let activity = Activity::new();
+    let Service { routes, memory, timeouts } = service;
+    let (activity, inbound) = (Activity::new(), Inbound::new(&memory));
+    let stream = Inflow::new(stream, Arc::clone(&inbound), timeouts.headers);
     let calls = activity.clone();
     let service = service_fn(move |request: Request<Incoming>| {
-        let (routes, caller, call) = (routes.clone(), caller.clone(), calls.begin());
+        let mut memory = inbound.begin_call();
+        let call = calls.begin(memory.reservation().split(CALL));
+        let (routes, Peer { address, lease }) = (routes.clone(), peer.clone());
         async move {
+            let caller = Caller { address, connection: lease, memory };
             let response = routes.call(caller, request.map(Body::new)).await;
-            Ok::<_, Infallible>(response.map(|body| Counted { body, _stream: call.answered() }))
+            Ok::<_, Infallible>(response.map(|body| call.answered(body)))
         }
     });
-    let mut connection = pin!(builder().serve_connection(TokioIo::new(stream), service));
+    let mut connection = pin!(builder(&activity).serve_connection(TokioIo::new(stream), service));
     tokio::select! {
         outcome = connection.as_mut() => return log_end(outcome),
         () = activity.idle_for(timeouts.idle, |state| state.streams) => {}
+        () = activity.unread_for_too_long() => return tracing::debug!("a gRPC connection is closed: an answer was not read"),
         _ = draining.wait_for(|draining| *draining) => {}
     }
     connection.as_mut().graceful_shutdown();
@@ -217,12 +233,13 @@ async fn serve_connection<I>(
 }
 
 /// HTTP/2 within its bounds (RFC 9113 section 10.5).
-fn builder() -> http2::Builder<TokioExecutor> {
-    let mut builder = http2::Builder::new(TokioExecutor::new());
+fn builder(activity: &Activity) -> http2::Builder<Calls> {
+    let mut builder = http2::Builder::new(Calls(activity.clone()));
     builder
         .timer(TokioTimer::new())
         .max_concurrent_streams(MAX_STREAMS)
         .max_header_list_size(MAX_HEADERS)
+        .header_table_size(HEADER_TABLE)
         .max_pending_accept_reset_streams(MAX_RESETS)
         .max_local_error_reset_streams(MAX_ERRORS)
         .max_send_buf_size(MAX_UNSENT)
@@ -236,111 +253,5 @@ fn builder() -> http2::Builder<TokioExecutor> {
 fn log_end(outcome: Result<(), hyper::Error>) {
     if let Err(error) = outcome {
         tracing::debug!(%error, "a gRPC connection broke");
-    }
-}
-
-/// What goes on in one connection.
-#[derive(Clone)]
-struct Activity(Arc<Mutex<State>>);
-
-struct State {
-    /// Calls that are not answered yet.
-    calls: usize,
-    /// Calls whose answer has not ended yet, the former included.
-    streams: usize,
-    /// When one of the numbers last went down.
-    since: Instant,
-}
-
-impl Activity {
-    fn new() -> Self {
-        Self(Arc::new(Mutex::new(State { calls: 0, streams: 0, since: Instant::now() })))
-    }
-
-    fn change(&self, change: impl FnOnce(&mut State)) {
-        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
-    }
-
-    fn begin(&self) -> Call {
-        self.change(|state| {
-            state.calls += 1;
-            state.streams += 1;
-        });
-        Call { _call: CallGuard(self.clone()), stream: StreamGuard(self.clone()) }
-    }
-
-    /// Waits until the number has been zero for this long, counted from now at the earliest.
-    async fn idle_for(&self, limit: Duration, number: fn(&State) -> usize) {
-        let now = Instant::now();
-        loop {
-            let mut rest = limit;
-            self.change(|state| {
-                if number(state) == 0 {
-                    rest = limit.saturating_sub(state.since.max(now).elapsed());
-                }
-            });
-            if rest.is_zero() {
-                return;
-            }
-            time::sleep(rest).await;
-        }
-    }
-}
-
-/// A call that is not answered yet.
-struct Call {
-    _call: CallGuard,
-    stream: StreamGuard,
-}
-
-impl Call {
-    /// The call is answered; its stream goes on until the answer has been sent.
-    fn answered(self) -> StreamGuard {
-        self.stream
-    }
-}
-
-struct CallGuard(Activity);
-
-impl Drop for CallGuard {
-    fn drop(&mut self) {
-        self.0.change(|state| {
-            state.calls = state.calls.saturating_sub(1);
-            state.since = Instant::now();
-        });
-    }
-}
-
-struct StreamGuard(Activity);
-
-impl Drop for StreamGuard {
-    fn drop(&mut self) {
-        self.0.change(|state| {
-            state.streams = state.streams.saturating_sub(1);
-            state.since = Instant::now();
-        });
-    }
-}
-
-/// An answer's body, which counts as activity until it has been sent.
-struct Counted {
-    body: Body,
-    _stream: StreamGuard,
-}
-
-impl hyper::body::Body for Counted {
-    type Data = Bytes;
-    type Error = Status;
-
-    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        Pin::new(&mut self.body).poll_frame(context)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> hyper::body::SizeHint {
-        self.body.size_hint()
     }
 }

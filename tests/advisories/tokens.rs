@@ -25,9 +25,14 @@ async fn ghsa_f83f_xpx7_ffpw_tokens_of_nothing_but_dots() {
     let dots = |count: usize| ".".repeat(count);
     assert!(matches!(UnverifiedToken::parse(&dots(MAX_TOKEN_BYTES + 1)), Err(TokenError::TooLong)));
     assert!(matches!(UnverifiedToken::parse(&dots(MAX_TOKEN_BYTES)), Err(TokenError::NotThreeParts)));
-    for count in [3, MAX_TOKEN_BYTES, 4_000_000] {
+    for (count, kind) in [
+        (3, FailureKind::TokenMalformed),
+        (MAX_TOKEN_BYTES, FailureKind::TokenMalformed),
+        (200_000, FailureKind::TokenMalformed),
+        (4_000_000, FailureKind::RequestTooLarge),
+    ] {
         let reply = scene.server.post(key_body(Some(&dots(count)), &scene.key.spki_pem(), b"x").to_string()).await;
-        assert_eq!(reply.reason(), FailureKind::TokenMalformed.row().reason, "{count}");
+        assert_eq!(reply.reason(), kind.row().reason, "{count}");
     }
     refused_everywhere(&scene, &dots(4096), FailureKind::TokenMalformed).await;
     assert_eq!(scene.ask(&scene.token()).await.status, 200);
@@ -78,7 +83,7 @@ async fn cve_2025_22868_malformed_tokens_of_any_length() {
     let scene = Scene::new().await;
     let token = scene.token();
     let [header, payload, signature] = token.split('.').collect::<Vec<_>>()[..] else { panic!("{token}") };
-    let long = "A".repeat(2_000_000);
+    let long = "A".repeat(100_000);
     for (case, token) in [
         ("header", format!("{long}.{payload}.{signature}")),
         ("payload", format!("{header}.{long}.{signature}")),

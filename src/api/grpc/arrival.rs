@@ -1,17 +1,26 @@
-//! The arrival of a call's message: the room that it takes, and the moment from which on the caller waits for us.
+//! The arrival of a call's message: the memory that it takes, and the moment from which on the caller waits for us.
 //!
-//! Owns the counting. Knows no message.
+//! Owns the counting, and the reading of a message's length, which is reserved before the message is here. Knows no message.
 
+use std::future::Future as _;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
+use tokio::time::{self, Sleep};
 use tonic::Status;
 use tonic::body::Body;
 use tonic::codegen::{Body as HttpBody, Bytes};
 
+use crate::api::BODY_TIMEOUT;
 use crate::limits::connections::{Lease, Serving};
-use crate::limits::room::{Room, Taken};
+use crate::limits::inbound::CallMemory;
+
+/// What a byte of a message costs: where it was put together, and decoded.
+const MESSAGE_BYTE: usize = 2;
+/// The length of a message's prefix: whether it is compressed, and its length
+/// (<https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>).
+const PREFIX: usize = 5;
 
 /// What a call takes of its connection until it is answered.
 pub(super) struct Arrival {
@@ -20,14 +29,59 @@ pub(super) struct Arrival {
 
 struct State {
     connection: Arc<Lease>,
-    room: Option<Taken>,
+    memory: CallMemory,
+    /// What the headers cost.
+    head: usize,
+    messages: Messages,
+    answered: bool,
     serving: Option<Serving>,
 }
 
+/// Where in the messages the client is.
+struct Messages {
+    /// The largest that is accepted.
+    limit: usize,
+    prefix: [u8; PREFIX],
+    seen: usize,
+    /// What is still to come of the message.
+    left: usize,
+}
+
+impl Messages {
+    /// Follows more of them: the bytes that those need whose length is now known. One over the limit needs none: it is refused by its length.
+    fn follow(&mut self, mut bytes: &[u8]) -> usize {
+        let mut needed = 0;
+        while let Some((first, rest)) = bytes.split_first() {
+            if self.left > 0 {
+                let taken = self.left.min(bytes.len());
+                self.left -= taken;
+                bytes = bytes.get(taken..).unwrap_or_default();
+                continue;
+            }
+            bytes = rest;
+            if let Some(place) = self.prefix.get_mut(self.seen) {
+                *place = *first;
+                self.seen += 1;
+            }
+            if self.seen == PREFIX {
+                let [_, a, b, c, d] = self.prefix;
+                self.left = usize::try_from(u32::from_be_bytes([a, b, c, d])).unwrap_or(usize::MAX);
+                self.seen = 0;
+                if self.left <= self.limit {
+                    needed += self.left;
+                }
+            }
+        }
+        needed
+    }
+}
+
 impl Arrival {
-    /// Nothing has arrived.
-    pub(super) fn new(connection: Arc<Lease>, own: Arc<Room>, shared: Arc<Room>) -> Self {
-        let state = State { connection, room: Some(Taken::new(own, shared)), serving: None };
+    /// Nothing has arrived but the headers.
+    pub(super) fn new(connection: Arc<Lease>, mut memory: CallMemory, limit: usize) -> Self {
+        let head = memory.reservation().bytes();
+        let messages = Messages { limit, prefix: [0; PREFIX], seen: 0, left: 0 };
+        let state = State { connection, memory, head, messages, answered: false, serving: None };
         Self { state: Arc::new(Mutex::new(state)) }
     }
 
@@ -37,15 +91,18 @@ impl Arrival {
         if body.is_end_stream() {
             State::lock(&self.state).arrived();
         }
-        Body::new(Followed { body, state: Arc::clone(&self.state) })
+        Body::new(Followed { body, state: Arc::clone(&self.state), patience: None })
     }
 }
 
 impl Drop for Arrival {
-    /// The call is answered: a stream that goes on waits for its client.
+    /// The call is answered: a stream that goes on waits for its client, and holds its headers only.
     fn drop(&mut self) {
         let mut state = State::lock(&self.state);
-        (state.room, state.serving) = (None, None);
+        (state.answered, state.serving) = (true, None);
+        let head = state.head;
+        // Less than it was: that cannot fail.
+        let _ = state.memory.reservation().resize(head);
     }
 }
 
@@ -55,15 +112,41 @@ impl State {
     }
 
     fn arrived(&mut self) {
-        if self.room.is_some() && self.serving.is_none() {
+        if !self.answered && self.serving.is_none() {
             self.serving = Some(self.connection.serve());
         }
+    }
+
+    /// A frame of data was read.
+    fn received(&mut self, data: &[u8]) -> Result<(), Status> {
+        self.memory.frame_read();
+        let needed = self.messages.follow(data);
+        if self.answered || needed == 0 {
+            return Ok(());
+        }
+        let reserved = self.memory.reservation().grow(needed.saturating_mul(MESSAGE_BYTE));
+        reserved.map_err(|exhausted| Status::resource_exhausted(exhausted.to_string()))
     }
 }
 
 struct Followed {
     body: Body,
     state: Arc<Mutex<State>>,
+    /// For how long the client may keep us waiting, once it does.
+    patience: Option<Pin<Box<Sleep>>>,
+}
+
+impl Followed {
+    /// The client has not sent what is to come. A stream whose answers have begun may be silent for as long as it likes.
+    fn wait(&mut self, context: &mut Context<'_>) -> Poll<Status> {
+        let state = State::lock(&self.state);
+        if state.answered || state.serving.is_some() {
+            return Poll::Pending;
+        }
+        drop(state);
+        let patience = self.patience.get_or_insert_with(|| Box::pin(time::sleep(BODY_TIMEOUT)));
+        patience.as_mut().poll(context).map(|()| Status::deadline_exceeded("the message took too long"))
+    }
 }
 
 impl HttpBody for Followed {
@@ -75,12 +158,15 @@ impl HttpBody for Followed {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<hyper::body::Frame<Bytes>, Status>>> {
         let polled = Pin::new(&mut self.body).poll_frame(context);
+        if polled.is_pending() {
+            return self.wait(context).map(|late| Some(Err(late)));
+        }
         let mut state = State::lock(&self.state);
         if let Poll::Ready(Some(Ok(frame))) = &polled
-            && let (Some(data), Some(room)) = (frame.data_ref(), &mut state.room)
-            && let Err(full) = room.grow(data.len())
+            && let Some(data) = frame.data_ref()
+            && let Err(refused) = state.received(data)
         {
-            return Poll::Ready(Some(Err(Status::resource_exhausted(full.to_string()))));
+            return Poll::Ready(Some(Err(refused)));
         }
         if matches!(polled, Poll::Ready(None)) || self.body.is_end_stream() {
             state.arrived();
@@ -95,5 +181,29 @@ impl HttpBody for Followed {
 
     fn size_hint(&self) -> hyper::body::SizeHint {
         self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// However the bytes are cut: each message within the limit is counted, once and by its whole length.
+        #[test]
+        fn messages_are_reserved_by_their_prefix(lengths in proptest::collection::vec(0..300_usize, 0..8), cut in 1..40_usize) {
+            const LIMIT: usize = 200;
+            let bytes: Vec<u8> = lengths
+                .iter()
+                .flat_map(|length| {
+                    let prefix = u32::try_from(*length).unwrap().to_be_bytes();
+                    [&[0][..], &prefix, &vec![7; *length]].concat()
+                })
+                .collect();
+            let mut messages = Messages { limit: LIMIT, prefix: [0; PREFIX], seen: 0, left: 0 };
+            let needed: usize = bytes.chunks(cut).map(|piece| messages.follow(piece)).sum();
+            prop_assert_eq!(needed, lengths.iter().filter(|length| **length <= LIMIT).sum::<usize>());
+        }
     }
 }

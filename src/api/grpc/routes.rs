@@ -21,13 +21,13 @@ use super::counted::Counted;
 use super::proto::DESCRIPTORS;
 use super::proto::ca_server::CaServer;
 use super::{CertificateAuthority, status};
-use crate::api::MAX_BODY_BYTES;
+use crate::api::MAX_FIELDS;
 use crate::api::request_id::{REQUEST_ID, RequestId};
-use crate::failure::Failure;
+use crate::failure::{Failure, FailureKind};
 use crate::issuance::Issuance;
 use crate::limits::address::Networks;
 use crate::limits::connections::Lease;
-use crate::limits::room::Room;
+use crate::limits::inbound::CallMemory;
 use crate::telemetry::metrics::Metrics;
 
 /// How long a call may take, its message's arrival included, when the client does not ask for less.
@@ -48,15 +48,14 @@ pub struct Routes {
     issuance: Arc<Issuance>,
 }
 
-/// Who calls: the other end of a connection, and what the connection's calls share.
-#[derive(Clone)]
+/// Who calls: the other end of a connection, and what the call holds of it.
 pub struct Caller {
     /// The address, if it has one.
     pub address: Option<IpAddr>,
     /// The connection's place among all connections.
     pub connection: Arc<Lease>,
-    /// The connection's own room for messages that arrive.
-    pub room: Arc<Room>,
+    /// The memory of the call's headers, to which its message is added.
+    pub memory: CallMemory,
 }
 
 /// The descriptors of our own services cannot be read: a build that went wrong.
@@ -71,18 +70,22 @@ impl Routes {
     /// When the descriptors for reflection cannot be read.
     pub fn new(issuance: Arc<Issuance>) -> Result<Self, RoutesError> {
         let (health, metrics) = (HealthReporter::new(), issuance.metrics.clone());
+        let largest = issuance.limits.message_bytes();
         let reflection = || {
             tonic_reflection::server::Builder::configure()
                 .register_encoded_file_descriptor_set(DESCRIPTORS)
                 .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
         };
-        let authority = CaServer::new(CertificateAuthority { issuance: Arc::clone(&issuance) })
-            .max_decoding_message_size(MAX_BODY_BYTES);
+        let authority =
+            CaServer::new(CertificateAuthority { issuance: Arc::clone(&issuance) }).max_decoding_message_size(largest);
         let services = HashMap::from([
             route(authority),
-            route(HealthServer::new(HealthService::from_health_reporter(health.clone()))),
-            route(reflection().build_v1()?),
-            route(reflection().build_v1alpha()?),
+            route(
+                HealthServer::new(HealthService::from_health_reporter(health.clone()))
+                    .max_decoding_message_size(largest),
+            ),
+            route(reflection().build_v1()?.max_decoding_message_size(largest)),
+            route(reflection().build_v1alpha()?.max_decoding_message_size(largest)),
         ]);
         Ok(Self { services: Arc::new(services), health, metrics, issuance })
     }
@@ -105,7 +108,9 @@ impl Routes {
     /// Answers a call. What is no gRPC call is refused as other servers refuse it.
     pub async fn call(&self, caller: Caller, mut request: http::Request<Body>) -> http::Response<Body> {
         let id = RequestId::of(request.headers().get(REQUEST_ID).map(http::HeaderValue::as_bytes));
-        let mut response = if is_grpc(request.headers()) {
+        let mut response = if request.headers().len() > MAX_FIELDS {
+            self.too_many_fields(request.uri().path(), &id)
+        } else if is_grpc(request.headers()) {
             request.extensions_mut().insert(id.clone());
             self.answer(caller, request, &id).await
         } else {
@@ -119,11 +124,19 @@ impl Routes {
         response
     }
 
+    /// Refused before anything is read: by the status for those who speak HTTP, and in gRPC's form for those who speak that.
+    fn too_many_fields(&self, path: &str, id: &RequestId) -> http::Response<Body> {
+        let path = if self.services.contains_key(service_name(path)) { path } else { "" };
+        let failure = Failure::new(FailureKind::TooManyHeaders, "a call with more header fields than are accepted");
+        let mut response = status::of_failure(&failure, path, Some(id), &self.metrics).into_http();
+        *response.status_mut() = http::StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+        response
+    }
+
     async fn answer(&self, caller: Caller, mut request: http::Request<Body>, id: &RequestId) -> http::Response<Body> {
         let path = request.uri().path().to_owned();
         let limit = time_limit(request.headers());
-        let service = path.trim_start_matches('/').split('/').next().unwrap_or_default();
-        let Some(call) = self.services.get(service) else {
+        let Some(call) = self.services.get(service_name(&path)) else {
             return Status::unimplemented("unknown service").into_http();
         };
         let counted = Counted::begin(&self.metrics, &path);
@@ -135,12 +148,14 @@ impl Routes {
                 }
             };
         }
-        let arrival = Arrival::new(caller.connection, caller.room, Arc::clone(self.issuance.limits.room()));
+        let largest = self.issuance.limits.message_bytes();
+        let arrival = Arrival::new(caller.connection, caller.memory, largest);
         let request = request.map(|body| arrival.follow(body));
         let Ok(Ok(response)) = tokio::time::timeout(limit, call(request)).await else {
             return counted.end(Status::deadline_exceeded("the call took too long").into_http());
         };
-        let refused = Status::from_header_map(response.headers()).and_then(|sent| status::of_refused_message(&sent));
+        let refused =
+            Status::from_header_map(response.headers()).and_then(|sent| status::of_refused_message(&sent, largest));
         drop(arrival);
         counted.end(match refused {
             Some(failure) => status::of_failure(&failure, &path, Some(id), &self.metrics).into_http(),
@@ -164,6 +179,11 @@ where
     // Generated services are always ready.
     let call: Call = Box::new(move |request| Box::pin(service.clone().call(request)));
     (S::NAME, call)
+}
+
+/// `package.Service` of `/package.Service/Method`.
+fn service_name(path: &str) -> &str {
+    path.trim_start_matches('/').split('/').next().unwrap_or_default()
 }
 
 fn is_grpc(headers: &http::HeaderMap) -> bool {

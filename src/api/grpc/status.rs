@@ -81,12 +81,15 @@ const fn code(code: GrpcCode) -> Code {
 ///
 /// The library says out of range for a message over the limit, and internal for one that is no protobuf. Clients of other servers know the
 /// first as exhausted; and the second is the caller's fault, not a bug.
-pub(super) fn of_refused_message(status: &Status) -> Option<Failure> {
+pub(super) fn of_refused_message(status: &Status, largest: usize) -> Option<Failure> {
     if !status.details().is_empty() {
         return None;
     }
     let (kind, text) = match status.code() {
-        Code::OutOfRange => (FailureKind::RequestTooLarge, "The message is larger than 4 MiB"),
+        Code::OutOfRange => {
+            let failure = Failure::new(FailureKind::RequestTooLarge, status.message().to_owned());
+            return Some(failure.with("limitBytes", largest.to_string()));
+        }
         Code::ResourceExhausted => return Some(overloaded("too much is being received at the same time")),
         Code::Internal => {
             (FailureKind::RequestMalformed, "The message is not a valid protobuf message for this request")
@@ -116,7 +119,7 @@ mod tests {
             assert_eq!(info.metadata.get("claim").map(String::as_str), Some("sub"));
             let wait = failure.retry_after_seconds().map(|seconds| seconds.to_string());
             assert_eq!(info.metadata.get(RETRY_AFTER), wait.as_ref(), "{kind:?}");
-            assert!(of_refused_message(&status).is_none(), "our own statuses stay as they are");
+            assert!(of_refused_message(&status, 1).is_none(), "our own statuses stay as they are");
         }
     }
 }

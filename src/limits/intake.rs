@@ -1,0 +1,281 @@
+//! How much of what an HTTP/1 client sends is read, and what the heads among it hold.
+//!
+//! The HTTP library reads ahead: up to sixteen heads of up to 128 KiB wait for an answer to the first. So a connection is read only while
+//! something is wanted: a head, or the body that a handler reads. Owns that state of one connection and the reservation of its head. Knows
+//! no socket: one side asks what may be passed on, the other says what it wants.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use super::memory::{ConnectionMemory, MemoryExhausted, Reservation};
+
+/// What a byte of a head costs: the buffer that it is read into grows by doubling.
+const HEAD_BYTE: usize = 2;
+/// What a line of a head costs once it is a field of a map.
+const FIELD: usize = 320;
+/// How much of a body that nobody reads is buffered before it is thrown away.
+const UNWANTED: usize = 128 * 1024;
+/// After how many bytes of a body of unknown length, or one nobody reads, the library is to have its turn.
+const TURN: usize = 8 * 1024;
+/// How often a body of unknown length may seem to end before the turns become longer.
+const SHORT_TURNS: usize = 16;
+/// Their length from then on. What comes behind the body's end within it is read ahead.
+const LONGER_TURN: usize = 512;
+
+/// One connection.
+#[derive(Debug)]
+pub struct Intake(Mutex<State>);
+
+#[derive(Debug)]
+struct State {
+    memory: Arc<ConnectionMemory>,
+    wanted: Wanted,
+    lines: Lines,
+    /// Of the head, and of what was passed on behind it.
+    head: Reservation,
+    /// Bytes passed on behind the head's end.
+    ahead: usize,
+    /// A body is announced and not read.
+    unread_body: bool,
+    waker: Option<Waker>,
+}
+
+/// What is wanted of the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wanted {
+    /// The next head.
+    Head,
+    /// Nothing: a request is being handled.
+    Nothing,
+    /// So much of a body.
+    Body(u64),
+    /// A body of unknown length, and how often it seemed to end.
+    Chunks { ends: usize, since: usize },
+    /// A body is thrown away. So much has been passed on.
+    Unwanted(usize),
+}
+
+/// Finds the empty line that ends a head, as the library does: lines end with LF, CR before it does not count, empty lines before the first
+/// one are skipped.
+#[derive(Clone, Copy, Debug, Default)]
+struct Lines {
+    begun: bool,
+    /// The current line is not empty.
+    in_line: bool,
+    count: usize,
+}
+
+/// Why not everything is passed on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hold {
+    /// The library is to look at what it has first.
+    Turn,
+    /// Nothing more is wanted for now.
+    Unwanted,
+    /// There is no memory.
+    Memory,
+}
+
+/// A request that is being handled. What is left of its body is thrown away once this is dropped; then the next head is wanted.
+#[derive(Debug)]
+pub struct Handling(Arc<Intake>);
+
+impl Lines {
+    /// The length of the rest of the head, if it ends within these bytes.
+    fn end(&mut self, bytes: &[u8]) -> Option<usize> {
+        let mut read = 0;
+        for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+            read += line.len();
+            let whole = line.last() == Some(&b'\n');
+            self.in_line |= line.iter().any(|byte| !matches!(byte, b'\r' | b'\n'));
+            if !whole {
+                break;
+            }
+            if self.in_line {
+                (self.begun, self.in_line) = (true, false);
+                self.count += 1;
+            } else if self.begun {
+                *self = Self::default();
+                return Some(read);
+            }
+        }
+        None
+    }
+}
+
+impl Intake {
+    /// Of a new connection: its first head is wanted.
+    #[must_use]
+    pub fn new(memory: Arc<ConnectionMemory>) -> Arc<Self> {
+        let head = Reservation::new(Arc::clone(&memory));
+        Arc::new(Self(Mutex::new(State {
+            memory,
+            wanted: Wanted::Head,
+            lines: Lines::default(),
+            head,
+            ahead: 0,
+            unread_body: false,
+            waker: None,
+        })))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The connection's memory, for what else of it is held.
+    #[must_use]
+    pub fn memory(&self) -> Arc<ConnectionMemory> {
+        Arc::clone(&self.lock().memory)
+    }
+
+    /// Ready while anything is wanted of the client.
+    pub fn poll_wanted(&self, context: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.lock();
+        if !matches!(state.wanted, Wanted::Nothing | Wanted::Body(0)) {
+            return Poll::Ready(());
+        }
+        if !state.waker.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
+            state.waker = Some(context.waker().clone());
+        }
+        Poll::Pending
+    }
+
+    /// Whether something has begun that the client must bring to its end: a head, or a body to be thrown away.
+    #[must_use]
+    pub fn has_begun(&self) -> bool {
+        let state = self.lock();
+        match state.wanted {
+            Wanted::Head => state.lines.begun || state.lines.in_line,
+            Wanted::Unwanted(_) => true,
+            _ => false,
+        }
+    }
+
+    /// How many of these bytes may be passed on, and why not all.
+    pub fn pass(&self, bytes: &[u8]) -> (usize, Option<Hold>) {
+        self.lock().pass(bytes)
+    }
+
+    /// A request is being handled, with or without a body.
+    #[must_use]
+    pub fn begin(self: &Arc<Self>, has_body: bool) -> Handling {
+        let mut state = self.lock();
+        state.wanted = Wanted::Nothing;
+        state.unread_body = has_body;
+        drop(state);
+        Handling(Arc::clone(self))
+    }
+
+    /// The body is to be read, of this length if it is known.
+    pub fn want_body(&self, length: Option<u64>) {
+        let mut state = self.lock();
+        if !state.unread_body {
+            return;
+        }
+        let ahead = u64::try_from(state.ahead).unwrap_or(u64::MAX);
+        state.wanted = match length {
+            Some(length) => Wanted::Body(length.saturating_sub(ahead)),
+            None => Wanted::Chunks { ends: 0, since: 0 },
+        };
+        state.lines = Lines::default();
+        state.wake();
+    }
+
+    /// The body has been read to its end.
+    pub fn body_is_read(&self) {
+        let mut state = self.lock();
+        (state.unread_body, state.wanted, state.lines) = (false, Wanted::Nothing, Lines::default());
+    }
+}
+
+impl State {
+    fn wake(&mut self) {
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
+        }
+    }
+
+    fn pass(&mut self, bytes: &[u8]) -> (usize, Option<Hold>) {
+        match self.wanted {
+            Wanted::Head => self.pass_head(bytes),
+            Wanted::Nothing => (0, Some(Hold::Unwanted)),
+            Wanted::Body(left) => {
+                let passed = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
+                self.wanted = Wanted::Body(left.saturating_sub(u64::try_from(passed).unwrap_or(u64::MAX)));
+                (passed, (passed < bytes.len()).then_some(Hold::Unwanted))
+            }
+            Wanted::Chunks { mut ends, mut since } => {
+                let (passed, hold) = match self.lines.end(bytes) {
+                    Some(end) if ends < SHORT_TURNS || since + end >= LONGER_TURN => {
+                        (ends, since) = (ends + 1, 0);
+                        (end, Some(Hold::Turn))
+                    }
+                    Some(end) => {
+                        since += end;
+                        (end, None)
+                    }
+                    None => {
+                        since += bytes.len();
+                        (bytes.len(), None)
+                    }
+                };
+                self.wanted = Wanted::Chunks { ends, since };
+                (passed, hold)
+            }
+            Wanted::Unwanted(passed) => {
+                let now = bytes.len().min(TURN);
+                if self.head.bytes() < UNWANTED && self.head.grow(now).is_err() {
+                    return (0, Some(Hold::Memory));
+                }
+                self.wanted = Wanted::Unwanted(passed + now);
+                (now, Some(Hold::Turn))
+            }
+        }
+    }
+
+    fn pass_head(&mut self, bytes: &[u8]) -> (usize, Option<Hold>) {
+        let mut lines = self.lines;
+        let end = lines.end(bytes);
+        let behind = end.and_then(|end| bytes.get(end..)).unwrap_or_default();
+        // A body that came with its head is passed on with it, unless another head may stand in it.
+        let together = !behind.contains(&b'\n');
+        let passed = if together { bytes.len() } else { end.unwrap_or(bytes.len()) };
+        let fields = bytes.get(..end.unwrap_or(bytes.len())).unwrap_or_default();
+        let fields = fields.split(|byte| *byte == b'\n').count() - 1;
+        if self.reserve(passed.saturating_mul(HEAD_BYTE) + fields.saturating_mul(FIELD)).is_err() {
+            return (0, Some(Hold::Memory));
+        }
+        self.lines = lines;
+        if end.is_some() {
+            self.ahead = if together { behind.len() } else { 0 };
+            self.lines.in_line = self.ahead > 0;
+            self.wanted = Wanted::Nothing;
+        }
+        (passed, (passed < bytes.len()).then_some(Hold::Unwanted))
+    }
+
+    fn reserve(&mut self, bytes: usize) -> Result<(), MemoryExhausted> {
+        self.head.grow(bytes)
+    }
+}
+
+impl Drop for Handling {
+    fn drop(&mut self) {
+        let mut state = self.0.lock();
+        if state.unread_body {
+            state.wanted = Wanted::Unwanted(0);
+        } else {
+            state.wanted = Wanted::Head;
+            let kept = if state.lines.in_line { state.ahead.saturating_mul(HEAD_BYTE) } else { 0 };
+            if kept == 0 {
+                state.lines = Lines::default();
+            }
+            // Less than it was: that cannot fail.
+            let kept = kept.min(state.head.bytes());
+            let _ = state.head.resize(kept);
+        }
+        state.ahead = 0;
+        state.wake();
+    }
+}

@@ -1,0 +1,591 @@
+//! The way of an HTTP/2 client's bytes to the library that decodes them: what they will cost is reserved first.
+//!
+//! The library decodes header blocks, and buffers data, before anybody is asked; one byte that names a field of the static table becomes an
+//! entry of a map. So the frames are followed here (RFC 9113 section 4.1): a frame is passed on when there is memory for it, and waits in
+//! the system's buffers until then. At most one header block is passed on before the library has made a call of it or refused it.
+//!
+//! Owns a connection's stream and the reading of frame heads. What is malformed is left to the library.
+
+use std::future::Future as _;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{self, Instant, Sleep};
+
+use super::hpack::Block;
+use crate::limits::inbound::Inbound;
+
+/// What a client sends first (RFC 9113 section 3.4).
+const PREFACE: usize = 24;
+/// The length of a frame's head.
+const HEAD: usize = 9;
+/// What a call costs until its answer has been sent, without headers and message: its task and the library's stream.
+pub(super) const CALL: usize = 8 * 1024;
+/// The buffer that holds the header block's strings; several frames may share one.
+const BUFFER: usize = 8 * 1024;
+/// The most that the fields of one block cost: the library keeps no more of it than the list's limit allows.
+const WORST_FIELDS: usize = 832 * 1024;
+/// How often to look whether there is memory again.
+const AGAIN: Duration = Duration::from_millis(20);
+/// The longest buffer that the library begins with.
+const FIRST_BUFFER: usize = 8 * 1024;
+
+/// Calls that a client may take back within [`RESETS_IN`] (CVE-2023-44487): each has cost a beginning.
+const RESETS: u32 = 100;
+const RESETS_IN: Duration = Duration::from_secs(1);
+/// The longest frame that the library takes; it refuses a longer one by its head.
+const MAX_FRAME: usize = 16 * 1024;
+
+const DATA: u8 = 0;
+const HEADERS: u8 = 1;
+const RESET: u8 = 3;
+const SETTINGS: u8 = 4;
+const PUSH_PROMISE: u8 = 5;
+const CONTINUATION: u8 = 9;
+/// Of SETTINGS.
+const ACK: u8 = 0x1;
+/// Of HEADERS and CONTINUATION.
+const END_HEADERS: u8 = 0x4;
+/// Of HEADERS.
+const PADDED: u8 = 0x8;
+const PRIORITY: u8 = 0x20;
+
+/// A stream whose frames are followed.
+pub(super) struct Inflow<I> {
+    stream: I,
+    frames: Frames,
+    /// Read, but not passed on yet.
+    kept: Vec<u8>,
+    /// Nothing was passed on last: by now the library has dealt with what it had.
+    paused: bool,
+    /// When what has begun must be there, or waits no more for memory.
+    deadline: Option<Pin<Box<Sleep>>>,
+    again: Option<Pin<Box<Sleep>>>,
+    limit: Duration,
+    refused: Option<&'static str>,
+}
+
+/// Where in the frames the client is.
+struct Frames {
+    inbound: Arc<Inbound>,
+    place: Place,
+    block: Option<OpenBlock>,
+    /// A header block was passed on since the library last had nothing to read.
+    passed_block: bool,
+    /// A frame has ended outside of a header block: the client goes on.
+    progress: bool,
+    last_stream: u32,
+    table: Table,
+    /// Since when how many calls were taken back.
+    resets: (Instant, u32),
+}
+
+enum Place {
+    Preface(usize),
+    Head([u8; HEAD], usize),
+    Payload(Payload),
+}
+
+struct Payload {
+    left: usize,
+    /// Of a header block: bytes before and behind it, and whether the length of the padding has yet to be read.
+    skip: usize,
+    padding: usize,
+    padded: bool,
+    is_block: bool,
+    ends_block: bool,
+}
+
+#[derive(Default)]
+struct OpenBlock {
+    fields: Block,
+    wire: usize,
+    stream: u32,
+}
+
+/// What is known of the dynamic table, which we allow no client once it knows.
+struct Table {
+    since: Instant,
+    used: bool,
+    acknowledged: bool,
+    emptied: bool,
+}
+
+/// Why the rest is not passed on now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stop {
+    /// The library is to deal with a header block first.
+    Turn,
+    /// There is no memory.
+    Memory,
+    /// The client does what we do not allow.
+    Refuse(&'static str),
+}
+
+impl<I> Inflow<I> {
+    /// Nothing has been read. What begins must be complete within the limit.
+    pub(super) fn new(stream: I, inbound: Arc<Inbound>, limit: Duration) -> Self {
+        let table = Table { since: Instant::now(), used: false, acknowledged: false, emptied: false };
+        let frames = Frames {
+            inbound,
+            place: Place::Preface(0),
+            block: None,
+            passed_block: false,
+            progress: false,
+            last_stream: 0,
+            table,
+            resets: (Instant::now(), 0),
+        };
+        Self { stream, frames, kept: Vec::new(), paused: false, deadline: None, again: None, limit, refused: None }
+    }
+
+    /// Follows what was read; keeps what must not be passed on yet. Pending when nothing may be.
+    fn pass_on(&mut self, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>, before: usize) -> Poll<io::Result<()>> {
+        let fresh = buffer.filled().get(before..).unwrap_or_default();
+        if fresh.is_empty() {
+            return Poll::Ready(Ok(()));
+        }
+        let (passed, stop) = self.frames.follow(fresh);
+        if std::mem::take(&mut self.frames.progress) {
+            (self.deadline, self.again) = (None, None);
+        }
+        if let Some(rest) = fresh.get(passed..).filter(|rest| !rest.is_empty()) {
+            self.kept = rest.to_vec();
+            buffer.set_filled(before + passed);
+        }
+        if let Some(Stop::Refuse(why)) = stop {
+            self.refused = Some(why);
+        }
+        if passed > 0 {
+            return Poll::Ready(Ok(()));
+        }
+        self.check()?;
+        match stop {
+            Some(Stop::Memory) => self.wait_for_memory(context),
+            _ => context.waker().wake_by_ref(),
+        }
+        self.pause(context)
+    }
+
+    /// An error once the client was refused.
+    fn check(&self) -> io::Result<()> {
+        let Some(why) = self.refused else { return Ok(()) };
+        tracing::debug!(why, "a gRPC connection is closed");
+        Err(io::Error::new(io::ErrorKind::InvalidData, why))
+    }
+
+    fn wait_for_memory(&mut self, context: &mut Context<'_>) {
+        let again = self.again.get_or_insert_with(|| Box::pin(time::sleep(AGAIN)));
+        if again.as_mut().poll(context).is_ready() {
+            again.as_mut().reset(Instant::now() + AGAIN);
+            let _ = again.as_mut().poll(context);
+        }
+    }
+
+    /// Nothing to pass on; what has begun is waited for no longer than it may take.
+    fn pause(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.paused = true;
+        if self.kept.is_empty() && self.frames.block.is_none() {
+            self.deadline = None;
+            return Poll::Pending;
+        }
+        let limit = self.limit;
+        let deadline = self.deadline.get_or_insert_with(|| Box::pin(time::sleep(limit)));
+        ready!(deadline.as_mut().poll(context));
+        tracing::debug!("a header block of a gRPC connection did not arrive in time, or there was no memory for it");
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
+impl Frames {
+    /// How many of these bytes may be passed on, and why not all.
+    fn follow(&mut self, bytes: &[u8]) -> (usize, Option<Stop>) {
+        let mut passed = 0;
+        while let Some(rest) = bytes.get(passed..).filter(|rest| !rest.is_empty()) {
+            let step = match &mut self.place {
+                Place::Preface(seen) => {
+                    let taken = rest.len().min(PREFACE - *seen);
+                    *seen += taken;
+                    if *seen == PREFACE {
+                        self.place = Place::Head([0; HEAD], 0);
+                    }
+                    Ok(taken)
+                }
+                Place::Head(head, seen) => {
+                    let before = *seen;
+                    let taken = rest.len().min(HEAD - before);
+                    for (to, from) in head.iter_mut().skip(before).zip(rest) {
+                        *to = *from;
+                    }
+                    *seen += taken;
+                    if *seen == HEAD {
+                        let head = *head;
+                        self.begin(head).inspect_err(|_| self.place = Place::Head(head, before)).map(|()| taken)
+                    } else {
+                        Ok(taken)
+                    }
+                }
+                Place::Payload(_) => self.payload(rest),
+            };
+            match step {
+                Ok(taken) => passed += taken,
+                Err(reason) => return (passed, Some(reason)),
+            }
+        }
+        (passed, None)
+    }
+
+    /// A frame begins, if it may.
+    fn begin(&mut self, head: [u8; HEAD]) -> Result<(), Stop> {
+        let ([high, middle, low, kind, flags, ..], [.., first, second, third, fourth]) = (head, head);
+        let left = usize::from(high) << 16 | usize::from(middle) << 8 | usize::from(low);
+        let stream = u32::from_be_bytes([first, second, third, fourth]) & 0x7fff_ffff;
+        let length = left.min(MAX_FRAME);
+        let buffer = if length + HEAD > FIRST_BUFFER { 2 * (length + HEAD) } else { 0 };
+        let is_block = matches!(kind, HEADERS | CONTINUATION);
+        if kind == HEADERS {
+            if self.passed_block {
+                return Err(Stop::Turn);
+            }
+            // A gRPC client sends no trailers; a second block of one stream would be kept until somebody reads it.
+            if stream <= self.last_stream && stream != 0 {
+                return Err(Stop::Refuse("a second header block for a stream"));
+            }
+            if self.table.is_overdue() {
+                return Err(Stop::Refuse("the header table is used though its size is zero"));
+            }
+        }
+        if kind == RESET && self.resets_too_often() {
+            return Err(Stop::Refuse("calls are taken back too often"));
+        }
+        if kind == PUSH_PROMISE {
+            return Err(Stop::Refuse("a push promise from a client"));
+        }
+        let wire = self.block.as_ref().map_or(0, |block| block.wire) + length;
+        if is_block {
+            self.reserve(stream, wire)?;
+        }
+        let data_for = (kind == DATA && left > 0).then_some(stream);
+        self.inbound.frame(length + HEAD, buffer, data_for).map_err(|_| Stop::Memory)?;
+        match kind {
+            HEADERS => {
+                self.last_stream = self.last_stream.max(stream);
+                self.block = Some(OpenBlock { wire, stream, ..OpenBlock::default() });
+            }
+            CONTINUATION => {
+                if let Some(block) = &mut self.block {
+                    block.wire = wire;
+                }
+            }
+            SETTINGS if flags & ACK != 0 => self.table.acknowledged = true,
+            _ => {}
+        }
+        let padded = kind == HEADERS && flags & PADDED != 0;
+        let skip = usize::from(padded) + if kind == HEADERS && flags & PRIORITY != 0 { 5 } else { 0 };
+        let ends_block = is_block && flags & END_HEADERS != 0;
+        self.place = Place::Payload(Payload { left, skip, padding: 0, padded, is_block, ends_block });
+        if left == 0 { self.end(ends_block) } else { Ok(()) }
+    }
+
+    fn resets_too_often(&mut self) -> bool {
+        if self.resets.0.elapsed() > RESETS_IN {
+            self.resets = (Instant::now(), 0);
+        }
+        self.resets.1 += 1;
+        self.resets.1 > RESETS
+    }
+
+    /// More of a frame's payload.
+    fn payload(&mut self, rest: &[u8]) -> Result<usize, Stop> {
+        let Place::Payload(payload) = &mut self.place else { return Ok(0) };
+        let taken = rest.len().min(payload.left);
+        let mut bytes = rest.get(..taken).unwrap_or_default();
+        if payload.is_block {
+            if payload.padded
+                && let Some(first) = bytes.first()
+            {
+                (payload.padding, payload.padded) = (usize::from(*first), false);
+            }
+            let skipped = payload.skip.min(bytes.len());
+            let behind = (payload.left - skipped).saturating_sub(payload.padding);
+            bytes = bytes.get(skipped..).unwrap_or_default();
+            bytes = bytes.get(..bytes.len().min(behind)).unwrap_or_default();
+            if let Some(block) = &mut self.block {
+                let mut fields = block.fields;
+                fields.read(bytes);
+                let (stream, wire) = (block.stream, block.wire);
+                let cost = Self::cost(wire, fields.cost());
+                self.inbound.block(stream, cost).map_err(|_| Stop::Memory)?;
+                block.fields = fields;
+            }
+            payload.skip -= skipped;
+        }
+        payload.left -= taken;
+        if payload.left == 0 {
+            let ends_block = payload.ends_block;
+            self.end(ends_block)?;
+        }
+        Ok(taken)
+    }
+
+    /// Reserves what the block costs with a frame more.
+    fn reserve(&self, stream: u32, wire: usize) -> Result<(), Stop> {
+        let fields = self.block.as_ref().map_or(0, |block| block.fields.cost());
+        self.inbound.block(stream, Self::cost(wire, fields)).map_err(|_| Stop::Memory)
+    }
+
+    fn cost(wire: usize, fields: usize) -> usize {
+        CALL + BUFFER + wire + fields.min(WORST_FIELDS)
+    }
+
+    fn end(&mut self, ends_block: bool) -> Result<(), Stop> {
+        self.place = Place::Head([0; HEAD], 0);
+        if ends_block && let Some(block) = self.block.take() {
+            self.passed_block = true;
+            if self.table.acknowledged && block.fields.empties_table() {
+                self.table.emptied = true;
+                self.inbound.table_is_empty();
+            }
+            if block.fields.uses_table() && !self.table.emptied {
+                self.table.used = true;
+                // Each entry holds the buffer that it came in.
+                let kept = self.inbound.table(BUFFER + block.wire);
+                kept.map_err(|_| Stop::Refuse("no memory for the header table"))?;
+            }
+        }
+        self.progress |= self.block.is_none();
+        Ok(())
+    }
+}
+
+impl Table {
+    /// How long a client may take to learn that the table's size is zero.
+    const LEARNED: Duration = Duration::from_secs(10);
+
+    /// Whether the client goes on using the table when it cannot but know.
+    fn is_overdue(&self) -> bool {
+        self.used && !self.emptied && self.since.elapsed() > Self::LEARNED
+    }
+}
+
+impl<I: AsyncRead + Unpin> AsyncRead for Inflow<I> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        this.check()?;
+        if std::mem::take(&mut this.paused) && std::mem::take(&mut this.frames.passed_block) {
+            this.frames.inbound.block_is_gone();
+        }
+        let before = buffer.filled().len();
+        if this.kept.is_empty() {
+            match Pin::new(&mut this.stream).poll_read(context, buffer) {
+                Poll::Ready(outcome) => outcome?,
+                Poll::Pending => return this.pause(context),
+            }
+            return this.pass_on(context, buffer, before);
+        }
+        let length = this.kept.len().min(buffer.remaining());
+        let rest = this.kept.split_off(length);
+        buffer.put_slice(&std::mem::take(&mut this.kept));
+        let passed = this.pass_on(context, buffer, before);
+        this.kept.extend_from_slice(&rest);
+        passed
+    }
+}
+
+impl<I: AsyncWrite + Unpin> AsyncWrite for Inflow<I> {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        parts: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(context, parts)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::memory::{ConnectionMemory, MemoryBudget};
+    use hyper::HeaderMap;
+    use hyper::header::{HeaderName, HeaderValue};
+    use proptest::prelude::*;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+        let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+        [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
+    }
+
+    fn inflow(stream: tokio::io::DuplexStream) -> (Inflow<tokio::io::DuplexStream>, Arc<Inbound>) {
+        let inbound = Inbound::new(&ConnectionMemory::http2(Arc::<MemoryBudget>::default()));
+        (Inflow::new(stream, Arc::clone(&inbound), Duration::from_secs(10)), inbound)
+    }
+
+    #[tokio::test]
+    async fn one_header_block_is_passed_on_at_a_time_and_all_in_the_end() {
+        let (mut client, stream) = tokio::io::duplex(1 << 20);
+        let (mut inflow, inbound) = inflow(stream);
+        let one =
+            |stream| [frame(HEADERS, END_HEADERS, stream, &[0x82; 30]), frame(DATA, 0, stream, b"12345")].concat();
+        let sent = [&[0; PREFACE][..], &frame(SETTINGS, 0, 0, b""), &one(1), &one(3), &one(5)].concat();
+        client.write_all(&sent).await.unwrap();
+        let mut read = vec![0; sent.len()];
+        let first = inflow.read(&mut read).await.unwrap();
+        assert_eq!(first, PREFACE + HEAD + one(1).len());
+        let call = inbound.begin_call();
+        inflow.read_exact(&mut read[first..]).await.unwrap();
+        assert_eq!(read, sent);
+        drop(call);
+    }
+
+    #[tokio::test]
+    async fn a_block_waits_for_memory_and_is_given_up_after_a_while() {
+        tokio::time::pause();
+        let (mut client, stream) = tokio::io::duplex(1 << 20);
+        let memory = ConnectionMemory::http2(Arc::<MemoryBudget>::default());
+        let mut all = crate::limits::memory::Reservation::new(Arc::clone(&memory));
+        for step in [1 << 20, 1 << 10, 1] {
+            while all.grow(step).is_ok() {}
+        }
+        let mut inflow = Inflow::new(stream, Inbound::new(&memory), Duration::from_secs(10));
+        client.write_all(&[&[0; PREFACE][..], &frame(HEADERS, END_HEADERS, 1, &[0x82; 30])].concat()).await.unwrap();
+        let mut read = [0; 100];
+        assert_eq!(inflow.read(&mut read).await.unwrap(), PREFACE);
+        assert!(time::timeout(Duration::from_secs(5), inflow.read(&mut read)).await.is_err(), "there is no memory");
+        drop(all.split(1 << 20));
+        assert_eq!(inflow.read(&mut read).await.unwrap(), HEAD + 30);
+        let unfinished = frame(HEADERS, 0, 3, &[0x82; 30]);
+        client.write_all(&unfinished).await.unwrap();
+        assert_eq!(inflow.read(&mut read).await.unwrap(), unfinished.len());
+        let start = Instant::now();
+        assert_eq!(inflow.read(&mut read).await.unwrap_err().kind(), io::ErrorKind::TimedOut, "it does not end");
+        assert!(start.elapsed() >= Duration::from_secs(10));
+    }
+
+    #[tokio::test]
+    async fn second_blocks_promises_and_floods_of_resets_are_refused() {
+        let block = |stream| frame(HEADERS, END_HEADERS, stream, &[0x82]);
+        let resets: Vec<u8> = (0..=RESETS).flat_map(|_| frame(RESET, 0, 1, &[0, 0, 0, 8])).collect();
+        for hostile in [[block(1), block(1)].concat(), frame(PUSH_PROMISE, 0, 1, &[0; 8]), resets] {
+            let (mut client, stream) = tokio::io::duplex(1 << 20);
+            let (mut inflow, _) = inflow(stream);
+            client.write_all(&[&[0; PREFACE][..], &hostile].concat()).await.unwrap();
+            let mut read = Vec::new();
+            assert_eq!(inflow.read_to_end(&mut read).await.unwrap_err().kind(), io::ErrorKind::InvalidData);
+        }
+    }
+
+    proptest! {
+        /// Whatever comes, in whatever pieces: nothing panics, and what is passed on is what came, in its order.
+        #[test]
+        fn bytes_are_passed_on_as_they_came(
+            frames in proptest::collection::vec((0..11_u8, any::<u8>(), 0..9_u32, proptest::collection::vec(any::<u8>(), 0..60)), 0..20),
+            cut in 1..50_usize,
+        ) {
+            let sent: Vec<u8> = std::iter::once(vec![0; PREFACE])
+                .chain(frames.iter().map(|(kind, flags, stream, payload)| frame(*kind, *flags, *stream, payload)))
+                .flatten()
+                .collect();
+            let inbound = Inbound::new(&ConnectionMemory::http2(Arc::<MemoryBudget>::default()));
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+            let read = runtime.block_on(async {
+                let (mut client, stream) = tokio::io::duplex(cut);
+                let mut inflow = Inflow::new(stream, inbound, Duration::from_secs(1));
+                let mut read = Vec::new();
+                let writing = async {
+                    let _ = client.write_all(&sent).await;
+                    drop(client);
+                };
+                let _ = tokio::join!(inflow.read_to_end(&mut read), time::timeout(Duration::from_mins(1), writing));
+                read
+            });
+            prop_assert!(sent.starts_with(&read));
+        }
+    }
+
+    /// What a map of as many fields takes, in bytes: as much as the process holds more of after many such maps.
+    fn measured(fields: usize, length: usize, distinct: bool) -> (usize, Vec<HeaderMap>) {
+        const MAPS: usize = 30;
+        let resident = || {
+            let status = std::fs::read_to_string("/proc/self/status").unwrap();
+            let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+            line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() * 1024
+        };
+        let before = resident();
+        let maps: Vec<HeaderMap> = (0..MAPS)
+            .map(|_| {
+                let mut map = HeaderMap::new();
+                for number in 0..fields {
+                    let name = if distinct { format!("{number:x}") } else { "a".to_owned() };
+                    let value = HeaderValue::from_bytes(&vec![b'v'; length]).unwrap();
+                    map.append(HeaderName::from_bytes(name.as_bytes()).unwrap(), value);
+                }
+                map
+            })
+            .collect();
+        (resident().saturating_sub(before) / MAPS, maps)
+    }
+
+    #[test]
+    fn what_is_charged_for_a_header_list_is_at_least_what_it_takes() {
+        const LIST: usize = 80 * 1024;
+        // All are kept, so that each needs memory of its own.
+        let mut kept = vec![measured(96, 100, true)];
+        for (distinct, length) in [(false, 0), (true, 0), (true, 30), (true, 800), (false, 60_000)] {
+            let fields = LIST / (35 + length);
+            let block: Vec<u8> = (0..fields)
+                .flat_map(|number| {
+                    let name = if distinct { format!("{number:x}") } else { "a".to_owned() };
+                    let mut field = vec![0, u8::try_from(name.len()).unwrap()];
+                    field.extend(name.bytes());
+                    match length.checked_sub(127) {
+                        None => field.push(u8::try_from(length).unwrap()),
+                        Some(mut rest) => {
+                            field.push(127);
+                            while rest >= 128 {
+                                field.push(u8::try_from(rest % 128).unwrap() | 128);
+                                rest /= 128;
+                            }
+                            field.push(u8::try_from(rest).unwrap());
+                        }
+                    }
+                    field.extend(std::iter::repeat_n(b'v', length));
+                    field
+                })
+                .collect();
+            let mut read = Block::default();
+            read.read(&block);
+            assert_eq!(read.fields(), fields);
+            let charged = Frames::cost(block.len(), read.cost());
+            // Other tests of this process take memory as well.
+            kept.extend((0..3).map(|_| measured(fields, length, distinct)));
+            let taken = kept.iter().rev().take(3).map(|(taken, _)| *taken).min().unwrap_or_default();
+            assert!(charged >= taken, "{fields} fields of {length} bytes: {charged} charged, {taken} taken");
+            println!("{fields} fields of {length} bytes, distinct {distinct}: {charged} charged, {taken} taken");
+        }
+    }
+}
