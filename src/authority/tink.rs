@@ -17,6 +17,7 @@ use zeroize::Zeroizing;
 
 use super::local::LocalSigner;
 use super::remote::OpenError;
+use crate::peer_text::JsonFault;
 use messages::{Keyset, Status};
 
 /// The services that keysets are encrypted with.
@@ -36,7 +37,7 @@ pub enum TinkError {
     Resource(String),
     /// The file is no JSON, such as a keyset in Tink's binary format.
     #[error("the keyset is not JSON: write it with tinkey's `--out-format json`")]
-    NotJson(#[source] serde_json::Error),
+    NotJson(#[source] JsonFault),
     /// The file has the private key for everyone to read.
     #[error(
         "the keyset is not encrypted; its key is compromised: make a new one with `tinkey create-keyset --master-key-uri`"
@@ -135,7 +136,7 @@ where
 }
 
 fn ciphertext(keyset: &[u8]) -> Result<Vec<u8>, TinkError> {
-    let read: EncryptedKeyset = serde_json::from_slice(keyset).map_err(TinkError::NotJson)?;
+    let read: EncryptedKeyset = serde_json::from_slice(keyset).map_err(|error| TinkError::NotJson(error.into()))?;
     if read.key.is_some() {
         return Err(TinkError::Cleartext);
     }
