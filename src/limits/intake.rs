@@ -15,8 +15,10 @@ const HEAD_BYTE: usize = 2;
 const FIELD: usize = 320;
 /// How much of a body that nobody reads is buffered before it is thrown away.
 const UNWANTED: usize = 128 * 1024;
-/// After how many bytes of a body of unknown length, or one nobody reads, the library is to have its turn.
+/// After how many bytes of a body that nobody reads the library is to have its turn.
 const TURN: usize = 8 * 1024;
+/// The same of a body in chunks, each of which the library keeps for itself, however small it is.
+const CHUNKS_TURN: usize = 2 * 1024;
 /// How often a body of unknown length may seem to end before the turns become longer.
 const SHORT_TURNS: usize = 16;
 /// Their length from then on. What comes behind the body's end within it is read ahead.
@@ -206,6 +208,7 @@ impl State {
                 (passed, (passed < bytes.len()).then_some(Hold::Unwanted))
             }
             Wanted::Chunks { mut ends, mut since } => {
+                let (length, bytes) = (bytes.len(), bytes.get(..CHUNKS_TURN).unwrap_or(bytes));
                 let (passed, hold) = match self.lines.end(bytes) {
                     Some(end) if ends < SHORT_TURNS || since + end >= LONGER_TURN => {
                         (ends, since) = (ends + 1, 0);
@@ -217,7 +220,7 @@ impl State {
                     }
                     None => {
                         since += bytes.len();
-                        (bytes.len(), None)
+                        (bytes.len(), (bytes.len() < length).then_some(Hold::Turn))
                     }
                 };
                 self.wanted = Wanted::Chunks { ends, since };
