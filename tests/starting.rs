@@ -329,7 +329,7 @@ fn a_full_disk_stops_nothing() {
 #[test]
 fn a_stuck_reader_does_not_hold_up_a_start_that_fails() {
     let (reader, mut writer) = std::io::pipe().unwrap();
-    writer.write_all(&[b'x'; 65_536]).unwrap();
+    writer.write_all(&vec![b'x'; 65_536]).unwrap();
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("issuers.yaml"), "no: issuers\n").unwrap();
     let mut started = Started::logging_to(folder, writer.into(), &["--ct-log-url=", "--config-path=ISSUERS"], &[]);

@@ -107,7 +107,9 @@ impl Issuers {
 
 fn issuers(root: &Node, warnings: &RefCell<Vec<Fault>>) -> Result<Issuers, Fault> {
     let file = Record::read(&Field { place: Place::root(), node: root }, shape::FILE)?;
-    let providers = file.get("ci-issuer-metadata").map_or_else(|| Ok(Providers::new()), metadata::providers)?;
+    let providers = file
+        .get("ci-issuer-metadata")
+        .map_or_else(|| Ok(Providers::new()), |field| metadata::providers(field, warnings))?;
     let context = Context { providers: &providers, warnings };
     let section = |key: &str, read: fn(&str, &Field<'_>, &Context<'_>) -> Result<Vec<Issuer>, Fault>| {
         let entries = file.get(key).map_or_else(|| Ok(Vec::new()), Field::entries)?;

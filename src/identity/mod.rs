@@ -11,6 +11,7 @@ pub mod kind;
 pub mod name_policy;
 pub mod principal;
 pub mod restrictions;
+pub mod san;
 pub mod template;
 pub mod token;
 pub mod token_type;

@@ -10,12 +10,14 @@
 //! can never work (a boolean compared with a text, a wrong count of arguments) is refused at once, also where Go would
 //! not come to it.
 
+mod ambiguity;
 mod parse;
 mod render;
 mod scan;
 
 use std::borrow::Cow;
 
+pub use ambiguity::KnownName;
 use parse::Node;
 
 /// The longest text, in bytes, that a template may produce. No name or extension of a certificate comes near it.
@@ -30,6 +32,7 @@ pub struct Template {
     source: Box<str>,
     nodes: Vec<Node>,
     keys: Vec<Box<str>>,
+    known_name: Option<&'static KnownName>,
 }
 
 /// What the data holds under a key.
@@ -42,6 +45,9 @@ pub enum Lookup<'d> {
     /// Something that has no text; the words name it, such as "null", "a list" or "an object".
     NotText(&'static str),
 }
+
+/// A piece of rendered text, and the key whose value it is; what the template itself says has none.
+pub type Rendered<'v> = (Option<&'v str>, Cow<'v, str>);
 
 /// Why a template was refused when the configuration was read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -96,7 +102,8 @@ impl Template {
     /// [`TemplateError`] at the first place that is not in the supported subset, or that no Go template may hold.
     pub fn parse(source: &str) -> Result<Self, TemplateError> {
         let (nodes, keys) = parse::parse(source)?;
-        Ok(Self { source: source.into(), nodes, keys })
+        let known_name = ambiguity::known_name(&nodes);
+        Ok(Self { source: source.into(), nodes, keys, known_name })
     }
 
     /// The text that the template was compiled from.
@@ -118,6 +125,28 @@ impl Template {
     /// [`RenderError`]: a key is missing or has no text, the text is too long, or a boolean is compared with a text.
     pub fn render<'d>(&self, lookup: &dyn Fn(&str) -> Lookup<'d>) -> Result<String, RenderError> {
         render::render(&self.nodes, self.source.len(), lookup)
+    }
+
+    /// The rendered text in pieces, each with the key whose value it is; what the template itself says has none.
+    ///
+    /// # Errors
+    /// As [`Self::render`].
+    pub fn pieces<'v, 'd: 'v>(&'v self, lookup: &dyn Fn(&str) -> Lookup<'d>) -> Result<Vec<Rendered<'v>>, RenderError> {
+        render::pieces(&self.nodes, lookup)
+    }
+
+    /// Set for the name template of a provider whose claims are known (Fulcio's and ours): claims are then refused that contain what
+    /// separates them.
+    #[must_use]
+    pub const fn known_name(&self) -> Option<&'static KnownName> {
+        self.known_name
+    }
+
+    /// Where different claims can give the same name, in sentences; none for known names. A value that `has_default` is taken to be the
+    /// operator's.
+    #[must_use]
+    pub fn ambiguities(&self, has_default: &dyn Fn(&str) -> bool) -> Vec<String> {
+        if self.known_name.is_some() { Vec::new() } else { ambiguity::find(&self.nodes, has_default) }
     }
 }
 

@@ -144,7 +144,7 @@ mod tests {
 
     /// How many of its tokens a greedy issuer can have counted.
     fn fill(store: &MemoryStore, entry: Party, issuer: Party) -> usize {
-        (0..).take_while(|number| matches!(store.take(&of(entry, issuer, *number), 0), Ok(true))).count()
+        (0..u32::MAX).take_while(|number| matches!(store.take(&of(entry, issuer, *number), 0), Ok(true))).count()
     }
 
     #[test]

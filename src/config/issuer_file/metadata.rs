@@ -2,6 +2,7 @@
 //!
 //! Knows nothing of issuers or of tokens.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -12,17 +13,21 @@ use crate::certificate::extensions::ExtensionId;
 use crate::identity::kind::{CiProvider, ValueTemplate};
 use crate::identity::template::Template;
 
+/// What helps against names that two identities could share.
+const HINT: &str = "name the identity by one claim, or by ids and by claims whose values cannot contain the separator";
+
 /// Every provider by its name.
 pub(super) type Providers = BTreeMap<String, Arc<CiProvider>>;
 
 /// Compiles every entry, used or not.
-pub(super) fn providers(field: &Field<'_>) -> Result<Providers, Fault> {
-    field.entries()?.into_iter().map(|(name, entry)| Ok((name.to_owned(), Arc::new(provider(name, &entry)?)))).collect()
+pub(super) fn providers(field: &Field<'_>, warnings: &RefCell<Vec<Fault>>) -> Result<Providers, Fault> {
+    let provider = |(name, entry)| Ok((String::from(name), Arc::new(provider(name, &entry, warnings)?)));
+    field.entries()?.into_iter().map(provider).collect()
 }
 
-fn provider(name: &str, entry: &Field<'_>) -> Result<CiProvider, Fault> {
+fn provider(name: &str, entry: &Field<'_>, warnings: &RefCell<Vec<Fault>>) -> Result<CiProvider, Fault> {
     let record = Record::read(entry, METADATA)?;
-    let defaults = match record.get("default-template-values") {
+    let defaults: BTreeMap<String, String> = match record.get("default-template-values") {
         Some(values) => {
             values.entries()?.into_iter().map(|(key, value)| (key.to_owned(), value.text().to_owned())).collect()
         }
@@ -30,7 +35,16 @@ fn provider(name: &str, entry: &Field<'_>) -> Result<CiProvider, Fault> {
     };
     let key = "subject-alternative-name-template";
     let subject_alternative_name = match record.get(key) {
-        Some(name_template) if !name_template.text().trim().is_empty() => template(name_template)?,
+        Some(name_template) if !name_template.text().trim().is_empty() => {
+            let compiled = template(name_template)?;
+            if let ValueTemplate::Template(template) = &compiled {
+                let ambiguities = template.ambiguities(&|key| defaults.contains_key(key));
+                let warning =
+                    |found| name_template.place.fault(format!("two identities may get one name: {found}"), HINT);
+                warnings.borrow_mut().extend(ambiguities.into_iter().map(warning));
+            }
+            compiled
+        }
         _ => {
             let message = format!("{} is missing", record.spelled(key));
             return Err(record.place_of(key).fault(message, "give the template of the certificate's name, a URI"));

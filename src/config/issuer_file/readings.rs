@@ -120,3 +120,28 @@ fn json_that_is_not_yaml_is_read_and_its_faults_have_a_line() {
     assert_eq!((number.line, number.message.as_str()), (3, "invalid type: integer `5`, expected a text"));
     assert_eq!(number.path, "OIDCIssuers › https://a.example › ClientID");
 }
+
+#[test]
+fn name_templates_that_leave_two_identities_one_name_are_warned_of_at_their_line() {
+    let file = |template: &str| {
+        format!(
+            "oidc-issuers:\n  https://a.example: {{client-id: s, type: ci-provider, ci-provider: c}}\n\
+             ci-issuer-metadata:\n  c:\n    default-template-values: {{url: 'https://ci.example'}}\n    \
+             subject-alternative-name-template: '{template}'\n"
+        )
+    };
+    for (template, found) in [
+        ("https://ci.example/{{ .group }}/{{ .project }}", "\"group\" may contain the \"/\""),
+        ("{{ .url }}/{{ .group }}{{ .project }}", "nothing separates"),
+        ("{{ .url }}/{{ if .tag }}tag{{ else }}branch{{ end }}", "`if` gives the same text"),
+    ] {
+        let issuers = parse(&file(template)).unwrap();
+        let [warning] = issuers.warnings() else { panic!("{template}: {:?}", issuers.warnings()) };
+        assert!(warning.contains(":6:") && warning.contains(found), "{template}: {warning}");
+    }
+    for template in ["{{ .url }}/{{ .project }}", "{{.url}}/{{.organization_slug}}/{{.pipeline_slug}}"] {
+        assert_eq!(parse(&file(template)).unwrap().warnings(), [] as [String; 0], "{template}");
+    }
+    let shipped = include_str!("../../../config/issuers/issuers-ci.yaml");
+    assert_eq!(parse(shipped).unwrap().warnings(), [] as [String; 0], "our own examples are known names");
+}

@@ -2,13 +2,18 @@
 
 use super::{Principal, PrincipalError, SubjectAlternativeName};
 use crate::identity::VerifiedClaims;
-use crate::identity::uri::Uri;
+use crate::identity::san::{self, Piece, check_separators};
 
 pub(super) fn principal(token: &VerifiedClaims) -> Result<Principal, PrincipalError> {
-    let organization = token.claims().filled_text("organization_slug")?;
-    let pipeline = token.claims().filled_text("pipeline_slug")?;
-    let uri = Uri::parse(&format!("https://buildkite.com/{organization}/{pipeline}"))?;
-    Ok(Principal::new(token, SubjectAlternativeName::Uri(uri)))
+    let claim = |name| Ok::<_, PrincipalError>(Piece::claim(name, token.claims().filled_text(name)?));
+    let pieces = [
+        Piece::literal("https://buildkite.com/"),
+        claim("organization_slug")?,
+        Piece::literal("/"),
+        claim("pipeline_slug")?,
+    ];
+    check_separators(&pieces, None)?;
+    Ok(Principal::new(token, SubjectAlternativeName::Uri(san::uri(&pieces)?)))
 }
 
 #[cfg(test)]

@@ -3,10 +3,10 @@
 use super::{Principal, PrincipalError, SubjectAlternativeName};
 use crate::identity::VerifiedClaims;
 use crate::identity::principal::email::is_verified;
-use crate::identity::uri::Uri;
+use crate::identity::san::{Piece, path_uri};
 
 pub(super) fn principal(token: &VerifiedClaims) -> Result<Principal, PrincipalError> {
-    let uri = Uri::join(token.issuer_url(), &[token.subject()])?;
+    let uri = path_uri(&Piece::literal(token.issuer_url()), &[Piece::claim("sub", token.subject())], &[])?;
     let principal = Principal::new(token, SubjectAlternativeName::Uri(uri));
     // Clients sign the e-mail address when the token has one, and so the token's address must be verified.
     match token.claims().optional_text("email")?.unwrap_or_default() {

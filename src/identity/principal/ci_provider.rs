@@ -7,7 +7,8 @@ use super::{Principal, PrincipalError, SubjectAlternativeName};
 use crate::identity::VerifiedClaims;
 use crate::identity::claims::ClaimError;
 use crate::identity::kind::{CiProvider, ValueTemplate};
-use crate::identity::template::{Lookup, RenderError};
+use crate::identity::san::{self, Piece, check_separators};
+use crate::identity::template::{Lookup, RenderError, Rendered};
 use crate::identity::uri::Uri;
 
 const NAME: &str = "subject-alternative-name";
@@ -25,18 +26,47 @@ pub(super) fn principal(token: &VerifiedClaims, provider: &CiProvider) -> Result
         }
     };
     // What is wrong with the claim says more than that the template cannot use it.
-    let value = |template: &ValueTemplate, part| {
-        value(template, &lookup, part).map_err(|error| refused.take().map_or(error, PrincipalError::Claim))
-    };
-    let name = value(&provider.subject_alternative_name, NAME)?;
-    if name.trim().is_empty() {
-        return Err(PrincipalError::EmptyName);
-    }
-    let mut principal = Principal::new(token, SubjectAlternativeName::Uri(Uri::parse(&name)?));
+    let explain = |error| refused.take().map_or(error, PrincipalError::Claim);
+    let name = name(&provider.subject_alternative_name, &lookup).map_err(explain)?;
+    // A default is the operator's word, the same for every token.
+    let is_claim = |key: &str| matches!(token.claims().scalar(key), Ok(Some(_)));
+    let name: Vec<Piece<'_>> = name
+        .into_iter()
+        .map(|(key, text)| match key.filter(|key| is_claim(key)) {
+            Some(key) => Piece::claim(key, text),
+            None => Piece::literal(text),
+        })
+        .collect();
+    let mut principal = Principal::new(token, SubjectAlternativeName::Uri(distinct(provider, &name)?));
     for (id, template) in &provider.extensions {
-        principal = principal.with(*id, value(template, id.yaml_name())?);
+        principal = principal.with(*id, value(template, &lookup, id.yaml_name()).map_err(explain)?);
     }
     Ok(principal)
+}
+
+fn distinct(provider: &CiProvider, name: &[Piece<'_>]) -> Result<Uri, PrincipalError> {
+    if name.iter().all(Piece::is_blank) {
+        return Err(PrincipalError::EmptyName);
+    }
+    if let ValueTemplate::Template(template) = &provider.subject_alternative_name
+        && let Some(known) = template.known_name()
+    {
+        check_separators(name, known.free)?;
+    }
+    Ok(san::uri(name)?)
+}
+
+/// The name in pieces, each with the key whose value it is.
+fn name<'v, 'd: 'v>(
+    template: &'v ValueTemplate,
+    lookup: &dyn Fn(&str) -> Lookup<'d>,
+) -> Result<Vec<Rendered<'v>>, PrincipalError> {
+    match template {
+        ValueTemplate::Template(template) => {
+            template.pieces(lookup).map_err(|source| PrincipalError::Template { part: NAME, source })
+        }
+        ValueTemplate::Key(key) => Ok(vec![(Some(key), Cow::Owned(value(template, lookup, NAME)?))]),
+    }
 }
 
 fn value<'d>(
@@ -162,8 +192,30 @@ ci-issuer-metadata:
     }
 
     #[test]
+    fn a_claim_that_would_be_written_as_another_one_is_refused_by_name() {
+        for project in ["p#", "p%20q", "p%zz", "p?"] {
+            let settings = SETTINGS.replace("@{{ if eq .event \\\"push\\\" }}p{{ else }}o{{ end }}", "");
+            assert_ne!(settings, SETTINGS);
+            let error = principal_of(&settings, json!({"project": project, "event": "push", "number": 1})).unwrap_err();
+            assert!(matches!(error, PrincipalError::Collides(_)), "{project}: {error}");
+            assert_eq!(error.claim(), Some("project"));
+        }
+    }
+
+    #[test]
+    fn claims_of_known_names_do_not_contain_what_separates_them() {
+        let settings = "    type: ci-provider\n    ci-provider: bk\n---\nci-issuer-metadata:\n  bk:\n    default-template-values: {url: 'https://buildkite.com'}\n    \
+            subject-alternative-name-template: '{{.url}}/{{.organization_slug}}/{{.pipeline_slug}}'\n";
+        let name = |organization: &str, pipeline: &str| {
+            principal_of(settings, json!({"organization_slug": organization, "pipeline_slug": pipeline}))
+        };
+        assert_eq!(uri(&name("a", "b/c").unwrap()), "https://buildkite.com/a/b/c");
+        assert_eq!(name("a/b", "c").unwrap_err().claim(), Some("organization_slug"));
+    }
+
+    #[test]
     fn the_name_must_be_a_uri() {
-        for url in ["", "forge.example", "https://forge.example/%zz"] {
+        for url in ["", "forge.example", "https://forge.example:x"] {
             let got = principal_of(SETTINGS, json!({"project": "p", "event": "push", "number": 1, "url": url}));
             assert!(matches!(got, Err(PrincipalError::Uri(_))), "{url}: {got:?}");
         }

@@ -3,6 +3,7 @@
 use super::{Principal, PrincipalError, SubjectAlternativeName};
 use crate::certificate::extensions::ExtensionId as Id;
 use crate::identity::VerifiedClaims;
+use crate::identity::san::{Piece, check_separators, path_uri};
 use crate::identity::uri::Uri;
 
 const DEFAULT_PLATFORM: &str = "https://g.codefresh.io";
@@ -11,13 +12,25 @@ pub(super) fn principal(token: &VerifiedClaims) -> Result<Principal, PrincipalEr
     let claim = |name| token.claims().filled_text(name);
     let optional = |name| Ok::<_, PrincipalError>(token.claims().optional_text(name)?.unwrap_or_default());
     let [account, pipeline, workflow] = [claim("account_id")?, claim("pipeline_id")?, claim("workflow_id")?];
-    let platform = match optional("platform_url")? {
-        "" => DEFAULT_PLATFORM,
-        platform => platform,
+    let (platform, base) = match optional("platform_url")? {
+        "" => (DEFAULT_PLATFORM, Piece::literal(DEFAULT_PLATFORM)),
+        platform => (platform, Piece::claim("platform_url", platform)),
     };
-    // Names can change, identifiers cannot: the name carries both.
-    let [account_name, pipeline_name] = [claim("account_name")?, claim("pipeline_name")?];
-    let name = Uri::join(platform, &[account_name, &format!("{pipeline_name}:{account}/{pipeline}")])?;
+    // Names can change, identifiers cannot: the name carries both, and the identifiers tell pipelines apart.
+    let pieces = [
+        base,
+        Piece::literal("/"),
+        Piece::claim("account_name", claim("account_name")?),
+        Piece::literal("/"),
+        Piece::claim("pipeline_name", claim("pipeline_name")?),
+        Piece::literal(":"),
+        Piece::claim("account_id", account),
+        Piece::literal("/"),
+        Piece::claim("pipeline_id", pipeline),
+    ];
+    check_separators(&pieces, Some("pipeline_name"))?;
+    let [base, _, path @ ..] = &pieces;
+    let name = path_uri(base, path, &["account_name", "pipeline_name"])?;
     let build = Uri::join(platform, &["build", workflow])?;
     Ok(Principal::new(token, SubjectAlternativeName::Uri(name))
         .with(Id::BuildSignerUri, build.as_str())
@@ -66,6 +79,17 @@ mod tests {
         let principal =
             principal_of(SETTINGS, with(&claims(), "platform_url", json!("https://cf.example.com"))).unwrap();
         assert_eq!(uri(&principal), "https://cf.example.com/acme/oidc/get:628a/65e5");
+    }
+
+    #[test]
+    fn the_ids_decide_and_so_only_they_and_the_account_are_held_to_their_separators() {
+        let named = |name, value: &str| principal_of(SETTINGS, with(&claims(), name, json!(value)));
+        assert_eq!(uri(&named("pipeline_name", "a:b/c").unwrap()), "https://g.codefresh.io/acme/a:b/c:628a/65e5");
+        for (name, value) in
+            [("account_name", "a/b"), ("account_id", "a:b"), ("pipeline_id", "a/b"), ("platform_url", "https://h/x")]
+        {
+            assert_eq!(named(name, value).unwrap_err().claim(), Some(name), "{value}");
+        }
     }
 
     #[test]

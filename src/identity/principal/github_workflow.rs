@@ -3,16 +3,26 @@
 use super::{Principal, PrincipalError, SubjectAlternativeName};
 use crate::certificate::extensions::ExtensionId as Id;
 use crate::identity::VerifiedClaims;
+use crate::identity::san::{Piece, SanError, path_uri};
 use crate::identity::uri::Uri;
 
-const BASE: &str = "https://github.com/";
+const BASE: &str = "https://github.com";
 
 pub(super) fn principal(token: &VerifiedClaims) -> Result<Principal, PrincipalError> {
     let claim = |name| token.claims().filled_text(name);
     let [event, sha, workflow, repository, reference] =
         [claim("event_name")?, claim("sha")?, claim("workflow")?, claim("repository")?, claim("ref")?];
-    let signer = Uri::join(BASE, &[claim("job_workflow_ref")?])?;
-    let run = Uri::join(BASE, &[repository, "actions/runs", claim("run_id")?, "attempts", claim("run_attempt")?])?;
+    let signer = below(&[Piece::claim("job_workflow_ref", claim("job_workflow_ref")?)])?;
+    let source = Piece::claim("repository", repository);
+    let owner = below(&[Piece::claim("repository_owner", claim("repository_owner")?)])?;
+    let config = below(&[Piece::claim("workflow_ref", claim("workflow_ref")?)])?;
+    let run = below(&[
+        source.clone(),
+        Piece::literal("/actions/runs/"),
+        Piece::claim("run_id", claim("run_id")?),
+        Piece::literal("/attempts/"),
+        Piece::claim("run_attempt", claim("run_attempt")?),
+    ])?;
     Ok(Principal::new(token, SubjectAlternativeName::Uri(signer.clone()))
         .with(Id::GithubWorkflowTrigger, event)
         .with(Id::GithubWorkflowSha, sha)
@@ -22,17 +32,22 @@ pub(super) fn principal(token: &VerifiedClaims) -> Result<Principal, PrincipalEr
         .with(Id::BuildSignerUri, signer.as_str())
         .with(Id::BuildSignerDigest, claim("job_workflow_sha")?)
         .with(Id::RunnerEnvironment, claim("runner_environment")?)
-        .with(Id::SourceRepositoryUri, Uri::join(BASE, &[repository])?.as_str())
+        .with(Id::SourceRepositoryUri, below(&[source])?.as_str())
         .with(Id::SourceRepositoryDigest, sha)
         .with(Id::SourceRepositoryRef, reference)
         .with(Id::SourceRepositoryIdentifier, claim("repository_id")?)
-        .with(Id::SourceRepositoryOwnerUri, Uri::join(BASE, &[claim("repository_owner")?])?.as_str())
+        .with(Id::SourceRepositoryOwnerUri, owner.as_str())
         .with(Id::SourceRepositoryOwnerIdentifier, claim("repository_owner_id")?)
-        .with(Id::BuildConfigUri, Uri::join(BASE, &[claim("workflow_ref")?])?.as_str())
+        .with(Id::BuildConfigUri, config.as_str())
         .with(Id::BuildConfigDigest, claim("workflow_sha")?)
         .with(Id::BuildTrigger, event)
         .with(Id::RunInvocationUri, run.as_str())
         .with(Id::SourceRepositoryVisibility, claim("repository_visibility")?))
+}
+
+/// A URI of github.com that no other claims give.
+fn below(path: &[Piece<'_>]) -> Result<Uri, SanError> {
+    path_uri(&Piece::literal(BASE), path, &[])
 }
 
 #[cfg(test)]
@@ -83,6 +98,16 @@ mod tests {
             (24, "repo:o/r:ref:refs/heads/main"),
         ];
         assert_eq!(texts, expected);
+    }
+
+    #[test]
+    fn an_extension_that_names_the_repository_is_no_other_repositorys() {
+        for name in ["job_workflow_ref", "repository", "repository_owner", "workflow_ref", "run_id", "run_attempt"] {
+            for value in ["o//r", "./o", "o/../r", "caf%C3%A9", "a%23b", "x%"] {
+                let error = principal_of(SETTINGS, with(&claims(), name, json!(value))).unwrap_err();
+                assert_eq!(error.claim(), Some(name), "{value}");
+            }
+        }
     }
 
     #[test]

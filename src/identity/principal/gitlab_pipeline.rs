@@ -1,14 +1,16 @@
 //! `gitlab-pipeline`: a GitLab CI pipeline. New deployments use a `ci-provider`; this type is kept for configured ones.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use super::{Principal, PrincipalError, SubjectAlternativeName};
 use crate::certificate::extensions::ExtensionId as Id;
 use crate::identity::VerifiedClaims;
 use crate::identity::claims::{ClaimError, wrong_type};
-use crate::identity::uri::Uri;
+use crate::identity::san::{self, Piece, path_uri};
 
-const BASE: &str = "https://gitlab.com/";
+const BASE: Piece<'static> = Piece::Literal(Cow::Borrowed("https://gitlab.com"));
 
 pub(super) fn principal(token: &VerifiedClaims) -> Result<Principal, PrincipalError> {
     let claim = |name| token.claims().filled_text(name);
@@ -20,7 +22,10 @@ pub(super) fn principal(token: &VerifiedClaims) -> Result<Principal, PrincipalEr
     };
     needs_runner(token)?;
     claim("pipeline_id")?;
-    let config = Uri::parse(&format!("https://{}", claim("ci_config_ref_uri")?))?;
+    let config = Piece::claim("ci_config_ref_uri", claim("ci_config_ref_uri")?);
+    let config = san::uri(&[Piece::literal("https://"), config])?;
+    let source = Piece::claim("project_path", project);
+    let job = Piece::claim("job_id", claim("job_id")?);
     // The commit of a configuration that lives outside the instance is not in the token.
     let config_digest = token.claims().optional_text("ci_config_sha")?.unwrap_or_default();
     let visibility = token.claims().optional_text("project_visibility")?.unwrap_or_default();
@@ -28,16 +33,19 @@ pub(super) fn principal(token: &VerifiedClaims) -> Result<Principal, PrincipalEr
         .with(Id::BuildSignerUri, config.as_str())
         .with(Id::BuildSignerDigest, config_digest)
         .with(Id::RunnerEnvironment, claim("runner_environment")?)
-        .with(Id::SourceRepositoryUri, Uri::join(BASE, &[project])?.as_str())
+        .with(Id::SourceRepositoryUri, path_uri(&BASE, std::slice::from_ref(&source), &[])?.as_str())
         .with(Id::SourceRepositoryDigest, claim("sha")?)
         .with(Id::SourceRepositoryRef, reference)
         .with(Id::SourceRepositoryIdentifier, claim("project_id")?)
-        .with(Id::SourceRepositoryOwnerUri, Uri::join(BASE, &[claim("namespace_path")?])?.as_str())
+        .with(
+            Id::SourceRepositoryOwnerUri,
+            path_uri(&BASE, &[Piece::claim("namespace_path", claim("namespace_path")?)], &[])?.as_str(),
+        )
         .with(Id::SourceRepositoryOwnerIdentifier, claim("namespace_id")?)
         .with(Id::BuildConfigUri, config.as_str())
         .with(Id::BuildConfigDigest, config_digest)
         .with(Id::BuildTrigger, claim("pipeline_source")?)
-        .with(Id::RunInvocationUri, Uri::join(BASE, &[project, "-/jobs", claim("job_id")?])?.as_str())
+        .with(Id::RunInvocationUri, path_uri(&BASE, &[source, Piece::literal("/-/jobs/"), job], &[])?.as_str())
         .with(Id::SourceRepositoryVisibility, visibility))
 }
 

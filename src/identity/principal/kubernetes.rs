@@ -3,7 +3,7 @@
 use super::{Principal, PrincipalError, SubjectAlternativeName};
 use crate::identity::VerifiedClaims;
 use crate::identity::claims::{ClaimError, filled_member, wrong_type};
-use crate::identity::uri::Uri;
+use crate::identity::san::{self, Piece, check_separators};
 
 pub(super) fn principal(token: &VerifiedClaims) -> Result<Principal, PrincipalError> {
     let cluster = token.claims().object("kubernetes.io")?;
@@ -15,8 +15,14 @@ pub(super) fn principal(token: &VerifiedClaims) -> Result<Principal, PrincipalEr
         Some(other) => return Err(wrong_type("kubernetes.io.serviceaccount", other, "an object").into()),
         None => return Err(ClaimError::Missing("kubernetes.io.serviceaccount".to_owned()).into()),
     };
-    let uri = Uri::parse(&format!("https://kubernetes.io/namespaces/{namespace}/serviceaccounts/{account}"))?;
-    Ok(Principal::new(token, SubjectAlternativeName::Uri(uri)))
+    let pieces = [
+        Piece::literal("https://kubernetes.io/namespaces/"),
+        Piece::claim("kubernetes.io.namespace", namespace),
+        Piece::literal("/serviceaccounts/"),
+        Piece::claim("kubernetes.io.serviceaccount.name", account),
+    ];
+    check_separators(&pieces, None)?;
+    Ok(Principal::new(token, SubjectAlternativeName::Uri(san::uri(&pieces)?)))
 }
 
 #[cfg(test)]

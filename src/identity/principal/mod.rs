@@ -18,6 +18,7 @@ use crate::certificate::extensions::ExtensionId;
 use crate::identity::claims::ClaimError;
 use crate::identity::kind::IdentityType;
 use crate::identity::name_policy::NameRefusal;
+use crate::identity::san::SanError;
 use crate::identity::template::RenderError;
 use crate::identity::uri::{Uri, UriError};
 use crate::identity::verify::VerifiedClaims;
@@ -69,6 +70,9 @@ pub enum PrincipalError {
     /// The name or an extension cannot be written as a URI.
     #[error("the claims do not make a valid URI: {0}")]
     Uri(#[from] UriError),
+    /// Other claims would give the same name.
+    #[error(transparent)]
+    Collides(SanError),
     /// `issuer-claim` points at nothing, or at no text.
     #[error("the issuer claim {0:?} does not lead to exactly one text")]
     IssuerClaim(String),
@@ -94,6 +98,15 @@ pub enum PrincipalError {
     NotAllowed(#[from] NameRefusal),
 }
 
+impl From<SanError> for PrincipalError {
+    fn from(error: SanError) -> Self {
+        match error {
+            SanError::Uri(error) => Self::Uri(error),
+            collides @ SanError::Collides { .. } => Self::Collides(collides),
+        }
+    }
+}
+
 impl PrincipalError {
     /// The claim at fault, when there is one, for the client to know.
     #[must_use]
@@ -105,6 +118,7 @@ impl PrincipalError {
             Self::SubjectIsAddress | Self::ForeignSubject | Self::SubjectForm(_) => Some("sub"),
             Self::Unexpected(claim) => Some(claim),
             Self::Template { source, .. } => source.key(),
+            Self::Collides(error) => error.claim(),
             Self::Uri(_)
             | Self::IssuerClaim(_)
             | Self::Ambiguous

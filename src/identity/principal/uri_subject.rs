@@ -4,13 +4,16 @@ use super::{Principal, PrincipalError, SubjectAlternativeName};
 use crate::identity::VerifiedClaims;
 use crate::identity::email::is_address;
 use crate::identity::kind::SubjectOrigin;
-use crate::identity::uri::Uri;
+use crate::identity::san::{self, Piece, SanError};
 
 pub(super) fn principal(token: &VerifiedClaims, origin: &SubjectOrigin) -> Result<Principal, PrincipalError> {
     if is_address(token.subject()) {
         return Err(PrincipalError::SubjectIsAddress);
     }
-    let uri = Uri::parse(token.subject()).map_err(|_| PrincipalError::SubjectForm("URI"))?;
+    let uri = san::uri(&[Piece::claim("sub", token.subject())]).map_err(|error| match error {
+        SanError::Uri(_) => PrincipalError::SubjectForm("URI"),
+        collides @ SanError::Collides { .. } => collides.into(),
+    })?;
     if uri.scheme() != origin.scheme || uri.host() != origin.host.trim_start_matches('[').trim_end_matches(']') {
         return Err(PrincipalError::ForeignSubject);
     }
@@ -45,9 +48,23 @@ mod tests {
         ] {
             assert_eq!(principal_of(SETTINGS, json!({"sub": sub})), Err(PrincipalError::ForeignSubject), "{sub}");
         }
-        for sub in ["users.example.com/17", "//users.example.com/17", "https://users.example.com/%zz"] {
+        for sub in ["users.example.com/17", "//users.example.com/17", "https://users.example.com/?ü"] {
             assert_eq!(principal_of(SETTINGS, json!({"sub": sub})), Err(PrincipalError::SubjectForm("URI")), "{sub}");
         }
         assert_eq!(principal_of(SETTINGS, json!({"sub": "a@example.com"})), Err(PrincipalError::SubjectIsAddress));
+    }
+
+    #[test]
+    fn a_subject_that_would_be_written_as_another_one_is_refused() {
+        for sub in [
+            "HTTPS://users.example.com/17",
+            "https://users.example.com/17#",
+            "https://users.example.com/17?",
+            "https://users.example.com/a%20b",
+            "https://users.example.com/%zz",
+        ] {
+            let error = principal_of(SETTINGS, json!({"sub": sub})).unwrap_err();
+            assert!(matches!(error, PrincipalError::Collides(_)) && error.claim() == Some("sub"), "{sub}: {error}");
+        }
     }
 }

@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 
 use super::parse::{Expression, Node};
-use super::{Lookup, OUTPUT_LIMIT, RenderError};
+use super::{Lookup, OUTPUT_LIMIT, RenderError, Rendered};
 
 /// Renders `nodes`; `length` is a guess at the text's length in bytes.
 pub(super) fn render<'d>(
@@ -15,17 +15,37 @@ pub(super) fn render<'d>(
 ) -> Result<String, RenderError> {
     // Values tend to be longer than the actions that name them; twice the template mostly saves growing the text.
     let mut text = String::with_capacity(length.saturating_mul(2).min(OUTPUT_LIMIT));
-    write_nodes(nodes, lookup, &mut text)?;
+    write_nodes(nodes, lookup, &mut |_, part| text.push_str(&part), &mut 0)?;
     Ok(text)
 }
 
-fn write_nodes<'d>(nodes: &[Node], lookup: &dyn Fn(&str) -> Lookup<'d>, text: &mut String) -> Result<(), RenderError> {
+/// The same in pieces: each with the key whose value it is, if it is one.
+pub(super) fn pieces<'v, 'd: 'v>(
+    nodes: &'v [Node],
+    lookup: &dyn Fn(&str) -> Lookup<'d>,
+) -> Result<Vec<Rendered<'v>>, RenderError> {
+    let mut pieces = Vec::new();
+    write_nodes(nodes, lookup, &mut |key, part| pieces.push((key, part)), &mut 0)?;
+    Ok(pieces)
+}
+
+/// Takes a piece of the text, and the key whose value it is.
+type Sink<'s, 'v> = &'s mut dyn FnMut(Option<&'v str>, Cow<'v, str>);
+
+fn write_nodes<'v, 'd: 'v>(
+    nodes: &'v [Node],
+    lookup: &dyn Fn(&str) -> Lookup<'d>,
+    sink: Sink<'_, 'v>,
+    length: &mut usize,
+) -> Result<(), RenderError> {
     for node in nodes {
         match node {
-            Node::Text(part) => append(text, part)?,
+            Node::Text(part) => append(sink, length, None, Cow::Borrowed(part))?,
             Node::Value(expression) => match evaluate(expression, lookup)? {
-                Value::Text(part) => append(text, &part)?,
-                Value::Boolean(value) => append(text, if value { "true" } else { "false" })?,
+                Value::Text { key, text } => append(sink, length, key, text)?,
+                Value::Boolean(value) => {
+                    append(sink, length, None, Cow::Borrowed(if value { "true" } else { "false" }))?;
+                }
             },
             Node::If { branches, otherwise } => {
                 let mut chosen = otherwise;
@@ -35,23 +55,33 @@ fn write_nodes<'d>(nodes: &[Node], lookup: &dyn Fn(&str) -> Lookup<'d>, text: &m
                         break;
                     }
                 }
-                write_nodes(chosen, lookup, text)?;
+                write_nodes(chosen, lookup, sink, length)?;
             }
         }
     }
     Ok(())
 }
 
-fn append(text: &mut String, part: &str) -> Result<(), RenderError> {
-    if text.len().saturating_add(part.len()) > OUTPUT_LIMIT {
+fn append<'v>(
+    sink: Sink<'_, 'v>,
+    length: &mut usize,
+    key: Option<&'v str>,
+    part: Cow<'v, str>,
+) -> Result<(), RenderError> {
+    *length = length.saturating_add(part.len());
+    if *length > OUTPUT_LIMIT {
         return Err(RenderError::TooLong { limit: OUTPUT_LIMIT });
     }
-    text.push_str(part);
+    sink(key, part);
     Ok(())
 }
 
 enum Value<'v> {
-    Text(Cow<'v, str>),
+    Text {
+        /// The key whose value this is.
+        key: Option<&'v str>,
+        text: Cow<'v, str>,
+    },
     Boolean(bool),
 }
 
@@ -59,14 +89,14 @@ impl Value<'_> {
     /// A text is true when it is not empty; so the text "false" is true.
     fn truth(&self) -> bool {
         match self {
-            Self::Text(text) => !text.is_empty(),
+            Self::Text { text, .. } => !text.is_empty(),
             Self::Boolean(value) => *value,
         }
     }
 
     fn equals(&self, other: &Self) -> Result<bool, RenderError> {
         match (self, other) {
-            (Self::Text(one), Self::Text(two)) => Ok(one == two),
+            (Self::Text { text: one, .. }, Self::Text { text: two, .. }) => Ok(one == two),
             (Self::Boolean(one), Self::Boolean(two)) => Ok(one == two),
             _ => Err(RenderError::MixedComparison),
         }
@@ -78,10 +108,10 @@ fn evaluate<'v, 'd: 'v>(
     lookup: &dyn Fn(&str) -> Lookup<'d>,
 ) -> Result<Value<'v>, RenderError> {
     match expression {
-        Expression::Text(text) => Ok(Value::Text(Cow::Borrowed(text))),
+        Expression::Text(text) => Ok(Value::Text { key: None, text: Cow::Borrowed(text) }),
         Expression::Boolean(value) => Ok(Value::Boolean(*value)),
         Expression::Key(key) => match lookup(key) {
-            Lookup::Text(text) => Ok(Value::Text(text)),
+            Lookup::Text(text) => Ok(Value::Text { key: Some(key), text }),
             Lookup::Missing => Err(RenderError::MissingKey(key.to_string())),
             Lookup::NotText(found) => Err(RenderError::NotText { key: key.to_string(), found }),
         },

@@ -1,0 +1,150 @@
+//! Names that two identities could share: what a name template leaves open, found when it is read.
+//!
+//! Owns the list of name templates whose claims are known. Each token's values are checked in `identity::san`.
+
+use super::parse::{Expression, Node};
+
+/// A name template whose claims are known.
+#[derive(Debug, PartialEq, Eq)]
+pub struct KnownName {
+    /// Literals, and keys in braces.
+    outline: &'static str,
+    /// The claim that may contain separators; the last one when there is none.
+    pub free: Option<&'static str>,
+}
+
+const fn known(outline: &'static str) -> KnownName {
+    KnownName { outline, free: None }
+}
+
+/// The name templates of Fulcio's and our examples. Their claims are refused when they contain what separates them.
+const KNOWN: &[KnownName] = &[
+    known("{url}/{job_workflow_ref}"),
+    known("https://{ci_config_ref_uri}"),
+    known("{url}/{organization_slug}/{pipeline_slug}"),
+    KnownName {
+        outline: "{platform_url}/{account_name}/{pipeline_name}:{account_id}/{pipeline_id}",
+        free: Some("pipeline_name"),
+    },
+    known("{api_url}/projects/{oidc.circleci.com/project-id}"),
+    known(
+        "{api_url}/projects/{oidc.circleci.com/project-id}/pipeline-definitions/{oidc.circleci.com/pipeline-definition-id}",
+    ),
+    known("{base_url}/{workspace_domain}/{project_name}/pipelines/pipeline/{pipeline_id}"),
+];
+
+pub(super) fn known_name(nodes: &[Node]) -> Option<&'static KnownName> {
+    let outline = outline(nodes)?;
+    KNOWN.iter().find(|known| known.outline == outline)
+}
+
+pub(super) fn find(nodes: &[Node], has_default: &dyn Fn(&str) -> bool) -> Vec<String> {
+    let mut found = Vec::new();
+    lossy(nodes, &mut found);
+    separators(nodes, has_default, &mut found);
+    found
+}
+
+/// The template with its keys in braces, if it has nothing but literals and keys.
+fn outline(nodes: &[Node]) -> Option<String> {
+    let mut outline = String::new();
+    for node in nodes {
+        match node {
+            Node::Text(text) => outline.push_str(text),
+            Node::Value(Expression::Key(key)) => outline.extend(["{", key, "}"]),
+            Node::Value(_) | Node::If { .. } => return None,
+        }
+    }
+    Some(outline)
+}
+
+/// Functions that map different values to one text.
+fn lossy(nodes: &[Node], found: &mut Vec<String>) {
+    for node in nodes {
+        let function = match node {
+            Node::If { branches, otherwise } => {
+                for branch in branches {
+                    lossy(&branch.nodes, found);
+                }
+                lossy(otherwise, found);
+                "`if`"
+            }
+            Node::Value(Expression::Not(_)) => "`not`",
+            Node::Value(Expression::Equal { .. }) => "a comparison",
+            Node::Value(Expression::FirstWith { .. }) => "`and` or `or`",
+            Node::Text(_) | Node::Value(Expression::Text(_) | Expression::Boolean(_) | Expression::Key(_)) => continue,
+        };
+        let sentence = format!("{function} gives the same text for different claims");
+        if !found.contains(&sentence) {
+            found.push(sentence);
+        }
+    }
+}
+
+/// Claims side by side whose values may contain what stands between them.
+fn separators(nodes: &[Node], has_default: &dyn Fn(&str) -> bool, found: &mut Vec<String>) {
+    let mut before: Option<(&str, String)> = None;
+    for node in nodes {
+        match node {
+            Node::Text(text) => {
+                if let Some((_, between)) = &mut before {
+                    between.push_str(text);
+                }
+            }
+            Node::Value(Expression::Key(key)) => {
+                match before.take() {
+                    Some((earlier, between)) if between.is_empty() => {
+                        found.push(format!("nothing separates {earlier:?} from {key:?}"));
+                    }
+                    Some((earlier, between)) => {
+                        found.push(format!("{earlier:?} may contain the {between:?} that separates it from {key:?}"));
+                    }
+                    None => {}
+                }
+                before = (!has_default(key)).then(|| (key.as_ref(), String::new()));
+            }
+            Node::Value(_) | Node::If { .. } => before = None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Template;
+
+    fn found(template: &str) -> Vec<String> {
+        Template::parse(template).unwrap().ambiguities(&|key| key == "url")
+    }
+
+    #[test]
+    fn names_with_one_claim_or_known_ones_leave_nothing_open() {
+        for template in [
+            "{{ .url }}/{{ .project }}",
+            "https://ci.example/{{ .project }}",
+            "{{.url}}/{{.organization_slug}}/{{ .pipeline_slug }}",
+            r#"{{ .api_url }}/projects/{{ (index . "oidc.circleci.com/project-id") }}"#,
+        ] {
+            assert_eq!(found(template), Vec::<String>::new(), "{template}");
+        }
+    }
+
+    #[test]
+    fn separators_that_a_claim_may_contain_and_lossy_functions_are_found() {
+        for (template, expected) in [
+            (
+                "https://ci.example/{{ .group }}/{{ .project }}",
+                "\"group\" may contain the \"/\" that separates it from \"project\"",
+            ),
+            ("https://ci.example/{{ .group }}{{ .project }}", "nothing separates \"group\" from \"project\""),
+            (
+                "{{ .url }}/{{ if eq .event \"push\" }}p{{ else }}o{{ end }}",
+                "`if` gives the same text for different claims",
+            ),
+            ("{{ .url }}/{{ or .a .b }}", "`and` or `or` gives the same text for different claims"),
+            ("{{ .url }}/{{ not .a }}", "`not` gives the same text for different claims"),
+            ("{{ .url }}/{{ eq .a .b }}", "a comparison gives the same text for different claims"),
+        ] {
+            assert_eq!(found(template), [expected], "{template}");
+        }
+    }
+}
