@@ -3,7 +3,6 @@
 //! Owns that logging never blocks, fails or panics: a reader that is stuck or gone, or a full disk, costs lines and nothing else. Lines that
 //! are lost are counted, and told of by one line once the sink takes lines again. Knows no event.
 
-use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -18,10 +17,10 @@ const QUEUE_BYTES: usize = 1024 * 1024;
 const LINE_BYTES: usize = 64;
 /// The longest line that is taken.
 const LONGEST_LINE: usize = 128 * 1024;
-/// What is written by one call at most: it gathers lines that come in quick succession.
-const BATCH_BYTES: usize = 64 * 1024;
-/// How long lines are gathered before they are written.
-const GATHERING: Duration = Duration::from_millis(2);
+/// How large a buffer may stay while nothing is in it.
+const KEPT_BYTES: usize = 64 * 1024;
+/// How long lines are gathered before they are written: a hundred times a second costs next to nothing.
+const GATHERING: Duration = Duration::from_millis(10);
 /// The pause before a sink that is not ready is tried again.
 const RETRY: Duration = Duration::from_millis(20);
 /// How often it is said at most that lines were lost.
@@ -47,12 +46,41 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct Queue {
-    lines: VecDeque<Vec<u8>>,
-    bytes: usize,
+    lines: Lines,
     /// The thread waits for lines.
     idle: bool,
-    /// Lines that the thread has taken and not yet written.
-    in_hand: usize,
+    /// The thread has lines that it has not written yet.
+    in_hand: bool,
+}
+
+/// Lines one after the other.
+#[derive(Debug, Default)]
+struct Lines {
+    text: Vec<u8>,
+    /// Where each ends in the text.
+    ends: Vec<usize>,
+}
+
+impl Lines {
+    fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    fn cost(&self) -> usize {
+        self.text.len() + self.ends.len() * LINE_BYTES
+    }
+
+    fn push(&mut self, line: &[u8]) {
+        self.text.extend_from_slice(line);
+        self.ends.push(self.text.len());
+    }
+
+    fn clear(&mut self) {
+        self.text.clear();
+        self.ends.clear();
+        self.text.shrink_to(KEPT_BYTES);
+        self.ends.shrink_to(KEPT_BYTES / LINE_BYTES);
+    }
 }
 
 impl LogSink {
@@ -97,12 +125,11 @@ impl LogSink {
 
     fn add(&self, mut queue: MutexGuard<'_, Queue>, line: &[u8]) {
         let cost = line.len().saturating_add(LINE_BYTES);
-        if line.len() > LONGEST_LINE || queue.bytes.saturating_add(cost) > QUEUE_BYTES {
+        if line.len() > LONGEST_LINE || queue.lines.cost().saturating_add(cost) > QUEUE_BYTES {
             drop(queue);
             return self.lose(1);
         }
-        queue.bytes += cost;
-        queue.lines.push_back(line.to_vec());
+        queue.lines.push(line);
         let wake = std::mem::take(&mut queue.idle);
         drop(queue);
         if wake {
@@ -117,7 +144,7 @@ impl LogSink {
     /// Waits until everything is written, but no longer than `limit`: the sink may be stuck.
     pub fn flush(&self, limit: Duration) {
         let queue = self.0.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_left = |queue: &mut Queue| !queue.lines.is_empty() || queue.in_hand > 0;
+        let is_left = |queue: &mut Queue| !queue.lines.is_empty() || queue.in_hand;
         drop(self.0.written.wait_timeout_while(queue, limit, is_left));
     }
 }
@@ -166,18 +193,18 @@ struct Writer<W> {
 impl<W: Write> Writer<W> {
     /// Writes until the process ends.
     fn run(mut self) {
+        let mut lines = Lines::default();
         loop {
             self.await_lines();
-            let lines = self.take();
-            let count = lines.len();
-            let written = self.write_lines(&lines);
-            let lost = count.saturating_sub(written);
+            self.take(&mut lines);
+            let lost = lines.ends.len().saturating_sub(self.write_lines(&lines));
+            lines.clear();
             self.shared.lost.fetch_add(u64::try_from(lost).unwrap_or(u64::MAX), Ordering::Relaxed);
             if lost == 0 {
                 self.tell();
             }
             let mut queue = self.shared.queue.lock().unwrap_or_else(PoisonError::into_inner);
-            queue.in_hand = 0;
+            queue.in_hand = false;
             if queue.lines.is_empty() {
                 self.shared.written.notify_all();
             }
@@ -198,45 +225,23 @@ impl<W: Write> Writer<W> {
         thread::sleep(GATHERING);
     }
 
-    fn take(&self) -> Vec<Vec<u8>> {
+    /// Changes what waits for the empty buffers in `lines`.
+    fn take(&self, lines: &mut Lines) {
         let mut queue = self.shared.queue.lock().unwrap_or_else(PoisonError::into_inner);
         queue.idle = false;
-        let (mut taken, mut bytes) = (Vec::new(), 0);
-        while bytes < BATCH_BYTES {
-            let Some(line) = queue.lines.pop_front() else { break };
-            bytes += line.len();
-            queue.bytes = queue.bytes.saturating_sub(line.len() + LINE_BYTES);
-            taken.push(line);
-        }
-        queue.in_hand = taken.len();
-        taken
+        std::mem::swap(&mut queue.lines, lines);
+        queue.in_hand = !lines.is_empty();
     }
 
     /// Writes lines with as few calls as the sink allows, and says how many of them it took whole.
-    fn write_lines(&mut self, lines: &[Vec<u8>]) -> usize {
-        let mut batch = Vec::with_capacity(lines.iter().map(Vec::len).sum::<usize>() + 1);
-        let torn = usize::from(self.torn);
-        if self.torn {
-            // What was cut off stands alone on its line.
-            batch.push(b'\n');
+    fn write_lines(&mut self, lines: &Lines) -> usize {
+        // What was cut off stands alone on its line.
+        if self.torn && self.write_all(b"\n") == 0 {
+            return 0;
         }
-        for line in lines {
-            batch.extend_from_slice(line);
-        }
-        let mut taken = self.write_all(&batch);
-        if taken > 0 {
-            self.torn = false;
-        }
-        taken = taken.saturating_sub(torn);
-        let mut whole = 0;
-        for line in lines {
-            if taken < line.len() {
-                break;
-            }
-            taken -= line.len();
-            whole += 1;
-        }
-        self.torn |= taken > 0;
+        let taken = self.write_all(&lines.text);
+        let whole = lines.ends.partition_point(|end| *end <= taken);
+        self.torn = whole.checked_sub(1).and_then(|last| lines.ends.get(last)).copied().unwrap_or_default() < taken;
         whole
     }
 
@@ -262,8 +267,9 @@ impl<W: Write> Writer<W> {
         if lost == self.told || self.reported.is_some_and(|last| last.elapsed() < self.pause) {
             return;
         }
-        let line = (self.report)(lost - self.told).into_bytes();
-        if self.write_lines(&[line]) == 1 {
+        let mut one = Lines::default();
+        one.push((self.report)(lost - self.told).as_bytes());
+        if self.write_lines(&one) == 1 {
             self.told = lost;
             self.reported = Some(Instant::now());
         }
@@ -328,7 +334,7 @@ mod tests {
         }
         let lost = sink.lost();
         assert!(lost > 8000 && lost < 9100, "{lost}");
-        assert!(sink.0.queue.lock().unwrap().bytes <= QUEUE_BYTES);
+        assert!(sink.0.queue.lock().unwrap().lines.cost() <= QUEUE_BYTES);
         let begin = Instant::now();
         sink.flush(Duration::from_millis(50));
         assert!(begin.elapsed() < Duration::from_secs(5), "a flush has an end");
@@ -374,6 +380,6 @@ mod tests {
         let sink = LogSink::new();
         let queue = sink.0.queue.lock().unwrap();
         sink.try_push(b"x\n");
-        assert_eq!((sink.lost(), queue.lines.len()), (1, 0));
+        assert_eq!((sink.lost(), queue.lines.ends.len()), (1, 0));
     }
 }
