@@ -146,7 +146,7 @@ pub const FLAGS: &[Flag] = &[
     flag(
         "max-http-connections",
         "NUMBER",
-        "11000",
+        "10600",
         "Connections whose client has begun to speak; HTTP/2 counts twice, TLS adds one; beyond it, as with max-connections",
     ),
     flag(

@@ -21,7 +21,7 @@ use super::address::network;
 pub const DEFAULT_CONNECTIONS: NonZeroUsize = NonZeroUsize::new(16_384).unwrap();
 
 /// What those connections may weigh together whose client has begun to speak, when nothing else is set.
-pub const DEFAULT_BEGUN: NonZeroUsize = NonZeroUsize::new(11_000).unwrap();
+pub const DEFAULT_BEGUN: NonZeroUsize = NonZeroUsize::new(10_600).unwrap();
 
 /// The caps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
