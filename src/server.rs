@@ -46,6 +46,7 @@ mod heads;
 mod hpack;
 mod http;
 mod inflow;
+mod patience;
 mod preface;
 mod readiness;
 mod tls;

@@ -145,8 +145,7 @@ pub fn path_uri(base: &Piece<'_>, path: &[Piece<'_>], descriptive: &[&str]) -> R
     if base.text().ends_with('/') {
         base.refused(Problem::Base)?;
     }
-    let parts =
-        Parts { front: Part::Path, path: 0, query: None, fragment: None, encodes: [text.bytes().any(is_encoded); 4] };
+    let parts = Parts { path: 0, query: None, fragment: None, encodes: [text.bytes().any(is_encoded); 4] };
     check_escapes(path, &parts, |byte, _| is_encoded(byte) || matches!(byte, b'#' | b'?'))?;
     check_structure(std::slice::from_ref(base), base.text(), &Parts::of(base.text()))?;
     Ok(Uri::join(base.text(), &[&text])?)
@@ -224,8 +223,6 @@ enum Part {
 /// Where a URI's text divides.
 #[derive(Debug)]
 struct Parts {
-    /// The part that the text begins with.
-    front: Part,
     /// Where the path begins, in bytes.
     path: usize,
     query: Option<usize>,
@@ -253,7 +250,7 @@ impl Parts {
             false,
             behind.bytes().any(|byte| is_encoded(byte) || byte == b'#'),
         ];
-        Self { front: Part::Authority, path, query, fragment, encodes }
+        Self { path, query, fragment, encodes }
     }
 
     fn of_byte(&self, place: usize) -> Part {
@@ -264,7 +261,7 @@ impl Parts {
         } else if place >= self.path {
             Part::Path
         } else {
-            self.front
+            Part::Authority
         }
     }
 

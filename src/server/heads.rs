@@ -2,7 +2,6 @@
 //!
 //! Owns a connection's stream. What is wanted is [`Intake`]'s to say.
 
-use std::future::Future as _;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -10,12 +9,9 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, ReadBuf};
-use tokio::time::{self, Instant, Sleep};
 
+use super::patience::Patience;
 use crate::limits::intake::{Hold, Intake};
-
-/// How often to look whether there is memory again.
-const AGAIN: Duration = Duration::from_millis(20);
 
 /// A stream that is read as it is wanted.
 pub(super) struct Heads<I> {
@@ -25,16 +21,14 @@ pub(super) struct Heads<I> {
     kept: Vec<u8>,
     /// The library is to have its turn.
     turn: bool,
-    deadline: Option<Pin<Box<Sleep>>>,
-    again: Option<Pin<Box<Sleep>>>,
-    limit: Duration,
+    patience: Patience,
 }
 
 impl<I> Heads<I> {
     /// Nothing has been read. What begins must be complete within the limit; the library's own comes first and is answered.
     pub(super) fn new(stream: I, intake: Arc<Intake>, limit: Duration) -> Self {
-        let limit = limit + Duration::from_secs(1);
-        Self { stream, intake, kept: Vec::new(), turn: false, deadline: None, again: None, limit }
+        let patience = Patience::new(limit + Duration::from_secs(1));
+        Self { stream, intake, kept: Vec::new(), turn: false, patience }
     }
 
     pub(super) const fn intake(&self) -> &Arc<Intake> {
@@ -61,29 +55,19 @@ impl<I> Heads<I> {
             return Poll::Ready(Ok(()));
         }
         match hold {
-            Some(Hold::Memory) => self.wait_for_memory(context),
+            Some(Hold::Memory) => self.patience.look_again(context),
             _ => context.waker().wake_by_ref(),
         }
         self.pause(context)
     }
 
-    fn wait_for_memory(&mut self, context: &mut Context<'_>) {
-        let again = self.again.get_or_insert_with(|| Box::pin(time::sleep(AGAIN)));
-        if again.as_mut().poll(context).is_ready() {
-            again.as_mut().reset(Instant::now() + AGAIN);
-            let _ = again.as_mut().poll(context);
-        }
-    }
-
     /// Nothing to pass on; what has begun is waited for no longer than it may take.
     fn pause(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         if !self.intake.has_begun() {
-            (self.deadline, self.again) = (None, None);
+            self.patience.rest();
             return Poll::Pending;
         }
-        let limit = self.limit;
-        let deadline = self.deadline.get_or_insert_with(|| Box::pin(time::sleep(limit)));
-        ready!(deadline.as_mut().poll(context));
+        ready!(self.patience.poll_over(context));
         tracing::debug!("a request's head did not arrive in time, or there was no memory for it");
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
@@ -101,7 +85,7 @@ impl<I: AsyncRead + Unpin> AsyncRead for Heads<I> {
             return this.pause(context);
         }
         if this.intake.poll_wanted(context).is_pending() {
-            (this.deadline, this.again) = (None, None);
+            this.patience.rest();
             return Poll::Pending;
         }
         let before = buffer.filled().len();

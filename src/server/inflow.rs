@@ -6,7 +6,6 @@
 //!
 //! Owns a connection's stream and the reading of frame heads. What is malformed is left to the library.
 
-use std::future::Future as _;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -14,9 +13,10 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, ReadBuf};
-use tokio::time::{self, Instant, Sleep};
+use tokio::time::Instant;
 
 use super::hpack::Block;
+use super::patience::Patience;
 use crate::limits::inbound::Inbound;
 
 /// What a client sends first (RFC 9113 section 3.4).
@@ -29,8 +29,6 @@ pub(super) const CALL: usize = 8 * 1024;
 const BUFFER: usize = 8 * 1024;
 /// The most that the fields of one block cost: the library keeps no more of it than the list's limit allows.
 const WORST_FIELDS: usize = 832 * 1024;
-/// How often to look whether there is memory again.
-const AGAIN: Duration = Duration::from_millis(20);
 /// The longest buffer that the library begins with.
 const FIRST_BUFFER: usize = 8 * 1024;
 
@@ -62,10 +60,8 @@ pub(super) struct Inflow<I> {
     kept: Vec<u8>,
     /// Nothing was passed on last: by now the library has dealt with what it had.
     paused: bool,
-    /// When what has begun must be there, or waits no more for memory.
-    deadline: Option<Pin<Box<Sleep>>>,
-    again: Option<Pin<Box<Sleep>>>,
-    limit: Duration,
+    /// With what has begun and is not all there, or waits for memory.
+    patience: Patience,
     refused: Option<&'static str>,
 }
 
@@ -139,7 +135,7 @@ impl<I> Inflow<I> {
             table,
             resets: (Instant::now(), 0),
         };
-        Self { stream, frames, kept: Vec::new(), paused: false, deadline: None, again: None, limit, refused: None }
+        Self { stream, frames, kept: Vec::new(), paused: false, patience: Patience::new(limit), refused: None }
     }
 
     /// Follows what was read; keeps what must not be passed on yet. Pending when nothing may be.
@@ -150,7 +146,7 @@ impl<I> Inflow<I> {
         }
         let (passed, stop) = self.frames.follow(fresh);
         if std::mem::take(&mut self.frames.progress) {
-            (self.deadline, self.again) = (None, None);
+            self.patience.rest();
         }
         if let Some(rest) = fresh.get(passed..).filter(|rest| !rest.is_empty()) {
             self.kept = rest.to_vec();
@@ -164,7 +160,7 @@ impl<I> Inflow<I> {
         }
         self.check()?;
         match stop {
-            Some(Stop::Memory) => self.wait_for_memory(context),
+            Some(Stop::Memory) => self.patience.look_again(context),
             _ => context.waker().wake_by_ref(),
         }
         self.pause(context)
@@ -177,24 +173,14 @@ impl<I> Inflow<I> {
         Err(io::Error::new(io::ErrorKind::InvalidData, why))
     }
 
-    fn wait_for_memory(&mut self, context: &mut Context<'_>) {
-        let again = self.again.get_or_insert_with(|| Box::pin(time::sleep(AGAIN)));
-        if again.as_mut().poll(context).is_ready() {
-            again.as_mut().reset(Instant::now() + AGAIN);
-            let _ = again.as_mut().poll(context);
-        }
-    }
-
     /// Nothing to pass on; what has begun is waited for no longer than it may take.
     fn pause(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.paused = true;
         if self.kept.is_empty() && self.frames.block.is_none() {
-            self.deadline = None;
+            self.patience.rest();
             return Poll::Pending;
         }
-        let limit = self.limit;
-        let deadline = self.deadline.get_or_insert_with(|| Box::pin(time::sleep(limit)));
-        ready!(deadline.as_mut().poll(context));
+        ready!(self.patience.poll_over(context));
         tracing::debug!("a header block of a gRPC connection did not arrive in time, or there was no memory for it");
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
