@@ -21,6 +21,7 @@ pub mod issuance;
 pub mod limits;
 pub mod outside;
 pub mod peer_text;
+mod pem;
 pub mod possession;
 pub mod server;
 pub mod single_use;

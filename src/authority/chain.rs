@@ -11,11 +11,10 @@ use aws_lc_rs::digest;
 use x509_parser::{certificate::X509Certificate, prelude::FromDer as _, time::ASN1Time};
 
 use super::{
-    pem::{self, PemError},
     signature_check::{KeyError, LinkError, SignatureCheck},
     signer::SignatureAlgorithm,
 };
-
+use crate::pem::{self, PemError};
 use crate::text;
 
 /// The longest PEM text accepted, in bytes.
@@ -324,11 +323,7 @@ fn certificates(text: &[u8]) -> Result<Vec<Vec<u8>>, ChainError> {
     if text.len() > MAX_CHAIN_BYTES {
         return Err(ChainError::TooLarge);
     }
-    let blocks = pem::parse(text)?;
-    match blocks.iter().find(|block| block.label != "CERTIFICATE") {
-        Some(other) => Err(ChainError::Block(other.label.clone())),
-        None => Ok(blocks.iter().map(|block| block.data.to_vec()).collect()),
-    }
+    Ok(pem::certificates(text)?.ders)
 }
 
 fn parse_all(ders: &[Vec<u8>]) -> Result<Vec<X509Certificate<'_>>, ChainError> {

@@ -12,9 +12,9 @@ use zeroize::Zeroizing;
 
 use super::google::json::{Checksum, base64};
 use super::google::{CallError, GoogleApi, GoogleOptions};
-use super::pem;
 use super::remote::{Asking, OpenError, RemoteError, RemoteKey, RemotePublicKey, SigningRequest};
 use super::signer::SignatureAlgorithm;
+use crate::pem;
 use answers::{Decrypted, PublicKeyAnswer, Signed, Versions};
 use name::{KeyName, key_of_tink};
 
@@ -114,9 +114,10 @@ fn public_key(answer: &PublicKeyAnswer) -> Result<RemotePublicKey, (RemoteError,
         return Err((problem, hints::algorithm(&answer.algorithm)));
     };
     let unusable = |text: String| (RemoteError::Unusable(text.into()), hints::algorithm(&answer.algorithm));
-    let blocks = pem::parse(answer.pem.as_bytes()).map_err(|error| unusable(error.to_string()))?;
+    let blocks = pem::parse(answer.pem.as_bytes());
     let [block] = blocks.as_slice() else { return Err(unusable("not one public key".to_owned())) };
-    let public = RemotePublicKey::from_spki_der(block.data.to_vec()).map_err(|error| unusable(error.to_string()))?;
+    let data = block.data().map_err(|error| unusable(error.to_string()))?;
+    let public = RemotePublicKey::from_spki_der(data.to_vec()).map_err(|error| unusable(error.to_string()))?;
     if public.algorithm() != expected {
         return Err(unusable(format!("{} with a key for {}", answer.algorithm, public.algorithm())));
     }

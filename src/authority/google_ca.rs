@@ -18,11 +18,11 @@ use tokio::time::Instant;
 use super::chain::IssuingChain;
 use super::google::{GoogleApi, GoogleOptions};
 use super::managed::{Answering, ManagedCa, ManagedCertificate};
-use super::pem;
 use super::remote::{Bounded, Bounds, OpenError, RemoteError};
 use super::unfit::Unfit;
 use crate::certificate::LintedTbs;
 use crate::peer_text::PeerText;
+use crate::pem;
 use name::Parent;
 
 pub use answer::{Deviation, check_answer};
@@ -171,9 +171,9 @@ impl ManagedCa for GoogleCa {
 
 /// The certificates of a PEM text, DER.
 fn certificates_of(text: &str) -> Result<Vec<Vec<u8>>, RemoteError> {
-    let blocks = pem::parse(text.as_bytes()).map_err(|error| RemoteError::Unusable(PeerText::of(error)))?;
-    if blocks.is_empty() || blocks.iter().any(|block| block.label != "CERTIFICATE") {
+    let found = pem::certificates(text.as_bytes()).map_err(|error| RemoteError::Unusable(PeerText::of(error)))?;
+    if found.ders.is_empty() || !found.others.is_empty() {
         return Err(RemoteError::Unusable("no certificate in PEM".into()));
     }
-    Ok(blocks.iter().map(|block| block.data.to_vec()).collect())
+    Ok(found.ders)
 }

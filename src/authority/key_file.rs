@@ -2,6 +2,8 @@
 //!
 //! Refuses to know certificates and how keys sign. No error carries any part of a key or a password.
 
+mod cosign;
+mod encryption;
 mod generate;
 mod legacy;
 mod pbes2;
@@ -13,11 +15,8 @@ use der::{
 use pkcs8::PrivateKeyInfoRef;
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::{
-    local::LocalSigner,
-    pem::{self, PemError},
-    signer::SignatureAlgorithm,
-};
+use super::{local::LocalSigner, signer::SignatureAlgorithm};
+use crate::pem::{self, Block, PemError};
 
 pub use generate::{GenerateError, NewKey, generate};
 
@@ -33,29 +32,40 @@ const CURVES: [(ObjectIdentifier, SignatureAlgorithm); 3] = [
 /// Why a private key file cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyFileError {
-    /// The text is no PEM.
+    /// The key's block is damaged, or there is no block.
     #[error(transparent)]
     Pem(#[from] PemError),
-    /// No PEM block with a private key.
-    #[error("the file contains no private key")]
-    NoKey,
-    /// More than one private key: which one is meant is not for us to guess.
-    #[error("the file contains more than one private key")]
-    SeveralKeys,
-    /// A PEM label that is no known private key format.
-    #[error("a PEM block `{0}` is not supported: convert it with `openssl pkcs8 -topk8`")]
-    Label(String),
+    /// Blocks, but none of a private key.
+    #[error("the file contains no private key, but {0}")]
+    NoKey(String),
+    /// A key format that is not read.
+    #[error("a PEM block `{label}` is not read: {advice}")]
+    Label {
+        /// The block's label.
+        label: String,
+        /// What to do.
+        advice: &'static str,
+    },
     /// The key is encrypted and there is no password.
     #[error("the private key is encrypted and no password is configured")]
     PasswordMissing,
     /// The password does not decrypt the key.
     #[error("the private key cannot be decrypted: the password is wrong or the file is damaged")]
     PasswordWrong,
-    /// An encryption that is not supported.
+    /// The same, and the password ends as no password should.
     #[error(
-        "the private key is encrypted with {0}, which is not supported: re-encrypt it with `openssl pkcs8 -topk8 -v2 aes-256-cbc`"
+        "the private key cannot be decrypted: the password ends in a line break, which is probably not part of it. Set it \
+         without (`printf`, not `echo`, also in front of `base64`), or as a file, whose last line break does not count"
     )]
-    Cipher(String),
+    PasswordLineBreak,
+    /// An encryption that is not read.
+    #[error("the private key is encrypted with {cipher}, which is not read: {advice}")]
+    Cipher {
+        /// The encryption.
+        cipher: String,
+        /// What to do.
+        advice: &'static str,
+    },
     /// The headers or parameters of the encryption make no sense.
     #[error("the private key's encryption parameters are malformed")]
     Encryption,
@@ -84,20 +94,47 @@ struct EcPrivateKey<'a> {
     public_key: Option<BitStringRef<'a>>,
 }
 
-/// Reads the one private key of a PEM text: PKCS#8 plain or encrypted, SEC 1, PKCS#1, or the latter two with the old
-/// `Proc-Type: 4,ENCRYPTED` header. A password that the key does not need is ignored, and so is an `EC PARAMETERS`
-/// block, which `openssl ecparam` writes in front of the key.
+/// Reads the first private key of a PEM file: PKCS#8 plain or encrypted, SEC 1, PKCS#1, the latter two with the old
+/// `Proc-Type: 4,ENCRYPTED` header, or cosign's. A password that the key does not need is ignored, and so are other blocks:
+/// the `EC PARAMETERS` that `openssl ecparam` writes in front of the key, and the certificates of a combined file.
 ///
 /// # Errors
-/// [`KeyFileError`] with what an operator has to mend.
+/// [`KeyFileError`] with what an operator has to change.
 pub fn read(text: &[u8], password: Option<&SecretString>) -> Result<LocalSigner, KeyFileError> {
-    let mut blocks = pem::parse(text)?;
-    blocks.retain(|block| block.label != "EC PARAMETERS");
-    let [block] = blocks.as_slice() else {
-        return Err(if blocks.is_empty() { KeyFileError::NoKey } else { KeyFileError::SeveralKeys });
+    let blocks = pem::parse(text);
+    let Some(block) = blocks.iter().find(|block| block.is_private_key()) else {
+        let labels: Vec<&str> = blocks.iter().map(|block| block.label.as_str()).take(3).collect();
+        return Err(if labels.is_empty() {
+            pem::no_block(text).into()
+        } else {
+            KeyFileError::NoKey(labels.join(", "))
+        });
     };
+    let password = password.map(|password| password.expose_secret().as_bytes());
+    read_block(block, password).map_err(|error| match error {
+        KeyFileError::PasswordWrong if password.is_some_and(ends_in_line_break) => KeyFileError::PasswordLineBreak,
+        error => error,
+    })
+}
+
+fn ends_in_line_break(password: &[u8]) -> bool {
+    matches!(password.last(), Some(b'\n' | b'\r'))
+}
+
+fn read_block(block: &Block, password: Option<&[u8]>) -> Result<LocalSigner, KeyFileError> {
+    if let Some(advice) = unread(block) {
+        return Err(KeyFileError::Label { label: block.label.clone(), advice });
+    }
+    if cosign::is_encrypted(&block.label) {
+        let der = cosign::decrypt(block.data()?, password.unwrap_or_default()).map_err(|error| match error {
+            // With an empty password it might have been right: cosign allows that.
+            KeyFileError::PasswordWrong if password.is_none_or(<[u8]>::is_empty) => KeyFileError::PasswordMissing,
+            error => error,
+        })?;
+        return read_pkcs8(&der);
+    }
     // An empty password is what a flag or variable that nobody set looks like.
-    let password = password.map(|password| password.expose_secret().as_bytes()).filter(|bytes| !bytes.is_empty());
+    let password = password.filter(|password| !password.is_empty());
     if legacy::is_encrypted(block) {
         let password = password.ok_or(KeyFileError::PasswordMissing)?;
         let der = legacy::decrypt(block, password)?;
@@ -105,12 +142,36 @@ pub fn read(text: &[u8], password: Option<&SecretString>) -> Result<LocalSigner,
         return read_plain(&block.label, &der);
     }
     if block.label == "ENCRYPTED PRIVATE KEY" {
-        let mut data = block.data.clone();
-        let der = pbes2::decrypt(&mut data, password)?;
-        check_decrypted(der)?;
-        return read_pkcs8(der);
+        let der = pbes2::decrypt(block.data()?, password)?;
+        check_decrypted(&der)?;
+        return read_pkcs8(&der);
     }
-    read_plain(&block.label, &block.data)
+    read_plain(&block.label, block.data()?)
+}
+
+/// What to do with a format that is not read, if it is one.
+fn unread(block: &Block) -> Option<&'static str> {
+    match block.label.as_str() {
+        "PRIVATE KEY" | "ENCRYPTED PRIVATE KEY" | "EC PRIVATE KEY" | "RSA PRIVATE KEY" => None,
+        label if cosign::is_encrypted(label) => None,
+        "OPENSSH PRIVATE KEY" if is_ed25519(block) => Some(
+            "ssh-keygen cannot convert an Ed25519 key. Convert it with Python's cryptography: python3 -c \"import sys; from \
+             cryptography.hazmat.primitives.serialization import *; \
+             sys.stdout.write(load_ssh_private_key(sys.stdin.buffer.read(), None)\
+             .private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode())\" < KEY > NEW-KEY",
+        ),
+        "OPENSSH PRIVATE KEY" => Some("convert a copy with `cp KEY NEW-KEY && ssh-keygen -p -m pem -f NEW-KEY`"),
+        "DSA PRIVATE KEY" => Some("a CA cannot have a DSA key: use ECDSA P-256, P-384 or P-521, RSA, or Ed25519"),
+        label if label.contains("TSS2") => Some("the key is in a TPM: use it through tpm2-pkcs11 and --ca pkcs11ca"),
+        label if label.starts_with("PGP") => Some("it is a key of OpenPGP, which has no place in a certificate"),
+        _ => Some("write it as PKCS #8 with the tool that made it, or `openssl pkcs8 -topk8` if that reads it"),
+    }
+}
+
+/// The type of an OpenSSH key, which comes in clear even if it is encrypted.
+fn is_ed25519(block: &Block) -> bool {
+    const NAME: &[u8] = b"ssh-ed25519";
+    block.data().is_ok_and(|data| data.windows(NAME.len()).any(|window| window == NAME))
 }
 
 fn read_plain(label: &str, der: &[u8]) -> Result<LocalSigner, KeyFileError> {
@@ -118,7 +179,7 @@ fn read_plain(label: &str, der: &[u8]) -> Result<LocalSigner, KeyFileError> {
         "PRIVATE KEY" => read_pkcs8(der),
         "EC PRIVATE KEY" => read_sec1(der),
         "RSA PRIVATE KEY" => LocalSigner::from_pkcs1(der).map_err(|_| KeyFileError::Malformed),
-        other => Err(KeyFileError::Label(other.to_owned())),
+        _ => Err(KeyFileError::Malformed),
     }
 }
 

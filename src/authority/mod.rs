@@ -22,7 +22,6 @@ pub mod key_file;
 pub mod local;
 pub mod making;
 pub mod managed;
-mod pem;
 pub mod pkcs11;
 pub mod remote;
 pub mod rotation;
@@ -43,8 +42,8 @@ use managed::ManagedCa;
 
 use health::Health;
 
+pub use crate::pem::PemError;
 pub use chain::{ChainError, IssuingChain};
-pub use pem::PemError;
 pub use rotation::{AuthoritySet, Rotation};
 pub use signature_check::SignatureCheck;
 pub use signer::{KeyLocation, SignatureAlgorithm, Signer, SignerError};

@@ -17,6 +17,7 @@ use std::time::SystemTime;
 
 use super::error::{CommandError, FAILED};
 use super::words::{json_text, visible};
+use crate::pem;
 use crate::transparency::LogKey;
 
 pub use read::{InspectError, MAX_CERTIFICATES, describe};
@@ -117,12 +118,10 @@ pub(super) fn certificates_in(input: &[u8]) -> Result<Vec<Vec<u8>>, String> {
     if input.first() == Some(&0x30) && input.get(1).is_some_and(|length| *length > 0x80) {
         return Ok(vec![input.to_vec()]);
     }
-    let blocks = pem::parse_many(input).map_err(|error| format!("it is not valid PEM: {error}"))?;
-    let certificates: Vec<Vec<u8>> =
-        blocks.iter().filter(|block| block.tag() == "CERTIFICATE").map(|block| block.contents().to_vec()).collect();
-    match (certificates.is_empty(), blocks.first()) {
-        (false, _) => Ok(certificates),
-        (true, Some(other)) => Err(format!("it holds no certificate, but a block {:?}", visible(other.tag()))),
+    let found = pem::certificates(input).map_err(|error| format!("it is not valid PEM: {error}"))?;
+    match (found.ders.is_empty(), found.others.first()) {
+        (false, _) => Ok(found.ders),
+        (true, Some(other)) => Err(format!("it holds no certificate, but a block {:?}", visible(other))),
         (true, None) => Err("it holds no certificate".to_owned()),
     }
 }

@@ -3,20 +3,20 @@
 //! Owns reading it and handing it to handshakes. Knows neither HTTP nor gRPC.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
-use rustls::pki_types::pem::{self, PemObject as _};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs1KeyDer, PrivatePkcs8KeyDer, PrivateSec1KeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert, ServerConfig};
 use rustls::sign::CertifiedKey;
 use zeroize::Zeroizing;
 
 use crate::config::listeners::TlsFiles;
 use crate::config::watch::Changes;
+use crate::pem::{self, PemError};
 use crate::telemetry::metrics::Metrics;
 
 /// How often replaced files are looked for, besides being told of them.
@@ -36,14 +36,20 @@ pub enum TlsError {
         source: io::Error,
     },
     /// A file is not the PEM that it should be.
-    #[error("{} is not the PEM of a {what}", path.display())]
+    #[error("{} cannot be read as PEM", path.display())]
     Pem {
         /// The file.
         path: PathBuf,
-        /// What it should be.
-        what: &'static str,
         /// The reason.
-        source: pem::Error,
+        source: PemError,
+    },
+    /// It holds no key that TLS can use.
+    #[error("{} holds no private key for TLS: {problem}", path.display())]
+    Key {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        problem: &'static str,
     },
     /// Certificate and key are of no use, or do not belong together.
     #[error("the certificate in {} and the key in {} cannot be used", files.certificate.display(), files.key.display())]
@@ -143,19 +149,37 @@ fn provider() -> Arc<CryptoProvider> {
 
 fn read(files: &TlsFiles) -> Result<CertifiedKey, TlsError> {
     let (certificate, key) = (read_file(&files.certificate)?, read_file(&files.key)?);
-    let bad = |path: &PathBuf, what| {
-        let path = path.clone();
-        move |source| TlsError::Pem { path, what, source }
-    };
-    let chain: Result<Vec<CertificateDer<'static>>, pem::Error> =
-        CertificateDer::pem_slice_iter(&certificate).collect();
-    let chain = chain.map_err(bad(&files.certificate, "certificate chain"))?;
-    let key = PrivateKeyDer::from_pem_slice(&key).map_err(bad(&files.key, "private key"))?;
+    let bad = |source| TlsError::Pem { path: files.certificate.clone(), source };
+    let chain: Vec<CertificateDer<'static>> =
+        pem::certificates(&certificate).map_err(bad)?.ders.into_iter().map(CertificateDer::from).collect();
+    let key = private_key(&files.key, &key)?;
     let unusable = |source| TlsError::Unusable { files: files.clone(), source };
     if chain.is_empty() {
         return Err(unusable(rustls::Error::NoCertificatesPresented));
     }
     CertifiedKey::from_der(chain, key, &provider()).map_err(unusable)
+}
+
+/// The first private key of the file; certificates may be beside it.
+fn private_key(path: &Path, text: &[u8]) -> Result<PrivateKeyDer<'static>, TlsError> {
+    let refused = |problem| TlsError::Key { path: path.to_owned(), problem };
+    let blocks = pem::parse(text);
+    if blocks.is_empty() {
+        return Err(TlsError::Pem { path: path.to_owned(), source: pem::no_block(text) });
+    }
+    let block =
+        blocks.iter().find(|block| block.is_private_key()).ok_or_else(|| refused("it has other PEM blocks only"))?;
+    let encrypted = block.label.contains("ENCRYPTED") || block.header("Proc-Type").is_some();
+    if encrypted {
+        return Err(refused("the key is encrypted; `openssl pkey -in KEY -out NEW-KEY` writes it without a password"));
+    }
+    let data = block.data().map_err(|source| TlsError::Pem { path: path.to_owned(), source })?.to_vec();
+    match block.label.as_str() {
+        "PRIVATE KEY" => Ok(PrivatePkcs8KeyDer::from(data).into()),
+        "EC PRIVATE KEY" => Ok(PrivateSec1KeyDer::from(data).into()),
+        "RSA PRIVATE KEY" => Ok(PrivatePkcs1KeyDer::from(data).into()),
+        _ => Err(refused("the key's format is not read; `openssl pkey -in KEY -out NEW-KEY` writes PKCS #8")),
+    }
 }
 
 fn read_file(path: &PathBuf) -> Result<Zeroizing<Vec<u8>>, TlsError> {
@@ -204,6 +228,16 @@ mod tests {
     }
 
     #[test]
+    fn one_file_with_key_and_certificate_and_a_comment_in_latin_1_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = write(folder.path(), "one.test");
+        let both = [std::fs::read(&files.key).unwrap(), std::fs::read(&files.certificate).unwrap()];
+        let combined = folder.path().join("both.pem");
+        std::fs::write(&combined, [b"\xef\xbb\xbfM\xfcnchen\n", both.concat().as_slice()].concat()).unwrap();
+        ServerCertificate::load(TlsFiles { certificate: combined.clone(), key: combined }).unwrap();
+    }
+
+    #[test]
     fn what_cannot_be_used_is_refused_by_name() {
         let folder = tempfile::tempdir().unwrap();
         let files = write(folder.path(), "one.test");
@@ -211,6 +245,17 @@ mod tests {
         let others = write(other.path(), "two.test");
         let mixed = TlsFiles { certificate: files.certificate.clone(), key: others.key };
         assert!(matches!(ServerCertificate::load(mixed), Err(TlsError::Unusable { .. })));
+        let key = std::fs::read_to_string(&files.key).unwrap();
+        for (content, part) in [
+            ("-----BEGIN CERTIFICATE-----\nAQID\n-----END CERTIFICATE-----\n".to_owned(), "other PEM blocks"),
+            (key.replace("PRIVATE", "ENCRYPTED PRIVATE"), "openssl pkey"),
+            (key.replace("PRIVATE", "OPENSSH PRIVATE"), "openssl pkey"),
+        ] {
+            std::fs::write(&files.key, content).unwrap();
+            let error = ServerCertificate::load(files.clone()).unwrap_err().to_string();
+            assert!(error.contains("k.pem") && error.contains(part), "{error}");
+        }
+        std::fs::write(&files.key, key).unwrap();
         std::fs::write(&files.certificate, "").unwrap();
         assert!(matches!(ServerCertificate::load(files.clone()), Err(TlsError::Unusable { .. })));
         std::fs::remove_file(&files.certificate).unwrap();

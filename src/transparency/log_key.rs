@@ -13,6 +13,7 @@ use x509_parser::public_key::PublicKey;
 use x509_parser::x509::SubjectPublicKeyInfo;
 
 use super::sct::{LogEntry, LogId, Sct};
+use crate::pem;
 
 const EC_PUBLIC_KEY: Oid<'static> = oid!(1.2.840.10045.2.1);
 const RSA_ENCRYPTION: Oid<'static> = oid!(1.2.840.113549.1.1.1);
@@ -44,8 +45,8 @@ enum Kind {
 /// Why a key is not accepted as a log's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LogKeyError {
-    /// Not exactly one PEM block `PUBLIC KEY`.
-    #[error("the log's key is not one PEM block `PUBLIC KEY`")]
+    /// No PEM block `PUBLIC KEY`, or a damaged one.
+    #[error("the file has no PEM block `PUBLIC KEY` that can be read")]
     Pem,
     /// Bytes that are no public key.
     #[error("the log's key is malformed")]
@@ -80,7 +81,7 @@ pub enum PromiseError {
 }
 
 impl LogKey {
-    /// Reads a PEM `PUBLIC KEY`; text around the block is ignored.
+    /// Reads the first PEM `PUBLIC KEY`; whatever is around the block is ignored.
     ///
     /// # Errors
     /// [`LogKeyError`] when it is none, or not one that a log may have.
@@ -88,11 +89,9 @@ impl LogKey {
         if text.len() > MAX_PEM {
             return Err(LogKeyError::Pem);
         }
-        let blocks = pem::parse_many(text).map_err(|_| LogKeyError::Pem)?;
-        match blocks.as_slice() {
-            [block] if block.tag() == "PUBLIC KEY" => Self::from_spki_der(block.contents()),
-            _ => Err(LogKeyError::Pem),
-        }
+        // The first one, as at Fulcio: a further one is of a log that is not asked.
+        let block = pem::parse(text).into_iter().find(|block| block.label == "PUBLIC KEY").ok_or(LogKeyError::Pem)?;
+        Self::from_spki_der(block.data().map_err(|_| LogKeyError::Pem)?)
     }
 
     /// Reads a DER `SubjectPublicKeyInfo`.

@@ -21,6 +21,7 @@ use super::AwsKmsOptions;
 use super::failure::Failure;
 use super::name::KeyName;
 use crate::outside;
+use crate::{pem, text};
 
 /// The most that is read of an answer, in octets. Real ones have a few hundred; a decrypted keyset has at most 4096.
 const LARGEST_ANSWER: usize = 64 * 1024;
@@ -69,14 +70,14 @@ fn https_client(bundle: &Path) -> Result<SharedHttpClient, Failure> {
         let problem = format!("the certificates to trust in {} cannot be used: {error}", bundle.display());
         Failure::refused(problem, "AWS_CA_BUNDLE names a PEM file with the certificates of authorities")
     };
-    let pem = std::fs::read(bundle).map_err(|error| wrong(error.to_string()))?;
+    let content = std::fs::read(bundle).map_err(|error| wrong(error.to_string()))?;
     // Parsed here first: the client would panic on a file that it cannot read.
-    let blocks = pem::parse_many(&pem).map_err(|error| wrong(error.to_string()))?;
+    let certificates = pem::certificates(&content).map_err(|error| wrong(error.to_string()))?;
     let mut roots = RootCertStore::empty();
     let mut trust = TrustStore::empty();
-    for block in blocks.into_iter().filter(|block| block.tag() == "CERTIFICATE") {
-        trust.add_pem_certificate(pem::encode(&block));
-        roots.add(CertificateDer::from(block.into_contents())).map_err(|error| wrong(error.to_string()))?;
+    for der in certificates.ders {
+        trust.add_pem_certificate(text::pem("CERTIFICATE", &der));
+        roots.add(CertificateDer::from(der)).map_err(|error| wrong(error.to_string()))?;
     }
     if roots.is_empty() {
         return Err(wrong("it holds no certificate".to_owned()));

@@ -9,12 +9,13 @@ use cbc::{
     Decryptor,
     cipher::{BlockModeDecrypt, KeyIvInit, block_padding::Pkcs7},
 };
-use des::TdesEde3;
+use des::{Des, TdesEde3};
 use md5::{Digest as _, Md5};
 use zeroize::Zeroizing;
 
 use super::KeyFileError;
-use crate::authority::pem::Block;
+use super::encryption::OPENSSL;
+use crate::pem::Block;
 
 /// The first octets of the initialization vector are the salt of the key.
 const SALT_OCTETS: usize = 8;
@@ -35,7 +36,9 @@ pub(super) fn decrypt(block: &Block, password: &[u8]) -> Result<Zeroizing<Vec<u8
         "AES-192-CBC" => decrypt_with::<Decryptor<Aes192>>(block, password, &iv, 24),
         "AES-256-CBC" => decrypt_with::<Decryptor<Aes256>>(block, password, &iv, 32),
         "DES-EDE3-CBC" => decrypt_with::<Decryptor<TdesEde3>>(block, password, &iv, 24),
-        other => Err(KeyFileError::Cipher(other.to_owned())),
+        // Fulcio reads it too; one round of MD5 above it is the weaker part.
+        "DES-CBC" => decrypt_with::<Decryptor<Des>>(block, password, &iv, 8),
+        other => Err(KeyFileError::Cipher { cipher: other.chars().take(40).collect(), advice: OPENSSL }),
     }
 }
 
@@ -51,7 +54,7 @@ where
     let salt = iv.get(..SALT_OCTETS).ok_or(KeyFileError::Encryption)?;
     let key = derive_key(password, salt, key_octets);
     let decryptor = C::new_from_slices(&key, iv).map_err(|_| KeyFileError::Encryption)?;
-    let mut data = block.data.clone();
+    let mut data = block.data()?.clone();
     let length = decryptor.decrypt_padded::<Pkcs7>(&mut data).map_err(|_| KeyFileError::PasswordWrong)?.len();
     data.truncate(length);
     Ok(data)

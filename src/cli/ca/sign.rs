@@ -16,6 +16,7 @@ use crate::authority::making::{self, CaDescription, CaIssuer};
 use crate::cli::error::CommandError;
 use crate::cli::files::{self, Readers, shown, tell};
 use crate::failure::with_sources;
+use crate::pem;
 
 /// Sign an intermediate's request (`ca csr`) with the root's key
 #[derive(clap::Args, Debug)]
@@ -76,8 +77,11 @@ pub(super) async fn run(args: SignArgs) -> Result<ExitCode, CommandError> {
 fn read(path: &Path) -> Result<Request, CommandError> {
     let refused = |problem: &str| CommandError::usage(format!("{}: {problem}", shown(path)));
     let text = read_file(path).map_err(|error| CommandError::usage(with_sources(&error)))?;
-    let block = pem::parse(text.as_slice()).map_err(|_| refused("no PEM"))?;
-    let (rest, parsed) = X509CertificationRequest::from_der(block.contents()).map_err(|_| refused("no request"))?;
+    let blocks = pem::parse(&text);
+    let block = blocks.iter().find(|block| block.label.ends_with("CERTIFICATE REQUEST"));
+    let block = block.ok_or_else(|| refused("it holds no PEM block CERTIFICATE REQUEST"))?;
+    let der = block.data().map_err(|error| refused(&error.to_string()))?;
+    let (rest, parsed) = X509CertificationRequest::from_der(der).map_err(|_| refused("no request"))?;
     if !rest.is_empty() {
         return Err(refused("octets follow the request"));
     }

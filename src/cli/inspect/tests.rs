@@ -11,6 +11,7 @@ use rcgen::{
 
 use super::report::ValueForm;
 use super::*;
+use crate::text;
 
 const NOW: u64 = 1_795_250_679;
 
@@ -229,10 +230,10 @@ fn a_chain_that_does_not_hold_is_told_apart() {
 #[test]
 fn input_is_read_as_pem_or_der_and_other_blocks_are_passed_over() {
     let certificates = chain(email("a@example.com"), Vec::new());
-    let pem: String = certificates.iter().map(|der| pem::encode(&pem::Pem::new("CERTIFICATE", der.clone()))).collect();
+    let pem: String = certificates.iter().map(|der| text::pem("CERTIFICATE", der)).collect();
     assert_eq!(certificates_in(pem.as_bytes()).unwrap(), certificates);
     assert_eq!(certificates_in(&certificates[0]).unwrap(), certificates[..1]);
-    let key = pem::encode(&pem::Pem::new("PRIVATE KEY", vec![1]));
+    let key = text::pem("PRIVATE KEY", &[1]);
     assert_eq!(certificates_in(format!("{key}{pem}").as_bytes()).unwrap(), certificates);
     assert!(certificates_in(key.as_bytes()).unwrap_err().contains("PRIVATE KEY"));
     for rubbish in ["", "hello", "0 is no DER", "-----BEGIN CERTIFICATE-----\n!!\n-----END CERTIFICATE-----\n"] {

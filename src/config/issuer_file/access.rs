@@ -5,13 +5,14 @@
 use std::path::PathBuf;
 
 use url::Url;
-use x509_parser::pem::Pem;
+use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use super::fault::Fault;
 use super::record::Record;
 use crate::config::issuers::{FixedKeys, KeyAccess, KeyOrigin};
 use crate::identity::fetch::{PlainHttp, Reach};
 use crate::outside::is_loopback;
+use crate::{pem, text};
 
 /// The settings of which an entry has one at most.
 const ORIGINS: [&str; 3] = ["jwks-url", "jwks-file", "jwks"];
@@ -96,7 +97,7 @@ fn origin(record: &Record<'_>, issuer: &str, plain_http: PlainHttp) -> Result<Ke
     }
 }
 
-/// PEM of one certificate or more and nothing else; text between the blocks is left to the reader of the PEM.
+/// PEM of one certificate or more.
 fn ca_certificate(record: &Record<'_>) -> Result<Option<String>, Fault> {
     let key = "ca-cert";
     let text = record.text(key);
@@ -104,21 +105,19 @@ fn ca_certificate(record: &Record<'_>) -> Result<Option<String>, Fault> {
         return Ok(None);
     }
     let hint = "give one or more blocks from -----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----";
-    let mut certificates = 0_usize;
-    for block in Pem::iter_from_buffer(text.as_bytes()) {
-        let sound = block.is_ok_and(|pem| {
-            pem.label == "CERTIFICATE" && pem.parse_x509().is_ok_and(|certificate| certificate.as_raw() == pem.contents)
-        });
-        if !sound {
-            let message = format!("PEM block {} is not a certificate", certificates + 1);
+    let found =
+        pem::certificates(text.as_bytes()).map_err(|error| record.place_of(key).fault(error.to_string(), hint))?;
+    for (index, der) in found.ders.iter().enumerate() {
+        if !matches!(X509Certificate::from_der(der), Ok(([], _))) {
+            let message = format!("certificate {} is malformed", index + 1);
             return Err(record.place_of(key).fault(message, hint));
         }
-        certificates += 1;
     }
-    if certificates == 0 {
-        return Err(record.place_of(key).fault("no PEM block", hint));
+    if found.ders.is_empty() {
+        return Err(record.place_of(key).fault("no certificate among its PEM blocks", hint));
     }
-    Ok(Some(text.to_owned()))
+    // Written anew: whoever reads it later need not cope with what is around the blocks.
+    Ok(Some(found.ders.iter().map(|der| text::pem("CERTIFICATE", der)).collect()))
 }
 
 #[cfg(test)]

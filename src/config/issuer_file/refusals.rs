@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use super::*;
 use crate::config::issuers::IssuerAddress;
 use crate::identity::kind::{IdentityType, SubjectOrigin};
+use crate::text;
 
 const HEAD: &str = "oidc-issuers:\n  https://a.example.com:\n    client-id: sigstore\n";
 
@@ -290,9 +291,9 @@ fn a_ca_certificate_is_pem_of_certificates() {
         )
     };
     refused(&with("hello"), (5, 14), "no PEM block", "BEGIN CERTIFICATE");
-    refused(&with(&pem.replace("CERTIFICATE", "PUBLIC KEY")), (5, 14), "PEM block 1", "BEGIN CERTIFICATE");
-    refused(&with(&pem.replacen("MII", "MIJ", 1)), (5, 14), "PEM block 1", "BEGIN CERTIFICATE");
-    refused(&with(&format!("{pem}{}", &pem[..80])), (5, 14), "PEM block 2", "BEGIN CERTIFICATE");
+    refused(&with(&pem.replace("CERTIFICATE", "PUBLIC KEY")), (5, 14), "no certificate", "BEGIN CERTIFICATE");
+    refused(&with(&pem.replacen("MII", "MIJ", 1)), (5, 14), "certificate 1 is malformed", "BEGIN CERTIFICATE");
+    refused(&with(&format!("{pem}{}", &pem[..80])), (5, 14), "no matching END line", "BEGIN CERTIFICATE");
     assert!(
         issuer(&with(&format!("{pem}{pem}")))
             .keys
@@ -300,6 +301,9 @@ fn a_ca_certificate_is_pem_of_certificates() {
             .as_ref()
             .is_some_and(|text| text.contains(pem.trim()))
     );
+    let key = text::pem("PRIVATE KEY", &[1]);
+    let combined = issuer(&with(&format!("\u{feff}# Zürich\n{key}{}", pem.replace("CERTIFICATE", "X509 CERTIFICATE"))));
+    assert_eq!(combined.keys.ca_certificate.as_deref(), Some(pem.replace("\r\n", "\n").as_str()));
     assert!(issuer(&format!("{HEAD}    type: email\n    ca-cert: ''\n")).keys.ca_certificate.as_ref().is_none());
 }
 

@@ -1,0 +1,374 @@
+//! Owns the reading of PEM files (RFC 7468, and RFC 1421 headers for old encrypted keys) into labelled blocks: one reader
+//! for every file that an operator gives us.
+//!
+//! Refuses to know what a label means, but for certificates. It reads bytes, not text: comments and `Bag Attributes` may be
+//! in any encoding. Lenient about byte order marks, line ends, widths and text around blocks, because these files are
+//! pasted together by people and tools; what it decodes is wiped from memory when dropped, because it may be a private key.
+
+use std::borrow::Cow;
+
+use base64::Engine as _;
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use x509_parser::prelude::{FromDer as _, X509Certificate};
+use zeroize::Zeroizing;
+
+/// As Go and OpenSSL decode: padding may be missing, and spare bits set.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new()
+        .with_decode_allow_trailing_bits(true)
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+const UTF8_MARK: &[u8] = b"\xef\xbb\xbf";
+const DASHES: &[u8] = b"-----";
+
+/// One `-----BEGIN ..-----` block.
+pub(crate) struct Block {
+    /// What follows `BEGIN`, such as `CERTIFICATE`.
+    pub(crate) label: String,
+    /// The `Name: value` lines before the data, in order.
+    headers: Vec<(String, String)>,
+    data: Result<Zeroizing<Vec<u8>>, PemError>,
+}
+
+/// Why a block cannot be used. No variant carries the text.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PemError {
+    /// A block is not closed by an END line with the label of its BEGIN line.
+    #[error("the PEM block that begins at line {line} has no matching END line")]
+    Unterminated {
+        /// The line of `BEGIN`, from 1.
+        line: usize,
+    },
+    /// What is between the lines is not base64.
+    #[error("the PEM block that begins at line {line} does not contain valid base64")]
+    Base64 {
+        /// The line of `BEGIN`, from 1.
+        line: usize,
+    },
+    /// A block of many certificates in another format.
+    #[error(
+        "a PEM block `{0}` is not read: take the certificates out with `openssl pkcs7 -print_certs -in FILE -out chain.pem`"
+    )]
+    Pkcs7(String),
+    /// No block at all.
+    #[error("the file contains no PEM block{}", hint_for(.binary))]
+    NoBlock {
+        /// Whether it looks like DER.
+        binary: bool,
+    },
+}
+
+/// The certificates of a file, DER.
+#[derive(Debug)]
+pub(crate) struct Certificates {
+    /// In the file's order.
+    pub(crate) ders: Vec<Vec<u8>>,
+    /// The labels of blocks that are not certificates.
+    pub(crate) others: Vec<String>,
+}
+
+fn hint_for(binary: &bool) -> &'static str {
+    if *binary {
+        ": if it is DER, convert it with `openssl x509 -inform DER` (a certificate) or `openssl pkey -inform DER` (a key); \
+         if it is PKCS #12, with `openssl pkcs12 -nodes`"
+    } else {
+        ""
+    }
+}
+
+impl Block {
+    /// The decoded data.
+    pub(crate) fn data(&self) -> Result<&Zeroizing<Vec<u8>>, PemError> {
+        self.data.as_ref().map_err(Clone::clone)
+    }
+
+    /// The value of a header.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Whether it is one certificate.
+    pub(crate) fn is_certificate(&self) -> bool {
+        matches!(self.label.as_str(), "CERTIFICATE" | "X509 CERTIFICATE" | "TRUSTED CERTIFICATE")
+    }
+
+    /// Whether it is a private key in any format, encrypted or not.
+    pub(crate) fn is_private_key(&self) -> bool {
+        self.label.contains("PRIVATE KEY")
+    }
+}
+
+/// Why a text without a block has none.
+pub(crate) fn no_block(text: &[u8]) -> PemError {
+    // A DER SEQUENCE of more than 127 bytes.
+    PemError::NoBlock { binary: matches!(text, [0x30, 0x81..=0x84, ..]) }
+}
+
+/// The certificates among a text's blocks. Keys and other blocks beside them are left out.
+///
+/// # Errors
+/// When a certificate's block is damaged, there is no block at all, or certificates hide in a PKCS #7 block.
+pub(crate) fn certificates(text: &[u8]) -> Result<Certificates, PemError> {
+    let blocks = parse(text);
+    if blocks.is_empty() && !text.trim_ascii().is_empty() {
+        return Err(no_block(text));
+    }
+    let mut found = Certificates { ders: Vec::new(), others: Vec::new() };
+    for block in blocks {
+        match block.label.as_str() {
+            "TRUSTED CERTIFICATE" => found.ders.push(without_trust_settings(block.data()?)),
+            _ if block.is_certificate() => found.ders.push(block.data()?.to_vec()),
+            "PKCS7" | "PKCS #7 SIGNED DATA" | "CMS" => return Err(PemError::Pkcs7(block.label)),
+            _ => found.others.push(block.label),
+        }
+    }
+    Ok(found)
+}
+
+/// OpenSSL writes what a certificate is trusted for behind it (`openssl x509 -trustout`).
+fn without_trust_settings(data: &[u8]) -> Vec<u8> {
+    let behind = X509Certificate::from_der(data).map_or(0, |(behind, _)| behind.len());
+    data.get(..data.len() - behind).unwrap_or_default().to_vec()
+}
+
+/// Reads every block of a text; none is an empty list.
+pub(crate) fn parse(text: &[u8]) -> Vec<Block> {
+    let text = from_utf16(text);
+    let mut lines = Lines::new(&text);
+    let mut blocks = Vec::new();
+    while let Some((number, line)) = lines.next() {
+        if let Some(label) = begin(line) {
+            blocks.push(read_block(label, number, &mut lines));
+        }
+    }
+    blocks
+}
+
+fn read_block(label: &[u8], line: usize, lines: &mut Lines<'_>) -> Block {
+    let mut headers = Vec::new();
+    let mut body = Vec::new();
+    let mut data = Err(PemError::Unterminated { line });
+    while let Some((number, text)) = lines.next() {
+        if let Some((end, behind)) = end(text) {
+            // Files are joined without a line end between them: the next block begins behind the dashes.
+            lines.put_back(number, behind);
+            if end == label {
+                data = decode(&body).map_err(|_| PemError::Base64 { line });
+            }
+            break;
+        }
+        if begin(text).is_some() {
+            lines.put_back(number, text);
+            break;
+        }
+        // A colon is not a base64 character, so a line with one is a header.
+        match text.iter().position(|byte| *byte == b':') {
+            Some(colon) => {
+                let (name, value) = text.split_at(colon);
+                headers.push((trimmed(name), trimmed(value.get(1..).unwrap_or_default())));
+            }
+            None => body.push(text),
+        }
+    }
+    Block { label: String::from_utf8_lossy(label).into_owned(), headers, data }
+}
+
+fn decode(lines: &[&[u8]]) -> Result<Zeroizing<Vec<u8>>, base64::DecodeError> {
+    // Room for all of it at once: a buffer that grows leaves unwiped copies behind.
+    let mut base64 = Zeroizing::new(Vec::with_capacity(lines.iter().map(|line| line.len()).sum()));
+    base64.extend(lines.iter().flat_map(|line| line.iter()).filter(|byte| !byte.is_ascii_whitespace()));
+    BASE64.decode(base64.as_slice()).map(Zeroizing::new)
+}
+
+fn trimmed(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes.trim_ascii()).into_owned()
+}
+
+/// The label of a BEGIN line; prose that quotes one goes on behind it.
+fn begin(line: &[u8]) -> Option<&[u8]> {
+    let (label, behind) = label(line.strip_prefix(b"-----BEGIN ")?)?;
+    behind.is_empty().then_some(label)
+}
+
+/// The label of an END line, and what follows it.
+fn end(line: &[u8]) -> Option<(&[u8], &[u8])> {
+    label(line.strip_prefix(b"-----END ")?)
+}
+
+fn label(rest: &[u8]) -> Option<(&[u8], &[u8])> {
+    let end = rest.windows(DASHES.len()).position(|window| window == DASHES)?;
+    let (label, behind) = rest.split_at(end);
+    Some((label, behind.get(DASHES.len()..).unwrap_or_default()))
+}
+
+/// Numbered lines without blanks around them, ended by LF, CR LF or CR.
+struct Lines<'a> {
+    rest: Option<&'a [u8]>,
+    next_number: usize,
+    put_back: Option<(usize, &'a [u8])>,
+}
+
+impl<'a> Lines<'a> {
+    fn new(text: &'a [u8]) -> Self {
+        Self { rest: Some(text), next_number: 1, put_back: None }
+    }
+
+    fn put_back(&mut self, number: usize, line: &'a [u8]) {
+        self.put_back = (!line.is_empty()).then_some((number, line));
+    }
+
+    fn next(&mut self) -> Option<(usize, &'a [u8])> {
+        if let Some(again) = self.put_back.take() {
+            return Some(again);
+        }
+        let rest = self.rest?;
+        let number = self.next_number;
+        let end = rest.iter().position(|byte| matches!(byte, b'\n' | b'\r'));
+        let (line, behind) = end.map_or((rest, None), |end| {
+            let (line, behind) = rest.split_at(end);
+            (line, behind.strip_prefix(b"\r\n").or_else(|| behind.get(1..)))
+        });
+        self.rest = behind;
+        self.next_number += 1;
+        let line = line.trim_ascii();
+        Some((number, line.strip_prefix(UTF8_MARK).unwrap_or(line).trim_ascii()))
+    }
+}
+
+/// What PowerShell's `>` writes; everything in a PEM block is ASCII.
+fn from_utf16(text: &[u8]) -> Cow<'_, [u8]> {
+    let unit: fn([u8; 2]) -> u16 = match text {
+        [0xff, 0xfe, ..] => u16::from_le_bytes,
+        [0xfe, 0xff, ..] => u16::from_be_bytes,
+        _ => return Cow::Borrowed(text),
+    };
+    let (pairs, _) = text.as_chunks::<2>();
+    Cow::Owned(pairs.iter().skip(1).map(|pair| u8::try_from(unit(*pair)).unwrap_or(b'?')).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Block, PemError, certificates, parse};
+    use crate::text;
+
+    fn data(block: &Block) -> Result<&[u8], PemError> {
+        block.data().map(|data| data.as_slice())
+    }
+
+    fn labels(blocks: &[Block]) -> Vec<&str> {
+        blocks.iter().map(|block| block.label.as_str()).collect()
+    }
+
+    #[test]
+    fn blocks_are_read_with_headers_any_line_end_and_text_between() {
+        let text = "bag attributes\r\n-----BEGIN A-----\r\nProc-Type: 4,ENCRYPTED\r\n\r\nAQ\r\nID\r\n-----END A-----\r\n\
+                    note\n-----BEGIN B-----\nBA==\n-----END B-----";
+        for text in [text.to_owned(), text.replace("\r\n", "\n"), text.replace("\r\n", "\n").replace('\n', "\r")] {
+            let blocks = parse(text.as_bytes());
+            assert_eq!(labels(&blocks), ["A", "B"], "{text:?}");
+            assert_eq!(blocks[0].header("Proc-Type"), Some("4,ENCRYPTED"));
+            assert_eq!((data(&blocks[0]), data(&blocks[1])), (Ok(&[1, 2, 3][..]), Ok(&[4][..])));
+        }
+    }
+
+    #[test]
+    fn comments_in_any_encoding_and_byte_order_marks_are_passed_over() {
+        let block = "-----BEGIN A-----\nAQID\n-----END A-----\n";
+        let latin1 = [b"Aussteller: M\xfcnchen\n", block.as_bytes()].concat();
+        let marks = format!("\u{feff}{block}\u{feff}{block}");
+        let utf16 = |unit: fn(u16) -> [u8; 2]| -> Vec<u8> {
+            "\u{feff}# \u{20ac}\r\n"
+                .chars()
+                .chain(block.chars())
+                .flat_map(|c| unit(u16::try_from(u32::from(c)).unwrap()))
+                .collect()
+        };
+        for (text, count) in [
+            (latin1, 1),
+            (marks.into_bytes(), 2),
+            (utf16(u16::to_le_bytes), 1),
+            (utf16(u16::to_be_bytes), 1),
+            ([block.as_bytes(), b"\x1a\0\xff"].concat(), 1),
+            (format!("  {}", block.replace('\n', "\n  ")).into_bytes(), 1),
+        ] {
+            let blocks = parse(&text);
+            assert_eq!(blocks.len(), count, "{text:?}");
+            assert!(blocks.iter().all(|block| data(block) == Ok(&[1, 2, 3])), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn files_joined_without_a_line_end_are_two_blocks() {
+        let block = "-----BEGIN A-----\nAQID\n-----END A-----";
+        assert_eq!(labels(&parse(block.repeat(3).as_bytes())), ["A", "A", "A"]);
+    }
+
+    #[test]
+    fn prose_that_quotes_a_begin_line_is_no_block() {
+        let text =
+            "paste it from\n-----BEGIN A----- to -----END A-----\nhere:\n-----BEGIN A-----\nAQID\n-----END A-----";
+        assert_eq!(parse(text.as_bytes()).len(), 1);
+    }
+
+    #[test]
+    fn missing_padding_is_read_as_other_tools_do() {
+        let text = "-----BEGIN A-----\nAQ I\n-----END A-----\n-----BEGIN A-----\nAQ=\n-----END A-----";
+        let blocks = parse(text.as_bytes());
+        assert_eq!(data(&blocks[0]), Ok(&[1, 2][..]));
+    }
+
+    #[test]
+    fn a_block_cut_short_or_closed_by_another_label_is_refused_by_line_and_the_next_is_read() {
+        let sound = "-----BEGIN B-----\nBA==\n-----END B-----\n";
+        for cut in ["-----BEGIN A-----\nAQID\n", "-----BEGIN A-----\nAQID\n-----END B-----\n"] {
+            let blocks = parse(format!("x\n{cut}{sound}").as_bytes());
+            assert_eq!(data(&blocks[0]), Err(PemError::Unterminated { line: 2 }));
+            assert_eq!(data(&blocks[1]), Ok(&[4][..]));
+        }
+        let blocks = parse(b"-----BEGIN A-----\nA!==\n-----END A-----");
+        assert_eq!(data(&blocks[0]), Err(PemError::Base64 { line: 1 }));
+    }
+
+    #[test]
+    fn a_text_without_blocks_is_an_empty_list() {
+        assert!(parse(b"nothing here").is_empty() && parse(b"").is_empty() && parse(b"\xff\xfe\x2d").is_empty());
+    }
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let der: Vec<u8> = (0..=255).collect();
+        let text = text::pem("CERTIFICATE", &der);
+        assert!(text.ends_with("-----END CERTIFICATE-----\n") && text.lines().all(|line| line.len() <= 64));
+        assert_eq!(data(&parse(text.as_bytes())[0]), Ok(der.as_slice()));
+    }
+
+    #[test]
+    fn certificates_are_found_under_each_of_their_labels_and_among_others() {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let der = rcgen::CertificateParams::default().self_signed(&key).unwrap().der().to_vec();
+        let trusted = [der.as_slice(), &[0x30, 0]].concat();
+        let file = [
+            text::pem("PRIVATE KEY", &[1]),
+            text::pem("X509 CERTIFICATE", &der),
+            text::pem("TRUSTED CERTIFICATE", &trusted),
+            text::pem("CERTIFICATE", &der),
+        ];
+        let found = certificates(file.concat().as_bytes()).unwrap();
+        assert_eq!(
+            (found.ders.as_slice(), found.others.as_slice()),
+            (&[der.clone(), der.clone(), der.clone()][..], &["PRIVATE KEY".to_owned()][..])
+        );
+        assert!(certificates(b"").unwrap().ders.is_empty());
+    }
+
+    #[test]
+    fn what_holds_no_certificate_says_how_to_convert_it() {
+        let refused = |text: &[u8]| certificates(text).unwrap_err().to_string();
+        assert!(refused(text::pem("PKCS7", &[1]).as_bytes()).contains("openssl pkcs7 -print_certs"));
+        assert!(refused(&[0x30, 0x82, 1, 1]).contains("-inform DER"));
+        assert!(refused(b"hello").ends_with("no PEM block"));
+        assert!(refused(b"-----BEGIN CERTIFICATE-----\nAQID\n").contains("line 1"));
+    }
+}
