@@ -42,6 +42,8 @@ install_missing() {
     command -v openssl >/dev/null || missing+=(openssl)
     # PKCS#11: SoftHSM as the first module.
     command -v softhsm2-util >/dev/null || missing+=(softhsm2)
+    # Documented commands run in a network of their own, where there is `ip` to set it up.
+    command -v ip >/dev/null || missing+=(iproute2)
     command -v curl >/dev/null || missing+=(curl ca-certificates)
     # Debian's python3 comes without ensurepip, and venv needs that.
     python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3 python3-venv)

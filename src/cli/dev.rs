@@ -175,9 +175,9 @@ fn what_next(issuer: &str, authority: &str, identity: DevIdentity) -> String {
         \n  # a certificate and its key in files\n  \
           sigmint request --url {authority} --dev-issuer {issuer} --identity {identity} --out signing\n\
         \n  # a token, for another client\n  \
-          curl -s '{issuer}/{identity}/token'\n\
-        \n  # what to trust: the CA's chain\n  \
-          curl -s {authority}/api/v2/trustBundle\n"
+          curl -s '{issuer}/{identity}/jwt'\n\
+        \n  # what to trust: the CA's chain, PEM\n  \
+          curl -s {authority}/api/v1/rootCert\n"
     )
 }
 

@@ -73,6 +73,8 @@ impl DevIssuer {
                 .route("/{type}/keys", web::get().to(keys))
                 .route("/{type}/token", web::get().to(token))
                 .route("/{type}/token", web::post().to(token))
+                .route("/{type}/jwt", web::get().to(bare_token))
+                .route("/{type}/jwt", web::post().to(bare_token))
         })
         .workers(1)
         .max_connections(MAX_CONNECTIONS)
@@ -106,9 +108,10 @@ async fn welcome(shared: web::Data<Shared>) -> HttpResponse {
     let base = &shared.base;
     let mut page = format!(
         "{WARNING}\n\n\
-        A token:                     curl '{base}/email/token?email=me@example.com'\n\
-        With claims as JSON:         curl -d '{{\"sub\": \"7\", \"email_verified\": false}}' {base}/email/token\n\
-        Another audience or expiry:  curl '{base}/github-workflow/token?aud=other&exp=4000000000'\n\
+        A token:                     curl -s '{base}/email/jwt?email=me@example.com'\n\
+        With claims as JSON:         curl -s -d '{{\"sub\": \"7\", \"email_verified\": false}}' {base}/email/jwt\n\
+        Another audience or expiry:  curl -s '{base}/github-workflow/jwt?aud=other&exp=4000000000'\n\
+        As a token endpoint answers: curl -s {base}/email/token\n\
         Discovery:                   curl {base}/email/.well-known/openid-configuration\n\n\
         Issuers, one for each identity type:\n"
     );
@@ -142,25 +145,42 @@ async fn keys(request: HttpRequest, shared: web::Data<Shared>) -> HttpResponse {
     }
 }
 
+/// As a token endpoint answers (RFC 6749, section 5.1).
 async fn token(request: HttpRequest, body: web::Bytes, shared: web::Data<Shared>) -> HttpResponse {
-    let Some(identity) = identity(&request) else { return unknown() };
+    match make_token(&request, &body, &shared) {
+        Ok(token) => HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(json!({
+            "id_token": token,
+            "access_token": token,
+            "token_type": "Bearer",
+            "expires_in": TOKEN_LIFETIME.as_secs(),
+        })),
+        Err((status, problem)) => refused(status, &problem),
+    }
+}
+
+/// The token and nothing else: what clients take in a file or a variable.
+async fn bare_token(request: HttpRequest, body: web::Bytes, shared: web::Data<Shared>) -> HttpResponse {
+    match make_token(&request, &body, &shared) {
+        Ok(token) => {
+            HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).content_type("application/jwt").body(token)
+        }
+        Err((status, problem)) => refused(status, &problem),
+    }
+}
+
+fn make_token(request: &HttpRequest, body: &[u8], shared: &Shared) -> Result<String, (StatusCode, String)> {
+    let identity = identity(request).ok_or_else(|| (StatusCode::NOT_FOUND, no_such_type()))?;
     let query: Vec<(String, String)> =
         url::form_urlencoded::parse(request.query_string().as_bytes()).into_owned().collect();
     let issuer = format!("{}/{}", shared.base, identity.name());
-    let claims = match compose(identity, &issuer, &query, &body, SystemTime::now()) {
-        Ok(claims) => claims,
-        Err(error) => return refused(StatusCode::BAD_REQUEST, &error.to_string()),
-    };
-    let Ok(token) = shared.key.sign(&claims) else {
-        return refused(StatusCode::INTERNAL_SERVER_ERROR, "the token could not be signed");
-    };
+    let claims = compose(identity, &issuer, &query, body, SystemTime::now())
+        .map_err(|error| (StatusCode::BAD_REQUEST, error.to_string()))?;
+    let token = shared
+        .key
+        .sign(&claims)
+        .map_err(|_| (StatusCode::INTERNAL_SERVER_ERROR, "the token could not be signed".to_owned()))?;
     tracing::info!(identity = identity.name(), "gave out a development token");
-    HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(json!({
-        "id_token": token,
-        "access_token": token,
-        "token_type": "Bearer",
-        "expires_in": TOKEN_LIFETIME.as_secs(),
-    }))
+    Ok(token)
 }
 
 fn identity(request: &HttpRequest) -> Option<DevIdentity> {
@@ -168,8 +188,11 @@ fn identity(request: &HttpRequest) -> Option<DevIdentity> {
 }
 
 fn unknown() -> HttpResponse {
-    let names = DevIdentity::ALL.map(DevIdentity::name).join(", ");
-    refused(StatusCode::NOT_FOUND, &format!("there is no such identity type; there are {names}"))
+    refused(StatusCode::NOT_FOUND, &no_such_type())
+}
+
+fn no_such_type() -> String {
+    format!("there is no such identity type; there are {}", DevIdentity::ALL.map(DevIdentity::name).join(", "))
 }
 
 fn refused(status: StatusCode, problem: &str) -> HttpResponse {
@@ -233,6 +256,18 @@ mod tests {
         assert_eq!(post("email=x".to_owned()).await.unwrap().status(), 400);
         let long = format!(r#"{{"a": "{}"}}"#, "x".repeat(MAX_BODY_BYTES));
         assert_eq!(post(long).await.unwrap().status(), 413);
+    }
+
+    #[tokio::test]
+    async fn the_bare_token_is_nothing_but_a_token() {
+        let base = start();
+        for identity in DevIdentity::ALL {
+            let url = format!("{base}/{}/jwt?aud=other", identity.name());
+            let token = reqwest::get(url).await.unwrap().text().await.unwrap();
+            let claims = payload(&json!({"id_token": token}));
+            assert_eq!((claims["aud"].as_str(), token.trim(), token.split('.').count()), (Some("other"), &*token, 3));
+        }
+        assert_eq!(reqwest::get(format!("{base}/nobody/jwt")).await.unwrap().status(), 404);
     }
 
     #[tokio::test]

@@ -5,6 +5,7 @@ use std::time::SystemTime;
 
 use clap::ArgMatches;
 
+use super::keys::PASSWORD;
 use crate::app::{authorities, expiry};
 use crate::authority::IssuingChain;
 use crate::cli::CliError;
@@ -21,10 +22,12 @@ Exit code 0 if the CA that issues signs, and its certificate does not end within
 
 /// Exit code of a CA that works, but not for long.
 const ENDS_SOON: u8 = 3;
+/// Where `serve` reads the password of the CA's key file.
+const SERVER_PASSWORD: &str = "FULCIO_SERVE_FILECA_KEY_PASSWD";
 const SECONDS_A_DAY: u64 = 24 * 60 * 60;
 
 pub(super) async fn run(matches: &ArgMatches) -> Result<ExitCode, CliError> {
-    let settings = Settings::read_authority(matches, &|name| std::env::var(name).ok())?;
+    let settings = Settings::read_authority(matches, &variable)?;
     let set = authorities::open_once(settings).await?;
     let now = SystemTime::now();
     let mut text = String::new();
@@ -35,6 +38,12 @@ pub(super) async fn run(matches: &ArgMatches) -> Result<ExitCode, CliError> {
     print(&format!("{text}The CA signed, and its chain verifies the signature.\n"))?;
     let soon = expiry::is_soon(set.active.chain(), now);
     Ok(if soon { ExitCode::from(ENDS_SOON) } else { ExitCode::SUCCESS })
+}
+
+/// The password that `ca init` read protects what it made: it need not be given again under the server's name.
+fn variable(name: &str) -> Option<String> {
+    let given = std::env::var(name).ok().filter(|text| !text.is_empty());
+    given.or_else(|| if name == SERVER_PASSWORD { std::env::var(PASSWORD).ok() } else { None })
 }
 
 fn describe(heading: &str, chain: &IssuingChain, now: SystemTime) -> String {

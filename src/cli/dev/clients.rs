@@ -153,7 +153,7 @@ command for them here.
 
 A token for somebody else (sigstore-js proves possession with sub, so set both):
 
-  curl -s '{base}/email/token?email=me@example.com&sub=me@example.com'
+  curl -s '{base}/email/jwt?email=me@example.com&sub=me@example.com'
 
 ";
 
