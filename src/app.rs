@@ -32,7 +32,7 @@ use crate::issuance::{Ambient, Issuance};
 use crate::limits::Limits;
 use crate::limits::connections::ConnectionLimits;
 use crate::possession::{BlockedKeys, PermittedAlgorithms};
-use crate::server::{Server, ServerError, ServerOptions, Timeouts};
+use crate::server::{Server, ServerError, ServerOptions, Timeouts, listen_on};
 use crate::single_use::{RedisSetupError, RedisStore, SingleUse};
 use crate::telemetry::endpoint::{self, MetricsEndpoint};
 use crate::telemetry::metrics::{BuildInfo, Metrics, Reading};
@@ -116,13 +116,8 @@ pub async fn serve(settings: Settings, log: &LogSink) -> Result<(), AppError> {
     Ok(outcome?)
 }
 
-/// Binds the metrics' listener; no host and `0.0.0.0` mean every address, of both families where there are both.
 fn bind_metrics(at: &Address, metrics: &Metrics) -> Result<MetricsEndpoint, AppError> {
-    let bind = |host: &str| endpoint::bind(host, at.port, metrics.clone());
-    let bound = match at.host.as_str() {
-        "" | "0.0.0.0" | "::" => bind("::").or_else(|_| bind("0.0.0.0")),
-        host => bind(host.trim_start_matches('[').trim_end_matches(']')),
-    };
+    let bound = listen_on(at).and_then(|listener| endpoint::on(listener, metrics.clone()));
     bound.map_err(|source| AppError::Metrics { host: at.host.clone(), port: at.port, source })
 }
 

@@ -46,17 +46,17 @@ mod heads;
 mod hpack;
 mod http;
 mod inflow;
+mod listen;
 mod patience;
 mod preface;
 mod readiness;
 mod tls;
 
 use std::io;
-use std::net::{SocketAddr, TcpListener, ToSocketAddrs as _};
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpSocket;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_rustls::TlsAcceptor;
@@ -69,12 +69,11 @@ use admission::Admission;
 use http::Front;
 use tls::ServerCertificate;
 
+pub use listen::listen as listen_on;
 pub use tls::TlsError;
 
 /// How long what is in flight may take once the server is told to stop.
 const SHUTDOWN: Duration = Duration::from_secs(20);
-/// Connections that the system holds ready to be accepted.
-const BACKLOG: u32 = 2048;
 /// Connections on their way from a shared listener to gRPC.
 const HANDED: usize = 1024;
 
@@ -293,29 +292,8 @@ fn tls(
     Ok(Some(certificate.server_config(protocol)?))
 }
 
-/// Listens on the first of the name's addresses that can be listened on.
 fn listen(address: &Address) -> Result<TcpListener, ServerError> {
-    let refused = |source| ServerError::Listen { address: address.clone(), source };
-    // No host stands for every address of both families, or of IPv4 where there is no other.
-    let hosts: &[&str] = if address.host.is_empty() { &["::", "0.0.0.0"] } else { &[&address.host] };
-    let mut failure = io::Error::from(io::ErrorKind::AddrNotAvailable);
-    for host in hosts {
-        for socket in (*host, address.port).to_socket_addrs().map_err(refused)? {
-            match listen_on(socket) {
-                Ok(listener) => return Ok(listener),
-                Err(error) => failure = error,
-            }
-        }
-    }
-    Err(refused(failure))
-}
-
-fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    // A server that is started again at once finds its port still in use otherwise.
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    socket.listen(BACKLOG)?.into_std()
+    listen::listen(address).map_err(|source| ServerError::Listen { address: address.clone(), source })
 }
 
 /// The signals that stop the server.

@@ -51,7 +51,10 @@ pub const FLAGS: &[Flag] = &[
         "false",
         "In place of --config-path: trust the public Sigstore issuers (Google, GitHub Actions, oauth2.sigstore.dev)",
     ),
-    aliased(flag("host", "ADDRESS", "0.0.0.0", "Where HTTP is served"), "http-host"),
+    aliased(
+        flag("host", "ADDRESS", "0.0.0.0", "Where HTTP is served; 0.0.0.0 and :: are every address of both families"),
+        "http-host",
+    ),
     aliased(flag("port", "PORT", "8080", "Where HTTP is served"), "http-port"),
     flag("fileca-cert", "FILE", "", "fileca: the CA's certificate chain, PEM, issuing certificate first, root last"),
     flag(

@@ -2,6 +2,7 @@
 //!
 //! Owns the two shapes that there are: gRPC on its own address, or both protocols on one.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use super::flags::Values;
@@ -14,6 +15,39 @@ pub struct Address {
     pub host: String,
     /// The port; 0 lets the system choose.
     pub port: u16,
+}
+
+/// What a host stands for, with Go's meaning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HostKind<'a> {
+    /// Every address of both families: no host, `0.0.0.0`, `::`.
+    Everywhere,
+    /// This address.
+    Address(IpAddr),
+    /// The machine itself.
+    Localhost,
+    /// A name to be resolved.
+    Name(&'a str),
+}
+
+impl Address {
+    /// What the host stands for. An IPv6 address may stand in brackets, as it does beside a port.
+    #[must_use]
+    pub fn host_kind(&self) -> HostKind<'_> {
+        let host = self.host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(&self.host);
+        match host.parse::<IpAddr>().map(|address| address.to_canonical()) {
+            Ok(address) if address.is_unspecified() => HostKind::Everywhere,
+            Ok(address) => HostKind::Address(address),
+            Err(_) if host.is_empty() => HostKind::Everywhere,
+            Err(_) if host.trim_end_matches('.').eq_ignore_ascii_case("localhost") => HostKind::Localhost,
+            Err(_) => HostKind::Name(host),
+        }
+    }
+
+    /// Whether it is the same host and port, however the host is written.
+    fn is_same(&self, other: &Self) -> bool {
+        self.port == other.port && self.host_kind() == other.host_kind()
+    }
 }
 
 /// The files of a TLS server, PEM. They are loaded anew when they are replaced.
@@ -60,8 +94,8 @@ impl Listeners {
 pub(super) fn read(values: &Values) -> Result<Listeners, SettingsError> {
     let http = endpoint(values, ["host", "port"], ["tls-certificate", "tls-key"])?;
     let grpc = endpoint(values, ["grpc-host", "grpc-port"], ["grpc-tls-certificate", "grpc-tls-key"])?;
-    // The texts are compared, as the incumbent does. Port 0 never means the same port twice.
-    if http.address != grpc.address || http.address.port == 0 {
+    // Fulcio compares strings, and fails to listen twice where two spellings mean one. Port 0 never means the same port twice.
+    if !http.address.is_same(&grpc.address) || http.address.port == 0 {
         return Ok(Listeners::Separate { http, grpc });
     }
     if http.tls.is_none() && grpc.tls.is_none() {

@@ -3,7 +3,7 @@
 //! Owns its own port, thread and limits, so that a scrape takes nothing from the API. Knows no metric.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
 use actix_web::dev::{Server, ServerHandle};
@@ -30,11 +30,11 @@ pub struct MetricsEndpoint {
     server: Server,
 }
 
-/// Binds the listener. Port 0 lets the system choose.
+/// Serves on this listener.
 ///
 /// # Errors
-/// When the address cannot be listened on.
-pub fn bind(host: &str, port: u16, metrics: Metrics) -> io::Result<MetricsEndpoint> {
+/// When the listener cannot be used.
+pub fn on(listener: TcpListener, metrics: Metrics) -> io::Result<MetricsEndpoint> {
     let metrics = web::Data::new(metrics);
     let server = HttpServer::new(move || {
         App::new().app_data(web::Data::clone(&metrics)).service(
@@ -50,7 +50,7 @@ pub fn bind(host: &str, port: u16, metrics: Metrics) -> io::Result<MetricsEndpoi
     .shutdown_timeout(SHUTDOWN_SECONDS)
     // Signals are for the composition root, which stops this listener last.
     .disable_signals()
-    .bind((host, port))?;
+    .listen(listener)?;
     let address = server.addrs().first().copied().ok_or_else(|| io::Error::from(io::ErrorKind::AddrNotAvailable))?;
     Ok(MetricsEndpoint { address, server: server.run() })
 }
@@ -94,6 +94,10 @@ mod tests {
     use crate::telemetry::metrics::BuildInfo;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
+    fn endpoint() -> MetricsEndpoint {
+        on(TcpListener::bind("127.0.0.1:0").unwrap(), Metrics::new(&BuildInfo::default())).unwrap()
+    }
+
     async fn ask(address: SocketAddr, request: &str) -> String {
         let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
         stream.write_all(request.as_bytes()).await.unwrap();
@@ -104,7 +108,7 @@ mod tests {
 
     #[actix_web::test]
     async fn serves_get_of_metrics_and_nothing_else() {
-        let endpoint = bind("127.0.0.1", 0, Metrics::new(&BuildInfo::default())).unwrap();
+        let endpoint = endpoint();
         let (address, handle) = (endpoint.local_addr(), endpoint.handle());
         let running = actix_web::rt::spawn(endpoint.run());
         let line =
@@ -123,7 +127,7 @@ mod tests {
 
     #[actix_web::test]
     async fn a_client_that_does_not_send_its_headers_is_let_go() {
-        let endpoint = bind("127.0.0.1", 0, Metrics::new(&BuildInfo::default())).unwrap();
+        let endpoint = endpoint();
         let (address, handle) = (endpoint.local_addr(), endpoint.handle());
         let running = actix_web::rt::spawn(endpoint.run());
         let waited = tokio::time::timeout(HEADER_TIMEOUT * 2, ask(address, "GET /metrics HTTP/1.1\r\nHost:")).await;
