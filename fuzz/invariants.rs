@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use sigmint::api::proto_json::{CreateSigningCertificateRequest, Fields, v1};
 use sigmint::config::issuers::{IssuerAddress, Issuers};
 use sigmint::identity::UnverifiedToken;
-use sigmint::identity::keys::{KeySet, SignatureCheck};
+use sigmint::identity::keys::{KeyBudget, KeySet, SignatureCheck};
 use sigmint::identity::template::{Lookup, OUTPUT_LIMIT, RenderError, Template};
 use sigmint::identity::token::{CompactJws, MAX_TOKEN_BYTES};
 use sigmint::possession::{KeyRequest, MAX_CSR_BYTES, PermittedAlgorithms, PossessionError, PublicKey, prove};
@@ -55,7 +55,7 @@ const UNSIGNED: [(&str, usize); 7] = [
 pub fn jwk_set(octets: &[u8]) {
     let listed = ["RS256", "PS512", "ES256", "ES384", "ES512", "EdDSA"].map(str::to_owned);
     for listed in [Some(listed.as_slice()), Some(&[]), None] {
-        let Ok(set) = KeySet::parse("https://issuer.example", octets, listed) else { continue };
+        let Ok(set) = KeySet::parse(octets, listed, KeyBudget::NAMED) else { continue };
         for (text, length) in UNSIGNED {
             // Three octets of zeros are four letters A; the lengths that are no multiple of three need no padding.
             let signature = "A".repeat((length * 4_usize).div_ceil(3));

@@ -114,6 +114,8 @@ failures! {
     TokenNotYetValid => 400 InvalidArgument Caller "TOKEN_NOT_YET_VALID" TOKEN;
     /// No key of the issuer made the signature.
     TokenSignature => 400 InvalidArgument Caller "TOKEN_SIGNATURE_INVALID" TOKEN;
+    /// The issuer has no key of the id that the token names, or has it and it is not used.
+    TokenKeyUnknown => 400 InvalidArgument Caller "TOKEN_KEY_UNKNOWN" TOKEN;
     /// A claim that every token needs is missing or unusable.
     TokenClaim => 400 InvalidArgument Caller "TOKEN_CLAIM_INVALID" TOKEN;
     /// The claims do not make an identity of the issuer's type.

@@ -22,6 +22,7 @@ use sigmint::identity::keys::{KeyStore, KeyTiming};
 use sigmint::identity::verify::{VerifyError, verify};
 use support::identities::{email_claims, email_file};
 use support::issuer::{KEYS, signed};
+use support::log::Log;
 use support::scene::{ADDRESS, Scene, assert_refused};
 use support::server::parse;
 use support::{Answer, FakeIssuer, Key, Kind, Names, Running, eventually};
@@ -88,7 +89,8 @@ async fn three_hundred_bad_tokens_cause_one_fetch_at_most() {
     let before = scene.issuer.requests(KEYS);
     for number in 0..150 {
         for kid in ["first".to_owned(), format!("unknown-{number}")] {
-            assert_eq!(scene.ask(&forged(&scene.issuer, &kid)).await.reason(), "TOKEN_SIGNATURE_INVALID");
+            let expected = if kid == "first" { "TOKEN_SIGNATURE_INVALID" } else { "TOKEN_KEY_UNKNOWN" };
+            assert_eq!(scene.ask(&forged(&scene.issuer, &kid)).await.reason(), expected);
         }
     }
     assert!(scene.issuer.requests(KEYS) <= before + 1, "{} fetches", scene.issuer.requests(KEYS) - before);
@@ -112,7 +114,7 @@ async fn ten_thousand_bad_tokens_at_once_cause_two_fetches_at_most_and_refuse_no
         .collect();
     for task in tasks {
         match task.await.unwrap() {
-            (Ok(()), true) | (Err(VerifyError::Signature), false) => {}
+            (Ok(()), true) | (Err(VerifyError::UnknownKeyId(_)), false) => {}
             (outcome, is_good) => panic!("{is_good}: {outcome:?}"),
         }
     }
@@ -132,7 +134,7 @@ async fn a_refetch_that_hangs_holds_up_no_token_whose_key_is_held() {
     keys.verify(&token_of(&issuer, "email")).await.unwrap();
     assert!(!waiting.is_finished(), "the bad token still waits");
     issuer.release();
-    assert!(matches!(waiting.await.unwrap(), Err(VerifyError::Signature)));
+    assert!(matches!(waiting.await.unwrap(), Err(VerifyError::UnknownKeyId(_))));
 }
 
 #[tokio::test]
@@ -162,7 +164,7 @@ async fn keys_are_renewed_without_a_token_and_a_withdrawn_one_is_dead_then() {
     let before = issuer.requests(KEYS);
     eventually("two more fetches", async || (issuer.requests(KEYS) > before + 1).then_some(())).await;
     eventually("the end of the old key", async || {
-        matches!(keys.verify(&withdrawn).await, Err(VerifyError::Signature)).then_some(())
+        matches!(keys.verify(&withdrawn).await, Err(VerifyError::UnknownKeyId(_))).then_some(())
     })
     .await;
     keys.verify(&token_of(&issuer, "email")).await.unwrap();
@@ -223,7 +225,7 @@ async fn an_answer_without_a_key_that_can_be_used_is_an_outage_and_no_withdrawal
         issuer.set_keys(vec![(Key::new(Kind::P256), Some("second"))]);
         issuer.recover(KEYS);
         eventually("the end of the old key", async || {
-            matches!(keys.verify(&old).await, Err(VerifyError::Signature)).then_some(())
+            matches!(keys.verify(&old).await, Err(VerifyError::UnknownKeyId(_))).then_some(())
         })
         .await;
     }
@@ -363,7 +365,7 @@ async fn an_issuer_whose_access_changes_is_fetched_anew() {
     issuer.answer("/elsewhere", Answer::Body(200, json!({"keys": [other_set.jwk()]}).to_string().into_bytes()));
     keys.issuers = Arc::new(parse(&format!("{file}    jwks-url: {}\n", issuer.issuer("elsewhere"))));
     keys.store.keep(&keys.issuers);
-    assert!(matches!(keys.verify(&token_of(&issuer, "email")).await, Err(VerifyError::Signature)));
+    assert!(matches!(keys.verify(&token_of(&issuer, "email")).await, Err(VerifyError::UnknownKeyId(_))));
     let claims = issuer.claims("email", &email_claims()).to_string();
     keys.verify(&signed(&other_set, "ES256", r#"{"alg":"ES256"}"#, &claims)).await.unwrap();
 }
@@ -389,4 +391,42 @@ async fn the_answer_for_an_unreachable_issuer_says_when_to_come_again() {
     claims["iss"] = json!("https://nowhere.example.com");
     let reply = server.ask(&issuer.token(&claims), &Key::new(Kind::P256), ADDRESS).await;
     assert_refused(&server, &reply, FailureKind::IssuerUnavailable, "no such host");
+}
+
+#[tokio::test]
+async fn a_key_that_is_left_out_says_why_once_and_so_do_its_tokens() {
+    let log = Log::capture(tracing::Level::WARN);
+    let (issuer, strangers) = (FakeIssuer::start(), FakeIssuer::start());
+    let short = json!({"kty": "RSA", "kid": "short", "n": "q80", "e": "AQAB"});
+    for one in [&issuer, &strangers] {
+        one.add_jwks(vec![short.clone(), json!({"kty": "oct", "kid": "secret", "k": "AAAA"})]);
+    }
+    let pattern = email_file(&strangers.issuer("*")).replace("oidc-issuers", "meta-issuers");
+    let file = email_file(&issuer.issuer("email")) + &pattern;
+    let timing = KeyTiming { lifetime: SHORT, ..KeyTiming::default() };
+    let keys = Keys::kept(&file, &timing);
+    eventually("four fetches", async || (issuer.requests(KEYS) > 3).then_some(())).await;
+    let lines_of = |url: &str| log.lines_with("issuer", url);
+    let lines = lines_of(&issuer.issuer("email"));
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    let (fields, level) = (&lines[0]["fields"], &lines[0]["level"]);
+    let expected = "\"short\": its RSA modulus does not have 2048 to 4096 bits; \
+        \"secret\": its type or curve (kty, crv) is not one that tokens are verified with";
+    assert_eq!((level.as_str(), fields["left_out"].as_str()), (Some("WARN"), Some(expected)));
+    assert_eq!(fields["used"], 1);
+
+    let said = async |kid: &str| keys.verify(&forged(&issuer, kid)).await.unwrap_err().to_string();
+    assert_eq!(
+        said("short").await,
+        "the issuer's key \"short\" is not used: its RSA modulus does not have 2048 to 4096 bits"
+    );
+    assert_eq!(said("other").await, "unknown key id: the issuer has no key \"other\"");
+    assert_eq!(said("first").await, "bad signature: no key of the issuer made the token's signature");
+
+    // Strangers write the sets of a pattern's issuers: each reason is told once for all of them.
+    for name in ["one", "two", "three"] {
+        keys.verify(&token_of(&strangers, name)).await.unwrap();
+    }
+    let told: Vec<usize> = ["one", "two", "three"].map(|name| lines_of(&strangers.issuer(name)).len()).into();
+    assert_eq!(told, [1, 0, 0]);
 }

@@ -13,6 +13,8 @@ mod support;
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use sigmint::failure::FailureKind;
 use sigmint::identity::keys::KeyTiming;
@@ -119,7 +121,7 @@ async fn rotated_keys_are_found_after_the_cool_down() {
     assert_eq!(after_rotation.0, 2);
     assert_eq!(scene.ask(&scene.token()).await.status, 200);
     assert_eq!(scene.fetches(), after_rotation, "the new keys are kept");
-    assert_eq!(scene.ask(&old).await.reason(), "TOKEN_SIGNATURE_INVALID", "the old key is gone");
+    assert_eq!(scene.ask(&old).await.reason(), "TOKEN_KEY_UNKNOWN", "the old key is gone");
 }
 
 #[tokio::test]
@@ -340,6 +342,99 @@ async fn jwks_of_unknown_types_and_other_uses_do_not_spoil_the_set() {
         other_use("enc"),
     ]);
     assert_eq!(scene.ask(&scene.token()).await.status, 200);
+}
+
+#[tokio::test]
+async fn documents_and_keys_in_the_forms_that_providers_write_are_read() {
+    let scene = of_many(FakeIssuer::start_with(Key::new(Kind::Rsa2048))).await;
+    let jwk = |name: &str, value: Value| {
+        let mut jwk = scene.issuer.first_key().jwk();
+        jwk["kid"] = json!("first");
+        jwk[name] = value;
+        jwk
+    };
+    let n = scene.issuer.first_key().jwk()["n"].as_str().unwrap().to_owned();
+    let zeros = URL_SAFE_NO_PAD.encode([vec![0], URL_SAFE_NO_PAD.decode(&n).unwrap()].concat());
+    let plain = |keys: &Value| json!({"keys": keys}).to_string();
+    let ordinary = plain(&json!([jwk("use", json!("sig"))]));
+    let many: Vec<Value> =
+        (0..120).map(|number| jwk("kid", json!(format!("k{number}")))).chain([jwk("e", json!("AQAB"))]).collect();
+    let sets = [
+        ("leading-zero", plain(&json!([jwk("n", json!(zeros))]))),
+        ("padded", plain(&json!([jwk("n", json!(format!("{n}==")))]))),
+        ("empty-use", plain(&json!([jwk("use", json!(""))]))),
+        ("empty-alg", plain(&json!([jwk("alg", json!(""))]))),
+        (
+            "jwt-svid",
+            plain(
+                &json!([{"use": "x509-svid", "kty": "RSA", "n": n, "e": "AQAB", "x5c": ["AAAA"]}, jwk("use", json!("jwt-svid"))]),
+            ),
+        ),
+        ("null-members", plain(&json!([jwk("key_ops", Value::Null)]))),
+        ("hundred-and-twenty", plain(&json!(many))),
+        ("twice", ordinary.replacen('{', "{\"keys\":[],", 1)),
+        ("mark", format!("\u{feff}{ordinary}")),
+    ];
+    for (name, set) in sets {
+        scene.issuer.answer(KEYS, Answer::Body(200, set.into_bytes()));
+        let reply = scene.ask_of(name).await;
+        assert_eq!(reply.status, 200, "{name}: {reply:?}");
+    }
+    scene.issuer.recover(KEYS);
+    let document = |name: &str| {
+        json!({"issuer": scene.issuer.issuer(name), "jwks_uri": format!("{}{KEYS}", scene.issuer.url)}).to_string()
+    };
+    let zipped = |text: &str| {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        std::io::Write::write_all(&mut encoder, text.as_bytes()).unwrap();
+        Answer::Zipped(encoder.finish().unwrap())
+    };
+    let text = |text: String| Answer::Body(200, text.into_bytes());
+    let null = document("null-list").replace('}', ",\"id_token_signing_alg_values_supported\":null}");
+    for (name, answer, expected) in [
+        ("mark-there", text(format!("\u{feff}{}", document("mark-there"))), 200),
+        ("null-list", text(null), 200),
+        (
+            "members-twice",
+            text(document("members-twice").replacen('{', "{\"issuer\":\"x\",\"jwks_uri\":\"y\",", 1)),
+            200,
+        ),
+        ("other-member-last", text(document("other-member-last").replace('}', ",\"issuer\":\"x\"}")), 503),
+        ("gzip", zipped(&document("gzip")), 200),
+        ("gzip-bomb", zipped(&format!("{}{}", document("gzip-bomb"), " ".repeat(50_000_000))), 503),
+        ("no-gzip", Answer::Zipped(document("no-gzip").into_bytes()), 503),
+    ] {
+        scene.issuer.answer(&discovery_of(name), answer);
+        let reply = scene.ask_of(name).await;
+        assert_eq!(reply.status, expected, "{name}: {reply:?}");
+    }
+    assert!(
+        scene.issuer.received().iter().all(|request| {
+            !request.head.iter().any(|line| line.to_ascii_lowercase().starts_with("accept-encoding"))
+        })
+    );
+}
+
+#[tokio::test]
+async fn ed25519_goes_by_the_names_of_both_registrations() {
+    let key = Key::new(Kind::Ed25519);
+    let mut jwk = key.jwk();
+    jwk["kid"] = json!("first");
+    let scene = impatient(FakeIssuer::start_with(key)).await;
+    for (listed, alg, header) in [
+        ("EdDSA", json!("EdDSA"), "EdDSA"),
+        ("Ed25519", json!("Ed25519"), "Ed25519"),
+        ("Ed25519", json!(null), "EdDSA"),
+        ("EdDSA", json!("EdDSA"), "Ed25519"),
+    ] {
+        scene.issuer.set_algorithms(&[listed]);
+        jwk["alg"] = alg;
+        scene.issuer.answer(KEYS, Answer::Body(200, json!({"keys": [jwk]}).to_string().into_bytes()));
+        let head = json!({"alg": header, "kid": "first"}).to_string();
+        let token = signed(&scene.issuer.first_key(), "EdDSA", &head, &scene.claims().to_string());
+        let reply = scene.ask(&token).await;
+        assert_eq!(reply.status, 200, "{listed} {header}: {reply:?}");
+    }
 }
 
 #[tokio::test]

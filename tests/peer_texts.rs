@@ -75,7 +75,7 @@ async fn an_issuers_documents_are_not_repeated() {
             body(200, json!({"issuer": "e", "jwks_uri": "e", "id_token_signing_alg_values_supported": long()})),
             "another shape",
         ),
-        ("unknown member", "f", text(format!("{{\"{}\": 1}}", "m".repeat(900_000))), "another shape"),
+        ("unknown member", "f", text(format!("{{\"{}\": 1}}", "m".repeat(900_000))), "names the issuer \"\""),
         ("no JSON", "g", text(long()), "not well-formed JSON"),
         ("cut short", "h", text(format!("{{\"issuer\": \"{}", "s".repeat(900_000))), "ends too early"),
         ("status", "i", Answer::Body(500, long().into_bytes()), "answered 500"),

@@ -124,7 +124,7 @@ async fn headers_that_make_no_good_token() {
         (json!({"alg": "es256"}).to_string(), FailureKind::TokenAlgorithm),
         (json!({"alg": "ES384"}).to_string(), FailureKind::TokenSignature),
         (json!({"alg": "RS256"}).to_string(), FailureKind::TokenSignature),
-        (json!({"alg": "ES256", "kid": "unknown"}).to_string(), FailureKind::TokenSignature),
+        (json!({"alg": "ES256", "kid": "unknown"}).to_string(), FailureKind::TokenKeyUnknown),
     ];
     for (header, kind) in &cases {
         scene.refuses(&scene.issuer.token_of_text(header, &payload), *kind, header).await;

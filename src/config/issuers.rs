@@ -12,7 +12,7 @@ use std::time::Duration;
 use url::{Host, Url};
 
 use crate::identity::fetch::{PlainHttp, Reach, is_api_server_name};
-use crate::identity::keys::KeySet;
+use crate::identity::keys::{KeyBudget, KeySet};
 use crate::identity::kind::IdentityType;
 use crate::identity::restrictions::Restrictions;
 use crate::peer_text::JsonFault;
@@ -217,10 +217,12 @@ impl FixedKeys {
     ///
     /// # Errors
     /// Why it is none, or that no key of it can verify a token.
-    pub fn parse(issuer: &str, text: &str) -> Result<Self, String> {
-        let keys = KeySet::parse(issuer, text.as_bytes(), None).map_err(|error| JsonFault::from(error).to_string())?;
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let keys = KeySet::parse(text.as_bytes(), None, KeyBudget::NAMED)
+            .map_err(|error| JsonFault::from(error).to_string())?;
         if keys.is_empty() {
-            return Err("no key in it can verify a token".to_owned());
+            let why = keys.left_out().next().map(|(_, reason)| format!("; of its first key: {reason}"));
+            return Err(format!("no key in it can verify a token{}", why.unwrap_or_default()));
         }
         Ok(Self { text: text.to_owned(), keys: Arc::new(keys) })
     }

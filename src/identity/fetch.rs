@@ -5,6 +5,7 @@
 
 mod access;
 mod address;
+mod encoding;
 mod lifetime;
 
 use std::fmt;
@@ -25,6 +26,7 @@ pub use address::{SystemResolver, is_public};
 use crate::outside::{self, BodyError, USER_AGENT, is_loopback};
 use crate::peer_text::PeerText;
 use address::PublicOnly;
+use encoding::Undecoded;
 
 /// The longest that one document may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -72,6 +74,14 @@ pub enum FetchError {
         url: PeerText,
         /// The answer's status.
         status: StatusCode,
+    },
+    /// An encoding that was not asked for and is not read, or a body that is not in the encoding it names.
+    #[error("GET {url}: {problem}")]
+    Encoding {
+        /// What was asked for.
+        url: PeerText,
+        /// What is wrong.
+        problem: PeerText,
     },
     /// A document over the limit.
     #[error("GET {url}: longer than {MAX_BYTES} bytes")]
@@ -221,7 +231,20 @@ async fn read(url: &Url, mut response: Response) -> Result<Document, FetchError>
         BodyError::Broken(error) => failed(url, error),
         BodyError::TooLong => FetchError::TooLarge { url: PeerText::of(url) },
     })?;
+    let body =
+        encoding::decoded(response.headers(), body, MAX_BYTES).map_err(|undecoded| undecodable(url, undecoded))?;
     Ok(Document { body, lifetime, is_of_cluster: false })
+}
+
+fn undecodable(url: &Url, undecoded: Undecoded) -> FetchError {
+    let problem = match undecoded {
+        Undecoded::TooLong => return FetchError::TooLarge { url: PeerText::of(url) },
+        Undecoded::Unknown(name) => {
+            PeerText::of(format_args!("answered in the Content-Encoding {name}, which was not asked for"))
+        }
+        Undecoded::Broken(problem) => PeerText::of(format_args!("the body cannot be inflated: {problem}")),
+    };
+    FetchError::Encoding { url: PeerText::of(url), problem }
 }
 
 fn failed(url: &Url, error: reqwest::Error) -> FetchError {

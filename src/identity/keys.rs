@@ -2,22 +2,24 @@
 //!
 //! Owns which issuers' keys are held, and their renewal in the background. Knows signatures, but neither claims nor identities.
 
+mod document;
 mod entry;
 mod error;
 mod jwk;
 mod lanes;
 mod life;
 mod matched;
+mod material;
 mod set;
 mod shares;
 mod source;
 mod timing;
 mod waiting;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
@@ -25,7 +27,8 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
 pub use error::KeyError;
-pub use set::{KeySet, SignatureCheck};
+pub use jwk::LeftOut;
+pub use set::{KeyBudget, KeySet, SignatureCheck};
 pub use timing::KeyTiming;
 
 use self::entry::{Entry, Flight, Held, Landing, Next};
@@ -40,12 +43,16 @@ use super::token::UnverifiedToken;
 use super::verify::VerifyError;
 use crate::config::issuers::{Issuer, IssuerAddress, Issuers, KeyOrigin};
 use crate::limits::address::Networks;
-use crate::peer_text::PeerText;
+use crate::peer_text::{PeerText, bounded};
 
 /// How often issuers are looked at at least, and how long a store's background work may outlive it.
 const LONGEST_SLEEP: Duration = Duration::from_mins(1);
 /// How long the background work rests at least, whatever the life-times.
 const SHORTEST_SLEEP: Duration = Duration::from_millis(10);
+
+/// How many keys are said to be left out since the start, and how long one line of them is, in bytes: issuers choose both.
+const MAX_TOLD: usize = 4096;
+const MAX_LEFT_OUT: usize = 1000;
 
 /// How far an issuer's clock may be ahead of ours for `iat` to say anything of when a token was made.
 const CLOCKS_APART: Duration = Duration::from_mins(1);
@@ -70,6 +77,8 @@ struct Shared {
     /// Something has changed for the background work to look at.
     changed: Arc<Notify>,
     has_keeper: AtomicBool,
+    /// Which keys were said to be left out, by hash.
+    told: Mutex<HashSet<u64>>,
     chance: RandomState,
     fetches: AtomicU64,
     failed_fetches: AtomicU64,
@@ -146,6 +155,7 @@ impl KeyStore {
             tickets: AtomicU64::new(0),
             changed: Arc::default(),
             has_keeper: AtomicBool::new(false),
+            told: Mutex::default(),
             chance: RandomState::new(),
             fetches: AtomicU64::new(0),
             failed_fetches: AtomicU64::new(0),
@@ -379,6 +389,9 @@ impl Shared {
         if outcome.is_err() {
             self.failed_fetches.fetch_add(1, Ordering::Relaxed);
         }
+        if let Ok(fetched) = &outcome {
+            self.tell_left_out(&entry, &fetched.keys);
+        }
         let was_new = !entry.is_proven();
         // Who waits shall find the issuer where it belongs: it goes there before they are told.
         if was_new && outcome.is_ok() && !self.kept.load().contains_key(&entry.source.url) {
@@ -396,6 +409,27 @@ impl Shared {
         }
         let limit = self.timing.longest_fetch;
         tokio::time::timeout(limit, fetch).await.unwrap_or(Err(KeyError::Late(limit)))
+    }
+
+    /// Says which keys of a set are left out and why, each once. Of a pattern each reason is told once: strangers write the sets of its
+    /// issuers.
+    fn tell_left_out(&self, entry: &Entry, keys: &KeySet) {
+        let source = &entry.source;
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut is_new = |(id, reason): &(Option<&str>, LeftOut)| {
+            let subject = source.pattern().map_or((source.url.as_str(), *id), |pattern| (pattern, None));
+            told.len() < MAX_TOLD && told.insert(self.chance.hash_one((subject, reason)))
+        };
+        let new: Vec<String> = keys
+            .left_out()
+            .filter(|left_out| is_new(left_out))
+            .map(|(id, reason)| format!("{}: {reason}", id.map_or("without id".to_owned(), |id| format!("\"{id}\""))))
+            .collect();
+        drop(told);
+        if !new.is_empty() {
+            let (issuer, left_out) = (PeerText::of(&source.url), bounded(new.join("; "), MAX_LEFT_OUT));
+            tracing::warn!(%issuer, used = keys.len(), left_out, "keys of an issuer are left out: its tokens by them are refused");
+        }
     }
 
     fn tell_proxied_patterns(&self, issuers: &Issuers) {

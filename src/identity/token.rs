@@ -59,13 +59,18 @@ impl TokenAlgorithm {
             "ES256" => Self::ES256,
             "ES384" => Self::ES384,
             "ES512" => Self::ES512,
-            "EdDSA" => Self::EdDSA,
+            // RFC 9864 gives the curve in the name. Ed25519 is the only one that is known here by either.
+            "EdDSA" | "Ed25519" => Self::EdDSA,
             _ => return None,
         })
     }
-}
 
-impl TokenAlgorithm {
+    /// Whether RSA keys make its signatures.
+    #[must_use]
+    pub const fn is_rsa(self) -> bool {
+        matches!(self, Self::RS256 | Self::RS384 | Self::RS512 | Self::PS256 | Self::PS384 | Self::PS512)
+    }
+
     /// How long its signatures are, in bytes: of RSA as long as the modulus, 2048 to 4096 bits.
     const fn signature_lengths(self) -> RangeInclusive<usize> {
         match self {

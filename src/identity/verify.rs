@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::choice::identify;
 use super::claims::{ClaimError, Claims, json_type, wrong_type};
-use super::keys::{KeyError, KeyStore, KeyWait, SignatureCheck};
+use super::keys::{KeyError, KeyStore, KeyWait, LeftOut, SignatureCheck};
 use super::principal::PrincipalError;
 use super::restrictions::RestrictionError;
 use super::token::UnverifiedToken;
@@ -64,8 +64,19 @@ pub enum VerifyError {
     #[error("the issuer does not sign with the token's algorithm")]
     AlgorithmNotOffered,
     /// No key of the issuer made the signature.
-    #[error("no key of the issuer made the token's signature")]
+    #[error("bad signature: no key of the issuer made the token's signature")]
     Signature,
+    /// The issuer's key set does not have the key that the token names.
+    #[error("unknown key id: the issuer has no key \"{0}\"")]
+    UnknownKeyId(PeerText),
+    /// The issuer's key set has the key that the token names, and it is not used.
+    #[error("the issuer's key \"{id}\" is not used: {reason}")]
+    KeyLeftOut {
+        /// The key's id, as the token names it.
+        id: PeerText,
+        /// Why.
+        reason: LeftOut,
+    },
     /// The claims do not make an identity of the issuer. Found before the issuer is asked for its keys.
     #[error(transparent)]
     Identity(#[from] PrincipalError),
@@ -216,8 +227,16 @@ pub fn verify_now(
             Ok(Verification::Believed(VerifiedClaims { claims, issuer, alternatives, statement, has_unknown_type }))
         }
         Answer::Check(SignatureCheck::Bad) => Err(VerifyError::Signature),
+        Answer::Check(SignatureCheck::UnknownKeyId) => Err(VerifyError::UnknownKeyId(key_id(&token))),
+        Answer::Check(SignatureCheck::KeyLeftOut(reason)) => {
+            Err(VerifyError::KeyLeftOut { id: key_id(&token), reason })
+        }
         Answer::Check(SignatureCheck::AlgorithmNotOffered) => Err(VerifyError::AlgorithmNotOffered),
     }
+}
+
+fn key_id(token: &UnverifiedToken) -> PeerText {
+    PeerText::of(token.jws().key_id().unwrap_or_default())
 }
 
 /// What the issuer's keys say, or the wait for them.

@@ -53,6 +53,9 @@ impl From<VerifyError> for Failure {
             }
             VerifyError::AlgorithmNotOffered => Self::new(FailureKind::TokenAlgorithm, error),
             VerifyError::Signature => Self::new(FailureKind::TokenSignature, error),
+            VerifyError::UnknownKeyId(_) | VerifyError::KeyLeftOut { .. } => {
+                Self::new(FailureKind::TokenKeyUnknown, error)
+            }
             VerifyError::Identity(error) => error.into(),
             VerifyError::Keys { .. } => Self::new(FailureKind::IssuerUnavailable, error),
         }

@@ -31,6 +31,8 @@ pub const KEYS: &str = "/keys";
 pub enum Answer {
     /// Status and body.
     Body(u16, Vec<u8>),
+    /// A body that is said to be in gzip.
+    Zipped(Vec<u8>),
     /// 302 to a URL.
     Redirect(String),
     /// The connection is closed without a word.
@@ -269,6 +271,7 @@ impl State {
         self.requests.lock().unwrap().push(Received { path: path.clone(), head });
         match answer {
             Some(Answer::Body(status, body)) => write_answer(connection, status, "", &body),
+            Some(Answer::Zipped(body)) => write_answer(connection, 200, "Content-Encoding: gzip\r\n", &body),
             Some(Answer::Redirect(url)) => write_answer(connection, 302, &format!("Location: {url}\r\n"), b""),
             Some(Answer::Close) => Ok(()),
             Some(Answer::Endless) => write_endlessly(connection),

@@ -154,7 +154,7 @@ fn what_to_do(reason: &str) -> Option<&'static str> {
             "use a token of an issuer that the server trusts: GET /api/v2/configuration lists them"
         }
         "TOKEN_MISSING" | "TOKEN_MALFORMED" => "check that the whole token was given, and nothing else",
-        "TOKEN_SIGNATURE_INVALID" => {
+        "TOKEN_SIGNATURE_INVALID" | "TOKEN_KEY_UNKNOWN" => {
             "check that the token was not changed, and that the issuer still publishes the key that signed it"
         }
         "IDENTITY_REFUSED" | "IDENTITY_CLAIM_MISSING" | "TOKEN_CLAIM_INVALID" => {

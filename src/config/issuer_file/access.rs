@@ -26,11 +26,11 @@ pub(super) enum Breadth {
     Pattern,
 }
 
-/// Reads them. `url` is the issuer's, or fits the pattern; `name` is it as written.
-pub(super) fn key_access(record: &Record<'_>, name: &str, url: &Url, breadth: Breadth) -> Result<KeyAccess, Fault> {
+/// Reads them. `url` is the issuer's, or fits the pattern.
+pub(super) fn key_access(record: &Record<'_>, url: &Url, breadth: Breadth) -> Result<KeyAccess, Fault> {
     let plain_http = if truth(record, "allow-http")? { PlainHttp::Anywhere } else { PlainHttp::Loopback };
     let strangers = if truth(record, "allow-private-addresses")? { Reach::Anywhere } else { Reach::PublicInternet };
-    let origin = origin(record, name, plain_http)?;
+    let origin = origin(record, plain_http)?;
     if origin == KeyOrigin::Discovery && !is_safe(url, plain_http) {
         let message = "without TLS, whoever is on the way can put in keys of his own";
         return Err(record.place.key().fault(message, format!("use https, or {}", allow_http(record))));
@@ -67,7 +67,7 @@ fn allow_http(record: &Record<'_>) -> String {
     format!("write {}: true if nobody else is on the way", record.spelled("allow-http"))
 }
 
-fn origin(record: &Record<'_>, issuer: &str, plain_http: PlainHttp) -> Result<KeyOrigin, Fault> {
+fn origin(record: &Record<'_>, plain_http: PlainHttp) -> Result<KeyOrigin, Fault> {
     let mut set = ORIGINS.into_iter().filter(|key| !record.text(key).trim().is_empty());
     let Some(key) = set.next() else { return Ok(KeyOrigin::Discovery) };
     if let Some(second) = set.next() {
@@ -76,7 +76,7 @@ fn origin(record: &Record<'_>, issuer: &str, plain_http: PlainHttp) -> Result<Ke
     }
     let (text, place) = (record.text(key), record.place_of(key));
     match key {
-        "jwks" => FixedKeys::parse(issuer, text).map(KeyOrigin::Fixed).map_err(|error| {
+        "jwks" => FixedKeys::parse(text).map(KeyOrigin::Fixed).map_err(|error| {
             place.fault(
                 format!("not a JWK set: {error}"),
                 "give the JSON that the issuer would serve: {\"keys\": [...]}",
@@ -143,11 +143,7 @@ mod tests {
                 KeyOrigin::Url("https://k.example/x".into()),
             ),
             ("jwks-file: /etc/jwks.json", "JWKSFile: /etc/jwks.json", KeyOrigin::File("/etc/jwks.json".into())),
-            (
-                &format!("jwks: '{JWKS}'"),
-                &format!("JWKS: '{JWKS}'"),
-                KeyOrigin::Fixed(FixedKeys::parse("a", JWKS).unwrap()),
-            ),
+            (&format!("jwks: '{JWKS}'"), &format!("JWKS: '{JWKS}'"), KeyOrigin::Fixed(FixedKeys::parse(JWKS).unwrap())),
         ] {
             for setting in [yaml, json] {
                 assert_eq!(access(&format!("    {setting}\n")).origin, expected, "{setting}");

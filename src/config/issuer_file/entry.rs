@@ -18,8 +18,9 @@ use super::metadata::Providers;
 use super::record::{Field, Record};
 use super::restrict;
 use super::shape::ISSUER;
-use crate::config::issuers::{Issuer, IssuerAddress};
+use crate::config::issuers::{Issuer, IssuerAddress, KeyAccess, KeyOrigin};
 use crate::identity::kind::{EmailRules, EmailVerification, IdentityType, IssuerClaim};
+use crate::peer_text::PeerText;
 use crate::single_use::MAX_USES;
 
 /// What all entries share.
@@ -106,13 +107,25 @@ impl Entry<'_> {
             subject_domain: self.record.text("subject-domain").to_owned(),
             skip_email_verification,
             order: self.order()?,
-            keys: Arc::new(key_access(&self.record, key, &self.url, self.breadth)?),
+            keys: Arc::new(self.key_access()?),
             restrictions,
             key_outage_window: self.key_outage_window()?,
             max_certificates_per_token: self.max_certificates_per_token()?,
             description: own("description"),
             contact: own("contact"),
         })
+    }
+
+    fn key_access(&self) -> Result<KeyAccess, Fault> {
+        let access = key_access(&self.record, &self.url, self.breadth)?;
+        if let KeyOrigin::Fixed(fixed) = &access.origin {
+            let hint = "its tokens are refused; remove the key, or replace it";
+            for (id, reason) in fixed.keys().left_out() {
+                let id = PeerText::of(id.unwrap_or("without id"));
+                self.warn(&self.record.place_of("jwks"), format!("the key {id} is left out: {reason}"), hint);
+            }
+        }
+        Ok(access)
     }
 
     fn fault(&self, key: &str, message: impl Into<String>, hint: impl Into<String>) -> Fault {

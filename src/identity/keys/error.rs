@@ -33,8 +33,11 @@ pub enum KeyError {
     #[error("{0} is on another host than the discovery document, which did not come over https")]
     ForeignKeys(PeerText),
     /// The issuer answered well, and not one of its keys can be used. That counts as an outage.
-    #[error("{0} holds no key that can verify a token")]
-    NoUsableKey(PeerText),
+    #[error("{0} holds no key that can verify a token{1}")]
+    NoUsableKey(PeerText, PeerText),
+    /// A discovery document without `jwks_uri`.
+    #[error("{0} does not say where the keys are (jwks_uri)")]
+    NoKeysUrl(PeerText),
     /// Too many new issuers are being asked.
     #[error("too many new issuers of patterns are being asked for their keys")]
     Busy,

@@ -1,243 +1,393 @@
-//! One JWK (RFC 7517, RFC 7518 section 6, RFC 8037): which keys can verify tokens, and how they do it.
+//! One JWK as providers write it (RFC 7517, RFC 7518 section 6, RFC 8037): which key it is, and what it is for.
 //!
-//! Owns the cryptography of token signatures. Knows no issuer and no claims.
+//! Owns the reading, with the freedoms that providers take, and the reasons for which a key is left out. Leaves the cryptography to
+//! `material`. Knows no issuer and no claims.
 
+use std::fmt;
 use std::ops::RangeInclusive;
 
-use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ECDSA_P521_SHA512_FIXED, ParsedPublicKey,
-};
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::{Algorithm, DecodingKey};
-use num_bigint::BigUint;
-use serde::Deserialize;
+use base64::alphabet::URL_SAFE;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use serde::de::{IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 
-use crate::identity::token::{CompactJws, TokenAlgorithm};
-use crate::weak_keys::{ed25519, rsa};
+use super::material::{Curve, Numbers};
+use crate::identity::token::TokenAlgorithm;
 
-/// The longest member of a key, in characters: an RSA modulus of 4096 bits. Issuers that strangers run shall not fill the memory.
-const MAX_MEMBER: usize = 684;
-
+/// The longest number of a key, in characters as written: an RSA modulus of 4096 bits takes 683.
+const MAX_NUMBER: usize = 1024;
 /// How large an RSA key may be: above, a verification costs an attacker less than it costs us.
-const MODULUS_BITS: RangeInclusive<u64> = 2048..=4096;
-/// The one exponent that issuers use. A larger one makes every verification dearer, a smaller one forgeries easier.
-const EXPONENT: u32 = 65537;
+const MODULUS_BITS: RangeInclusive<usize> = 2048..=4096;
+/// 65537, the one exponent that issuers use. A larger one makes every verification dearer, a smaller one forgeries easier.
+const EXPONENT: [u8; 3] = [1, 0, 1];
+/// What `use` says of keys that sign tokens. SPIFFE's bundles say `jwt-svid`; hand-made sets say it in words.
+const SIGNING_USES: [&str; 6] = ["", "sig", "sign", "signing", "signature", "jwt-svid"];
 
-/// One key of an issuer.
-#[derive(Debug)]
-pub(super) struct VerificationKey {
+/// Base64url with or without padding, whatever its unused last bits are.
+const LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &URL_SAFE,
+    GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true),
+);
+
+/// Why a key of an issuer's set verifies no token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum LeftOut {
+    /// Not a JSON object, or a member of it is of another type than it should be.
+    #[error("it is not a JWK")]
+    NotJwk,
+    /// An unknown key type or curve, or a symmetric key.
+    #[error("its type or curve (kty, crv) is not one that tokens are verified with")]
+    Type,
+    /// A number is missing.
+    #[error("a number of its key is missing (n and e, or x and y)")]
+    Incomplete,
+    /// A number is not base64, or longer than any key needs.
+    #[error("a number of its key is not base64url, or longer than any such key's")]
+    Number,
+    /// `use` or `key_ops` say that it is not for signatures.
+    #[error("it is not for signatures (use, key_ops)")]
+    Use,
+    /// `alg` is another key type's, or is no signature algorithm that is accepted here.
+    #[error("its alg is not accepted here, or not one of its type and curve")]
+    Algorithm,
+    /// It has its private part with it.
+    #[error("its private part is published with it (d): anybody can sign with it")]
+    Private,
+    /// An RSA modulus of another length.
+    #[error("its RSA modulus does not have 2048 to 4096 bits")]
+    ModulusLength,
+    /// An RSA exponent other than 65537.
+    #[error("its RSA exponent is not 65537")]
+    Exponent,
+    /// An RSA modulus that can be factored.
+    #[error("{0}")]
+    WeakModulus(&'static str),
+    /// Coordinates beside the curve, or a point that verifies what nobody signed.
+    #[error("its coordinates are not a usable point of its curve")]
+    Point,
+    /// The set is too large.
+    #[error("its set holds more keys than are kept")]
+    Beyond,
+}
+
+/// A key that can verify tokens, as far as its members say.
+pub(super) struct Read {
     pub(super) id: Option<String>,
-    /// The algorithm that the key is meant for, when the issuer says so.
-    algorithm: Option<TokenAlgorithm>,
-    material: KeyMaterial,
+    /// The one algorithm that it is for; any of RSA if there is none.
+    pub(super) algorithm: Option<TokenAlgorithm>,
+    pub(super) numbers: Numbers,
 }
 
-enum KeyMaterial {
-    /// RSA and Ed25519: what jsonwebtoken verifies.
-    Jwt(DecodingKey),
-    /// ECDSA. Without jsonwebtoken, which lacks ES512 and takes a key of one curve for another's.
-    Ec(ParsedPublicKey),
+/// A key that is left out, by its id if it has one.
+#[derive(Debug)]
+pub(super) struct Skipped {
+    pub(super) id: Option<String>,
+    pub(super) reason: LeftOut,
 }
 
-impl std::fmt::Debug for KeyMaterial {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str(match self {
-            Self::Jwt(_) => "Jwt",
-            Self::Ec(_) => "Ec",
-        })
+/// Reads one member of a set's list.
+pub(super) fn read(text: &str) -> Result<Read, Skipped> {
+    let mut jwk: Jwk = serde_json::from_str(text).map_err(|_| Skipped { id: None, reason: LeftOut::NotJwk })?;
+    let id = jwk.kid.take().filter(|id| !id.is_empty());
+    match jwk.key() {
+        Ok((algorithm, numbers)) => Ok(Read { id, algorithm, numbers }),
+        Err(reason) => Err(Skipped { id, reason }),
     }
 }
 
-impl VerificationKey {
-    /// Whether the key can have made a signature of this algorithm.
-    pub(super) fn fits(&self, algorithm: TokenAlgorithm) -> bool {
-        let is_of_the_family = match self.material {
-            KeyMaterial::Jwt(_) => library_algorithm(algorithm).is_some(),
-            KeyMaterial::Ec(_) => library_algorithm(algorithm).is_none(),
-        };
-        // A key without an algorithm of its own is an RSA key: it fits all algorithms of RSA.
-        is_of_the_family && self.algorithm.map_or(algorithm != TokenAlgorithm::EdDSA, |own| own == algorithm)
-    }
-
-    /// Whether this key made the signature.
-    pub(super) fn verifies(&self, token: &CompactJws) -> bool {
-        let signed = token.signed_text().as_bytes();
-        match (&self.material, library_algorithm(token.algorithm())) {
-            (KeyMaterial::Jwt(key), Some(algorithm)) => {
-                // An error here is a key of another family, or a signature that is not base64url: no match either way.
-                jsonwebtoken::crypto::verify(token.signature_text(), signed, key, algorithm).unwrap_or(false)
-            }
-            // The key is of the algorithm's curve: `VerificationKey::algorithm` says which, and the set compares it.
-            (KeyMaterial::Ec(key), None) => URL_SAFE_NO_PAD
-                .decode(token.signature_text())
-                .is_ok_and(|signature| key.verify_sig(signed, &signature).is_ok()),
-            _ => false,
-        }
-    }
-}
-
-const fn library_algorithm(algorithm: TokenAlgorithm) -> Option<Algorithm> {
-    Some(match algorithm {
-        TokenAlgorithm::RS256 => Algorithm::RS256,
-        TokenAlgorithm::RS384 => Algorithm::RS384,
-        TokenAlgorithm::RS512 => Algorithm::RS512,
-        TokenAlgorithm::PS256 => Algorithm::PS256,
-        TokenAlgorithm::PS384 => Algorithm::PS384,
-        TokenAlgorithm::PS512 => Algorithm::PS512,
-        TokenAlgorithm::EdDSA => Algorithm::EdDSA,
-        TokenAlgorithm::ES256 | TokenAlgorithm::ES384 | TokenAlgorithm::ES512 => return None,
-    })
-}
-
-/// The members of a JWK that matter (RFC 7517 section 4, RFC 7518 section 6, RFC 8037).
-#[derive(Deserialize)]
+/// The members of a JWK that matter. Null is absent; of duplicates the last one counts.
+#[derive(Default)]
 struct Jwk {
-    kty: String,
+    kty: Option<String>,
     kid: Option<String>,
-    #[serde(rename = "use")]
     usage: Option<String>,
-    key_ops: Option<Vec<String>>,
     alg: Option<String>,
     crv: Option<String>,
     n: Option<String>,
     e: Option<String>,
     x: Option<String>,
     y: Option<String>,
+    d: Option<String>,
+    operations: Option<Vec<String>>,
+}
+
+impl<'de> Deserialize<'de> for Jwk {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(JwkVisitor)
+    }
+}
+
+struct JwkVisitor;
+
+impl<'de> Visitor<'de> for JwkVisitor {
+    type Value = Jwk;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a JWK")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Jwk, A::Error> {
+        let mut jwk = Jwk::default();
+        while let Some(name) = members.next_key::<String>()? {
+            if name == "key_ops" {
+                jwk.operations = operations(&members.next_value()?);
+            } else if let Some(member) = jwk.member(&name) {
+                *member = members.next_value()?;
+            } else {
+                members.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(jwk)
+    }
+}
+
+/// The operations of a list; a list without any says nothing, and neither does anything else.
+fn operations(value: &Value) -> Option<Vec<String>> {
+    let listed: Vec<String> = value.as_array()?.iter().filter_map(Value::as_str).map(str::to_owned).collect();
+    Some(listed).filter(|listed| !listed.is_empty())
 }
 
 impl Jwk {
-    fn is_short(&self) -> bool {
-        let members = [&self.kid, &self.n, &self.e, &self.x, &self.y];
-        members.into_iter().flatten().all(|member| member.len() <= MAX_MEMBER)
+    fn member(&mut self, name: &str) -> Option<&mut Option<String>> {
+        Some(match name {
+            "kty" => &mut self.kty,
+            "kid" => &mut self.kid,
+            "use" => &mut self.usage,
+            "alg" => &mut self.alg,
+            "crv" => &mut self.crv,
+            "n" => &mut self.n,
+            "e" => &mut self.e,
+            "x" => &mut self.x,
+            "y" => &mut self.y,
+            "d" => &mut self.d,
+            _ => return None,
+        })
     }
-}
 
-/// A key that can verify tokens; nothing for one of another use or an unknown type, so that it does not spoil the set.
-pub(super) fn verification_key(issuer: &str, jwk: serde_json::Value) -> Option<VerificationKey> {
-    let skipped = |reason: &str| tracing::debug!(issuer, reason, "skipped a key of an issuer");
-    let Ok(jwk) = serde_json::from_value::<Jwk>(jwk) else {
-        skipped("it is not a JWK");
-        return None;
-    };
-    if !jwk.is_short() {
-        skipped("it is larger than any key that verifies tokens");
-        return None;
-    }
-    let usable = jwk.usage.as_deref().is_none_or(|usage| usage == "sig")
-        && jwk.key_ops.as_ref().is_none_or(|operations| operations.iter().any(|operation| operation == "verify"));
-    let meant = jwk.alg.as_deref().map(TokenAlgorithm::from_name);
-    let key = match (usable, material(&jwk), meant) {
-        // A key that is meant for an algorithm that we do not know, or that is not its curve's, is not ours to use for another.
-        (_, _, Some(None)) => None,
-        (_, Some((_, Some(own))), Some(Some(meant))) if own != meant => None,
-        (true, Some((material, own)), meant) => Some((material, own.or(meant.flatten()))),
-        _ => None,
-    };
-    let Some((material, algorithm)) = key else {
-        skipped("its type, strength, use or algorithm is not one that verifies tokens");
-        return None;
-    };
-    Some(VerificationKey { id: jwk.kid, algorithm, material })
-}
-
-/// The key, and the one algorithm that fits it if there is but one.
-fn material(jwk: &Jwk) -> Option<(KeyMaterial, Option<TokenAlgorithm>)> {
-    let (x, y) = (jwk.x.as_deref(), jwk.y.as_deref());
-    let curve = match (jwk.kty.as_str(), jwk.crv.as_deref()) {
-        ("RSA", _) => return rsa_key(jwk.n.as_deref()?, jwk.e.as_deref()?).map(|key| (KeyMaterial::Jwt(key), None)),
-        ("OKP", Some("Ed25519")) => {
-            let octets = URL_SAFE_NO_PAD.decode(x?).ok().filter(|octets| octets.len() == 32)?;
-            if ed25519::is_of_small_order(&octets) {
-                return None;
-            }
-            let key = DecodingKey::from_ed_components(x?).ok()?;
-            return Some((KeyMaterial::Jwt(key), Some(TokenAlgorithm::EdDSA)));
+    fn key(&self) -> Result<(Option<TokenAlgorithm>, Numbers), LeftOut> {
+        if !self.is_for_signatures() {
+            return Err(LeftOut::Use);
         }
-        ("EC", Some("P-256")) => (&ECDSA_P256_SHA256_FIXED, 32, TokenAlgorithm::ES256),
-        ("EC", Some("P-384")) => (&ECDSA_P384_SHA384_FIXED, 48, TokenAlgorithm::ES384),
-        ("EC", Some("P-521")) => (&ECDSA_P521_SHA512_FIXED, 66, TokenAlgorithm::ES512),
-        _ => return None,
-    };
-    let (verification, length, algorithm) = curve;
-    // The library refuses points that are not on the curve.
-    let key = ParsedPublicKey::new(verification, uncompressed_point(x?, y?, length)?).ok()?;
-    Some((KeyMaterial::Ec(key), Some(algorithm)))
+        let meant = self.meant()?;
+        let numbers = self.numbers()?;
+        if self.d.as_ref().is_some_and(|private| !private.is_empty()) {
+            return Err(LeftOut::Private);
+        }
+        // A key that is meant for an algorithm which is not its own is not ours to use for another.
+        let algorithm = match (numbers.algorithm(), meant) {
+            (Some(own), None) => Some(own),
+            (Some(own), Some(meant)) if own == meant => Some(own),
+            (None, meant) if meant.is_none_or(TokenAlgorithm::is_rsa) => meant,
+            _ => return Err(LeftOut::Algorithm),
+        };
+        Ok((algorithm, numbers))
+    }
+
+    fn is_for_signatures(&self) -> bool {
+        let usage = self.usage.as_deref().unwrap_or_default().trim().to_ascii_lowercase();
+        let is_listed = |listed: &Vec<String>| listed.iter().any(|one| matches!(one.as_str(), "verify" | "sign"));
+        SIGNING_USES.contains(&usage.as_str()) && self.operations.as_ref().is_none_or(is_listed)
+    }
+
+    /// The algorithm that the key is meant for, if it says one. Some repeat the key's type there, which says nothing.
+    fn meant(&self) -> Result<Option<TokenAlgorithm>, LeftOut> {
+        let alg = self.alg.as_deref().unwrap_or_default().trim();
+        if alg.is_empty() || self.kty.as_deref() == Some(alg) {
+            return Ok(None);
+        }
+        let known = TokenAlgorithm::from_name(alg).or_else(|| TokenAlgorithm::from_name(&alg.to_ascii_uppercase()));
+        known.map(Some).ok_or(LeftOut::Algorithm)
+    }
+
+    fn numbers(&self) -> Result<Numbers, LeftOut> {
+        let curve = match (self.kty.as_deref(), self.crv.as_deref()) {
+            (Some("RSA"), _) => return self.rsa(),
+            (Some("OKP"), Some("Ed25519")) => {
+                let point = number(self.x.as_deref())?;
+                return point.try_into().map(Numbers::Ed25519).map_err(|_| LeftOut::Point);
+            }
+            (Some("EC"), Some("P-256")) => Curve::P256,
+            (Some("EC"), Some("P-384")) => Curve::P384,
+            (Some("EC"), Some("P-521")) => Curve::P521,
+            _ => return Err(LeftOut::Type),
+        };
+        let point = uncompressed_point(integer(self.x.as_deref())?, integer(self.y.as_deref())?, curve.length());
+        point.map(|point| Numbers::Ec { curve, point }).ok_or(LeftOut::Point)
+    }
+
+    fn rsa(&self) -> Result<Numbers, LeftOut> {
+        let (modulus, exponent) = (integer(self.n.as_deref())?, integer(self.e.as_deref())?);
+        let unused = modulus.first().map_or(0, |first| first.leading_zeros() as usize);
+        if !MODULUS_BITS.contains(&(modulus.len() * 8 - unused)) {
+            return Err(LeftOut::ModulusLength);
+        }
+        if exponent != EXPONENT {
+            return Err(LeftOut::Exponent);
+        }
+        Ok(Numbers::Rsa { modulus })
+    }
 }
 
-/// The uncompressed point (SEC 1 section 2.3.3) of two coordinates of this many octets (RFC 7518 section 6.2.1.2).
-fn uncompressed_point(x: &str, y: &str, length: usize) -> Option<Vec<u8>> {
+/// The bytes of a number. Padding, line breaks and the other alphabet of base64 change nothing of what it says.
+fn number(text: Option<&str>) -> Result<Vec<u8>, LeftOut> {
+    let text = text.filter(|text| !text.is_empty()).ok_or(LeftOut::Incomplete)?;
+    if text.len() > MAX_NUMBER {
+        return Err(LeftOut::Number);
+    }
+    let standard = |byte: u8| match byte {
+        b'+' => b'-',
+        b'/' => b'_',
+        other => other,
+    };
+    let bytes: Vec<u8> = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).map(standard).collect();
+    LENIENT.decode(bytes).map_err(|_| LeftOut::Number)
+}
+
+/// An unsigned integer without leading zeros: Java writes one ahead of a high bit, as two's complement would have it.
+fn integer(text: Option<&str>) -> Result<Vec<u8>, LeftOut> {
+    let bytes = number(text)?;
+    let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
+    Ok(bytes.get(zeros..).unwrap_or_default().to_vec())
+}
+
+/// The uncompressed point (SEC 1 section 2.3.3) of two integers, each of them in this many bytes (RFC 7518 section 6.2.1.2).
+fn uncompressed_point(x: Vec<u8>, y: Vec<u8>, length: usize) -> Option<Vec<u8>> {
     let mut point = vec![4];
     for coordinate in [x, y] {
-        point.extend(URL_SAFE_NO_PAD.decode(coordinate).ok().filter(|octets| octets.len() == length)?);
+        point.resize(point.len() + length.checked_sub(coordinate.len())?, 0);
+        point.extend(coordinate);
     }
     Some(point)
 }
 
-/// An RSA key of 2048 to 4096 bits with the exponent 65537 that nobody is known to be able to factor.
-fn rsa_key(modulus: &str, exponent: &str) -> Option<DecodingKey> {
-    let number = |text| URL_SAFE_NO_PAD.decode(text).ok().map(|octets| BigUint::from_bytes_be(&octets));
-    let (n, e) = (number(modulus)?, number(exponent)?);
-    let strong = MODULUS_BITS.contains(&n.bits()) && e == BigUint::from(EXPONENT);
-    if !strong || rsa::find(&n.to_bytes_be()).is_some() {
-        return None;
-    }
-    DecodingKey::from_rsa_components(modulus, exponent).ok()
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::material::VerificationKey;
     use super::*;
+    use base64::engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD};
+    use num_bigint::BigUint;
     use serde_json::json;
 
-    fn rsa() -> serde_json::Value {
+    fn modulus() -> Vec<u8> {
         let spki = pem::parse(include_str!("../../../tests/fixtures/keys/rsa2048.pub.pem")).unwrap();
-        // The modulus is 256 octets before the exponent's five.
-        let modulus = spki.contents().len() - 261;
-        json!({"kty": "RSA", "kid": "a", "n": URL_SAFE_NO_PAD.encode(&spki.contents()[modulus..][..256]), "e": "AQAB"})
+        // The modulus is 256 bytes before the exponent's five.
+        let before = spki.contents().len() - 261;
+        spki.contents()[before..][..256].to_vec()
     }
 
-    fn with(mut jwk: serde_json::Value, name: &str, value: &str) -> serde_json::Value {
-        jwk.as_object_mut().unwrap().insert(name.to_owned(), json!(value));
+    fn rsa() -> Value {
+        json!({"kty": "RSA", "kid": "a", "n": URL_SAFE_NO_PAD.encode(modulus()), "e": "AQAB"})
+    }
+
+    fn with(mut jwk: Value, name: &str, value: impl Into<Value>) -> Value {
+        jwk[name] = value.into();
         jwk
     }
 
-    #[test]
-    fn keys_of_other_types_uses_and_algorithms_are_skipped() {
-        let usable = |jwk| verification_key("i", jwk).is_some();
-        assert!(usable(rsa()));
-        assert!(usable(with(rsa(), "use", "sig")));
-        assert!(usable(with(rsa(), "alg", "PS256")));
-        assert!(!usable(with(rsa(), "use", "enc")));
-        assert!(!usable(with(rsa(), "alg", "RSA-OAEP")));
-        assert!(!usable(with(rsa(), "alg", "none")));
-        assert!(!usable(with(rsa(), "n", &"q".repeat(685))));
-        assert!(!usable(with(rsa(), "kid", &"k".repeat(685))));
-        for weak in ["Aw", "AQ", "AA", "AQAA", "", "AQAD", "Af____8", "AAEAAQ__"] {
-            assert!(!usable(with(rsa(), "e", weak)), "exponent {weak}");
+    fn reason(jwk: &Value) -> Option<LeftOut> {
+        match read(&jwk.to_string()) {
+            Err(skipped) => Some(skipped.reason),
+            Ok(read) => VerificationKey::new(read).usable().err(),
         }
-        assert!(!usable(with(rsa(), "n", &URL_SAFE_NO_PAD.encode([0xAB; 256]))), "divisible by three");
-        assert!(!usable(with(rsa(), "n", &URL_SAFE_NO_PAD.encode(vec![0xAB; 128]))), "1024 bits");
+    }
+
+    #[test]
+    fn a_key_that_is_left_out_says_why() {
+        let encode = |number: &[u8]| URL_SAFE_NO_PAD.encode(number);
         let larger = BigUint::from(757u32).pow(430);
         assert_eq!(larger.bits(), 4113);
-        assert!(!usable(with(rsa(), "n", &URL_SAFE_NO_PAD.encode(larger.to_bytes_be()))), "more than 4096 bits");
-        for (operations, expected) in [(json!(["verify"]), true), (json!(["encrypt"]), false), (json!([]), false)] {
-            let mut jwk = rsa();
-            jwk["key_ops"] = operations;
-            assert_eq!(usable(jwk.clone()), expected, "{jwk}");
-        }
-        for jwk in [
-            json!({"kty": "oct", "k": "AAAA"}),
-            json!({"kty": "AKP", "alg": "ML-DSA-44", "pub": "AAAA"}),
-            json!({"kty": "RSA"}),
-            json!({"kty": "EC", "crv": "secp256k1", "x": "AA", "y": "AA"}),
-            json!({"kty": "EC", "crv": "P-521", "x": "AA", "y": "AA"}),
-            json!({"kty": "RSA", "n": "*", "e": "AQAB"}),
-            json!({"kid": "x"}),
-            json!("RSA"),
-            json!(null),
+        let ec = |crv: &str, x: &str| json!({"kty": "EC", "crv": crv, "x": x, "y": x});
+        for (jwk, expected) in [
+            (with(rsa(), "use", "enc"), LeftOut::Use),
+            (with(rsa(), "use", "x509-svid"), LeftOut::Use),
+            (with(rsa(), "key_ops", json!(["encrypt"])), LeftOut::Use),
+            (with(rsa(), "alg", "RSA-OAEP"), LeftOut::Algorithm),
+            (with(rsa(), "alg", "none"), LeftOut::Algorithm),
+            (with(rsa(), "alg", "ES256"), LeftOut::Algorithm),
+            (with(rsa(), "alg", "Ed25519"), LeftOut::Algorithm),
+            (with(rsa(), "d", "AQAB"), LeftOut::Private),
+            (with(rsa(), "n", "q".repeat(1025)), LeftOut::Number),
+            (with(rsa(), "n", "*"), LeftOut::Number),
+            (with(rsa(), "n", Value::Null), LeftOut::Incomplete),
+            (with(rsa(), "e", ""), LeftOut::Incomplete),
+            (with(rsa(), "n", encode(&[0xAB; 256])), LeftOut::WeakModulus("its RSA modulus has a small factor")),
+            (with(rsa(), "n", encode(&[0xAB; 128])), LeftOut::ModulusLength),
+            (with(rsa(), "n", encode(&larger.to_bytes_be())), LeftOut::ModulusLength),
+            (with(rsa(), "n", encode(&[0; 300])), LeftOut::ModulusLength),
+            (with(rsa(), "e", 65537), LeftOut::NotJwk),
+            (with(rsa(), "kid", 7), LeftOut::NotJwk),
+            (json!("RSA"), LeftOut::NotJwk),
+            (json!(null), LeftOut::NotJwk),
+            (json!({"kid": "x"}), LeftOut::Type),
+            (json!({"kty": "oct", "k": "AAAA"}), LeftOut::Type),
+            (json!({"kty": "AKP", "pub": "AAAA"}), LeftOut::Type),
+            (json!({"kty": "AKP", "alg": "ML-DSA-44", "pub": "AAAA"}), LeftOut::Algorithm),
+            (json!({"kty": "OKP", "crv": "X25519", "x": "AA"}), LeftOut::Type),
+            (json!({"kty": "OKP", "crv": "Ed25519", "x": "AA"}), LeftOut::Point),
+            (json!({"kty": "OKP", "crv": "Ed25519", "x": encode(&[0; 32])}), LeftOut::Point),
+            (ec("secp256k1", "AA"), LeftOut::Type),
+            (ec("P-521", "AA"), LeftOut::Point),
+            (ec("P-256", &encode(&[7; 33])), LeftOut::Point),
         ] {
-            assert!(!usable(jwk.clone()), "{jwk}");
+            assert_eq!(reason(&jwk), Some(expected), "{jwk}");
+        }
+        for weak in ["Aw", "AQ", "AA", "AQAA", "AQAD", "Af____8", "AAEAAQ__", &encode(&[0xAB; 500])] {
+            assert_eq!(reason(&with(rsa(), "e", weak)), Some(LeftOut::Exponent), "exponent {weak}");
+        }
+    }
+
+    #[test]
+    fn what_providers_write_in_other_forms_is_the_same_key() {
+        let (n, zeros) = (modulus(), [[0].as_slice(), &modulus()].concat());
+        let mut lines = URL_SAFE_NO_PAD.encode(&n);
+        lines.insert_str(76, "\r\n");
+        for (name, value) in [
+            ("use", json!("sig")),
+            ("use", json!("SIG")),
+            ("use", json!("")),
+            ("use", json!(null)),
+            ("use", json!("jwt-svid")),
+            ("alg", json!("PS256")),
+            ("alg", json!("rs256")),
+            ("alg", json!("RSA")),
+            ("alg", json!("")),
+            ("alg", json!(null)),
+            ("key_ops", json!(["verify"])),
+            ("key_ops", json!([])),
+            ("key_ops", json!(null)),
+            ("key_ops", json!("verify")),
+            ("kid", json!(null)),
+            ("d", json!(null)),
+            ("x5c", json!([["odd", 7]])),
+            ("n", json!(URL_SAFE_NO_PAD.encode(&zeros))),
+            ("n", json!(URL_SAFE.encode(&n))),
+            ("n", json!(STANDARD.encode([&[0, 0], n.as_slice()].concat()))),
+            ("n", json!(lines)),
+            ("e", json!("AAEAAQ==")),
+        ] {
+            let jwk = with(rsa(), name, value);
+            let read = read(&jwk.to_string()).unwrap_or_else(|skipped| panic!("{jwk}: {skipped:?}"));
+            assert_eq!(read.numbers, Numbers::Rsa { modulus: n.clone() }, "{jwk}");
+            assert!(VerificationKey::new(read).usable().is_ok());
+        }
+        let twice = rsa().to_string().replacen('{', r#"{"kid":"b","n":"AA","#, 1);
+        assert!(read(&twice).is_ok_and(|read| read.id.as_deref() == Some("a")), "the last one counts");
+    }
+
+    #[test]
+    fn a_coordinate_may_be_shorter_or_longer_than_its_curve() {
+        assert_eq!(uncompressed_point(vec![7], vec![8, 9], 3), Some(vec![4, 0, 0, 7, 0, 8, 9]));
+        assert_eq!(uncompressed_point(vec![1, 2, 3, 4], vec![1], 3), None);
+        let coordinate = |text: &str| BigUint::parse_bytes(text.as_bytes(), 16).unwrap().to_bytes_be();
+        let x = coordinate("6b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296");
+        let y = coordinate("4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5");
+        for zeros in [0, 1, 4] {
+            let [x, y] = [&x, &y].map(|number| URL_SAFE_NO_PAD.encode([vec![0; zeros], number.clone()].concat()));
+            assert_eq!(reason(&json!({"kty": "EC", "crv": "P-256", "x": x, "y": y})), None, "{zeros} zeros ahead");
         }
     }
 }

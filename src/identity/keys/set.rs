@@ -5,22 +5,40 @@
 use std::collections::HashSet;
 use std::fmt;
 
-use serde::de::{IgnoredAny, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::Deserializer;
+use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 
-use super::jwk::{VerificationKey, verification_key};
+use super::document;
+use super::jwk::{self, LeftOut, Skipped};
+use super::material::VerificationKey;
 use crate::identity::token::{CompactJws, TokenAlgorithm};
 
-/// How many keys of one set are looked at.
-const MAX_KEYS: usize = 100;
+/// How many keys of a set are examined in full when it comes. The others are when a token first needs them: a large set of dear keys
+/// would cost its reader more than its writer.
+const EXAMINED: usize = 100;
 /// How many keys are tried for one token: of those that have its key id if it names one, and that fit its algorithm.
 const MAX_TRIED: usize = 8;
+/// How many keys that were left out are remembered by their id, and how long such an id may be, in bytes.
+const MAX_REMEMBERED: (usize, usize) = (16, 200);
+
+/// How much memory a set's keys may take, in bytes. What is beyond is left out.
+#[derive(Clone, Copy, Debug)]
+pub struct KeyBudget(usize);
+
+impl KeyBudget {
+    /// For an issuer that the operator named: more than three thousand keys.
+    pub const NAMED: Self = Self(4 << 20);
+    /// For an issuer that matched a pattern, of which a thousand are held: about two hundred keys.
+    pub const MATCHED: Self = Self(256 << 10);
+}
 
 /// One issuer's keys, parsed.
 #[derive(Debug)]
 pub struct KeySet {
     offered: Offered,
     keys: Vec<VerificationKey>,
+    left_out: Vec<Skipped>,
 }
 
 /// Which algorithms an issuer signs with.
@@ -39,39 +57,103 @@ pub enum SignatureCheck {
     Good,
     /// None did.
     Bad,
+    /// The issuer has no key of the id that the token names.
+    UnknownKeyId,
+    /// The issuer has the key that the token names, and it is not used.
+    KeyLeftOut(LeftOut),
     /// The issuer does not list the token's algorithm.
     AlgorithmNotOffered,
 }
 
-#[derive(Deserialize)]
-struct JwkSet {
-    #[serde(deserialize_with = "first_keys")]
-    keys: Vec<serde_json::Value>,
+/// The keys of a JWK set, read one by one: a list of a million numbers is a million values otherwise.
+struct Reader {
+    budget: usize,
+    examined: usize,
+    keys: Vec<VerificationKey>,
+    left_out: Vec<Skipped>,
 }
 
-/// The first keys of a list. The others are read over: a list of a million numbers is a million values otherwise.
-fn first_keys<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<serde_json::Value>, D::Error> {
-    struct First;
-
-    impl<'de> Visitor<'de> for First {
-        type Value = Vec<serde_json::Value>;
-
-        fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-            formatter.write_str("a list of keys")
-        }
-
-        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
-            let mut keys = Vec::new();
-            while keys.len() < MAX_KEYS {
-                let Some(key) = list.next_element()? else { return Ok(keys) };
-                keys.push(key);
-            }
-            while list.next_element::<IgnoredAny>()?.is_some() {}
-            Ok(keys)
-        }
+impl Reader {
+    const fn new(budget: usize) -> Self {
+        Self { budget, examined: 0, keys: Vec::new(), left_out: Vec::new() }
     }
 
-    deserializer.deserialize_seq(First)
+    fn take(&mut self, text: &str) {
+        let key = match jwk::read(text) {
+            Ok(read) => VerificationKey::new(read),
+            Err(skipped) => return self.leave_out(skipped.id, skipped.reason),
+        };
+        let Some(budget) = self.budget.checked_sub(key.bytes()) else {
+            return self.leave_out(key.id, LeftOut::Beyond);
+        };
+        if self.examined < EXAMINED {
+            self.examined += 1;
+            if let Err(reason) = key.usable() {
+                return self.leave_out(key.id, reason);
+            }
+        }
+        self.budget = budget;
+        self.keys.push(key);
+    }
+
+    fn leave_out(&mut self, id: Option<String>, reason: LeftOut) {
+        let (number, length) = MAX_REMEMBERED;
+        if self.left_out.len() < number {
+            self.left_out.push(Skipped { id: id.filter(|id| id.len() <= length), reason });
+        }
+    }
+}
+
+/// The set's object. Of two lists the last one counts.
+impl<'de> Visitor<'de> for Reader {
+    type Value = Self;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a JWK set")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut members: A) -> Result<Self, A::Error> {
+        let budget = self.budget;
+        while let Some(name) = members.next_key::<String>()? {
+            if name.eq_ignore_ascii_case("keys") {
+                self = Self::new(budget);
+                members.next_value_seed(List(&mut self))?;
+            } else {
+                members.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(self)
+    }
+}
+
+/// The member `keys`: a list, or null.
+struct List<'r>(&'r mut Reader);
+
+impl<'de> DeserializeSeed<'de> for List<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for List<'_> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a list of keys")
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+        while let Some(key) = list.next_element::<&RawValue>()? {
+            self.0.take(key.get());
+        }
+        Ok(())
+    }
 }
 
 impl KeySet {
@@ -79,11 +161,10 @@ impl KeySet {
     /// algorithms of the discovery document, if there is one.
     ///
     /// # Errors
-    /// When the text is no JWK set.
-    pub fn parse(issuer: &str, text: &[u8], listed: Option<&[String]>) -> Result<Self, serde_json::Error> {
-        let set: JwkSet = serde_json::from_slice(text)?;
-        let keys = set.keys.into_iter().filter_map(|jwk| verification_key(issuer, jwk)).collect();
-        Ok(Self { offered: listed.map_or(Offered::ByKey, offered), keys })
+    /// When the text is not a JWK set.
+    pub fn parse(text: &[u8], listed: Option<&[String]>, budget: KeyBudget) -> Result<Self, serde_json::Error> {
+        let Reader { keys, left_out, .. } = document::read(text, Reader::new(budget.0))?;
+        Ok(Self { offered: listed.map_or(Offered::ByKey, offered), keys, left_out })
     }
 
     /// How many keys can verify tokens.
@@ -98,6 +179,11 @@ impl KeySet {
         self.keys.is_empty()
     }
 
+    /// The first keys that are left out: their ids, if they have one, and why.
+    pub fn left_out(&self) -> impl Iterator<Item = (Option<&str>, LeftOut)> {
+        self.left_out.iter().map(|skipped| (skipped.id.as_deref(), skipped.reason))
+    }
+
     /// Checks a token's signature: with the key it names, else with any. A signature costs its sender nothing, so that no more than
     /// [`MAX_TRIED`] keys are tried, be there many without a name or many with the same.
     #[must_use]
@@ -108,13 +194,21 @@ impl KeySet {
         {
             return SignatureCheck::AlgorithmNotOffered;
         }
-        let fits = |key: &&VerificationKey| {
-            (token.key_id().is_none() || token.key_id() == key.id.as_deref()) && key.fits(algorithm)
-        };
-        if self.keys.iter().filter(fits).take(MAX_TRIED).any(|key| key.verifies(token)) {
-            SignatureCheck::Good
-        } else {
-            SignatureCheck::Bad
+        let is_named = |key: &&VerificationKey| token.key_id().is_none() || token.key_id() == key.id.as_deref();
+        let mut check = SignatureCheck::Bad;
+        for key in self.keys.iter().filter(is_named).filter(|key| key.fits(algorithm)).take(MAX_TRIED) {
+            match key.verifies(token) {
+                Ok(true) => return SignatureCheck::Good,
+                Ok(false) => {}
+                Err(reason) => check = SignatureCheck::KeyLeftOut(reason),
+            }
+        }
+        match token.key_id() {
+            Some(id) if check == SignatureCheck::Bad && !self.keys.iter().any(|key| is_named(&key)) => {
+                let left_out = self.left_out().find(|(other, _)| *other == Some(id));
+                left_out.map_or(SignatureCheck::UnknownKeyId, |(_, reason)| SignatureCheck::KeyLeftOut(reason))
+            }
+            _ => check,
         }
     }
 }
@@ -162,7 +256,7 @@ mod tests {
     }
 
     fn set(keys: &[Value]) -> KeySet {
-        KeySet::parse("i", json!({"keys": keys}).to_string().as_bytes(), None).unwrap()
+        KeySet::parse(json!({"keys": keys}).to_string().as_bytes(), None, KeyBudget::NAMED).unwrap()
     }
 
     #[test]
@@ -181,14 +275,91 @@ mod tests {
     }
 
     #[test]
-    fn keys_beyond_the_hundredth_are_read_over() {
-        let ours = key(Some("a"));
-        let mut keys = vec![json!([0, [{"kty": 1}]]); 99];
-        keys.push(ours.1.clone());
-        keys.extend(vec![json!(0); 100_000]);
-        assert_eq!(set(&keys).check(&token(&ours.0, Some("a"))), SignatureCheck::Good);
-        keys.insert(0, json!(null));
-        assert!(set(&keys).is_empty());
-        assert!(KeySet::parse("i", br#"{"keys": {"kty": "EC"}}"#, None).is_err());
+    fn a_set_is_read_to_its_end_within_a_budget_of_bytes() {
+        let (ours, spare) = (key(Some("ours")), key(None).1);
+        let mut keys: Vec<Value> = (0..500).map(|number| with(&spare, "kid", &json!(format!("k{number}")))).collect();
+        keys.extend([json!([0, [{"kty": 1}]]), json!(0), ours.1.clone()]);
+        let text = json!({"keys": keys}).to_string();
+        let read = |text: &str, budget| KeySet::parse(text.as_bytes(), None, budget).unwrap();
+        let token = token(&ours.0, Some("ours"));
+        assert_eq!(read(&text, KeyBudget::NAMED).check(&token), SignatureCheck::Good, "the 501st");
+        let bounded = read(&text, KeyBudget::MATCHED);
+        assert!((200..256).contains(&bounded.len()), "{}", bounded.len());
+        assert_eq!(bounded.check(&token), SignatureCheck::UnknownKeyId);
+        assert!(bounded.left_out().all(|(_, reason)| reason == LeftOut::Beyond));
+        assert_eq!(bounded.left_out().count(), 16);
+        let many = format!(r#"{{"keys":[{}{}]}}"#, "0,".repeat(200_000), ours.1);
+        assert_eq!(read(&many, KeyBudget::MATCHED).check(&token), SignatureCheck::Good);
+        assert!(KeySet::parse(br#"{"keys": {"kty": "EC"}}"#, None, KeyBudget::NAMED).is_err());
+    }
+
+    #[test]
+    fn a_large_set_of_weak_keys_is_not_examined_when_it_comes_and_verifies_nothing() {
+        // Divisible by three, which the modulus's length does not show.
+        let weak = json!({"kty": "RSA", "n": URL_SAFE_NO_PAD.encode([0xAB; 512]), "e": "AQAB"});
+        let keys: Vec<Value> = (0..1000).map(|number| with(&weak, "kid", &json!(format!("k{number}")))).collect();
+        let set = set(&keys);
+        assert_eq!(set.keys.len(), 900, "the first hundred are examined");
+        let header = json!({"alg": "RS256", "kid": "k999"}).to_string();
+        let forged = format!("{}.e30.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode([1; 512]));
+        let check = set.check(&CompactJws::parse(&forged).unwrap());
+        assert!(matches!(check, SignatureCheck::KeyLeftOut(LeftOut::WeakModulus(_))), "{check:?}");
+    }
+
+    fn with(jwk: &Value, name: &str, value: &Value) -> Value {
+        let mut jwk = jwk.clone();
+        jwk[name] = value.clone();
+        jwk
+    }
+
+    #[test]
+    fn a_token_is_told_whether_its_key_is_unknown_left_out_or_another() {
+        let (ours, other) = (key(Some("ours")), key(Some("other")));
+        let encryption = with(&key(Some("enc")).1, "use", &json!("enc"));
+        let set = set(&[ours.1.clone(), encryption, json!(null)]);
+        for (pair, id, expected) in [
+            (&ours.0, Some("ours"), SignatureCheck::Good),
+            (&ours.0, None, SignatureCheck::Good),
+            (&other.0, Some("ours"), SignatureCheck::Bad),
+            (&other.0, None, SignatureCheck::Bad),
+            (&ours.0, Some("other"), SignatureCheck::UnknownKeyId),
+            (&other.0, Some("enc"), SignatureCheck::KeyLeftOut(LeftOut::Use)),
+        ] {
+            assert_eq!(set.check(&token(pair, id)), expected, "{id:?}");
+        }
+    }
+
+    #[test]
+    fn a_coordinate_without_its_leading_zero_verifies_all_the_same() {
+        let short = std::iter::repeat_with(|| key(Some("a")))
+            .find(|(_, jwk)| URL_SAFE_NO_PAD.decode(jwk["x"].as_str().unwrap()).unwrap()[0] == 0);
+        let (pair, jwk) = short.unwrap();
+        let x = URL_SAFE_NO_PAD.decode(jwk["x"].as_str().unwrap()).unwrap();
+        for x in [x[1..].to_vec(), x.clone(), [vec![0], x].concat()] {
+            let jwk = with(&jwk, "x", &json!(URL_SAFE_NO_PAD.encode(x)));
+            assert_eq!(set(&[jwk]).check(&token(&pair, Some("a"))), SignatureCheck::Good);
+        }
+    }
+
+    #[test]
+    fn odd_sets_are_read_as_go_reads_them() {
+        let ours = key(Some("a")).1.to_string();
+        let count = |text: &str| KeySet::parse(text.as_bytes(), None, KeyBudget::NAMED).map(|set| set.len()).ok();
+        for (text, expected) in [
+            (format!("\u{feff}{{\"keys\": [{ours}]}}\r\n"), Some(1)),
+            (format!(r#"{{"keys": [], "keys": [{ours}]}}"#), Some(1)),
+            (format!(r#"{{"keys": [{ours}], "keys": []}}"#), Some(0)),
+            (format!(r#"{{"keys": [{ours}], "keys": null}}"#), Some(0)),
+            (format!(r#"{{"Keys": [{ours}], "x": "\ud83d", "y": [[], {{}}]}}"#), Some(1)),
+            (r#"{"keys": null}"#.to_owned(), Some(0)),
+            ("{}".to_owned(), Some(0)),
+            ("[]".to_owned(), None),
+            ("null".to_owned(), None),
+            (format!(r#"{{"keys": [{ours}]}}x"#), None),
+        ] {
+            assert_eq!(count(&text), expected, "{text}");
+        }
+        let latin1 = [br#"{"note": "caf"#.as_slice(), b"\xe9", br#"", "keys": ["#, ours.as_bytes(), b"]}"].concat();
+        assert_eq!(KeySet::parse(&latin1, None, KeyBudget::NAMED).unwrap().len(), 1);
     }
 }

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::Url;
-use serde::Deserialize;
 
+use super::document::Discovery;
 use super::error::KeyError;
-use super::set::KeySet;
+use super::set::{KeyBudget, KeySet};
 use crate::config::issuers::{Issuer, IssuerAddress, KeyOrigin};
 use crate::identity::fetch::{
     Access, ClusterFiles, FetchError, Fetcher, LONGEST_URL, PlainHttp, PodAccess, Reach, TokenFile, read_file,
@@ -29,15 +29,6 @@ pub(super) struct Fetched {
     pub(super) keys: KeySet,
     /// How long they live, if the issuer says so.
     pub(super) lifetime: Option<Duration>,
-}
-
-/// The members of a discovery document that matter.
-#[derive(Deserialize)]
-struct Discovery {
-    issuer: String,
-    jwks_uri: String,
-    #[serde(default, rename = "id_token_signing_alg_values_supported")]
-    algorithms: Vec<String>,
 }
 
 impl Source {
@@ -89,11 +80,14 @@ impl Source {
     async fn discover(&self, fetcher: &Fetcher, access: &Access) -> Result<Fetched, KeyError> {
         let url = format!("{}/.well-known/openid-configuration", self.url.strip_suffix('/').unwrap_or(&self.url));
         let document = fetcher.get(&url, self.reach(), access).await?;
-        let found: Discovery = serde_json::from_slice(&document.body)
+        let found = Discovery::parse(&document.body)
             .map_err(|error| KeyError::Document { document: PeerText::of(&url), fault: error.into() })?;
         if found.issuer != self.url {
             let (expected, found) = (PeerText::of(&self.url), PeerText::of(found.issuer));
             return Err(KeyError::IssuerMismatch { expected, found });
+        }
+        if found.jwks_uri.is_empty() {
+            return Err(KeyError::NoKeysUrl(PeerText::of(&url)));
         }
         if found.jwks_uri.len() > LONGEST_URL {
             return Err(FetchError::Url(PeerText::of(&found.jwks_uri)).into());
@@ -111,10 +105,12 @@ impl Source {
         algorithms: Option<&[String]>,
         lifetime: Option<Duration>,
     ) -> Result<Fetched, KeyError> {
-        let keys = KeySet::parse(&self.url, body, algorithms)
+        let budget = if self.pattern().is_none() { KeyBudget::NAMED } else { KeyBudget::MATCHED };
+        let keys = KeySet::parse(body, algorithms, budget)
             .map_err(|error| KeyError::Document { document: PeerText::of(document), fault: error.into() })?;
         if keys.is_empty() {
-            return Err(KeyError::NoUsableKey(PeerText::of(document)));
+            let why = keys.left_out().map(|(id, reason)| format!("; {}: {reason}", id.unwrap_or("a key without id")));
+            return Err(KeyError::NoUsableKey(PeerText::of(document), PeerText::of(why.collect::<String>())));
         }
         Ok(Fetched { keys, lifetime })
     }
