@@ -78,6 +78,48 @@ fn init_makes_a_ca_that_signs_and_that_openssl_accepts() {
 }
 
 #[test]
+fn the_password_of_a_ca_files_key_comes_from_the_environment_or_from_the_entrys_own_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let put = |file: &str, text: &str| fs::write(folder.path().join(file), text).unwrap();
+    done(&folder, &["ca", "init", "--out", "one"]);
+    put("own.pw", "another password\n");
+    done(&folder, &["ca", "init", "--out", "two", "--password-file", "own.pw"]);
+    let entry = |ca: &str, more: &str| {
+        format!("{{ca: fileca, fileca-cert: {ca}/chain.pem, fileca-key: {ca}/intermediate.key{more}}}")
+    };
+    let own = entry("two", ", fileca-key-passwd-file: own.pw");
+    put("ca.yaml", &format!("active: {}\nnext: [{own}]\n", entry("one", "")));
+    done(&folder, &["ca", "check", "--ca-config", "ca.yaml"]);
+    put("ca.yaml", &format!("active: {own}\n"));
+    done(&folder, &["ca", "check", "--ca-config", "ca.yaml"]);
+    put("ca.yaml", &format!("active: {}\n", entry("two", "")));
+    fails(&folder, &["ca", "check", "--ca-config", "ca.yaml"], 1, "the password is wrong");
+    put("break.pw", "another password\n\n");
+    put("ca.yaml", &format!("active: {}\n", entry("two", ", fileca-key-passwd-file: break.pw")));
+    fails(&folder, &["ca", "check", "--ca-config", "ca.yaml"], 1, "ends in a line break");
+}
+
+#[test]
+fn a_key_and_its_chain_in_one_file_in_any_order_are_a_ca() {
+    let folder = tempfile::tempdir().unwrap();
+    let read = |file: &str| fs::read(folder.path().join(file)).unwrap();
+    done(&folder, &["ca", "init"]);
+    done(&folder, &["ca", "init", "--out", "other"]);
+    let comment = b"\xef\xbb\xbfM\xfcnchen\n".to_vec();
+    let parts =
+        [comment, read("ca/root.pem"), read("other/root.pem"), read("ca/intermediate.key"), read("ca/chain.pem")];
+    fs::write(folder.path().join("all.pem"), parts.concat()).unwrap();
+    let output = check(&folder, "all.pem", "all.pem");
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{text}");
+    assert!(
+        text.contains("2 certificates") && text.contains("warning: certificates that are not part of the chain"),
+        "{text}"
+    );
+    assert!(text.contains("private key too"), "{text}");
+}
+
+#[test]
 fn nothing_is_overwritten_and_no_key_is_left_bare_unasked() {
     let folder = tempfile::tempdir().unwrap();
     done(&folder, &["ca", "init"]);

@@ -59,7 +59,7 @@ impl Deployment {
         let issuer = FakeIssuer::start();
         write(directory.path(), active.name, &[], &[]);
         let unused = TestCa::new().await;
-        let settings = AuthoritySettings::File(directory.path().join("ca.yaml"));
+        let settings = AuthoritySettings::File { path: directory.path().join("ca.yaml"), password: None };
         let authority = authorities::open(settings, watch).await.unwrap();
         let issuance = Arc::new(Issuance { authority, ..by_hand(&email_file(&issuer.issuer("email")), &unused) });
         let server = Running::serve(Arc::clone(&issuance), unused);

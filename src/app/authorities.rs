@@ -57,7 +57,13 @@ async fn open_set(settings: AuthoritySettings) -> Result<Opened, OpeningError> {
     for path in file.retired {
         trusted.push(Arc::new(trusted_chain(path).await?));
     }
-    Ok(Opened { set: AuthoritySet { active, trusted }, files })
+    let set = AuthoritySet { active, trusted };
+    for chain in set.chains() {
+        for finding in chain.findings() {
+            tracing::warn!(subject = chain.subject(), finding, "a CA's certificates are odd");
+        }
+    }
+    Ok(Opened { set, files })
 }
 
 /// What is to be opened, and the files to keep an eye on, seen before they are used.
@@ -65,9 +71,9 @@ fn read_settings(settings: AuthoritySettings) -> Result<(AuthorityFile, Vec<Seen
     let mut files = Vec::new();
     let file = match settings {
         AuthoritySettings::Flags(active) => AuthorityFile { active, next: Vec::new(), retired: Vec::new() },
-        AuthoritySettings::File(path) => {
+        AuthoritySettings::File { path, password } => {
             files.push(SeenFile::now(&path));
-            AuthorityFile::parse(&path, &read_file(&path)?)?
+            AuthorityFile::parse(&path, &read_file(&path)?, password.as_ref())?
         }
     };
     files.extend(file.files().into_iter().map(SeenFile::now));
@@ -101,20 +107,23 @@ async fn open_authority(settings: SignerSettings) -> Result<Authority, OpeningEr
         }
         SignerSettings::Ephemeral => Ok(ephemeral::root(SystemTime::now()).await?),
         SignerSettings::Kms { resource, chain, bounds } => {
-            remote_authority(super::keys::open(&resource).await?, issuing_chain(chain).await?, bounds).await
+            let key = super::keys::open(&resource).await?;
+            let chain = issuing_chain(chain, key.public_key().spki_der()).await?;
+            remote_authority(key, chain, bounds).await
         }
         SignerSettings::Pkcs11 { config, key_label, chain, bounds } => {
             let options = in_background(move || Ok(Pkcs11Options::from_config_file(&config, &key_label)?)).await?;
+            let key = Arc::new(Pkcs11Key::open(&options).await?);
             let chain = match chain {
-                Pkcs11Chain::File(path) => issuing_chain(path).await?,
+                Pkcs11Chain::File(path) => issuing_chain(path, key.public_key().spki_der()).await?,
                 Pkcs11Chain::Token(id) => token_chain(&options, &id).await?,
             };
-            remote_authority(Arc::new(Pkcs11Key::open(&options).await?), chain, bounds).await
+            remote_authority(key, chain, bounds).await
         }
         SignerSettings::Tink { resource, keyset, chain } => {
-            let chain = issuing_chain(chain).await?;
             let keyset = in_background(move || Ok(read_file(&keyset)?)).await?;
             let signer = tink::open(&keyset, |ciphertext| super::keys::decrypt_keyset(resource, ciphertext)).await?;
+            let chain = issuing_chain(chain, &signer.spki_der()?).await?;
             Ok(Authority::new(chain, Arc::new(signer)).await?)
         }
         #[cfg(feature = "gcp")]
@@ -146,8 +155,9 @@ async fn token_chain(options: &Pkcs11Options, id: &str) -> Result<IssuingChain, 
     Ok(IssuingChain::from_der(vec![certificate], SystemTime::now())?)
 }
 
-async fn issuing_chain(path: PathBuf) -> Result<IssuingChain, OpeningError> {
-    in_background(move || Ok(read_chain(&path, SystemTime::now())?)).await
+async fn issuing_chain(path: PathBuf, key: &[u8]) -> Result<IssuingChain, OpeningError> {
+    let key = key.to_vec();
+    in_background(move || Ok(read_chain(&path, Some(&key), SystemTime::now())?)).await
 }
 
 async fn trusted_chain(path: PathBuf) -> Result<IssuingChain, OpeningError> {

@@ -23,11 +23,11 @@ pub(super) fn warn(settings: &Settings) {
 
 /// Looks at the files of the CA that issues and of those that will.
 pub(super) fn warn_of_authorities(file: &AuthorityFile) {
-    let next = file.next.iter().filter_map(|next| match next {
-        Trusted::Signer(signer) => signer.secret(),
-        Trusted::Chain(_) => None,
+    let next = file.next.iter().flat_map(|next| match next {
+        Trusted::Signer(signer) => signer.secrets(),
+        Trusted::Chain(_) => Vec::new(),
     });
-    warn_once(file.active.secret().into_iter().chain(next).collect());
+    warn_once(file.active.secrets().into_iter().chain(next).collect());
 }
 
 /// HTTP and gRPC often share their files.

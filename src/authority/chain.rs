@@ -1,14 +1,18 @@
-//! Owns the certificates that a certificate authority issues under: the issuing CA first, the root last, checked whole
-//! before anything is signed with them.
+//! Owns the certificates that a certificate authority issues under: the issuing CA first, the root last, found among those
+//! given and checked whole before anything is signed with them.
 //!
 //! Refuses to know the private key, files and clocks: bytes and the time of day come in as arguments.
 
 mod check;
+mod find;
 
+use std::collections::HashSet;
 use std::time::{Duration, SystemTime};
 
 use aws_lc_rs::digest;
 use x509_parser::{certificate::X509Certificate, prelude::FromDer as _, time::ASN1Time};
+
+use find::{Found, Given};
 
 use super::{
     signature_check::{KeyError, LinkError, SignatureCheck},
@@ -19,8 +23,10 @@ use crate::text;
 
 /// The longest PEM text accepted, in bytes.
 pub const MAX_CHAIN_BYTES: usize = 1024 * 1024;
-/// The most certificates accepted in one chain.
+/// The most certificates of one chain.
 pub const MAX_CERTIFICATES: usize = 10;
+/// The most different certificates that a chain is looked for in.
+pub const MAX_GIVEN: usize = 500;
 
 /// A checked chain of CA certificates, the one that signs leaf certificates first.
 #[derive(Clone, Debug)]
@@ -35,6 +41,16 @@ pub struct IssuingChain {
     not_before: SystemTime,
     not_after: SystemTime,
     check: SignatureCheck,
+    findings: Vec<String>,
+}
+
+/// When a chain is to be valid.
+#[derive(Clone, Copy, Debug)]
+enum Moment {
+    /// Now: something is issued under it.
+    Now(SystemTime),
+    /// At some time of the issuing CA, the nearest to now: what was issued, or will be, is verified with it.
+    Ever(SystemTime),
 }
 
 /// One certificate of a chain, in the encodings that answers need.
@@ -44,7 +60,7 @@ pub struct ChainCertificate {
     pem: String,
 }
 
-/// Why a chain is refused. Certificates are counted from 1, the issuing CA.
+/// Why a chain is refused. Certificates are counted from 1, in the order in which they were given.
 #[derive(Debug, thiserror::Error)]
 pub enum ChainError {
     /// The text is longer than [`MAX_CHAIN_BYTES`].
@@ -53,25 +69,39 @@ pub enum ChainError {
     /// The text is no PEM.
     #[error(transparent)]
     Pem(#[from] PemError),
-    /// A block that is no certificate, such as a private key.
-    #[error("the certificate chain contains a PEM block `{0}`: only CERTIFICATE blocks belong in it")]
-    Block(String),
     /// No certificate at all.
     #[error("the certificate chain contains no certificate")]
     Empty,
-    /// More than [`MAX_CERTIFICATES`].
-    #[error("the certificate chain contains more than {MAX_CERTIFICATES} certificates")]
+    /// More than [`MAX_GIVEN`].
+    #[error("the file contains more than {MAX_GIVEN} certificates: keep those of the chain")]
     TooMany,
+    /// None of at most [`MAX_CERTIFICATES`].
+    #[error("no chain of at most {MAX_CERTIFICATES} certificates leads from the issuing CA to a root")]
+    TooLong,
+    /// The search was given up.
+    #[error("the certificates can be combined to chains in too many ways: keep those of one chain")]
+    TooComplex,
     /// A certificate that cannot be parsed.
     #[error("certificate {0} of the chain is not a valid X.509 certificate")]
     Malformed(usize),
-    /// Two neighbours do not belong together by name.
+    /// Its issuer is missing.
     #[error(
-        "certificate {0} of the chain was not issued by the one after it: put the issuing CA first, each followed by \
-         its issuer, and the root last"
+        "certificate {0} of the chain was not issued by any other one given: add its issuer's certificate, and so on up to \
+         the root"
     )]
     Order(usize),
-    /// Two neighbours do not belong together by signature, or the root does not verify itself.
+    /// Its issuer is given, under a name in other bytes.
+    #[error(
+        "certificate {position} of the chain names its issuer in another encoding than certificate {issuer} names itself (UTF8String \
+         and PrintableString, or upper and lower case): verifiers compare the bytes, so re-issue one of the two"
+    )]
+    NameEncoding {
+        /// The certificate below.
+        position: usize,
+        /// The one above.
+        issuer: usize,
+    },
+    /// Two certificates belong together by name, and not by signature.
     #[error("certificate {position} of the chain is not signed by its issuer: {cause}")]
     Link {
         /// The certificate with the bad signature.
@@ -125,9 +155,6 @@ pub enum ChainError {
         /// What is wrong with it.
         cause: KeyError,
     },
-    /// The leaf certificates' authority key identifier would have nothing to name.
-    #[error("the issuing CA's certificate has no subject key identifier: re-issue it with one (RFC 5280, 4.2.1.2)")]
-    NoSubjectKeyIdentifier,
     /// The leaf certificates' issuer would be nobody.
     #[error("the issuing CA's certificate has an empty subject: re-issue it with a name")]
     EmptySubject,
@@ -142,12 +169,21 @@ pub enum ChainError {
 }
 
 impl IssuingChain {
-    /// Reads and checks a PEM chain: the issuing CA first, the root last.
+    /// Finds and checks the chain among the certificates of a PEM file, whatever their order.
     ///
     /// # Errors
-    /// [`ChainError`] with the one reason that an operator has to mend first.
+    /// [`ChainError`] with the one reason that an operator has to remove first.
     pub fn from_pem(text: &[u8], now: SystemTime) -> Result<Self, ChainError> {
-        Self::from_der(certificates(text)?, now)
+        Self::from_pem_for_key(text, None, now)
+    }
+
+    /// As [`IssuingChain::from_pem`], when the key that will sign is known, DER `SubjectPublicKeyInfo`: the chain begins at
+    /// its certificate.
+    ///
+    /// # Errors
+    /// As [`IssuingChain::from_pem`].
+    pub fn from_pem_for_key(text: &[u8], key: Option<&[u8]>, now: SystemTime) -> Result<Self, ChainError> {
+        Self::read(text, key, Moment::Now(now))
     }
 
     /// As [`IssuingChain::from_pem`], for a chain that need not be valid any more, or yet: nothing is issued under it, but
@@ -156,50 +192,72 @@ impl IssuingChain {
     /// # Errors
     /// As [`IssuingChain::from_pem`], but for the times of the issuing CA.
     pub fn trusted_from_pem(text: &[u8], now: SystemTime) -> Result<Self, ChainError> {
-        let blocks = certificates(text)?;
-        let first = blocks.first().ok_or(ChainError::Empty)?;
-        let (_, issuing) = X509Certificate::from_der(first).map_err(|_| ChainError::Malformed(1))?;
-        let (begin, end) = (system_time(issuing.validity().not_before), system_time(issuing.validity().not_after));
-        // `clamp` would panic on a certificate that ends before it begins.
-        let then = now.min(end).max(begin);
-        Self::from_der(blocks, then)
+        Self::read(text, None, Moment::Ever(now))
     }
 
-    /// Checks a chain of DER certificates in the same order.
+    /// Finds and checks the chain among DER certificates.
     ///
     /// # Errors
     /// As [`IssuingChain::from_pem`].
     pub fn from_der(ders: Vec<Vec<u8>>, now: SystemTime) -> Result<Self, ChainError> {
-        if ders.len() > MAX_CERTIFICATES {
-            return Err(ChainError::TooMany);
+        Self::find(&ders, None, Moment::Now(now))
+    }
+
+    fn read(text: &[u8], key: Option<&[u8]>, moment: Moment) -> Result<Self, ChainError> {
+        if text.len() > MAX_CHAIN_BYTES {
+            return Err(ChainError::TooLarge);
         }
-        let parsed = parse_all(&ders)?;
-        let issuer = parsed.first().ok_or(ChainError::Empty)?;
-        let check = check::chain(&parsed, now)?;
-        let subject_key_identifier = check::subject_key_identifier(issuer).ok_or(ChainError::NoSubjectKeyIdentifier)?;
-        let (subject, subject_der) = (issuer.subject().to_string(), issuer.subject().as_raw().to_vec());
+        let read = pem::certificates(text)?;
+        let mut chain = Self::find(&read.ders, key, moment)?;
+        if read.others.iter().any(|label| label.contains("PRIVATE KEY")) {
+            chain
+                .findings
+                .push("the chain's file holds a private key too: readers of the chain need not have it".to_owned());
+        }
+        Ok(chain)
+    }
+
+    fn find(ders: &[Vec<u8>], key: Option<&[u8]>, moment: Moment) -> Result<Self, ChainError> {
+        let given = parse(ders)?;
+        let Found { path, key: check } = find::chain(&given, key, moment)?;
+        let chain: Vec<&Given<'_>> = path.iter().filter_map(|index| given.get(*index)).collect();
+        let mut findings = check::findings(&chain);
+        findings.extend(unused(&given, &path));
+        let first = chain.first().ok_or(ChainError::Empty)?;
+        let issuer = &first.certificate;
         let spki_der = issuer.public_key().raw.to_vec();
+        // Without one, method 1 of RFC 5280, section 4.2.1.2: any other CA of this key would have that.
+        let subject_key_identifier = check::subject_key_identifier(first.position, issuer)?
+            .unwrap_or_else(|| sha1(&issuer.public_key().subject_public_key.data));
         // A chain is good for as long as all of it is: a root may well end before the CA below it.
         let own = issuer.validity();
-        let (not_before, not_after) = parsed.iter().map(|certificate| certificate.validity()).fold(
+        let (not_before, not_after) = chain.iter().map(|one| one.certificate.validity()).fold(
             (system_time(own.not_before), system_time(own.not_after)),
             |(begin, end), validity| {
                 (begin.max(system_time(validity.not_before)), end.min(system_time(validity.not_after)))
             },
         );
-        let certificates: Vec<ChainCertificate> = ders.into_iter().map(ChainCertificate::new).collect();
+        let certificates: Vec<ChainCertificate> =
+            chain.iter().map(|one| ChainCertificate::new(one.certificate.as_raw().to_vec())).collect();
         Ok(Self {
             pem_trimmed: certificates.iter().map(|certificate| certificate.pem_trimmed().to_owned()).collect(),
             certificates,
-            subject,
-            subject_der,
+            subject: issuer.subject().to_string(),
+            subject_der: issuer.subject().as_raw().to_vec(),
             subject_key_identifier,
             spki_sha256: sha256(&spki_der),
             spki_der,
             not_before,
             not_after,
             check,
+            findings,
         })
+    }
+
+    /// What is odd about the chain, and no reason to refuse it; each a sentence for the log.
+    #[must_use]
+    pub fn findings(&self) -> &[String] {
+        &self.findings
     }
 
     /// The certificates, the issuing CA first, the root last.
@@ -318,28 +376,56 @@ impl ChainCertificate {
     }
 }
 
-/// The DER certificates of a PEM text, in its order.
-fn certificates(text: &[u8]) -> Result<Vec<Vec<u8>>, ChainError> {
-    if text.len() > MAX_CHAIN_BYTES {
-        return Err(ChainError::TooLarge);
+impl Moment {
+    /// The time at which a chain with this issuing CA is judged.
+    fn for_issuing(self, issuing: &X509Certificate<'_>) -> SystemTime {
+        match self {
+            Self::Now(now) => now,
+            // `clamp` would panic on a certificate that ends before it begins.
+            Self::Ever(now) => {
+                now.min(system_time(issuing.validity().not_after)).max(system_time(issuing.validity().not_before))
+            }
+        }
     }
-    Ok(pem::certificates(text)?.ders)
 }
 
-fn parse_all(ders: &[Vec<u8>]) -> Result<Vec<X509Certificate<'_>>, ChainError> {
-    let mut certificates = Vec::with_capacity(ders.len());
-    for (index, der) in ders.iter().enumerate() {
+/// Each certificate once, with its place.
+fn parse(ders: &[Vec<u8>]) -> Result<Vec<Given<'_>>, ChainError> {
+    let mut seen = HashSet::new();
+    let mut given = Vec::with_capacity(ders.len().min(MAX_GIVEN));
+    for (index, der) in ders.iter().enumerate().filter(|(_, der)| seen.insert(der.as_slice())) {
+        if given.len() == MAX_GIVEN {
+            return Err(ChainError::TooMany);
+        }
         match X509Certificate::from_der(der) {
-            Ok(([], certificate)) => certificates.push(certificate),
+            Ok(([], certificate)) => given.push(Given { position: index + 1, certificate }),
             _ => return Err(ChainError::Malformed(index + 1)),
         }
     }
-    Ok(certificates)
+    Ok(given)
+}
+
+/// Says which certificates were left out.
+fn unused(given: &[Given<'_>], path: &[usize]) -> Option<String> {
+    let names: Vec<String> = given
+        .iter()
+        .enumerate()
+        .filter(|(index, _)| !path.contains(index))
+        .map(|(_, one)| format!("{} ({})", one.position, one.certificate.subject()))
+        .collect();
+    let shown = names.iter().take(5).map(String::as_str).collect::<Vec<_>>().join(", ");
+    let more = if names.len() > 5 { ", .." } else { "" };
+    (!names.is_empty())
+        .then(|| format!("certificates that are not part of the chain are not shown to clients: {shown}{more}"))
 }
 
 /// Certificate times are whole seconds; one before 1970 is as good as 1970 here.
 fn system_time(time: ASN1Time) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(time.timestamp()).unwrap_or(0))
+}
+
+fn sha1(bytes: &[u8]) -> Vec<u8> {
+    digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, bytes).as_ref().to_vec()
 }
 
 fn sha256(bytes: &[u8]) -> [u8; 32] {
@@ -348,5 +434,7 @@ fn sha256(bytes: &[u8]) -> [u8; 32] {
     hash
 }
 
+#[cfg(test)]
+mod found_tests;
 #[cfg(test)]
 mod tests;

@@ -7,13 +7,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use secrecy::SecretString;
-
 use super::chain::IssuingChain;
 use super::files::{FileError, read_chain, read_file};
 use super::key_file::{self, KeyFileError};
 use super::local::LocalSigner;
-use super::{Authority, AuthorityError};
+use super::{Authority, AuthorityError, KeyPassword};
 
 /// Where the files are.
 #[derive(Clone, Debug)]
@@ -23,7 +21,7 @@ pub struct FileAuthority {
     /// The PEM private key of the chain's first certificate.
     pub key_path: PathBuf,
     /// The key's password; none or an empty one if the key is not encrypted.
-    pub password: Option<SecretString>,
+    pub password: Option<KeyPassword>,
 }
 
 /// Why the files make no authority.
@@ -73,15 +71,28 @@ impl FileAuthority {
     }
 
     fn read(&self, now: SystemTime) -> Result<(IssuingChain, LocalSigner), FileAuthorityError> {
-        Ok((read_chain(&self.cert_path, now)?, read_key(&self.key_path, self.password.as_ref())?))
+        let key = read_key(&self.key_path, self.password.as_ref());
+        let public = key.as_ref().ok().and_then(|key| key.spki_der().ok());
+        Ok((read_chain(&self.cert_path, public.as_deref(), now)?, key?))
     }
 }
 
 /// Reads a private key file.
 ///
 /// # Errors
-/// When it cannot be read or holds no usable key.
-pub fn read_key(path: &Path, password: Option<&SecretString>) -> Result<LocalSigner, FileAuthorityError> {
-    key_file::read(&read_file(path)?, password)
-        .map_err(|source| FileAuthorityError::Key { path: path.to_owned(), source })
+/// When it or its password cannot be read, or it holds no usable key.
+pub fn read_key(path: &Path, password: Option<&KeyPassword>) -> Result<LocalSigner, FileAuthorityError> {
+    let text = read_file(path)?;
+    let refused = |source| FileAuthorityError::Key { path: path.to_owned(), source };
+    let passwords = password.map(KeyPassword::candidates).transpose()?.unwrap_or_default();
+    let Some((first, others)) = passwords.split_first() else {
+        return key_file::read(&text, None).map_err(refused);
+    };
+    let read = key_file::read(&text, Some(first));
+    let is_wrong = matches!(&read, Err(KeyFileError::PasswordWrong | KeyFileError::PasswordLineBreak));
+    let by_another = || others.iter().find_map(|other| key_file::read(&text, Some(other)).ok());
+    match is_wrong.then(by_another).flatten() {
+        Some(signer) => Ok(signer),
+        None => read.map_err(refused),
+    }
 }

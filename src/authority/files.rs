@@ -35,6 +35,12 @@ pub enum FileError {
         /// The file.
         path: PathBuf,
     },
+    /// It is not text.
+    #[error("{} is not UTF-8", path.display())]
+    NotText {
+        /// The file.
+        path: PathBuf,
+    },
     /// It holds no usable chain.
     #[error("the certificate chain in {} is refused", path.display())]
     Chain {
@@ -108,12 +114,13 @@ pub fn warn_if_shared(path: &Path) {
     }
 }
 
-/// Reads a chain to issue under.
+/// Reads a chain to issue under with this key, DER `SubjectPublicKeyInfo`: see [`IssuingChain::from_pem_for_key`].
 ///
 /// # Errors
 /// When the file cannot be read or the chain is refused.
-pub fn read_chain(path: &Path, now: SystemTime) -> Result<IssuingChain, FileError> {
-    IssuingChain::from_pem(&read_file(path)?, now).map_err(|source| FileError::Chain { path: path.to_owned(), source })
+pub fn read_chain(path: &Path, key: Option<&[u8]>, now: SystemTime) -> Result<IssuingChain, FileError> {
+    IssuingChain::from_pem_for_key(&read_file(path)?, key, now)
+        .map_err(|source| FileError::Chain { path: path.to_owned(), source })
 }
 
 /// Reads a chain that is only to be trusted: see [`IssuingChain::trusted_from_pem`].

@@ -19,6 +19,7 @@ pub mod google;
 pub mod google_ca;
 mod health;
 pub mod key_file;
+mod key_password;
 pub mod local;
 pub mod making;
 pub mod managed;
@@ -44,6 +45,7 @@ use health::Health;
 
 pub use crate::pem::PemError;
 pub use chain::{ChainError, IssuingChain};
+pub use key_password::KeyPassword;
 pub use rotation::{AuthoritySet, Rotation};
 pub use signature_check::SignatureCheck;
 pub use signer::{KeyLocation, SignatureAlgorithm, Signer, SignerError};
@@ -131,7 +133,7 @@ impl AuthoritySource {
 pub enum AuthorityError {
     /// They do not even have the same algorithm.
     #[error(
-        "the private key does not belong to the first certificate of the chain: the key is for {key}, the certificate for {certificate}"
+        "the private key does not belong to the issuing certificate of the chain: the key is for {key}, the certificate for {certificate}"
     )]
     Algorithm {
         /// The signer's.
@@ -140,7 +142,7 @@ pub enum AuthorityError {
         certificate: SignatureAlgorithm,
     },
     /// The certificate's key does not verify what the signer signs.
-    #[error("the private key does not belong to the first certificate of the chain")]
+    #[error("the private key does not belong to the issuing certificate of the chain")]
     KeyMismatch,
     /// The signer could not be tried.
     #[error("the private key could not be tried")]

@@ -10,6 +10,7 @@ use super::flags::{self, Values};
 use super::settings::SettingsError;
 use super::settings_file::Entries;
 use super::signer::{self, SignerSettings};
+use crate::authority::KeyPassword;
 
 /// What the file says.
 #[derive(Clone, Debug)]
@@ -52,22 +53,22 @@ impl AuthorityFile {
         self.active.files().into_iter().chain(next).chain(self.retired.iter().map(PathBuf::as_path)).collect()
     }
 
-    /// Reads a CA file, YAML or JSON.
+    /// Reads a CA file, YAML or JSON. The password is for key files whose entries have none.
     ///
     /// # Errors
     /// When it cannot be used; the message names the place.
-    pub fn parse(path: &Path, text: &[u8]) -> Result<Self, SettingsError> {
+    pub fn parse(path: &Path, text: &[u8], password: Option<&KeyPassword>) -> Result<Self, SettingsError> {
         let origin = path.display().to_string();
         let refused = |error: serde_yaml::Error| {
             SettingsError::new(&origin, error.to_string(), "see config/ca.yaml for an example")
         };
         let document: Document = serde_yaml::from_slice(text).map_err(refused)?;
-        let active = signer(document.active, &format!("{origin} › active"))?;
+        let active = signer(document.active, &format!("{origin} › active"))?.with_password(password);
         let next = document.next.into_iter().enumerate().map(|(index, entries)| {
             let origin = format!("{origin} › next[{index}]");
             match chain_only(&entries) {
                 Some(path) => Ok(Trusted::Chain(path)),
-                None => Ok(Trusted::Signer(signer(entries, &origin)?)),
+                None => Ok(Trusted::Signer(signer(entries, &origin)?.with_password(password))),
             }
         });
         let retired = document.retired.into_iter().enumerate().map(|(index, entries)| {
@@ -108,10 +109,12 @@ fn signer(entries: Entries, origin: &str) -> Result<SignerSettings, SettingsErro
 
 #[cfg(test)]
 mod tests {
+    use secrecy::ExposeSecret as _;
+
     use super::*;
 
     fn parse(text: &str) -> Result<AuthorityFile, String> {
-        AuthorityFile::parse(Path::new("ca.yaml"), text.as_bytes()).map_err(|error| error.to_string())
+        AuthorityFile::parse(Path::new("ca.yaml"), text.as_bytes(), None).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -148,6 +151,35 @@ mod tests {
             let error = parse(text).unwrap_err();
             assert!(error.contains(place) && error.contains("hint:"), "{text}: {error}");
         }
+    }
+
+    #[test]
+    fn each_key_has_its_own_password_or_the_servers() {
+        let text = "active: {ca: fileca, fileca-cert: a.pem, fileca-key: a.key, fileca-key-passwd-file: a.pw}\n\
+                    next: [{ca: fileca, fileca-cert: b.pem, fileca-key: b.key},\n\
+                    {ca: fileca, fileca-cert: c.pem, fileca-key: c.key, fileca-key-passwd: own}]\n";
+        let servers = KeyPassword::Text("servers".into());
+        let file = AuthorityFile::parse(Path::new("ca.yaml"), text.as_bytes(), Some(&servers)).unwrap();
+        let password = |settings: &SignerSettings| match settings {
+            SignerSettings::File { password: Some(KeyPassword::Text(text)), .. } => text.expose_secret().to_owned(),
+            SignerSettings::File { password: Some(KeyPassword::File(path)), .. } => path.display().to_string(),
+            other => panic!("{other:?}"),
+        };
+        let next: Vec<String> = file
+            .next
+            .iter()
+            .map(|next| match next {
+                Trusted::Signer(settings) => password(settings),
+                Trusted::Chain(path) => panic!("{}", path.display()),
+            })
+            .collect();
+        assert_eq!((password(&file.active).as_str(), next), ("a.pw", vec!["servers".to_owned(), "own".to_owned()]));
+        assert!(file.files().contains(&Path::new("a.pw")), "a new password is read when it is put there");
+        assert_eq!(file.active.secrets(), [Path::new("a.key"), Path::new("a.pw")]);
+        let both =
+            "active: {ca: fileca, fileca-cert: a, fileca-key: b, fileca-key-passwd: c, fileca-key-passwd-file: d}";
+        let error = parse(both).unwrap_err();
+        assert!(error.contains("fileca-key-passwd-file") && error.contains("keep one"), "{error}");
     }
 
     #[test]

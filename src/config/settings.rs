@@ -17,6 +17,7 @@ use super::listeners::{self, Address, Listeners};
 use super::settings_file;
 use super::signer::{self, SignerSettings};
 use super::slips;
+use crate::authority::KeyPassword;
 use crate::certificate::ValidityPolicy;
 use crate::possession::PermittedAlgorithms;
 use crate::telemetry::LogFormat;
@@ -88,7 +89,12 @@ pub enum AuthoritySettings {
     /// On the command line.
     Flags(SignerSettings),
     /// In a CA file ([`super::authority_file`]).
-    File(PathBuf),
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The password of key files whose entries have none, from the environment or the command line.
+        password: Option<KeyPassword>,
+    },
 }
 
 /// A setting that cannot be used.
@@ -224,7 +230,7 @@ fn authority(values: &Values) -> Result<AuthoritySettings, SettingsError> {
         let hint = "leave out one of the two: the file says who signs";
         return Err(SettingsError::new(values.origin("ca-config"), "is set, and --ca too", hint));
     }
-    Ok(AuthoritySettings::File(values.text("ca-config").into()))
+    Ok(AuthoritySettings::File { path: values.text("ca-config").into(), password: signer::password(values)? })
 }
 
 fn log_format(values: &Values) -> Result<LogFormat, SettingsError> {

@@ -9,6 +9,7 @@ use secrecy::SecretString;
 
 use super::flags::Values;
 use super::settings::{SettingsError, duration, parsed};
+use crate::authority::KeyPassword;
 use crate::authority::remote::Bounds;
 
 /// Who signs (`--ca`).
@@ -21,7 +22,7 @@ pub enum SignerSettings {
         /// The key.
         key: PathBuf,
         /// Its password, when one is set.
-        password: Option<SecretString>,
+        password: Option<KeyPassword>,
     },
     /// A throw-away key in memory.
     Ephemeral,
@@ -85,34 +86,44 @@ impl SignerSettings {
         }
     }
 
-    /// The file that holds a private key or a PIN in clear, if the settings name one. A Tink keyset is encrypted.
+    /// The files that hold a private key, a password or a PIN in clear, if the settings name any. A Tink keyset is encrypted.
     #[must_use]
-    pub fn secret(&self) -> Option<&Path> {
+    pub fn secrets(&self) -> Vec<&Path> {
         match self {
-            Self::File { key: secret, .. } | Self::Pkcs11 { config: secret, .. } => Some(secret),
-            Self::Ephemeral | Self::Kms { .. } | Self::Tink { .. } | Self::Google { .. } => None,
+            Self::File { key, password: Some(KeyPassword::File(password)), .. } => vec![key, password],
+            Self::File { key: secret, .. } | Self::Pkcs11 { config: secret, .. } => vec![secret],
+            Self::Ephemeral | Self::Kms { .. } | Self::Tink { .. } | Self::Google { .. } => Vec::new(),
+        }
+    }
+
+    /// The same, with this password where the CA is of files and has none of its own.
+    pub(super) fn with_password(self, other: Option<&KeyPassword>) -> Self {
+        match self {
+            Self::File { certificate, key, password: None } => {
+                Self::File { certificate, key, password: other.cloned() }
+            }
+            own => own,
         }
     }
 
     /// Every file that the CA is made of.
     #[must_use]
     pub fn files(&self) -> Vec<&Path> {
-        let other = match self {
-            Self::File { key: other, .. } | Self::Pkcs11 { config: other, .. } | Self::Tink { keyset: other, .. } => {
-                Some(other.as_path())
-            }
-            Self::Ephemeral | Self::Kms { .. } | Self::Google { .. } => None,
+        let keyset = match self {
+            Self::Tink { keyset, .. } => Some(keyset.as_path()),
+            _ => None,
         };
-        self.chain().into_iter().chain(other).collect()
+        self.chain().into_iter().chain(self.secrets()).chain(keyset).collect()
     }
 }
 
 /// The settings that belong to one CA, which a CA file ([`super::authority_file`]) may have for each of several.
-pub(super) const NAMES: [&str; 18] = [
+pub(super) const NAMES: [&str; 19] = [
     "ca",
     "fileca-cert",
     "fileca-key",
     "fileca-key-passwd",
+    "fileca-key-passwd-file",
     "kms-resource",
     "kms-cert-chain-path",
     "gcp-kms-retries",
@@ -135,7 +146,7 @@ pub(super) fn read(values: &Values) -> Result<SignerSettings, SettingsError> {
         "fileca" => Ok(SignerSettings::File {
             certificate: needed(values, "fileca-cert")?.into(),
             key: needed(values, "fileca-key")?.into(),
-            password: values.is_set("fileca-key-passwd").then(|| SecretString::from(values.text("fileca-key-passwd"))),
+            password: password(values)?,
         }),
         "ephemeralca" => Ok(SignerSettings::Ephemeral),
         "kmsca" => Ok(SignerSettings::Kms {
@@ -167,6 +178,20 @@ pub(super) fn read(values: &Values) -> Result<SignerSettings, SettingsError> {
             format!("{other:?} is no kind of CA"),
             "use fileca, kmsca, pkcs11ca, tinkca, googleca or ephemeralca",
         )),
+    }
+}
+
+/// The password of a file CA's key, in one way or the other.
+pub(super) fn password(values: &Values) -> Result<Option<KeyPassword>, SettingsError> {
+    let (text, file) = ("fileca-key-passwd", "fileca-key-passwd-file");
+    match (values.is_set(text), values.is_set(file)) {
+        (true, true) => {
+            let message = format!("is set, and {} too", values.origin(text));
+            Err(SettingsError::new(values.origin(file), message, "keep one of the two"))
+        }
+        (true, false) => Ok(Some(KeyPassword::Text(SecretString::from(values.text(text))))),
+        (false, true) => Ok(Some(KeyPassword::File(values.text(file).into()))),
+        (false, false) => Ok(None),
     }
 }
 

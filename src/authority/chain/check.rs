@@ -8,10 +8,14 @@ use std::time::SystemTime;
 use x509_parser::{
     certificate::X509Certificate,
     extensions::{ExtendedKeyUsage, ParsedExtension},
+    x509::X509Version,
 };
 
-use super::{ChainError, system_time};
+use super::find::Given;
+use super::{ChainError, Moment, system_time};
 use crate::authority::signature_check::SignatureCheck;
+
+const CRL_DISTRIBUTION_POINTS: &str = "2.5.29.31";
 
 /// The extensions whose meaning is either checked here or left to whoever verifies the leaf.
 const UNDERSTOOD: [&str; 11] = [
@@ -28,70 +32,108 @@ const UNDERSTOOD: [&str; 11] = [
     "2.5.29.54", // inhibit any policy
 ];
 
-/// Checks a whole chain and returns the issuing CA's key. The most telling reason comes first.
-pub(super) fn chain(certificates: &[X509Certificate<'_>], now: SystemTime) -> Result<SignatureCheck, ChainError> {
-    let keys = keys(certificates)?;
-    order(certificates)?;
-    links(certificates, &keys)?;
-    for (index, certificate) in certificates.iter().enumerate() {
-        let position = index + 1;
+/// Extensions that restrict paths and are not understood here: a root that has one as critical means it (RFC 3779, RFC 3820,
+/// RFC 8360).
+const RESTRICTING: [&str; 5] = [
+    "1.3.6.1.5.5.7.1.7",  // IP address blocks
+    "1.3.6.1.5.5.7.1.8",  // autonomous system identifiers
+    "1.3.6.1.5.5.7.1.14", // proxy certificate information
+    "1.3.6.1.5.5.7.1.28", // IP address blocks, version 2
+    "1.3.6.1.5.5.7.1.29", // autonomous system identifiers, version 2
+];
+
+/// Where a certificate is in its chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Role {
+    /// Between the issuing CA and the anchor, or the issuing CA.
+    Link,
+    /// The last one, which is trusted for itself: nobody judges its own signature, version or exponent.
+    Anchor,
+}
+
+/// Checks a whole chain, whose links are verified, and returns the issuing CA's key. The most telling reason comes first.
+pub(super) fn chain(chain: &[&Given<'_>], moment: Moment) -> Result<SignatureCheck, ChainError> {
+    let first = chain.first().ok_or(ChainError::Empty)?;
+    let now = moment.for_issuing(&first.certificate);
+    let key = keys(chain)?;
+    let mut below = 0;
+    for (index, one) in chain.iter().enumerate() {
+        let role = if index + 1 == chain.len() { Role::Anchor } else { Role::Link };
+        let (position, certificate) = (one.position, &one.certificate);
         validity(position, certificate, now)?;
-        basic_constraints(position, certificate, certificates.get(..index).unwrap_or_default())?;
+        let is_old_anchor = role == Role::Anchor && index > 0 && certificate.version() != X509Version::V3;
+        if !is_old_anchor {
+            basic_constraints(position, certificate, below)?;
+        }
         key_usage(position, certificate)?;
         extended_key_usage(position, certificate)?;
-        critical_extensions(position, certificate)?;
+        critical_extensions(position, certificate, role)?;
+        // RFC 5280, section 4.2.1.9: self-issued certificates do not count, and neither does the leaf.
+        below += usize::from(!self_issued(certificate));
     }
-    issuing(certificates)?;
-    keys.into_iter().next().ok_or(ChainError::Empty)
+    issuing(chain)?;
+    Ok(key)
 }
 
-/// The content of a certificate's subject key identifier extension, unless it is missing, empty or repeated.
-pub(super) fn subject_key_identifier(certificate: &X509Certificate<'_>) -> Option<Vec<u8>> {
+/// Oddities of a sound chain that people should hear of.
+pub(super) fn findings(chain: &[&Given<'_>]) -> Vec<String> {
+    let mut findings = Vec::new();
+    let (Some(first), Some(last)) = (chain.first(), chain.last()) else { return findings };
+    if !self_issued(&last.certificate) {
+        findings.push(format!(
+            "the chain has no root: it ends with {}, issued by {}; what clients need above that they do not get from here",
+            last.certificate.subject(),
+            last.certificate.issuer()
+        ));
+        let by_word = usages(1, &first.certificate).ok().flatten().is_some_and(|usages| usages.code_signing);
+        if chain.len() == 1 && !by_word {
+            findings.push(
+                "the issuing CA has no extended key usage codeSigning, which Fulcio demands below a root".to_owned(),
+            );
+        }
+    }
+    if !matches!(subject_key_identifier(1, &first.certificate), Ok(Some(_))) {
+        findings.push(
+            "the issuing CA's certificate has no subject key identifier: certificates name the SHA-1 of its key instead".to_owned(),
+        );
+    }
+    for extension in last.certificate.iter_extensions().filter(|extension| extension.critical) {
+        let oid = extension.oid.to_id_string();
+        if !UNDERSTOOD.contains(&oid.as_str()) && oid != CRL_DISTRIBUTION_POINTS {
+            findings.push(format!(
+                "the root has the critical extension {oid}: cosign and other verifiers in Go may refuse it"
+            ));
+        }
+    }
+    findings
+}
+
+/// The content of a certificate's subject key identifier extension, unless it is missing or empty.
+pub(super) fn subject_key_identifier(
+    position: usize,
+    certificate: &X509Certificate<'_>,
+) -> Result<Option<Vec<u8>>, ChainError> {
     let oid = x509_parser::oid_registry::OID_X509_EXT_SUBJECT_KEY_IDENTIFIER;
-    match certificate.get_extension_unique(&oid).ok()??.parsed_extension() {
-        ParsedExtension::SubjectKeyIdentifier(identifier) if !identifier.0.is_empty() => Some(identifier.0.to_vec()),
-        _ => None,
+    let extension = certificate.get_extension_unique(&oid).map_err(|_| ChainError::Malformed(position))?;
+    match extension.map(x509_parser::extensions::X509Extension::parsed_extension) {
+        None => Ok(None),
+        Some(ParsedExtension::SubjectKeyIdentifier(identifier)) => {
+            Ok(Some(identifier.0.to_vec()).filter(|identifier| !identifier.is_empty()))
+        }
+        Some(_) => Err(ChainError::Malformed(position)),
     }
 }
 
-fn keys(certificates: &[X509Certificate<'_>]) -> Result<Vec<SignatureCheck>, ChainError> {
-    let key = |(index, certificate): (usize, &X509Certificate<'_>)| {
-        SignatureCheck::from_spki_der(certificate.public_key().raw)
-            .map_err(|cause| ChainError::Key { position: index + 1, cause })
+/// Every key but the anchor's is as good as a client's must be; the anchor's was good enough to verify with. The issuing CA's
+/// signs, so it is judged though it be the anchor.
+fn keys(chain: &[&Given<'_>]) -> Result<SignatureCheck, ChainError> {
+    let judge = |one: &&Given<'_>| {
+        SignatureCheck::from_spki_der(one.certificate.public_key().raw)
+            .map_err(|cause| ChainError::Key { position: one.position, cause })
     };
-    certificates.iter().enumerate().map(key).collect()
-}
-
-fn order(certificates: &[X509Certificate<'_>]) -> Result<(), ChainError> {
-    for (index, (subject, issuer)) in certificates.iter().zip(certificates.iter().skip(1)).enumerate() {
-        if subject.issuer().as_raw() != issuer.subject().as_raw() {
-            return Err(ChainError::Order(index + 1));
-        }
-    }
-    Ok(())
-}
-
-/// Each certificate is signed by the next one's key; the last by its own if it says that it issued itself.
-fn links(certificates: &[X509Certificate<'_>], keys: &[SignatureCheck]) -> Result<(), ChainError> {
-    for (index, certificate) in certificates.iter().enumerate() {
-        let issuer_key = match keys.get(index + 1) {
-            Some(key) => key,
-            None if self_issued(certificate) => keys.get(index).ok_or(ChainError::Empty)?,
-            None => continue,
-        };
-        // RFC 5280, section 4.1.1.2: the algorithm outside the signed part must repeat the one inside it.
-        if certificate.signature_algorithm != certificate.tbs_certificate.signature {
-            return Err(ChainError::Malformed(index + 1));
-        }
-        issuer_key
-            .verify_link(
-                &certificate.signature_algorithm,
-                certificate.tbs_certificate.as_ref(),
-                &certificate.signature_value.data,
-            )
-            .map_err(|cause| ChainError::Link { position: index + 1, cause })?;
-    }
-    Ok(())
+    let below_anchor = chain.len().saturating_sub(1).max(1);
+    let keys = chain.iter().take(below_anchor).map(judge).collect::<Result<Vec<_>, _>>()?;
+    keys.into_iter().next().ok_or(ChainError::Empty)
 }
 
 fn validity(position: usize, certificate: &X509Certificate<'_>, now: SystemTime) -> Result<(), ChainError> {
@@ -105,16 +147,10 @@ fn validity(position: usize, certificate: &X509Certificate<'_>, now: SystemTime)
     Ok(())
 }
 
-fn basic_constraints(
-    position: usize,
-    certificate: &X509Certificate<'_>,
-    below: &[X509Certificate<'_>],
-) -> Result<(), ChainError> {
+fn basic_constraints(position: usize, certificate: &X509Certificate<'_>, found: usize) -> Result<(), ChainError> {
     let extension = certificate.basic_constraints().map_err(|_| ChainError::Malformed(position))?;
     let constraints = extension.map(|extension| extension.value).filter(|constraints| constraints.ca);
     let constraints = constraints.ok_or(ChainError::NotCa(position))?;
-    // RFC 5280, section 4.2.1.9: self-issued certificates do not count, and neither does the leaf.
-    let found = below.iter().filter(|certificate| !self_issued(certificate)).count();
     match constraints.path_len_constraint {
         Some(allowed) if u32::try_from(found).is_ok_and(|found| found > allowed) => {
             Err(ChainError::PathLength { position, allowed, found })
@@ -139,26 +175,27 @@ fn extended_key_usage(position: usize, certificate: &X509Certificate<'_>) -> Res
     }
 }
 
-fn critical_extensions(position: usize, certificate: &X509Certificate<'_>) -> Result<(), ChainError> {
-    let unknown = |oid: &String| !UNDERSTOOD.contains(&oid.as_str());
+/// Nobody has to understand what a root says of itself, unless it restricts what is below it.
+fn critical_extensions(position: usize, certificate: &X509Certificate<'_>, role: Role) -> Result<(), ChainError> {
+    let refused = |oid: &String| match role {
+        Role::Link => !UNDERSTOOD.contains(&oid.as_str()),
+        Role::Anchor => RESTRICTING.contains(&oid.as_str()),
+    };
     let mut critical = certificate.iter_extensions().filter(|extension| extension.critical);
-    match critical.find_map(|extension| Some(extension.oid.to_id_string()).filter(unknown)) {
+    match critical.find_map(|extension| Some(extension.oid.to_id_string()).filter(refused)) {
         Some(oid) => Err(ChainError::CriticalExtension { position, oid }),
         None => Ok(()),
     }
 }
 
-/// What the issuing CA needs besides: a name, and codeSigning by word if it is not itself the root.
-fn issuing(certificates: &[X509Certificate<'_>]) -> Result<(), ChainError> {
-    let issuer = certificates.first().ok_or(ChainError::Empty)?;
-    if issuer.subject().iter_attributes().next().is_none() {
+/// What the issuing CA needs besides: a name, and codeSigning by word if another one is above it.
+fn issuing(chain: &[&Given<'_>]) -> Result<(), ChainError> {
+    let issuer = chain.first().ok_or(ChainError::Empty)?;
+    if issuer.certificate.subject().iter_attributes().next().is_none() {
         return Err(ChainError::EmptySubject);
     }
-    let is_root = certificates.len() == 1 && self_issued(issuer);
-    if !is_root && !usages(1, issuer)?.is_some_and(|usages| usages.code_signing) {
-        return Err(ChainError::NoCodeSigning);
-    }
-    Ok(())
+    let by_word = usages(issuer.position, &issuer.certificate)?.is_some_and(|usages| usages.code_signing);
+    if chain.len() > 1 && !by_word { Err(ChainError::NoCodeSigning) } else { Ok(()) }
 }
 
 fn usages<'a>(
@@ -169,6 +206,12 @@ fn usages<'a>(
     Ok(extension.map(|extension| extension.value))
 }
 
-fn self_issued(certificate: &X509Certificate<'_>) -> bool {
+/// Whether it says that it issued itself.
+pub(super) fn self_issued(certificate: &X509Certificate<'_>) -> bool {
     certificate.subject().as_raw() == certificate.issuer().as_raw()
+}
+
+/// Whether it says that it is a CA.
+pub(super) fn is_ca(certificate: &X509Certificate<'_>) -> bool {
+    certificate.basic_constraints().is_ok_and(|extension| extension.is_some_and(|extension| extension.value.ca))
 }

@@ -34,6 +34,7 @@ pub(super) async fn run(matches: &ArgMatches) -> Result<ExitCode, CliError> {
     for (index, chain) in set.chains().iter().enumerate() {
         let heading = if index == 0 { "issues " } else { "trusted" };
         text.push_str(&describe(heading, chain, now));
+        text.extend(chain.findings().iter().map(|finding| format!("         warning: {finding}\n")));
     }
     print(&format!("{text}The CA signed, and its chain verifies the signature.\n"))?;
     let soon = expiry::is_soon(set.active.chain(), now);

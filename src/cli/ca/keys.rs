@@ -11,13 +11,13 @@ use secrecy::SecretString;
 use zeroize::Zeroizing;
 
 use crate::app::keys;
-use crate::authority::SignatureAlgorithm;
 use crate::authority::file::read_key;
 use crate::authority::files::read_file;
 use crate::authority::key_file::{NewKey, generate};
 use crate::authority::making::CaKey;
 use crate::authority::pkcs11::GeneratedKey;
 use crate::authority::remote::{Bounds, RemoteSigner};
+use crate::authority::{KeyPassword, SignatureAlgorithm};
 use crate::cli::error::CommandError;
 use crate::cli::files::{self, shown};
 use crate::failure::with_sources;
@@ -152,7 +152,8 @@ pub(super) async fn find_or_make(
 pub(super) async fn find(place: KeyPlace, password: &Password) -> Result<FoundKey, CommandError> {
     match place {
         KeyPlace::File(path) => {
-            let signer = read_key(&path, password.secret.as_ref()).map_err(|error| {
+            let secret = password.secret.clone().map(KeyPassword::Text);
+            let signer = read_key(&path, secret.as_ref()).map_err(|error| {
                 CommandError::usage(with_sources(&error))
                     .hint(format!("the password is set with --password-file or {PASSWORD}"))
             })?;
