@@ -3,10 +3,11 @@
 //! Owns our name towards them, the question whether they are on this machine, the cap on what they answer and the words for how they
 //! fail. Knows neither issuers nor logs.
 
-use reqwest::{Response, Url};
+use reqwest::{Certificate, Response, Url};
 use url::Host;
 
 use crate::peer_text::PeerText;
+use crate::pem;
 
 /// How we name ourselves.
 pub const USER_AGENT: &str = concat!("sigmint/", env!("CARGO_PKG_VERSION"));
@@ -19,6 +20,19 @@ pub fn is_loopback(url: &Url) -> bool {
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => address.is_loopback(),
         None => false,
+    }
+}
+
+/// The certificates of a PEM file, to trust when other servers are asked; keys and comments beside them are passed over.
+///
+/// # Errors
+/// Why there is none, or a damaged one.
+pub fn trusted_certificates(content: &[u8]) -> Result<Vec<Certificate>, String> {
+    let found = pem::certificates(content).map_err(|error| error.to_string())?;
+    let read = found.ders.iter().map(|der| Certificate::from_der(der).map_err(|error| error.to_string()));
+    match read.collect::<Result<Vec<_>, _>>()? {
+        none if none.is_empty() => Err("there is no PEM certificate in it".to_owned()),
+        some => Ok(some),
     }
 }
 
@@ -55,6 +69,21 @@ pub fn reason(error: reqwest::Error) -> PeerText {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn certificates_to_trust_are_found_in_whatever_is_around_them() {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let certificate = rcgen::CertificateParams::default().self_signed(&key).unwrap().pem();
+        let file =
+            [b"\xef\xbb\xbfM\xfcnchen\n", key.serialize_pem().as_bytes(), certificate.repeat(2).as_bytes()].concat();
+        assert_eq!(trusted_certificates(&file).unwrap().len(), 2);
+        for (none, said) in
+            [(&b""[..], "no PEM certificate"), (b"hello", "no PEM block"), (&file[..file.len() - 30], "END line")]
+        {
+            let error = trusted_certificates(none).unwrap_err();
+            assert!(error.contains(said), "{error}");
+        }
+    }
 
     #[test]
     fn loopback_in_every_form_and_nothing_else() {

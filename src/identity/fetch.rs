@@ -251,8 +251,8 @@ fn failed(url: &Url, error: reqwest::Error) -> FetchError {
     FetchError::Http { url: PeerText::of(url), problem: outside::reason(error) }
 }
 
-fn certificates(name: &str, pem: &str) -> Result<Vec<Certificate>, FetchError> {
-    Certificate::from_pem_bundle(pem.as_bytes()).map_err(|error| unusable(name, error))
+fn certificates(name: &str, content: &[u8]) -> Result<Vec<Certificate>, FetchError> {
+    outside::trusted_certificates(content).map_err(|message| FetchError::File { path: name.to_owned(), message })
 }
 
 fn unusable(name: &str, error: reqwest::Error) -> FetchError {

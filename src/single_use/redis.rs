@@ -10,8 +10,6 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::{Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo as _, RedisError, TlsCertificates, Value};
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::runtime::Handle;
 use tokio::time;
@@ -19,6 +17,7 @@ use tokio::time;
 use super::{Counted, StoreError};
 use crate::certificate::Serial;
 use crate::peer_text::PeerText;
+use crate::{pem, text};
 
 /// Takes a use, in one round trip: the serial numbers of a token's certificates are a set that expires with the token.
 /// KEYS: the token. ARGV: the limit, the serial number, the expiry in seconds since 1970.
@@ -176,7 +175,8 @@ fn manager(client: &Client, timeout: Duration) -> Result<ConnectionManager, Redi
 fn client(options: &RedisOptions) -> Result<Client, RedisSetupError> {
     let mut info: ConnectionInfo = options.url.as_str().into_connection_info().map_err(|error| url_error(&error))?;
     if let Some(path) = &options.password_file {
-        let text = SecretString::from(read(path)?);
+        let not_text = |_| RedisSetupError::File { path: path.clone(), source: std::io::ErrorKind::InvalidData.into() };
+        let text = SecretString::from(String::from_utf8(read(path)?).map_err(not_text)?);
         let settings = info.redis_settings().clone().set_password(text.expose_secret().trim_end_matches(['\r', '\n']));
         info = info.set_redis_settings(settings);
     }
@@ -185,14 +185,14 @@ fn client(options: &RedisOptions) -> Result<Client, RedisSetupError> {
         return Err(RedisSetupError::NoTls);
     }
     let unusable = |message: String| RedisSetupError::Certificates { path: path.clone(), message };
-    let pem = read(path)?.into_bytes();
+    let found = pem::certificates(&read(path)?).map_err(|error| unusable(error.to_string()))?;
     // A file without any would trust nobody, and be noticed at the first connection only.
-    match CertificateDer::pem_slice_iter(&pem).next() {
-        Some(Ok(_)) => {}
-        Some(Err(error)) => return Err(unusable(error.to_string())),
-        None => return Err(unusable("there is none".to_owned())),
+    if found.ders.is_empty() {
+        return Err(unusable("there is none".to_owned()));
     }
-    let certificates = TlsCertificates { client_tls: None, root_cert: Some(pem) };
+    // Written anew for the library's own reader of PEM, which wants nothing around the blocks.
+    let certificates: String = found.ders.iter().map(|der| text::pem("CERTIFICATE", der)).collect();
+    let certificates = TlsCertificates { client_tls: None, root_cert: Some(certificates.into_bytes()) };
     Client::build_with_tls(info, certificates).map_err(|error| unusable(error.to_string()))
 }
 
@@ -200,12 +200,12 @@ fn url_error(error: &RedisError) -> RedisSetupError {
     RedisSetupError::Url(error.to_string())
 }
 
-fn read(path: &PathBuf) -> Result<String, RedisSetupError> {
+fn read(path: &PathBuf) -> Result<Vec<u8>, RedisSetupError> {
     let unreadable = |source| RedisSetupError::File { path: path.clone(), source };
     if std::fs::metadata(path).map_err(unreadable)?.len() > MAX_FILE_BYTES {
         return Err(unreadable(std::io::Error::from(std::io::ErrorKind::FileTooLarge)));
     }
-    std::fs::read_to_string(path).map_err(unreadable)
+    std::fs::read(path).map_err(unreadable)
 }
 
 impl fmt::Debug for RedisStore {

@@ -22,6 +22,14 @@ pub enum LogSetupError {
         /// What is wrong.
         what: &'static str,
     },
+    /// The CA certificates for TLS cannot be read.
+    #[error("log {log}: the TLS CA certificates cannot be read: {problem}")]
+    Certificates {
+        /// The log.
+        log: String,
+        /// What is wrong.
+        problem: String,
+    },
     /// The CA certificates for TLS cannot be used.
     #[error("log {log}: the TLS CA certificates cannot be used: {source}")]
     Tls {

@@ -90,11 +90,8 @@ impl Log {
             None => None,
         };
         let unusable_tls = |source| LogSetupError::Tls { log: name.clone(), source };
-        let anchors =
-            settings.tls_ca.map(|pem| Certificate::from_pem_bundle(&pem)).transpose().map_err(unusable_tls)?;
-        if anchors.as_ref().is_some_and(Vec::is_empty) {
-            return Err(unusable("the TLS CA file holds no PEM certificate"));
-        }
+        let anchors = settings.tls_ca.map(|pem| outside::trusted_certificates(&pem)).transpose();
+        let anchors = anchors.map_err(|problem| LogSetupError::Certificates { log: name.clone(), problem })?;
         let recipe = Recipe { anchors, own_host_header: origin.is_some(), on_this_machine: is_loopback(&prefix) };
         let clients = Clients::new(recipe).map_err(unusable_tls)?;
         let permits = Semaphore::new(max_in_flight.get().min(Semaphore::MAX_PERMITS));

@@ -202,8 +202,7 @@ async fn certificates(file: &Path) -> Result<Vec<Certificate>, String> {
         return Err(format!("larger than {MAX_CA_FILE} bytes"));
     }
     let pem = tokio::fs::read(file).await.map_err(|error| error.to_string())?;
-    let certificates = Certificate::from_pem_bundle(&pem).map_err(|error| error.to_string())?;
-    if certificates.is_empty() { Err("no PEM certificate in it".to_owned()) } else { Ok(certificates) }
+    outside::trusted_certificates(&pem)
 }
 
 fn name(name: &'static str) -> HeaderName {

@@ -104,8 +104,8 @@ impl PodAccess {
     }
 
     /// The cluster's CA certificate, PEM: the only one that vouches for whoever gets the token.
-    pub(super) async fn certificates(&self) -> Result<String, FetchError> {
-        read_file(&self.files.ca_certificate).await
+    pub(super) async fn certificates(&self) -> Result<Vec<u8>, FetchError> {
+        read_bytes(&self.files.ca_certificate).await
     }
 
     /// The token. There may be none: the API server may let everybody see its keys.
@@ -139,13 +139,13 @@ impl Access {
     }
 
     /// Every certificate to trust besides the system's, PEM, with a name for messages.
-    pub(super) async fn certificates(&self) -> Result<Option<(String, String)>, FetchError> {
-        let own = self.ca_certificate.as_ref().map(|pem| ("ca-cert".to_owned(), pem.clone()));
+    pub(super) async fn certificates(&self) -> Result<Option<(String, Vec<u8>)>, FetchError> {
+        let own = self.ca_certificate.as_ref().map(|pem| ("ca-cert".to_owned(), pem.clone().into_bytes()));
         let Some(path) = &self.ca_file else { return Ok(own) };
-        let mut pem = read_file(path).await?;
+        let mut pem = read_bytes(path).await?;
         if let Some((_, more)) = own {
-            pem.push('\n');
-            pem.push_str(&more);
+            pem.push(b'\n');
+            pem.extend_from_slice(&more);
         }
         Ok(Some((path.display().to_string(), pem)))
     }
@@ -184,10 +184,15 @@ async fn read_token(path: &Path) -> Result<SecretString, FetchError> {
 /// # Errors
 /// When it cannot be read, is larger or is not UTF-8.
 pub(in crate::identity) async fn read_file(path: &Path) -> Result<String, FetchError> {
+    let text = String::from_utf8(read_bytes(path).await?);
+    text.map_err(|_| FetchError::File { path: path.display().to_string(), message: "it is not UTF-8".to_owned() })
+}
+
+async fn read_bytes(path: &Path) -> Result<Vec<u8>, FetchError> {
     let unusable = |message: String| FetchError::File { path: path.display().to_string(), message };
     let length = tokio::fs::metadata(path).await.map_err(|error| unusable(error.to_string()))?.len();
     if length > MAX_FILE_BYTES {
         return Err(unusable(format!("larger than {MAX_FILE_BYTES} bytes")));
     }
-    tokio::fs::read_to_string(path).await.map_err(|error| unusable(error.to_string()))
+    tokio::fs::read(path).await.map_err(|error| unusable(error.to_string()))
 }
