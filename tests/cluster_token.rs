@@ -26,6 +26,8 @@ const SUBJECT: &str = "system:serviceaccount:builds:signer";
 const BEARER: &str = "authorization: Bearer pod-token";
 /// The API server's name with the cluster's domain.
 const API: &str = "kubernetes.default.svc.cluster.local";
+/// The API server's name in every cluster.
+const OWN: &str = "kubernetes.default.svc";
 /// Another name that the cluster's CA vouches for.
 const SERVICE: &str = "issuer.tenants.svc";
 const DISCOVERY: &str = "/.well-known/openid-configuration";
@@ -43,7 +45,7 @@ struct Cluster {
 
 impl Cluster {
     fn new() -> Self {
-        let (api, of_api) = FakeIssuer::start_tls(&[API, "127.0.0.1"]);
+        let (api, of_api) = FakeIssuer::start_tls(&[API, OWN, "127.0.0.1"]);
         let (tenant, of_tenant) = FakeIssuer::start_tls(&[SERVICE]);
         let (ca, files) = (format!("{of_api}{of_tenant}"), tempfile::tempdir().unwrap());
         Self { api, tenant, ca, files, service_host: None }
@@ -73,7 +75,7 @@ impl Cluster {
         let here = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let (ca_certificate, token) = (self.path("ca.crt"), self.path("token"));
         let cluster = ClusterFiles { ca_certificate, token, service_host: self.service_host.clone() };
-        let fetcher = Names::fetcher(&[(API, here), (SERVICE, here), ("localhost", here)]);
+        let fetcher = Names::fetcher(&[(API, here), (SERVICE, here), ("localhost", here), (OWN, self.api.address())]);
         let ca = TestCa::new().await;
         let keys = KeyStore::new(fetcher, cluster, &KeyTiming::default());
         let issuance = Issuance { keys, ..by_hand(issuers, &ca) };
@@ -228,4 +230,78 @@ async fn the_token_is_read_again_at_each_fetch_and_its_absence_is_no_failure() {
     let server = cluster.serve_with_files(&format!("oidc-issuers:\n{CLUSTER}{}", entry(&cluster.url(), ""))).await;
     assert_eq!(ask(&server, &cluster.api, &cluster.url()).await, 503, "without the cluster's CA nobody is asked");
     assert!(cluster.api.received().is_empty());
+}
+
+/// The address of the pattern's own entry is not needed for the cluster's CA to count.
+#[tokio::test]
+async fn a_pattern_that_covers_the_clusters_issuer_makes_named_ones_the_clusters_own() {
+    let pattern = "meta-issuers:\n  https://kubernetes.*.svc: {client-id: sigstore, type: kubernetes}\n";
+    let cluster = Cluster::new();
+    let named = format!("oidc-issuers:\n{}{}", entry(&cluster.url(), ""), entry(&cluster.tenant_url(), ""));
+    let server = cluster.serve(&format!("{named}{pattern}")).await;
+    assert_eq!(ask(&server, &cluster.tenant, &cluster.tenant_url()).await, 200, "the cluster's CA vouches for it");
+    assert_eq!(ask(&server, &cluster.api, &cluster.url()).await, 200);
+    assert_eq!((with_token(&cluster.tenant), with_token(&cluster.api)), (vec![false, false], vec![true, true]));
+
+    // Without such an entry the cluster's CA vouches for nobody but the API server.
+    let cluster = Cluster::new();
+    let server = cluster.serve(&format!("oidc-issuers:\n{}", entry(&cluster.tenant_url(), ""))).await;
+    assert_eq!(ask(&server, &cluster.tenant, &cluster.tenant_url()).await, 503);
+}
+
+#[tokio::test]
+async fn the_clusters_own_issuer_is_reached_with_the_token_behind_a_pattern() {
+    let own = format!("https://{OWN}");
+    let pattern = "meta-issuers:\n  https://kubernetes.*.svc: {client-id: sigstore, type: kubernetes}\n";
+    let cluster = Cluster::new();
+    for path in [DISCOVERY, KEYS] {
+        cluster.api.answer(path, Answer::Demands(BEARER));
+    }
+    let server = cluster.serve(pattern).await;
+    assert_eq!(ask(&server, &cluster.api, &own).await, 200);
+    assert_eq!(with_token(&cluster.api), [true, true]);
+
+    // Its keys at the node's address, too.
+    let cluster = Cluster::new();
+    cluster.keys_are_at(&own, &format!("{}{KEYS}", cluster.api.url));
+    let server = cluster.serve(pattern).await;
+    assert_eq!(ask(&server, &cluster.api, &own).await, 200);
+    assert_eq!(with_token(&cluster.api), [true, true]);
+
+    // Not by another type, and not by another port.
+    let cluster = Cluster::new();
+    let server = cluster.serve(&pattern.replace("type: kubernetes", "type: github-workflow")).await;
+    assert_ne!(ask(&server, &cluster.api, &own).await, 200);
+    let elsewhere = format!("{own}:{}", cluster.api.address().port());
+    let with_port = pattern.replace(".svc", &format!(".svc:{}", cluster.api.address().port()));
+    let server = cluster.serve(&with_port).await;
+    assert_eq!(ask(&server, &cluster.api, &elsewhere).await, 503);
+    assert!(cluster.api.received().is_empty());
+
+    // Whoever answers for the name without the cluster's CA gets nothing.
+    let (_, other) = FakeIssuer::start_tls(&[OWN]);
+    let cluster = Cluster { ca: other, ..Cluster::new() };
+    let server = cluster.serve(pattern).await;
+    assert_eq!(ask(&server, &cluster.api, &own).await, 503);
+    assert!(cluster.api.received().is_empty());
+}
+
+#[tokio::test]
+async fn outside_of_a_cluster_other_issuers_of_the_file_do_without_its_ca() {
+    let cluster = Cluster::new();
+    let named = entry(&cluster.tenant_url(), &trusting(&cluster.ca));
+    let server = cluster.serve_with_files(&format!("oidc-issuers:\n{CLUSTER}{named}")).await;
+    assert_eq!(ask(&server, &cluster.tenant, &cluster.tenant_url()).await, 200);
+}
+
+#[tokio::test]
+async fn keys_of_a_named_cluster_may_be_on_an_api_server_in_a_private_network() {
+    let cluster = Cluster::new();
+    let listed = json!({"issuer": cluster.tenant_url(), "jwks_uri": format!("{}{KEYS}", cluster.url()),
+        "id_token_signing_alg_values_supported": ["ES256"]});
+    cluster.tenant.answer(DISCOVERY, Answer::Body(200, listed.to_string().into_bytes()));
+    let named = entry(&cluster.tenant_url(), &trusting(&cluster.ca));
+    let server = cluster.serve(&format!("oidc-issuers:\n{named}")).await;
+    assert_eq!(ask(&server, &cluster.api, &cluster.tenant_url()).await, 200);
+    assert_eq!(with_token(&cluster.api), [false]);
 }

@@ -161,6 +161,30 @@ async fn an_issuer_of_a_fixed_name_in_a_pattern_is_not_reached_on_a_private_addr
     assert!(tls.issuer.received().is_empty());
 }
 
+#[tokio::test]
+async fn a_client_of_an_unreached_issuer_of_a_pattern_is_told_of_the_setting_whatever_its_address_is() {
+    let issuer = FakeIssuer::start();
+    let names = [("private.idp.example.com", issuer.address())];
+    let reply = async |pattern: String, url: &str| {
+        let server = Running::start_fetching(&pattern, Names::fetcher(&names), &KeyTiming::default()).await;
+        server.ask(&token(&issuer, url), &Key::new(Kind::P256), ADDRESS).await
+    };
+    let pattern = meta_file("https://*.idp.example.com");
+    for host in ["private", "unknown"] {
+        let reply = reply(pattern.clone(), &format!("https://{host}.idp.example.com")).await;
+        assert_eq!((reply.status, reply.reason().as_str()), (503, "ISSUER_UNAVAILABLE"));
+        assert!(reply.text.contains("(allow-private-addresses)"), "{host}: {}", reply.text);
+    }
+    // Nobody is told of a setting that is set, or that would change nothing.
+    let allowed = pattern.clone() + "    allow-private-addresses: true\n";
+    let named = email_file("https://unknown.idp.example.com");
+    for file in [allowed, named] {
+        let reply = reply(file, "https://unknown.idp.example.com").await;
+        assert_eq!(reply.status, 503);
+        assert!(!reply.text.contains("allow-private-addresses"), "{}", reply.text);
+    }
+}
+
 /// The issuer's key under no name, so that any token of it is verified by it.
 fn key_set(issuer: &FakeIssuer) -> Value {
     json!({"keys": [issuer.first_key().jwk()]})

@@ -18,7 +18,7 @@ use crate::identity::restrictions::Restrictions;
 use crate::peer_text::JsonFault;
 
 /// The issuer of service account tokens as a pod sees it.
-const CLUSTER_ISSUER: &str = "https://kubernetes.default.svc";
+pub(super) const CLUSTER_ISSUER: &str = "https://kubernetes.default.svc";
 /// The longest `iss` that fits a pattern, in bytes: a stranger chooses it, and it is kept.
 const LONGEST_MATCH: usize = 1024;
 
@@ -77,9 +77,21 @@ pub struct KeyAccess {
     pub plain_http: PlainHttp,
     /// `allow-private-addresses`: which addresses the hosts may have that the operator did not choose.
     pub strangers: Reach,
-    /// Whether this is a `kubernetes` issuer of a file that names the cluster's own one, or is that one by a longer name: it is asked with
-    /// the cluster's CA. The pod's token goes to the cluster's API server only.
-    pub in_cluster: bool,
+    /// What the issuer has to do with a Kubernetes cluster.
+    pub cluster: ClusterTies,
+}
+
+/// What an issuer has to do with a Kubernetes cluster. The pod's token goes to the cluster's own API server only, whatever this is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ClusterTies {
+    /// Nothing.
+    #[default]
+    None,
+    /// Its type is `kubernetes`: where its keys are may be an API server, and those are in private networks.
+    Kubernetes,
+    /// The same, and it is asked with the CA of the cluster that we run in: the file names or covers `https://kubernetes.default.svc`, or
+    /// the issuer is that one by a longer name.
+    Own,
 }
 
 /// Where an issuer's keys are.
@@ -160,6 +172,32 @@ impl Issuers {
     }
 }
 
+impl Issuer {
+    /// Which addresses the issuer with this URL may have: the operator chose its host, or a stranger did, by what a `*` of the pattern
+    /// stands for or by DNS.
+    #[must_use]
+    pub fn reach(&self, url: &str) -> Reach {
+        match &self.address {
+            IssuerAddress::Url(_) => Reach::Anywhere,
+            IssuerAddress::Pattern(pattern) if pattern.spells_address() => Reach::Anywhere,
+            IssuerAddress::Pattern(_) if self.cluster_ties(url) == ClusterTies::Own => Reach::Anywhere,
+            IssuerAddress::Pattern(_) => self.keys.strangers,
+        }
+    }
+
+    /// What the issuer with this URL has to do with a cluster. Of a pattern's issuers only the cluster's own one, by the name that it has
+    /// in every cluster, has anything to do with it.
+    #[must_use]
+    pub fn cluster_ties(&self, url: &str) -> ClusterTies {
+        match (&self.address, self.keys.cluster) {
+            (IssuerAddress::Url(_), ties) => ties,
+            (IssuerAddress::Pattern(_), ClusterTies::None) => ClusterTies::None,
+            (IssuerAddress::Pattern(_), _) if url == CLUSTER_ISSUER => ClusterTies::Own,
+            (IssuerAddress::Pattern(_), _) => ClusterTies::None,
+        }
+    }
+}
+
 impl FromIterator<Issuer> for Issuers {
     /// Puts each issuer in its place; those with the same address are identities of one issuer.
     fn from_iter<I: IntoIterator<Item = Issuer>>(issuers: I) -> Self {
@@ -174,9 +212,10 @@ impl FromIterator<Issuer> for Issuers {
                 }
             }
         }
-        let in_cluster = exact.contains_key(CLUSTER_ISSUER);
+        let covers_cluster = exact.contains_key(CLUSTER_ISSUER)
+            || meta.values().any(|(pattern, _): &(MetaPattern, _)| pattern.matches(CLUSTER_ISSUER));
         Self {
-            exact: exact.into_iter().map(|(url, group)| (url, identities(group, in_cluster))).collect(),
+            exact: exact.into_iter().map(|(url, group)| (url, identities(group, covers_cluster))).collect(),
             meta: meta.into_values().map(|(pattern, group)| (pattern, identities(group, false))).collect(),
             warnings: Vec::new(),
         }
@@ -184,17 +223,20 @@ impl FromIterator<Issuer> for Issuers {
 }
 
 /// The identities of one issuer in their order, with one and the same access to its keys.
-fn identities(mut group: Vec<Issuer>, in_cluster: bool) -> Vec<Arc<Issuer>> {
+fn identities(mut group: Vec<Issuer>, covers_cluster: bool) -> Vec<Arc<Issuer>> {
     group.sort_by_key(|issuer| issuer.order);
-    let is_own = |issuer: &Issuer| match &issuer.address {
+    let is_kubernetes = group.iter().any(|issuer| matches!(issuer.identity, IdentityType::Kubernetes));
+    let Some(first) = group.first() else { return Vec::new() };
+    let is_api_server = match &first.address {
         IssuerAddress::Url(url) => Url::parse(url).is_ok_and(|url| url.host_str().is_some_and(is_api_server_name)),
         IssuerAddress::Pattern(_) => false,
     };
-    let is_of_cluster =
-        |issuer: &Issuer| matches!(issuer.identity, IdentityType::Kubernetes) && (in_cluster || is_own(issuer));
-    let in_cluster = group.iter().any(is_of_cluster);
-    let Some(first) = group.first() else { return Vec::new() };
-    let keys = Arc::new(KeyAccess { in_cluster, ..first.keys.as_ref().clone() });
+    let cluster = match is_kubernetes {
+        false => ClusterTies::None,
+        true if covers_cluster || is_api_server => ClusterTies::Own,
+        true => ClusterTies::Kubernetes,
+    };
+    let keys = Arc::new(KeyAccess { cluster, ..first.keys.as_ref().clone() });
     group.into_iter().map(|issuer| Arc::new(Issuer { keys: Arc::clone(&keys), ..issuer })).collect()
 }
 
@@ -207,7 +249,7 @@ impl Default for KeyAccess {
             token_file: None,
             plain_http: PlainHttp::Loopback,
             strangers: Reach::PublicInternet,
-            in_cluster: false,
+            cluster: ClusterTies::None,
         }
     }
 }
@@ -427,6 +469,39 @@ mod tests {
         assert_eq!(found("https://c.example/x"), Some("https://*.example/x"));
         assert_eq!(found("https://c.example/y"), Some("https://*.example/*"));
         assert_eq!(found("https://c.example"), None);
+    }
+
+    #[test]
+    fn kubernetes_issuers_are_the_clusters_own_once_an_entry_covers_its_issuer() {
+        let (named, other) = ("https://oidc.private.example", "https://kubernetes.other.svc");
+        let ties = |addresses: &[IssuerAddress], url: &str| {
+            let issuers: Issuers = addresses.iter().cloned().map(issuer).collect();
+            let found = issuers.find(url);
+            found.first().map(|found| (found.cluster_ties(url), found.reach(url)))
+        };
+        let url = |url: &str| IssuerAddress::Url(url.to_owned());
+        let pattern = |text: &str| IssuerAddress::Pattern(MetaPattern::new(text));
+        let (anywhere, public) = (Reach::Anywhere, Reach::PublicInternet);
+        for (addresses, asked, expected) in [
+            (vec![url(named)], named, (ClusterTies::Kubernetes, anywhere)),
+            (vec![url(named), url(CLUSTER_ISSUER)], named, (ClusterTies::Own, anywhere)),
+            (vec![url(named), pattern("https://kubernetes.*.svc")], named, (ClusterTies::Own, anywhere)),
+            (vec![url(named), pattern("https://*.example.svc")], named, (ClusterTies::Kubernetes, anywhere)),
+            (vec![pattern("https://kubernetes.*.svc")], CLUSTER_ISSUER, (ClusterTies::Own, anywhere)),
+            (vec![pattern("https://kubernetes.*.svc")], other, (ClusterTies::None, public)),
+            (vec![pattern("https://kubernetes.*.svc"), url(CLUSTER_ISSUER)], other, (ClusterTies::None, public)),
+            (
+                vec![url("https://kubernetes.default.svc.a.b")],
+                "https://kubernetes.default.svc.a.b",
+                (ClusterTies::Own, anywhere),
+            ),
+        ] {
+            assert_eq!(ties(&addresses, asked), Some(expected), "{addresses:?}");
+        }
+        let email = Issuer { identity: IdentityType::GithubWorkflow, ..issuer(pattern("https://kubernetes.*.svc")) };
+        let issuers: Issuers = [email].into_iter().collect();
+        let found = &issuers.find(CLUSTER_ISSUER)[0];
+        assert_eq!((found.cluster_ties(CLUSTER_ISSUER), found.reach(CLUSTER_ISSUER)), (ClusterTies::None, public));
     }
 
     #[test]

@@ -48,8 +48,8 @@ pub enum FetchError {
     /// HTTP without TLS where it is not good enough.
     #[error("GET {0}: not asked without TLS; allow-http permits it")]
     PlainHttp(PeerText),
-    /// An address that is not public, where only public ones are reached.
-    #[error("GET {0}: the host is an address that is not on the public internet; allow-private-addresses permits it")]
+    /// A host without a public address, where only public ones are reached.
+    #[error("GET {0}: the host has no address on the public internet; allow-private-addresses permits others")]
     Address(PeerText),
     /// A certificate, token or key file that the operator set cannot be used.
     #[error("{path}: {message}")]
@@ -248,6 +248,9 @@ fn undecodable(url: &Url, undecoded: Undecoded) -> FetchError {
 }
 
 fn failed(url: &Url, error: reqwest::Error) -> FetchError {
+    if address::is_not_public(&error) {
+        return FetchError::Address(PeerText::of(url));
+    }
     FetchError::Http { url: PeerText::of(url), problem: outside::reason(error) }
 }
 

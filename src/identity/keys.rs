@@ -38,7 +38,7 @@ use self::matched::{Group, Matched};
 use self::shares::Path;
 use self::source::Source;
 use self::waiting::{Paths, Place, WaitingRoom};
-use super::fetch::{ClusterFiles, Fetcher};
+use super::fetch::{ClusterFiles, Fetcher, Reach};
 use super::token::UnverifiedToken;
 use super::verify::VerifyError;
 use crate::config::issuers::{Issuer, IssuerAddress, Issuers, KeyOrigin};
@@ -132,7 +132,8 @@ impl KeyWait {
         let Self { issuer, flight, patience, place, has_keys } = self;
         match place.wait_for(flight.landed(patience)).await {
             Err(_) if !has_keys => {
-                Err(VerifyError::Keys { issuer: PeerText::of(&issuer), source: Arc::new(KeyError::Crowded) })
+                let source = Arc::new(KeyError::Crowded);
+                Err(VerifyError::Keys { issuer: PeerText::of(&issuer), reach: Reach::Anywhere, source })
             }
             _ => Ok(()),
         }

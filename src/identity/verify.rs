@@ -10,6 +10,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::choice::identify;
 use super::claims::{ClaimError, Claims, json_type, wrong_type};
+use super::fetch::Reach;
 use super::keys::{KeyError, KeyStore, KeyWait, LeftOut, SignatureCheck};
 use super::principal::PrincipalError;
 use super::restrictions::RestrictionError;
@@ -85,6 +86,8 @@ pub enum VerifyError {
     Keys {
         /// The issuer.
         issuer: PeerText,
+        /// Which addresses it may have.
+        reach: Reach,
         /// Why.
         source: Arc<KeyError>,
     },
@@ -254,7 +257,11 @@ fn check_signature(
     now: SystemTime,
     patience: Patience,
 ) -> Result<Answer, VerifyError> {
-    let unavailable = |source| VerifyError::Keys { issuer: PeerText::of(token.issuer()), source };
+    let unavailable = |source| VerifyError::Keys {
+        issuer: PeerText::of(token.issuer()),
+        reach: issuer.reach(token.issuer()),
+        source,
+    };
     let held = keys.check_held(token, issuer);
     let before = held.map(|held| held.check);
     if let Patience::Waits(client) = patience

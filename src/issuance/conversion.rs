@@ -6,6 +6,7 @@
 use crate::authority::{MakeError, SignerError, Unfit};
 use crate::certificate::ComposeError;
 use crate::failure::{Failure, FailureKind};
+use crate::identity::fetch::Reach;
 use crate::identity::principal::PrincipalError;
 use crate::identity::restrictions::RestrictionError;
 use crate::identity::token::TokenError;
@@ -13,6 +14,12 @@ use crate::identity::verify::VerifyError;
 use crate::possession::{CsrError, PossessionError, PublicKeyError};
 use crate::single_use::{LONGEST_LIFE, SingleUseError};
 use crate::transparency::TransparencyError;
+
+/// Said of every issuer of a pattern that could not be reached and would be refused a private address, not only of those that have one:
+/// a stranger learns nothing of the names of our network.
+const UNREACHED_OF_PATTERN: &str = "The identity token's issuer could not be reached for its keys. It matches a pattern, and is \
+    reached on the public internet only: if it is in a private network, the server's operator can allow that \
+    (allow-private-addresses)";
 
 impl From<TokenError> for Failure {
     fn from(error: TokenError) -> Self {
@@ -57,6 +64,9 @@ impl From<VerifyError> for Failure {
                 Self::new(FailureKind::TokenKeyUnknown, error)
             }
             VerifyError::Identity(error) => error.into(),
+            VerifyError::Keys { reach: Reach::PublicInternet, ref source, .. } if source.is_unreached() => {
+                Self::new(FailureKind::IssuerUnavailable, error).saying(UNREACHED_OF_PATTERN.to_owned())
+            }
             VerifyError::Keys { .. } => Self::new(FailureKind::IssuerUnavailable, error),
         }
     }

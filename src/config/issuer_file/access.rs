@@ -9,7 +9,7 @@ use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use super::fault::Fault;
 use super::record::Record;
-use crate::config::issuers::{FixedKeys, KeyAccess, KeyOrigin};
+use crate::config::issuers::{ClusterTies, FixedKeys, KeyAccess, KeyOrigin};
 use crate::identity::fetch::{PlainHttp, Reach};
 use crate::outside::is_loopback;
 use crate::{pem, text};
@@ -47,7 +47,7 @@ pub(super) fn key_access(record: &Record<'_>, url: &Url, breadth: Breadth) -> Re
         }
     }
     let ca_certificate = ca_certificate(record)?;
-    Ok(KeyAccess { origin, ca_certificate, token_file, plain_http, strangers, in_cluster: false })
+    Ok(KeyAccess { origin, ca_certificate, token_file, plain_http, strangers, cluster: ClusterTies::None })
 }
 
 /// The words that the incumbent's YAML reader takes for a boolean setting.

@@ -18,7 +18,8 @@ use super::metadata::Providers;
 use super::record::{Field, Record};
 use super::restrict;
 use super::shape::ISSUER;
-use crate::config::issuers::{Issuer, IssuerAddress, KeyAccess, KeyOrigin};
+use crate::config::issuers::{CLUSTER_ISSUER, Issuer, IssuerAddress, KeyAccess, KeyOrigin, MetaPattern};
+use crate::identity::fetch::Reach;
 use crate::identity::kind::{EmailRules, EmailVerification, IdentityType, IssuerClaim};
 use crate::peer_text::PeerText;
 use crate::single_use::MAX_USES;
@@ -59,7 +60,9 @@ pub(super) fn meta(key: &str, field: &Field<'_>, context: &Context<'_>) -> Resul
     identities(field, |record| {
         let entry = Entry { record, url: url.clone(), breadth: Breadth::Pattern, context };
         entry.bounded_pattern(key)?;
-        entry.issuer(key, IssuerAddress::Pattern(pattern.clone()))
+        let issuer = entry.issuer(key, IssuerAddress::Pattern(pattern.clone()))?;
+        entry.warn_of_private_hosts(&pattern, &issuer.keys);
+        Ok(issuer)
     })
 }
 
@@ -306,6 +309,21 @@ impl Entry<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Issuers of a pattern are not reached on private addresses, which is news to whoever comes from Fulcio.
+    fn warn_of_private_hosts(&self, pattern: &MetaPattern, keys: &KeyAccess) {
+        let looks_private = keys.ca_certificate.is_some() || holders::is_of_private_network(pattern.as_str());
+        if keys.strangers == Reach::PublicInternet && !pattern.spells_address() && looks_private {
+            let own = if pattern.matches(CLUSTER_ISSUER) { ", but https://kubernetes.default.svc" } else { "" };
+            let message = format!("issuers of this pattern are reached on public addresses only{own}");
+            let word = self.record.spelled("allow-private-addresses");
+            self.warn(
+                &self.record.place.key(),
+                message,
+                format!("write {word}: true if they are in a private network"),
+            );
+        }
     }
 
     /// The issuer's registered domain is the subjects', or strangers' names are certified.

@@ -38,6 +38,16 @@ pub(super) fn of_pattern(pattern: &str) -> Holders {
     outcomes.max_by_key(rank).unwrap_or(Holders::Anybody)
 }
 
+/// Whether the hosts that fit a pattern are those of a private network, as far as it can be told by what the pattern says.
+pub(super) fn is_of_private_network(pattern: &str) -> bool {
+    let host = host_text(pattern);
+    match Host::parse(&host.replace('*', "1")) {
+        Ok(Host::Ipv4(_)) => of_addresses(host) == Holders::Owner,
+        Ok(Host::Domain(name)) => psl::suffix(normal(&name).as_bytes()).is_none_or(|suffix| !suffix.is_known()),
+        Ok(Host::Ipv6(_)) | Err(_) => false,
+    }
+}
+
 /// Who has both of two hosts, of which neither is an address.
 pub(super) fn of_both(one: &str, two: &str) -> Holders {
     let (one, two) = (normal(one), normal(two));
@@ -265,8 +275,33 @@ mod tests {
 
         let tenants = parse(&meta("https://*.github.io", "")).unwrap();
         assert!(tenants.warnings()[0].contains("every tenant of github.io"), "{:?}", tenants.warnings());
-        for pattern in ["https://*.example.com", "https://kubernetes.*.svc", "https://oidc.eks.*.amazonaws.com/id/*"] {
+        for pattern in ["https://*.example.com", "https://oidc.eks.*.amazonaws.com/id/*"] {
             assert!(parse(&meta(pattern, "")).unwrap().warnings().is_empty(), "{pattern}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_of_a_private_network_is_told_of_the_setting_that_it_needs() {
+        let warnings = |pattern: &str, more: &str| {
+            let file = format!("meta-issuers:\n  \"{pattern}\": {{client-id: s, type: kubernetes{more}}}\n");
+            parse(&file).unwrap().warnings().to_vec()
+        };
+        let ca = rcgen::generate_simple_self_signed(["a.example.com".to_owned()]).unwrap().cert.pem();
+        let with_ca = format!(", ca-cert: {}", serde_json::json!(ca));
+        for (pattern, more, finding) in [
+            ("https://kubernetes.*.svc", "", "public addresses only, but https://kubernetes.default.svc"),
+            ("https://oidc.*.example", "", "public addresses only"),
+            ("https://*.clusters.corp/x", "", "public addresses only"),
+            ("https://10.0.*.5", "", "public addresses only"),
+            ("https://*.example.com", with_ca.as_str(), "public addresses only"),
+        ] {
+            let told = warnings(pattern, more);
+            assert_eq!(told.len(), 1, "{pattern}: {told:?}");
+            assert!(told[0].contains(finding) && told[0].contains("allow-private-addresses: true"), "{told:?}");
+            assert!(warnings(pattern, &format!("{more}, allow-private-addresses: true")).is_empty(), "{pattern}");
+        }
+        for pattern in ["https://*.example.com", "http://127.0.0.1:*/x", "https://10.0.0.5/*"] {
+            assert!(warnings(pattern, "").is_empty(), "{pattern}");
         }
     }
 

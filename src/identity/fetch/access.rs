@@ -88,6 +88,15 @@ impl ClusterFiles {
     }
 }
 
+impl ClusterFiles {
+    /// The file of the cluster's CA, for a request to this URL. Only the API server cannot do without: a file may cover the cluster's
+    /// issuer by a pattern, and be used outside of one.
+    pub(in crate::identity) fn ca_certificate_for(&self, url: &str) -> Option<PathBuf> {
+        let is_needed = Url::parse(url).is_ok_and(|url| self.names_api_server(&url));
+        (is_needed || !matches!(self.ca_certificate.try_exists(), Ok(false))).then(|| self.ca_certificate.clone())
+    }
+}
+
 /// `kubernetes.default.svc`, or the same with a cluster's domain behind it.
 #[must_use]
 pub fn is_api_server_name(host: &str) -> bool {

@@ -86,6 +86,16 @@ impl Resolve for SystemResolver {
     }
 }
 
+/// A name that leads to private addresses only.
+#[derive(Debug, thiserror::Error)]
+#[error("{0} has no address on the public internet")]
+struct NotPublic(String);
+
+/// Whether that is why a request failed.
+pub(super) fn is_not_public(error: &(dyn std::error::Error + 'static)) -> bool {
+    std::iter::successors(Some(error), |error| error.source()).any(<dyn std::error::Error>::is::<NotPublic>)
+}
+
 /// Another resolver's answers without the addresses that are not public. A connection goes to what this answers and to nothing else, so
 /// there is no second look-up that could answer differently (DNS rebinding).
 #[derive(Clone)]
@@ -98,7 +108,7 @@ impl Resolve for PublicOnly {
         Box::pin(async move {
             let mut public = answer.await?.filter(|address| is_public(address.ip())).peekable();
             if public.peek().is_none() {
-                return Err(format!("{asked} has no address on the public internet").into());
+                return Err(NotPublic(asked).into());
             }
             Ok(Box::new(public.collect::<Vec<_>>().into_iter()) as Addrs)
         })

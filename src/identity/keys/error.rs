@@ -54,3 +54,11 @@ pub enum KeyError {
     #[error("the fetch was given up")]
     GivenUp,
 }
+
+impl KeyError {
+    /// Whether the issuer could not even be asked: its name, its address or the connection.
+    #[must_use]
+    pub const fn is_unreached(&self) -> bool {
+        matches!(self, Self::Fetch(FetchError::Http { .. } | FetchError::Address(_)))
+    }
+}

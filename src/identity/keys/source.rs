@@ -10,7 +10,7 @@ use reqwest::Url;
 use super::document::Discovery;
 use super::error::KeyError;
 use super::set::{KeyBudget, KeySet};
-use crate::config::issuers::{Issuer, IssuerAddress, KeyOrigin};
+use crate::config::issuers::{ClusterTies, Issuer, IssuerAddress, KeyOrigin};
 use crate::identity::fetch::{
     Access, ClusterFiles, FetchError, Fetcher, LONGEST_URL, PlainHttp, PodAccess, Reach, TokenFile, read_file,
 };
@@ -79,7 +79,7 @@ impl Source {
 
     async fn discover(&self, fetcher: &Fetcher, access: &Access) -> Result<Fetched, KeyError> {
         let url = format!("{}/.well-known/openid-configuration", self.url.strip_suffix('/').unwrap_or(&self.url));
-        let document = fetcher.get(&url, self.reach(), access).await?;
+        let document = fetcher.get(&url, self.issuer.reach(&self.url), access).await?;
         let found = Discovery::parse(&document.body)
             .map_err(|error| KeyError::Document { document: PeerText::of(&url), fault: error.into() })?;
         if found.issuer != self.url {
@@ -115,43 +115,38 @@ impl Source {
         Ok(Fetched { keys, lifetime })
     }
 
-    /// The operator chose the host, or a stranger did, by what a `*` of the pattern stands for or by DNS.
-    fn reach(&self) -> Reach {
-        match &self.issuer.address {
-            IssuerAddress::Url(_) => Reach::Anywhere,
-            IssuerAddress::Pattern(pattern) if pattern.spells_address() => Reach::Anywhere,
-            IssuerAddress::Pattern(_) => self.issuer.keys.strangers,
-        }
-    }
-
     /// On the issuer's own host the keys are where discovery was. Another host is the issuer's choice, and counts only if nobody on the
-    /// way could have made it; a cluster's keys are on its API server, which is in a private network.
+    /// way could have made it; a cluster's keys are on its API server, which is in a private network. Of a pattern's issuers only the
+    /// cluster's own one has that freedom.
     fn reach_of_keys(&self, discovery: &str, jwks_uri: &str) -> Result<Reach, KeyError> {
         let (Ok(discovery), Ok(keys)) = (Url::parse(discovery), Url::parse(jwks_uri)) else {
             return Ok(Reach::PublicInternet);
         };
         let access = &self.issuer.keys;
         if discovery.host() == keys.host() {
-            return Ok(self.reach());
+            return Ok(self.issuer.reach(&self.url));
         }
         if discovery.scheme() != "https" && access.plain_http != PlainHttp::Anywhere {
             return Err(KeyError::ForeignKeys(PeerText::of(keys)));
         }
-        Ok(if access.in_cluster { Reach::Anywhere } else { access.strangers })
+        Ok(match self.issuer.cluster_ties(&self.url) {
+            ClusterTies::None => access.strangers,
+            ClusterTies::Kubernetes | ClusterTies::Own => Reach::Anywhere,
+        })
     }
 
-    /// The cluster's CA and token are for issuers that the operator named, never for one that matched a pattern. The pod's token is for
-    /// the cluster's own API server; every other issuer needs a `token-file`.
+    /// The cluster's CA and token are for issuers that the operator named, and for the cluster's own one by its usual name, never for
+    /// another one that matched a pattern. The pod's token is for the cluster's own API server; every other issuer needs a `token-file`.
     fn access(&self, home: &str, cluster: &ClusterFiles) -> Access {
         let keys = &self.issuer.keys;
-        let is_named = self.pattern().is_none();
-        let pod = (is_named && keys.in_cluster && keys.token_file.is_none()).then(|| PodAccess::at(home, cluster));
+        let is_own = self.issuer.cluster_ties(&self.url) == ClusterTies::Own;
+        let pod = (is_own && keys.token_file.is_none()).then(|| PodAccess::at(home, cluster));
         Access {
             home: home.to_owned(),
             plain_http: keys.plain_http,
             ca_certificate: keys.ca_certificate.clone(),
-            ca_file: keys.in_cluster.then(|| cluster.ca_certificate.clone()),
-            token: keys.token_file.clone().filter(|_| is_named).map(TokenFile),
+            ca_file: is_own.then(|| cluster.ca_certificate_for(home)).flatten(),
+            token: keys.token_file.clone().filter(|_| self.pattern().is_none()).map(TokenFile),
             pod: pod.flatten(),
         }
     }
