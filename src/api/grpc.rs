@@ -3,7 +3,9 @@
 //! Owns reading and writing the messages of `proto/fulcio.proto`. Calls the core in this process; knows no socket.
 
 mod arrival;
+mod compressed;
 mod counted;
+mod health;
 mod routes;
 mod status;
 
@@ -20,6 +22,7 @@ use crate::issuance::{self, Issuance, Issued, SctDelivery};
 use crate::limits::address::Networks;
 use crate::possession::KeyRequest;
 
+pub(super) use routes::is_grpc;
 pub use routes::{Caller, Routes, RoutesError};
 
 /// The messages and the service, generated from `proto/fulcio.proto`.

@@ -93,6 +93,21 @@ impl Arrival {
         }
         Body::new(Followed { body, state: Arc::clone(&self.state), patience: None })
     }
+
+    /// Memory for what is made of the message.
+    pub(super) fn room(&self) -> Room {
+        Room(Arc::clone(&self.state))
+    }
+}
+
+/// Where memory for more of the call's message is reserved.
+pub(super) struct Room(Arc<Mutex<State>>);
+
+impl Room {
+    /// Reserves it until the call is answered.
+    pub(super) fn reserve(&self, bytes: usize) -> Result<(), Status> {
+        State::lock(&self.0).reserve(bytes)
+    }
 }
 
 impl Drop for Arrival {
@@ -121,7 +136,11 @@ impl State {
     fn received(&mut self, data: &[u8]) -> Result<(), Status> {
         self.memory.frame_read();
         let needed = self.messages.follow(data);
-        if self.answered || needed == 0 {
+        if needed == 0 { Ok(()) } else { self.reserve(needed) }
+    }
+
+    fn reserve(&mut self, needed: usize) -> Result<(), Status> {
+        if self.answered {
             return Ok(());
         }
         let reserved = self.memory.reservation().grow(needed.saturating_mul(MESSAGE_BYTE));

@@ -10,14 +10,16 @@ use std::time::Duration;
 
 use tonic::Status;
 use tonic::body::Body;
-use tonic::codegen::{BoxFuture, Service, http};
+use tonic::codegen::{BoxFuture, CompressionEncoding, Service, http};
 use tonic::server::NamedService;
 use tonic_health::ServingStatus;
 use tonic_health::pb::health_server::HealthServer;
 use tonic_health::server::{HealthReporter, HealthService};
 
 use super::arrival::Arrival;
+use super::compressed::{self, Encoding, Inflated};
 use super::counted::Counted;
+use super::health::AnyName;
 use super::proto::DESCRIPTORS;
 use super::proto::ca_server::CaServer;
 use super::{CertificateAuthority, status};
@@ -39,10 +41,17 @@ const TIMEOUT_DIGITS: usize = 8;
 
 type Call = Box<dyn Fn(http::Request<Body>) -> BoxFuture<http::Response<Body>, Infallible> + Send + Sync>;
 
+/// A service, and the same with compressed answers: those who compress get as much. Others, who all say that they could read it, are
+/// spared the work, and so are we.
+struct Calls {
+    plain: Call,
+    compressing: Call,
+}
+
 /// The services by name.
 #[derive(Clone)]
 pub struct Routes {
-    services: Arc<HashMap<&'static str, Call>>,
+    services: Arc<HashMap<&'static str, Calls>>,
     health: HealthReporter,
     metrics: Metrics,
     issuance: Arc<Issuance>,
@@ -76,16 +85,18 @@ impl Routes {
                 .register_encoded_file_descriptor_set(DESCRIPTORS)
                 .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
         };
-        let authority =
-            CaServer::new(CertificateAuthority { issuance: Arc::clone(&issuance) }).max_decoding_message_size(largest);
+        // One macro: what the four generated types have in common is no trait.
+        macro_rules! route {
+            ($service:expr) => {{
+                let service = $service.max_decoding_message_size(largest);
+                route(service.clone(), service.send_compressed(CompressionEncoding::Gzip))
+            }};
+        }
         let services = HashMap::from([
-            route(authority),
-            route(
-                HealthServer::new(HealthService::from_health_reporter(health.clone()))
-                    .max_decoding_message_size(largest),
-            ),
-            route(reflection().build_v1()?.max_decoding_message_size(largest)),
-            route(reflection().build_v1alpha()?.max_decoding_message_size(largest)),
+            route!(CaServer::new(CertificateAuthority { issuance: Arc::clone(&issuance) })),
+            route!(HealthServer::new(AnyName(HealthService::from_health_reporter(health.clone())))),
+            route!(reflection().build_v1()?),
+            route!(reflection().build_v1alpha()?),
         ]);
         Ok(Self { services: Arc::new(services), health, metrics, issuance })
     }
@@ -103,6 +114,12 @@ impl Routes {
         for name in ["", CaServer::<CertificateAuthority>::NAME] {
             self.health.set_service_status(name, status).await;
         }
+    }
+
+    /// Whether there is a service for this path.
+    #[must_use]
+    pub fn has_service(&self, path: &str) -> bool {
+        self.services.contains_key(service_name(path))
     }
 
     /// Answers a call. What is no gRPC call is refused as other servers refuse it.
@@ -126,7 +143,7 @@ impl Routes {
 
     /// Refused before anything is read: by the status for those who speak HTTP, and in gRPC's form for those who speak that.
     fn too_many_fields(&self, path: &str, id: &RequestId) -> http::Response<Body> {
-        let path = if self.services.contains_key(service_name(path)) { path } else { "" };
+        let path = if self.has_service(path) { path } else { "" };
         let failure = Failure::new(FailureKind::TooManyHeaders, "a call with more header fields than are accepted");
         let mut response = status::of_failure(&failure, path, Some(id), &self.metrics).into_http();
         *response.status_mut() = http::StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
@@ -136,7 +153,7 @@ impl Routes {
     async fn answer(&self, caller: Caller, mut request: http::Request<Body>, id: &RequestId) -> http::Response<Body> {
         let path = request.uri().path().to_owned();
         let limit = time_limit(request.headers());
-        let Some(call) = self.services.get(service_name(&path)) else {
+        let Some(calls) = self.services.get(service_name(&path)) else {
             return Status::unimplemented("unknown service").into_http();
         };
         let counted = Counted::begin(&self.metrics, &path);
@@ -149,8 +166,19 @@ impl Routes {
             };
         }
         let largest = self.issuance.limits.message_bytes();
+        let encoding = match compressed::take_encoding(request.headers_mut()) {
+            Ok(encoding) => encoding,
+            Err(refused) => return counted.end(refused.into_http()),
+        };
         let arrival = Arrival::new(caller.connection, caller.memory, largest);
         let request = request.map(|body| arrival.follow(body));
+        let (call, request) = match encoding {
+            Encoding::Identity => (&calls.plain, request),
+            Encoding::Gzip => {
+                let inflated = |body| Body::new(Inflated::new(body, arrival.room(), largest));
+                (&calls.compressing, request.map(inflated))
+            }
+        };
         let Ok(Ok(response)) = tokio::time::timeout(limit, call(request)).await else {
             return counted.end(Status::deadline_exceeded("the call took too long").into_http());
         };
@@ -170,15 +198,15 @@ impl Routes {
     }
 }
 
-fn route<S>(service: S) -> (&'static str, Call)
+fn route<S>(plain: S, compressing: S) -> (&'static str, Calls)
 where
     S: NamedService + Clone + Send + Sync + 'static,
     S: Service<http::Request<Body>, Response = http::Response<Body>, Error = Infallible>,
     S::Future: Send + 'static,
 {
     // Generated services are always ready.
-    let call: Call = Box::new(move |request| Box::pin(service.clone().call(request)));
-    (S::NAME, call)
+    let call = |service: S| -> Call { Box::new(move |request| Box::pin(service.clone().call(request))) };
+    (S::NAME, Calls { plain: call(plain), compressing: call(compressing) })
 }
 
 /// `package.Service` of `/package.Service/Method`.
@@ -186,8 +214,12 @@ fn service_name(path: &str) -> &str {
     path.trim_start_matches('/').split('/').next().unwrap_or_default()
 }
 
-fn is_grpc(headers: &http::HeaderMap) -> bool {
-    headers.get(http::header::CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
+/// Whether the content type is gRPC's, with any subtype and parameters. `application/grpc-web` is another protocol.
+pub(crate) fn is_grpc(headers: &http::HeaderMap) -> bool {
+    const GRPC: &[u8] = b"application/grpc";
+    headers.get(http::header::CONTENT_TYPE).and_then(|value| value.as_bytes().split_at_checked(GRPC.len())).is_some_and(
+        |(kind, rest)| kind.eq_ignore_ascii_case(GRPC) && matches!(rest.first(), None | Some(b'+' | b';' | b' ')),
+    )
 }
 
 /// What the client's `grpc-timeout` says, if that is less than our own limit. One that cannot be read counts as none.

@@ -50,7 +50,7 @@ pub(super) struct ErrorInfo {
 
 /// Writes a failure for the client, and logs and counts it once.
 pub(super) fn of_failure(failure: &Failure, method: &str, request_id: Option<&RequestId>, metrics: &Metrics) -> Status {
-    record_failure(failure, method, request_id, Some(metrics));
+    record_failure(failure, method, request_id, metrics);
     let row = failure.kind().row();
     let wait = failure.retry_after_seconds().map(|seconds| (RETRY_AFTER.to_owned(), seconds.to_string()));
     let metadata = failure.metadata().iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
