@@ -41,12 +41,13 @@ use writes_through;
 mod admission;
 mod answers;
 mod connection;
-mod grpc;
 mod heads;
 mod hpack;
 mod http;
+mod http2;
 mod inflow;
 mod listen;
+mod movable;
 mod patience;
 mod preface;
 mod readiness;
@@ -62,6 +63,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio_rustls::TlsAcceptor;
 
 use crate::api::grpc::{Routes, RoutesError};
+use crate::api::{Serves, Services};
 use crate::config::listeners::{Address, Endpoint, Listeners};
 use crate::issuance::Issuance;
 use crate::limits::connections::ConnectionLimits;
@@ -74,7 +76,7 @@ pub use tls::TlsError;
 
 /// How long what is in flight may take once the server is told to stop.
 const SHUTDOWN: Duration = Duration::from_secs(20);
-/// Connections on their way from a shared listener to gRPC.
+/// Connections on their way from the HTTP listener to where HTTP/2 is served.
 const HANDED: usize = 1024;
 
 /// How the server listens.
@@ -143,7 +145,7 @@ pub enum ServerError {
 pub struct Server {
     addresses: [SocketAddr; 2],
     http: actix_server::Server,
-    grpc: grpc::Source,
+    http2: http2::Sources,
     routes: Routes,
     issuance: Arc<Issuance>,
     timeouts: Timeouts,
@@ -173,28 +175,30 @@ impl Server {
         let authority_of = Arc::clone(&issuance);
         let admission = Admission::new(options.connections, issuance.metrics.clone());
         let mut certificates = Vec::new();
-        let (listener, front, grpc) = match &options.listeners {
-            Listeners::Shared(address) => {
-                let (sender, receiver) = mpsc::channel(HANDED);
-                (listen(address)?, Front::Shared(sender), grpc::Source::Handed(receiver))
-            }
-            Listeners::Separate { http, grpc } => {
-                let front = tls(http, b"http/1.1", &mut certificates)?
-                    .map_or(Front::Plain, |config| Front::Tls(TlsAcceptor::from(Arc::new(config))));
-                let acceptor = tls(grpc, b"h2", &mut certificates)?.map(|config| TlsAcceptor::from(Arc::new(config)));
-                let source = grpc::Source::Listener(listen(&grpc.address)?, acceptor);
-                (listen(&http.address)?, front, source)
-            }
+        let (sender, handed) = mpsc::channel(HANDED);
+        let (http, grpc) = match &options.listeners {
+            Listeners::Shared(endpoint) => (endpoint, None),
+            Listeners::Separate { http, grpc } => (http, Some(grpc)),
         };
+        let front = Front { tls: tls(http, &[preface::HTTP2, preface::HTTP1], &mut certificates)?, http2: sender };
+        let http_serves = if grpc.is_some() { Serves::Rest } else { Serves::Both };
+        let grpc = match grpc {
+            Some(grpc) => {
+                let tls = tls(grpc, &[preface::HTTP2], &mut certificates)?;
+                Some(http2::Listener { listener: listen(&grpc.address)?, tls })
+            }
+            None => None,
+        };
+        let listener = listen(&http.address)?;
         let http_address = listener.local_addr()?;
         let grpc_address = match &grpc {
-            grpc::Source::Listener(listener, _) => listener.local_addr()?,
-            grpc::Source::Handed(_) => http_address,
+            Some(grpc) => grpc.listener.local_addr()?,
+            None => http_address,
         };
         Ok(Self {
             addresses: [http_address, grpc_address],
             http: http::server(listener, issuance, options.timeouts, admission.clone(), front)?,
-            grpc,
+            http2: http2::Sources { grpc, handed, http_serves },
             routes,
             issuance: authority_of,
             timeouts: options.timeouts,
@@ -233,8 +237,10 @@ impl Server {
         self.routes.set_serving(true).await;
         let (drain, draining) = watch::channel(false);
         let memory = Arc::clone(self.issuance.limits.memory());
-        let grpc = grpc::serve(self.grpc, self.routes.clone(), self.timeouts, self.admission, memory, draining);
-        let (http_handle, mut http, mut grpc) = (self.http.handle(), tokio::spawn(self.http), tokio::spawn(grpc));
+        let services = Services::new(self.routes.clone(), Arc::clone(&self.issuance));
+        let serving = http2::Serving { services, timeouts: self.timeouts, admission: self.admission, memory };
+        let http2 = http2::serve(self.http2, serving, draining);
+        let (http_handle, mut http, mut http2) = (self.http.handle(), tokio::spawn(self.http), tokio::spawn(http2));
         let mut accompanying: Vec<_> = self
             .certificates
             .into_iter()
@@ -245,7 +251,7 @@ impl Server {
             () = signals.next() => Ok(()),
             () = self.stop.notified() => Ok(()),
             ended = &mut http => Err(unexpected(ended)),
-            ended = &mut grpc => Err(unexpected(ended)),
+            ended = &mut http2 => Err(unexpected(ended)),
         };
         for task in accompanying {
             task.abort();
@@ -254,13 +260,13 @@ impl Server {
         self.routes.set_serving(false).await;
         let _ = drain.send(true);
         let finished = async {
-            let _ = tokio::join!(http_handle.stop(true), tokio::time::timeout(SHUTDOWN, &mut grpc));
+            let _ = tokio::join!(http_handle.stop(true), tokio::time::timeout(SHUTDOWN, &mut http2));
         };
         let interrupted = tokio::select! {
             () = finished => false,
             () = signals.next() => true,
         };
-        grpc.abort();
+        http2.abort();
         if interrupted { Err(ServerError::Interrupted) } else { outcome }
     }
 }
@@ -277,9 +283,9 @@ fn unexpected(ended: Result<io::Result<()>, tokio::task::JoinError>) -> ServerEr
 
 fn tls(
     endpoint: &Endpoint,
-    protocol: &[u8],
+    protocols: &[&[u8]],
     certificates: &mut Vec<Arc<ServerCertificate>>,
-) -> Result<Option<rustls::ServerConfig>, TlsError> {
+) -> Result<Option<TlsAcceptor>, TlsError> {
     let Some(files) = &endpoint.tls else { return Ok(None) };
     // Both listeners may have the same files, which are then read, watched and complained about once.
     let certificate = if let Some(certificate) = certificates.iter().find(|certificate| certificate.is_of(files)) {
@@ -289,7 +295,7 @@ fn tls(
         certificates.push(Arc::clone(&certificate));
         certificate
     };
-    Ok(Some(certificate.server_config(protocol)?))
+    Ok(Some(TlsAcceptor::from(Arc::new(certificate.server_config(protocols)?))))
 }
 
 fn listen(address: &Address) -> Result<TcpListener, ServerError> {

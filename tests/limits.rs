@@ -16,7 +16,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
-use sigmint::config::listeners::{Address, Listeners};
+use sigmint::config::listeners::{Address, Endpoint, Listeners};
 use sigmint::failure::FailureKind;
 use sigmint::issuance::Issuance;
 use sigmint::limits::address::{AddressHeader, TrustedProxies, read_networks};
@@ -310,7 +310,8 @@ async fn is_closed(mut connection: TcpStream) {
 #[tokio::test]
 async fn idle_and_slow_connections_make_room_for_those_that_send_a_request() {
     const CAP: usize = 20;
-    let shared = Listeners::Shared(Address { host: "127.0.0.1".to_owned(), port: 0 });
+    let address = Address { host: "127.0.0.1".to_owned(), port: 0 };
+    let shared = Listeners::Shared(Endpoint { address, tls: None });
     for listeners in [Listeners::any_ports("127.0.0.1"), shared] {
         let connections = ConnectionLimits { total: small(CAP), ..ConnectionLimits::default() };
         let options = ServerOptions { listeners, connections, ..ServerOptions::default() };

@@ -72,7 +72,7 @@ async fn health(client: &GrpcClient, service: &str) -> Result<ServingStatus, Cod
 #[tokio::test]
 async fn one_port_serves_both_protocols() {
     let issuer = FakeIssuer::start();
-    let server = running(&issuer, Listeners::Shared(at(0)), Timeouts::default()).await;
+    let server = running(&issuer, Listeners::Shared(plain()), Timeouts::default()).await;
     assert_eq!(server.url, server.grpc_url);
     let (key, client) = (Key::new(Kind::P256), GrpcClient::new(&server.grpc_url));
     for _ in 0..3 {
@@ -81,18 +81,27 @@ async fn one_port_serves_both_protocols() {
         assert_eq!(rest[1..], certificates(&grpc)[1..]);
     }
     assert_eq!(health(&client, "").await, Ok(ServingStatus::Serving));
-    assert_eq!(server.get("/healthz").await.json(), json!({"status": "SERVING"}));
+    for http in [server.request("GET", "/healthz"), server.request_http2("GET", "/healthz")] {
+        assert_eq!(http.send().await.unwrap().text().await.unwrap(), json!({"status": "SERVING"}).to_string());
+    }
+    // A path that is neither's is answered in the form that the content type asks for.
+    let ask = async |content_type: &str| {
+        let request = server.request_http2("POST", "/no.Service/Method").header("content-type", content_type);
+        let reply = request.send().await.unwrap();
+        (reply.status().as_u16(), reply.headers().get("grpc-status").map(|code| code.to_str().unwrap().to_owned()))
+    };
+    assert_eq!(ask("application/json").await, (404, None));
+    assert_eq!(ask("application/grpc").await, (200, Some("12".to_owned())));
 }
 
 #[tokio::test]
-async fn health_is_told_by_name_and_what_is_no_call_is_refused() {
+async fn health_is_told_by_any_name_and_what_is_no_call_is_refused() {
     let issuer = FakeIssuer::start();
     let server = running(&issuer, Listeners::any_ports(LOOPBACK), Timeouts::default()).await;
     let client = GrpcClient::new(&server.grpc_url);
-    for service in ["", "dev.sigstore.fulcio.v2.CA"] {
+    for service in ["", "dev.sigstore.fulcio.v2.CA", "dev.sigstore.fulcio.v2", "liveness", "fulcio"] {
         assert_eq!(health(&client, service).await, Ok(ServingStatus::Serving), "{service:?}");
     }
-    assert_eq!(health(&client, "other").await, Err(Code::NotFound));
     let http2 = reqwest::Client::builder().http2_prior_knowledge().no_proxy().build().unwrap();
     let reply = http2.get(format!("{}/healthz", server.grpc_url)).send().await.unwrap();
     assert_eq!(reply.status(), 415);
@@ -130,7 +139,7 @@ async fn silent_and_idle_connections_are_closed() {
     const SETTINGS: &[u8] = b"\0\0\0\x04\0\0\0\0\0";
     let issuer = FakeIssuer::start();
     let separate = running(&issuer, Listeners::any_ports(LOOPBACK), IMPATIENT).await;
-    let shared = running(&issuer, Listeners::Shared(at(0)), IMPATIENT).await;
+    let shared = running(&issuer, Listeners::Shared(plain()), IMPATIENT).await;
     let preface = [PREFACE, SETTINGS].concat();
     let request = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
     let cases = [
@@ -186,7 +195,7 @@ async fn shake_hands(url: &str, trusted: &[u8], protocol: &[u8]) -> std::io::Res
         .unwrap()
         .with_root_certificates(roots)
         .with_no_client_auth();
-    config.alpn_protocols = vec![protocol.to_vec()];
+    config.alpn_protocols = Some(protocol.to_vec()).into_iter().filter(|protocol| !protocol.is_empty()).collect();
     let stream = TcpStream::connect(url.trim_start_matches("http://")).await?;
     let name = ServerName::try_from("localhost").unwrap();
     tokio_rustls::TlsConnector::from(Arc::new(config)).connect(name, stream).await
@@ -239,6 +248,58 @@ async fn tls_is_1_3_on_both_and_replaced_certificates_are_served() {
 }
 
 #[tokio::test]
+async fn one_port_with_tls_serves_both_protocols_with_one_certificate() {
+    let folder = tempfile::tempdir().unwrap();
+    let (files, certificate) = write_tls(folder.path());
+    let issuer = FakeIssuer::start();
+    let endpoint = Endpoint { address: at(0), tls: Some(files) };
+    let server = running(&issuer, Listeners::Shared(endpoint), Timeouts::default()).await;
+    assert_eq!(server.url, server.grpc_url);
+    for (offered, agreed) in [(&b"h2"[..], &b"h2"[..]), (b"http/1.1", b"http/1.1")] {
+        let stream = shake_hands(&server.url, &certificate, offered).await.unwrap();
+        assert_eq!(stream.get_ref().1.alpn_protocol(), Some(agreed));
+    }
+    let url = server.url.replace("http://127.0.0.1", "https://localhost");
+    let trusted = reqwest::Certificate::from_der(&certificate).unwrap();
+    let client = || reqwest::Client::builder().no_proxy().tls_certs_only([trusted.clone()]);
+    let (http1, http2) = (client().http1_only().build().unwrap(), client().build().unwrap());
+    let key = Key::new(Kind::P256);
+    for (client, version) in [(&http1, reqwest::Version::HTTP_11), (&http2, reqwest::Version::HTTP_2)] {
+        let body = key_body(Some(&token(&issuer)), &key.spki_pem(), &key.prove(ADDRESS)).to_string();
+        let reply = client.post(format!("{url}/api/v2/signingCert")).body(body).send().await.unwrap();
+        assert_eq!((reply.status().as_u16(), reply.version()), (200, version));
+    }
+    let call = http2.post(format!("{url}/grpc.health.v1.Health/Check")).header("content-type", "application/grpc");
+    let answer = call.body(vec![0; 5]).send().await.unwrap();
+    assert_eq!(answer.headers()["content-type"], "application/grpc");
+    assert_eq!(answer.bytes().await.unwrap()[..], [0, 0, 0, 0, 2, 8, 1], "serving");
+
+    let (_, second) = write_tls(folder.path());
+    for protocol in [&b"h2"[..], b"http/1.1"] {
+        eventually("the new certificate", async || shake_hands(&server.url, &second, protocol).await.ok()).await;
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_names_no_protocol_in_its_handshake_is_told_by_its_first_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let (files, certificate) = write_tls(folder.path());
+    let issuer = FakeIssuer::start();
+    let endpoint = Endpoint { address: at(0), tls: Some(files) };
+    let server = running(&issuer, Listeners::Shared(endpoint), Timeouts::default()).await;
+    let mut http1 = shake_hands(&server.url, &certificate, b"").await.unwrap();
+    http1.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await.unwrap();
+    let mut answer = [0; 12];
+    http1.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 200");
+    let mut http2 = shake_hands(&server.url, &certificate, b"").await.unwrap();
+    http2.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
+    let mut frame = [0; 9];
+    http2.read_exact(&mut frame).await.unwrap();
+    assert_eq!(frame[3], 4, "SETTINGS");
+}
+
+#[tokio::test]
 async fn connections_with_tls_weigh_more() {
     let folder = tempfile::tempdir().unwrap();
     let (files, certificate) = write_tls(folder.path());
@@ -252,12 +313,15 @@ async fn connections_with_tls_weigh_more() {
         timeouts: Timeouts { headers: Duration::from_hours(1), idle: Duration::from_hours(1) },
     };
     let server = Running::serve_on(Arc::new(issuance), ca, &options);
-    // HTTP/1 weighs two, HTTP/2 three: each makes the one before go.
+    // HTTP/1 weighs two once its client has said something, HTTP/2 three: each makes the one before go.
     let mut before = shake_hands(&server.url, &certificate, b"http/1.1").await.unwrap();
-    for (url, protocol) in [(&server.url, &b"http/1.1"[..]), (&server.grpc_url, b"h2")] {
-        let new = shake_hands(url, &certificate, protocol).await.unwrap();
-        let closed = tokio::time::timeout(DEADLINE, before.read_u8()).await.expect("stays open");
-        assert!(closed.is_err());
+    before.write_all(b"G").await.unwrap();
+    for (url, protocol) in [(&server.url, &b"http/1.1"[..]), (&server.grpc_url, b"h2"), (&server.url, b"h2")] {
+        let mut new = shake_hands(url, &certificate, protocol).await.unwrap();
+        new.write_all(if protocol == b"h2" { b"PRI" } else { b"G" }).await.unwrap();
+        // What HTTP/2's server says first may come before the end.
+        let mut rest = Vec::new();
+        let _ = tokio::time::timeout(DEADLINE, before.read_to_end(&mut rest)).await.expect("stays open");
         before = new;
     }
 }
@@ -372,6 +436,24 @@ async fn a_signal_lets_requests_in_flight_finish() {
     let begin = Instant::now();
     assert_eq!(process.exit_code().await, Some(0));
     assert!(begin.elapsed() < Duration::from_secs(10), "{:?}", begin.elapsed());
+}
+
+#[tokio::test]
+async fn a_signal_does_not_wait_for_connections_that_never_spoke() {
+    let issuer = FakeIssuer::start();
+    let mut process = Process::start(&issuer).await;
+    let mut silent = Vec::new();
+    for address in [process.http, process.grpc, process.metrics] {
+        silent.push(TcpStream::connect(address).await.unwrap());
+    }
+    // One that spoke, and is idle.
+    let mut idle = TcpStream::connect(process.http).await.unwrap();
+    idle.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
+    tokio::time::sleep(ARRIVAL).await;
+    let begin = Instant::now();
+    process.terminate();
+    assert_eq!(process.exit_code().await, Some(0));
+    assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
 }
 
 #[tokio::test]

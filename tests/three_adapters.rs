@@ -1,4 +1,4 @@
-//! One request through REST v1, REST v2 and gRPC: the same certificate profile, the same chain, the same refusals.
+//! One request through REST v1, REST v2 (over HTTP/1 and HTTP/2) and gRPC: the same certificate profile, the same chain, the same refusals.
 
 #![allow(
     clippy::unwrap_used,
@@ -18,16 +18,18 @@ use sigmint::api::grpc::proto;
 use sigmint::failure::FailureKind;
 use support::adapters::{Material, Outcome, ask_all, assert_kind, good};
 use support::certificate::{assert_chain, extensions, parse};
-use support::grpc::{GrpcClient, error_info, key_message};
+use support::grpc::{GrpcClient, certificates, error_info, key_message};
 use support::identities::email_file;
 use support::scene::{ADDRESS, Scene};
 use support::server::by_hand;
-use support::{Answer, FakeIssuer, Key, Kind, Running, TestCa};
+use support::{Answer, FakeIssuer, Key, Kind, Reply, Running, TestCa};
 use tonic::Code;
+use tonic::client::Grpc;
+use tonic::codec::CompressionEncoding;
 use tonic::metadata::{MetadataMap, MetadataValue};
 
 #[tokio::test]
-async fn one_request_makes_the_same_certificate_three_times() {
+async fn one_request_makes_the_same_certificate_by_every_way() {
     let scene = Scene::new().await;
     for kind in Kind::ALL {
         let key = Key::new(kind);
@@ -116,11 +118,11 @@ async fn every_adapter_counts_its_answers_and_refusals() {
     ask_all(&scene, &scene.token(), &good(&scene.key)).await;
     let text = metrics.encode().unwrap();
     for line in [
-        r#"sigmint_failures_total{reason="token_missing"} 3"#,
-        r#"http_requests_total{code="400",method="post"} 2"#,
-        r#"http_requests_total{code="200",method="post"} 1"#,
-        r#"http_requests_total{code="201",method="post"} 1"#,
-        "fulcio_new_certs 3",
+        r#"sigmint_failures_total{reason="token_missing"} 5"#,
+        r#"http_requests_total{code="400",method="post"} 4"#,
+        r#"http_requests_total{code="200",method="post"} 2"#,
+        r#"http_requests_total{code="201",method="post"} 2"#,
+        "fulcio_new_certs 5",
     ] {
         assert!(text.contains(line), "{line}\n{text}");
     }
@@ -211,4 +213,112 @@ async fn what_the_library_refuses_is_said_in_our_words() {
     let call = client.call::<_, proto::SigningCertificate>("Nothing", tonic::Request::new(Other { number: 7 }));
     assert_eq!(call.await.unwrap_err().code(), Code::Unimplemented);
     assert_eq!(scene.server.signer().calls(), 0);
+}
+
+/// The parts of an answer that do not change from one to the next.
+async fn lasting(request: reqwest::RequestBuilder) -> (u16, Vec<(String, String)>, String) {
+    let reply = Reply::of(request.header("x-request-id", "same").send().await.unwrap()).await;
+    let of_connection = ["date", "connection", "transfer-encoding"];
+    let mut fields: Vec<_> = reply.headers.iter().filter(|(name, _)| !of_connection.contains(&name.as_str())).collect();
+    fields.sort_by_key(|(name, _)| name.as_str());
+    let fields = fields.into_iter().map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()));
+    (reply.status, fields.collect(), reply.text)
+}
+
+#[tokio::test]
+async fn both_versions_of_http_give_the_same_answers() {
+    let scene = Scene::new().await;
+    let too_large = "a".repeat(sigmint::limits::MessageBytes::DEFAULT.get() + 1);
+    let origin = ("origin", "https://page.example.com");
+    let asks = ("access-control-request-method", "POST");
+    let cases: [(&str, &str, &[(&str, &str)], &str, u16); 17] = [
+        ("GET", "/healthz", &[], "", 200),
+        ("HEAD", "/healthz", &[], "", 200),
+        ("GET", "/readyz", &[origin], "", 200),
+        ("HEAD", "/api/v2/trustBundle", &[], "", 200),
+        ("GET", "/api/v2/trustBundle?x=1", &[("accept", "text/html")], "", 200),
+        ("GET", "/api/v2/configuration", &[], "", 200),
+        ("GET", "/api/v1/rootCert", &[("content-type", "application/grpc")], "", 200),
+        ("GET", "/nothing", &[("content-type", "application/grpc")], "", 404),
+        ("HEAD", "/api/v2/signingCert", &[], "", 405),
+        ("DELETE", "/healthz", &[], "", 405),
+        ("OPTIONS", "/healthz", &[], "", 405),
+        ("OPTIONS", "/api/v2/signingCert", &[origin, asks], "", 204),
+        ("POST", "/api/v2/signingCert", &[("content-type", "application/grpc-web+proto")], "{}", 400),
+        ("POST", "/api/v2/signingCert", &[("content-type", "text/plain; charset=latin1")], "{}", 400),
+        ("POST", "/api/v2/signingCert", &[("content-type", "no type at all")], "no JSON", 400),
+        ("POST", "/api/v1/signingCert", &[], &too_large, 413),
+        ("POST", "/api/v2/signing%43ert", &[], "{}", 400),
+    ];
+    for (method, path, fields, body, status) in cases {
+        let with = |request: reqwest::RequestBuilder| {
+            let request = fields.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+            if body.is_empty() { request } else { request.body(body.to_owned()) }
+        };
+        let http1 = lasting(with(scene.server.request(method, path))).await;
+        let http2 = lasting(with(scene.server.request_http2(method, path))).await;
+        assert_eq!(http1.0, status, "{method} {path}: {http1:?}");
+        assert_eq!(http1, http2, "{method} {path}");
+    }
+}
+
+#[tokio::test]
+async fn messages_may_come_compressed_and_are_then_answered_so() {
+    let scene = Scene::new().await;
+    let client = GrpcClient::new(&scene.server.grpc_url);
+    let path = "/dev.sigstore.fulcio.v2.CA/CreateSigningCertificate";
+    let ask = async |message: proto::CreateSigningCertificateRequest, encoding: Option<CompressionEncoding>| {
+        let mut client = Grpc::new(client.channel.clone()).accept_compressed(CompressionEncoding::Gzip);
+        if let Some(encoding) = encoding {
+            client = client.send_compressed(encoding);
+        }
+        client.ready().await.unwrap();
+        let codec = tonic_prost::ProstCodec::<_, proto::SigningCertificate>::default();
+        client.unary(tonic::Request::new(message), path.parse().unwrap(), codec).await
+    };
+    let gzip = Some(CompressionEncoding::Gzip);
+    let message = || key_message(&scene.token(), &scene.key.spki_pem(), &scene.key.prove(ADDRESS));
+    for (encoding, answered) in [(None, None), (gzip, Some("gzip"))] {
+        let answer = ask(message(), encoding).await.unwrap();
+        let sent = answer.metadata().get("grpc-encoding").map(|value| value.to_str().unwrap());
+        assert_eq!(sent, answered, "as the request");
+        assert_chain(&certificates(answer.get_ref()));
+    }
+    let signed = scene.server.signer().calls();
+
+    // A few KiB on the wire, far more than a message may have.
+    let bomb = key_message("", &"k".repeat(20_000_000), b"");
+    let status = ask(bomb, gzip).await.unwrap_err();
+    assert_eq!((status.code(), error_info(&status).reason.as_str()), (Code::ResourceExhausted, "REQUEST_TOO_LARGE"));
+    let raw = |encoding: &'static str, message: &[u8]| {
+        let length = u32::try_from(message.len()).unwrap().to_be_bytes();
+        let body = [&[1][..], &length, message].concat();
+        let request = scene.http2_to_grpc(path).header("content-type", "application/grpc");
+        request.header("grpc-encoding", encoding).body(body).send()
+    };
+    let broken = Reply::of(raw("gzip", b"no gzip").await.unwrap()).await;
+    assert_eq!(broken.header("grpc-status"), Some("3"), "{broken:?}");
+    let unknown = Reply::of(raw("snappy", b"whatever").await.unwrap()).await;
+    let said = ["grpc-status", "grpc-accept-encoding"].map(|name| unknown.header(name));
+    assert_eq!(said, [Some("12"), Some("gzip")], "{unknown:?}");
+    assert_eq!(scene.server.signer().calls(), signed);
+}
+
+#[tokio::test]
+async fn what_is_not_grpc_is_told_so_on_its_paths() {
+    let scene = Scene::new().await;
+    let path = "/dev.sigstore.fulcio.v2.CA/GetConfiguration";
+    for (content_type, status) in [
+        ("application/grpc", 200),
+        ("application/grpc+proto", 200),
+        ("Application/GRPC; charset=utf-8", 200),
+        ("application/grpc-web", 415),
+        ("application/grpc-web+proto", 415),
+        ("application/grpc-web-text", 415),
+        ("application/grpcx", 415),
+        ("application/json", 415),
+    ] {
+        let request = scene.http2_to_grpc(path).header("content-type", content_type).body(vec![0; 5]);
+        assert_eq!(request.send().await.unwrap().status(), status, "{content_type}");
+    }
 }

@@ -2,15 +2,14 @@
 //!
 //! Owns the JSON of `google.rpc.Status` with one `google.rpc.ErrorInfo`, and the one log line of each failure and each certificate.
 
-use actix_web::http::StatusCode;
-use actix_web::http::header::RETRY_AFTER;
-use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, web};
+use std::borrow::Cow;
+
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::request_id::RequestId;
 use crate::failure::{Failure, FailureKind, Fault};
-use crate::issuance::{Issuance, Issued, Record};
+use crate::issuance::{Issued, Record};
 use crate::telemetry::metrics::Metrics;
 use crate::text;
 
@@ -35,19 +34,48 @@ struct ErrorInfo {
     metadata: Map<String, Value>,
 }
 
-/// Writes a failure for the client, and logs it once.
-#[must_use]
-pub fn respond_to_failure(request: &HttpRequest, failure: &Failure) -> HttpResponse {
-    let path = request.match_pattern().unwrap_or_default();
-    let metrics = request.app_data::<web::Data<Issuance>>().map(|issuance| &issuance.metrics);
-    record_failure(failure, &path, request.extensions().get(), metrics);
-    let row = failure.kind().row();
-    let status = StatusCode::from_u16(row.http).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut response = HttpResponse::build(status);
-    if let Some(seconds) = failure.retry_after_seconds() {
-        response.insert_header((RETRY_AFTER, seconds));
+/// REST's answer to a request, before it is written in one version of HTTP.
+pub(super) struct Answer {
+    pub(super) status: u16,
+    /// Names in lower case, and their values.
+    pub(super) fields: Vec<(&'static str, Cow<'static, str>)>,
+    pub(super) body: String,
+}
+
+impl Answer {
+    /// Without a body.
+    pub(super) const fn empty(status: u16) -> Self {
+        Self { status, fields: Vec::new(), body: String::new() }
     }
-    response.json(Status { code: row.grpc as u8, message: &failure.message(), details: details(failure) })
+
+    /// With this body.
+    pub(super) fn new(status: u16, content_type: &'static str, body: String) -> Self {
+        Self { body, ..Self::empty(status) }.with("content-type", content_type)
+    }
+
+    /// A message in JSON.
+    pub(super) fn json(status: u16, message: &impl Serialize) -> Self {
+        // Our messages have string keys and no floats: they can be written.
+        Self::new(status, "application/json", serde_json::to_string(message).unwrap_or_default())
+    }
+
+    /// The same with one header field more.
+    pub(super) fn with(mut self, name: &'static str, value: impl Into<Cow<'static, str>>) -> Self {
+        self.fields.push((name, value.into()));
+        self
+    }
+}
+
+/// Writes a failure for the client, and logs and counts it once.
+pub(super) fn of_failure(failure: &Failure, path: &str, id: &RequestId, metrics: &Metrics) -> Answer {
+    record_failure(failure, path, Some(id), metrics);
+    let row = failure.kind().row();
+    let message = failure.message();
+    let answer = Answer::json(row.http, &Status { code: row.grpc as u8, message: &message, details: details(failure) });
+    match failure.retry_after_seconds() {
+        Some(seconds) => answer.with("retry-after", seconds.to_string()),
+        None => answer,
+    }
 }
 
 /// A path that does not exist has no reason to tell; the incumbent's answer is kept to the letter.
@@ -62,10 +90,8 @@ fn details(failure: &Failure) -> Vec<ErrorInfo> {
 }
 
 /// One line in the log and one count for a failure, whatever the transport.
-pub(super) fn record_failure(failure: &Failure, path: &str, request_id: Option<&RequestId>, metrics: Option<&Metrics>) {
-    if let Some(metrics) = metrics {
-        metrics.failed(failure.kind());
-    }
+pub(super) fn record_failure(failure: &Failure, path: &str, request_id: Option<&RequestId>, metrics: &Metrics) {
+    metrics.failed(failure.kind());
     let cause = failure.cause();
     let request_id = request_id.map_or("", RequestId::as_str);
     let reason = failure.kind().row().reason;

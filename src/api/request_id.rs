@@ -32,6 +32,12 @@ impl RequestId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The id, to be sent.
+    #[must_use]
+    pub fn into_text(self) -> String {
+        self.0
+    }
 }
 
 #[cfg(test)]

@@ -2,13 +2,11 @@
 //!
 //! Owns reading requests and writing answers in JSON. Calls the core in this process.
 
-use actix_web::http::header::HeaderMap;
-use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 
-use super::answer::{chain_texts, log_issued, respond_to_failure};
+use super::answer::{Answer, chain_texts, log_issued};
 use super::proto_json::{CreateSigningCertificateRequest, JsonProblem, encode};
-use super::rest::{admit, bearer_token, read_body};
+use super::rest::{Arriving, Fields, Head, admit, bearer_token, read_body};
 use crate::authority::chain::{ChainCertificate, IssuingChain};
 use crate::config::issuers::{Issuer, IssuerAddress};
 use crate::failure::{Failure, FailureKind};
@@ -16,26 +14,20 @@ use crate::issuance::{Issuance, Issued, Request, SctDelivery};
 use crate::possession::KeyRequest;
 
 /// `POST /api/v2/signingCert`
-pub(super) async fn create_signing_certificate(
-    http: HttpRequest,
-    body: web::Payload,
-    issuance: web::Data<Issuance>,
-) -> HttpResponse {
-    let outcome = async {
-        let client = admit(&http, &issuance.limits)?;
-        let body = read_body(&http, body, &issuance.limits).await?;
-        let (token, key) = read_request(&body.bytes, http.headers())?;
-        let _memory = body.into_memory();
-        issuance.issue(Request { token, key, client }).await
-    };
-    match outcome.await {
-        Ok(issued) => answer(&issued),
-        Err(failure) => respond_to_failure(&http, &failure),
-    }
+pub(super) async fn create_signing_certificate<F: Fields, B: Arriving>(
+    head: &Head<'_, F>,
+    body: B,
+    issuance: &Issuance,
+) -> Result<Answer, Failure> {
+    let client = admit(head, &issuance.limits)?;
+    let body = read_body(head, body, &issuance.limits).await?;
+    let (token, key) = read_request(&body.bytes, head.fields)?;
+    let _held = body.into_held();
+    Ok(answer(&issuance.issue(Request { token, key, client }).await?))
 }
 
 /// The message, with the token from the body or else from the `Authorization` header.
-fn read_request(body: &[u8], headers: &HeaderMap) -> Result<(String, KeyRequest), Failure> {
+fn read_request<F: Fields>(body: &[u8], headers: &F) -> Result<(String, KeyRequest), Failure> {
     let fields = CreateSigningCertificateRequest::parse(body).map_err(JsonProblem::into_failure)?;
     let key = match (fields.public_key, fields.signing_request) {
         (Some(_), Some(_)) => {
@@ -70,7 +62,7 @@ struct CertificateChain<'a> {
 }
 
 /// Without a log the answer is the detached form with an empty timestamp.
-fn answer(issued: &Issued) -> HttpResponse {
+fn answer(issued: &Issued) -> Answer {
     log_issued(&issued.record);
     let texts = chain_texts(issued);
     let chain = CertificateChain { certificates: texts.iter().map(String::as_str).collect() };
@@ -78,11 +70,12 @@ fn answer(issued: &Issued) -> HttpResponse {
         chain,
         signed_certificate_timestamp: encode(timestamp),
     };
-    HttpResponse::Ok().json(match &issued.timestamps {
+    let message = match &issued.timestamps {
         SctDelivery::Embedded => SigningCertificate::SignedCertificateEmbeddedSct { chain },
         SctDelivery::Detached(timestamp) => detached(chain, timestamp),
         SctDelivery::None => detached(chain, &[]),
-    })
+    };
+    Answer::json(200, &message)
 }
 
 #[derive(Serialize)]
@@ -91,9 +84,9 @@ struct TrustBundle<'a> {
 }
 
 /// `GET /api/v2/trustBundle`
-pub(super) async fn trust_bundle(issuance: web::Data<Issuance>) -> HttpResponse {
+pub(super) fn trust_bundle(issuance: &Issuance) -> Answer {
     let chains = issuance.authority.all().chains();
-    HttpResponse::Ok().json(TrustBundle { chains: chains.iter().map(|chain| chain.as_ref().into()).collect() })
+    Answer::json(200, &TrustBundle { chains: chains.iter().map(|chain| chain.as_ref().into()).collect() })
 }
 
 impl<'a> From<&'a IssuingChain> for CertificateChain<'a> {
@@ -142,21 +135,21 @@ impl<'a> From<&'a Issuer> for OidcIssuer<'a> {
 }
 
 /// `GET /api/v2/configuration`
-pub(super) async fn configuration(issuance: web::Data<Issuance>) -> HttpResponse {
+pub(super) fn configuration(issuance: &Issuance) -> Answer {
     let issuers = issuance.issuers.load();
-    HttpResponse::Ok()
-        .json(Configuration { issuers: issuers.iter().map(|issuer| OidcIssuer::from(issuer.as_ref())).collect() })
+    let issuers = issuers.iter().map(|issuer| OidcIssuer::from(issuer.as_ref())).collect();
+    Answer::json(200, &Configuration { issuers })
 }
 
 /// `GET /healthz`
-pub(super) async fn health() -> HttpResponse {
-    HttpResponse::Ok().json(serde_json::json!({"status": "SERVING"}))
+pub(super) fn health() -> Answer {
+    Answer::json(200, &serde_json::json!({"status": "SERVING"}))
 }
 
 /// `GET /readyz`: whether the CA signs. Unlike `/healthz` no reason to start the process again.
-pub(super) async fn readiness(issuance: web::Data<Issuance>) -> HttpResponse {
+pub(super) fn readiness(issuance: &Issuance) -> Answer {
     if issuance.authority.current().is_ready() {
-        return health().await;
+        return health();
     }
-    HttpResponse::ServiceUnavailable().json(serde_json::json!({"status": "NOT_SERVING"}))
+    Answer::json(503, &serde_json::json!({"status": "NOT_SERVING"}))
 }

@@ -13,7 +13,7 @@ use crate::config::settings::Settings;
 pub(super) fn warn(settings: &Settings) {
     let endpoints: Vec<&Endpoint> = match &settings.listeners {
         Listeners::Separate { http, grpc } => vec![http, grpc],
-        Listeners::Shared(_) => Vec::new(),
+        Listeners::Shared(endpoint) => vec![endpoint],
     };
     let mut secrets: Vec<&Path> =
         endpoints.iter().filter_map(|endpoint| endpoint.tls.as_ref()).map(|tls| tls.key.as_path()).collect();

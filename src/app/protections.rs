@@ -60,7 +60,7 @@ fn protections(settings: &Settings) -> Vec<(&'static str, bool)> {
     let has_tls = |endpoint: &Endpoint| endpoint.tls.is_some();
     let (http_tls, grpc_tls) = match &settings.listeners {
         Listeners::Separate { http, grpc } => (has_tls(http), has_tls(grpc)),
-        Listeners::Shared(_) => (false, false),
+        Listeners::Shared(endpoint) => (has_tls(endpoint), has_tls(endpoint)),
     };
     let logs = settings.logs.as_ref();
     let requests = &settings.bounds.requests;

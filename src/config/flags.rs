@@ -143,7 +143,7 @@ pub const FLAGS: &[Flag] = &[
         "tls-certificate",
         "FILE",
         "",
-        "HTTP over TLS 1.3: the certificate chain, PEM, loaded anew when it is replaced",
+        "HTTP over TLS 1.3: the certificate chain, PEM, loaded anew when it is replaced; for gRPC too where both have one port",
     ),
     flag("tls-key", "FILE", "", "HTTP over TLS 1.3: the private key, PEM, not encrypted"),
     flag(

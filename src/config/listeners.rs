@@ -78,8 +78,8 @@ pub enum Listeners {
         /// gRPC.
         grpc: Endpoint,
     },
-    /// Both on one address, without TLS; a connection's first bytes say which it is.
-    Shared(Address),
+    /// Both on one address; a connection's handshake or first bytes, and a request's path say which it is.
+    Shared(Endpoint),
 }
 
 impl Listeners {
@@ -98,12 +98,15 @@ pub(super) fn read(values: &Values) -> Result<Listeners, SettingsError> {
     if !http.address.is_same(&grpc.address) || http.address.port == 0 {
         return Ok(Listeners::Separate { http, grpc });
     }
-    if http.tls.is_none() && grpc.tls.is_none() {
-        return Ok(Listeners::Shared(http.address));
-    }
-    let origin = values.origin(if http.tls.is_some() { "tls-certificate" } else { "grpc-tls-certificate" });
-    let hint = "give gRPC its own port with --grpc-port";
-    Err(SettingsError::new(origin, "one port for HTTP and gRPC has no TLS", hint))
+    let tls = match (http.tls, grpc.tls) {
+        (Some(one), Some(other)) if one != other => {
+            let problem = "one port for HTTP and gRPC has one certificate, and --tls-certificate names another";
+            let hint = "name the same files twice, give one pair only, or give gRPC its own port with --grpc-port";
+            return Err(SettingsError::new(values.origin("grpc-tls-certificate"), problem, hint));
+        }
+        (one, other) => one.or(other),
+    };
+    Ok(Listeners::Shared(Endpoint { address: http.address, tls }))
 }
 
 fn endpoint(values: &Values, [host, port]: [&str; 2], tls: [&str; 2]) -> Result<Endpoint, SettingsError> {
@@ -145,9 +148,12 @@ mod tests {
     }
 
     #[test]
-    fn equal_texts_are_one_listener() {
-        let one = Address { host: "0.0.0.0".into(), port: 5555 };
-        assert_eq!(listeners(&["--port=5555", "--grpc-port=5555"]), Ok(Listeners::Shared(one)));
+    fn one_host_and_port_is_one_listener() {
+        let one = Endpoint { address: Address { host: "0.0.0.0".into(), port: 5555 }, tls: None };
+        for more in [&[][..], &["--grpc-host=::"], &["--grpc-host=[::]"], &["--grpc-host="]] {
+            let args = [&["--port=5555", "--grpc-port=5555"][..], more].concat();
+            assert_eq!(listeners(&args), Ok(Listeners::Shared(one.clone())), "{more:?}");
+        }
         for other in [
             &["--port=5555", "--grpc-port=5555", "--host=127.0.0.1"][..],
             &["--port=5555", "--grpc-port=5554"],
@@ -158,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn tls_needs_both_files_and_its_own_port() {
+    fn tls_needs_both_files_and_one_port_has_one_certificate() {
         let files = Some(TlsFiles { certificate: "c".into(), key: "k".into() });
         let Ok(Listeners::Separate { http, grpc }) = listeners(&["--grpc-tls-certificate=c", "--grpc-tls-key=k"])
         else {
@@ -168,10 +174,16 @@ mod tests {
         let Ok(Listeners::Separate { http, grpc }) = listeners(&["--tls-certificate=c", "--tls-key=k"]) else {
             panic!("two listeners")
         };
-        assert_eq!((http.tls, grpc.tls), (files, None));
+        assert_eq!((http.tls, grpc.tls), (files.clone(), None));
         assert!(listeners(&["--tls-key=k"]).unwrap_err().contains("--tls-certificate is missing"));
         assert!(listeners(&["--grpc-tls-certificate=c"]).unwrap_err().contains("--grpc-tls-key is missing"));
-        let shared = ["--port=1", "--grpc-port=1", "--grpc-tls-certificate=c", "--grpc-tls-key=k"];
-        assert!(listeners(&shared).unwrap_err().contains("its own port"));
+        let shared = |more: &[&str]| listeners(&[&["--port=1", "--grpc-port=1"], more].concat());
+        let (http, grpc) = (["--tls-certificate=c", "--tls-key=k"], ["--grpc-tls-certificate=c", "--grpc-tls-key=k"]);
+        for pairs in [&http[..], &grpc, &[http, grpc].concat()] {
+            let Ok(Listeners::Shared(endpoint)) = shared(pairs) else { panic!("one listener: {pairs:?}") };
+            assert_eq!(endpoint.tls, files, "{pairs:?}");
+        }
+        let other = ["--grpc-tls-certificate=d", "--grpc-tls-key=k"];
+        assert!(shared(&[http, other].concat()).unwrap_err().contains("one certificate"));
     }
 }

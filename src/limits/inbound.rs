@@ -143,6 +143,12 @@ impl CallMemory {
         &mut self.reservation
     }
 
+    /// Nothing yet of the same connection's memory.
+    #[must_use]
+    pub fn another_reservation(&self) -> Reservation {
+        Reservation::new(Arc::clone(&self.inbound.lock().memory))
+    }
+
     /// The call has read a frame of its data.
     pub fn frame_read(&self) {
         if let Some(stream) = self.stream {

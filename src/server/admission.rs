@@ -66,15 +66,18 @@ impl Admission {
     }
 }
 
-/// What a new connection does first, unless the time is over or the connection is cut before that.
+/// What a new connection does first, unless the time is over, the connection is cut or the server stops before that: who has not asked for
+/// anything loses nothing.
 pub(super) async fn within<T>(
     limit: Duration,
     lease: &Lease,
+    stopping: impl Future<Output = ()>,
     work: impl Future<Output = io::Result<T>>,
 ) -> Result<T, ()> {
     let outcome = tokio::select! {
         outcome = time::timeout(limit, work) => outcome,
         () = poll_fn(|context| lease.poll_cut(context)) => return Err(()),
+        () = stopping => return Err(()),
     };
     match outcome {
         Ok(Ok(done)) => return Ok(done),

@@ -1,4 +1,4 @@
-//! What goes on in one gRPC connection: calls, their answers, and answers that the client does not take.
+//! What goes on in one HTTP/2 connection: calls, their answers, and answers that the client does not take.
 //!
 //! Owns when a connection is idle and when an answer has waited too long. Knows no frame: that an answer's bytes are gone shows when their
 //! buffer is dropped.
@@ -233,7 +233,7 @@ where
                     patience.as_mut().reset(since + UNREAD);
                 }
                 std::task::ready!(patience.as_mut().poll(context));
-                tracing::debug!("a gRPC stream was ended: its answer was not read");
+                tracing::debug!("an HTTP/2 stream was ended: its answer was not read");
                 Poll::Ready(())
             })
             .await;

@@ -1,29 +1,27 @@
-//! The HTTP listener: REST on actix.
+//! The HTTP listener: HTTP/1 on actix; what speaks HTTP/2 is handed over.
 //!
-//! Owns how connections become requests: plain, with TLS, or on the port that gRPC shares. Knows no path.
+//! Owns how connections become requests, plain or with TLS. Knows no path.
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix_http::body::BoxBody;
-use actix_http::{HttpServiceBuilder, Protocol, Request, Response};
+use actix_http::{HttpServiceBuilder, Request, Response};
 use actix_server::GracefulShutdownSignal;
-use actix_service::{
-    IntoServiceFactory as _, Service, ServiceFactory, ServiceFactoryExt as _, boxed, fn_service, map_config,
-};
-use actix_web::App;
-use actix_web::dev::AppConfig;
+use actix_service::{Service, ServiceFactory, ServiceFactoryExt as _, boxed, fn_service};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 use super::admission::{Admission, HTTP1, TLS, within};
 use super::connection::Connection;
-use super::grpc::Handed;
 use super::heads::Heads;
-use super::preface;
+use super::http2::Handed;
+use super::movable::Movable;
+use super::preface::{self, Protocol};
 use super::{SHUTDOWN, Timeouts};
 use crate::api;
 use crate::issuance::Issuance;
@@ -36,19 +34,15 @@ const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Connections of a worker from which on it accepts no more. Never reached: [`Admission`] closes them before.
 const WORKER_CONNECTIONS: usize = 1 << 20;
 
-/// What comes before HTTP on a connection.
+/// What comes before HTTP on a connection, and where HTTP/2 goes.
 #[derive(Clone)]
-pub(super) enum Front {
-    /// Nothing.
-    Plain,
-    /// TLS.
-    Tls(TlsAcceptor),
-    /// A look at the first bytes; connections that speak HTTP/2 are sent on to gRPC.
-    Shared(mpsc::Sender<Handed>),
+pub(super) struct Front {
+    pub(super) tls: Option<TlsAcceptor>,
+    pub(super) http2: mpsc::Sender<Handed>,
 }
 
 /// What the HTTP service takes: a connection that speaks HTTP/1, and its other end.
-type Ready<I> = (Connection<Heads<I>>, Protocol, Option<SocketAddr>);
+type Ready<I> = (Connection<Heads<I>>, actix_http::Protocol, Option<SocketAddr>);
 
 /// What a new connection is taken in with.
 #[derive(Clone)]
@@ -57,6 +51,10 @@ struct Entry {
     memory: Arc<MemoryBudget>,
     /// How long it may take to begin.
     limit: Duration,
+    /// The server stops.
+    draining: GracefulShutdownSignal,
+    /// Where connections go that speak HTTP/2; to this worker they are then done with.
+    http2: mpsc::Sender<Handed>,
 }
 
 /// An HTTP server on this listener. It runs when it is polled, and is stopped by its handle only.
@@ -73,29 +71,26 @@ pub(super) fn server(
         .shutdown_timeout(SHUTDOWN.as_secs())
         .max_concurrent_connections(WORKER_CONNECTIONS);
     let draining = builder.graceful_shutdown_signal();
-    let entry = Entry { admission, memory: Arc::clone(issuance.limits.memory()), limit: timeouts.headers };
+    let Front { tls, http2 } = front;
+    let memory = Arc::clone(issuance.limits.memory());
+    let entry = Entry { admission, memory, limit: timeouts.headers, draining: draining.clone(), http2 };
     let builder = builder.listen("http", listener, move || {
         let issuance = Arc::clone(&issuance);
-        let app = App::new()
-            .wrap(actix_web::middleware::from_fn(api::around))
-            .configure(move |service| api::configure(service, &issuance))
-            .into_factory()
-            .map_err(|error: actix_web::Error| error.error_response());
-        let app = map_config(app, |()| AppConfig::default());
+        let answer = fn_service(move |request: Request| {
+            let issuance = Arc::clone(&issuance);
+            async move { Ok::<_, Response<BoxBody>>(api::answer_http1(request, &issuance).await) }
+        });
         let (draining, entry) = (draining.clone(), entry.clone());
-        match front.clone() {
-            Front::Plain => {
+        match tls.clone() {
+            None => {
                 let greet = move |stream| plain(stream, entry.clone());
-                boxed::factory(fn_service(greet).and_then(http(address, timeouts, draining).finish(app).map_err(drop)))
-            }
-            Front::Tls(acceptor) => {
-                let greet = move |stream| secure(stream, acceptor.clone(), entry.clone());
-                let http = http(address, timeouts, draining).secure().finish(app);
+                let http = http(address, timeouts, draining).finish(answer);
                 boxed::factory(fn_service(greet).and_then(http.map_err(drop)))
             }
-            Front::Shared(grpc) => {
-                let greet = move |stream| sort(stream, grpc.clone(), entry.clone());
-                boxed::factory(fn_service(greet).and_then(http(address, timeouts, draining).finish(app).map_err(drop)))
+            Some(acceptor) => {
+                let greet = move |stream| secure(stream, acceptor.clone(), entry.clone());
+                let http = http(address, timeouts, draining).secure().finish(answer);
+                boxed::factory(fn_service(greet).and_then(http.map_err(drop)))
             }
         }
     })?;
@@ -142,43 +137,46 @@ impl Entry {
     fn ready<I>(&self, stream: I, lease: Arc<Lease>, peer: Option<SocketAddr>) -> Ready<I> {
         self.admission.begin(&lease, HTTP1);
         let intake = Intake::new(ConnectionMemory::http1(Arc::clone(&self.memory)));
-        (Connection::new(Heads::new(stream, intake, self.limit), lease), Protocol::Http1, peer)
+        (Connection::new(Heads::new(stream, intake, self.limit), lease), actix_http::Protocol::Http1, peer)
+    }
+
+    /// The connection speaks HTTP/2. When there is no room for it, closing it is the answer.
+    fn hand_over<T>(
+        &self,
+        socket: std::io::Result<std::net::TcpStream>,
+        tls: Option<Box<TlsStream<Movable>>>,
+        lease: Arc<Lease>,
+    ) -> Result<T, ()> {
+        let sent = socket.is_ok_and(|socket| self.http2.try_send(Handed { socket, tls, lease }).is_ok());
+        tracing::trace!(sent, "a connection speaks HTTP/2");
+        Err(())
     }
 }
 
-/// Waits for a first byte: connections that never send one take no memory for HTTP.
+/// Looks at the first bytes: connections that never send one take no memory for HTTP.
 async fn plain(stream: TcpStream, entry: Entry) -> Result<Ready<TcpStream>, ()> {
     let (lease, peer) = entry.admit(&stream)?;
-    within(entry.limit, &lease, stream.readable()).await?;
-    Ok(entry.ready(stream, lease, peer))
+    match within(entry.limit, &lease, entry.draining.notified(), preface::detect(&stream)).await? {
+        Protocol::Http1 => Ok(entry.ready(stream, lease, peer)),
+        Protocol::Http2 => entry.hand_over(stream.into_std(), None, lease),
+    }
 }
 
 /// Shakes hands.
-async fn secure(
-    stream: TcpStream,
-    acceptor: TlsAcceptor,
-    entry: Entry,
-) -> Result<Ready<tokio_rustls::server::TlsStream<TcpStream>>, ()> {
+async fn secure(stream: TcpStream, acceptor: TlsAcceptor, entry: Entry) -> Result<Ready<TlsStream<Movable>>, ()> {
     let (lease, peer) = entry.admit(&stream)?;
-    let stream = within(entry.limit, &lease, async {
-        stream.readable().await?;
+    let greeting = within(entry.limit, &lease, entry.draining.notified(), async {
+        preface::first_byte(&stream).await?;
         entry.admission.begin(&lease, TLS);
-        acceptor.accept(stream).await
+        let mut stream = acceptor.accept(Movable::new(stream)).await?;
+        let protocol = preface::of_tls(&mut stream).await?;
+        Ok((stream, protocol))
     });
-    let stream = stream.await?;
-    Ok(entry.ready(stream, lease, peer))
-}
-
-/// Lets HTTP/1 pass and sends HTTP/2 to gRPC; to this worker the connection is then done with.
-async fn sort(stream: TcpStream, grpc: mpsc::Sender<Handed>, entry: Entry) -> Result<Ready<TcpStream>, ()> {
-    let (lease, peer) = entry.admit(&stream)?;
-    match within(entry.limit, &lease, preface::detect(&stream)).await? {
-        preface::Protocol::Http1 => Ok(entry.ready(stream, lease, peer)),
-        preface::Protocol::Http2 => {
-            // When gRPC has no room for it, closing the connection is the answer.
-            let sent = stream.into_std().is_ok_and(|stream| grpc.try_send(Handed { stream, lease }).is_ok());
-            tracing::trace!(sent, "a connection speaks HTTP/2");
-            Err(())
+    match greeting.await? {
+        (stream, Protocol::Http1) => Ok(entry.ready(stream, lease, peer)),
+        (mut stream, Protocol::Http2) => {
+            let socket = stream.get_mut().0.take();
+            entry.hand_over(socket, Some(Box::new(stream)), lease)
         }
     }
 }

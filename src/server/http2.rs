@@ -1,6 +1,6 @@
-//! The gRPC listener: HTTP/2 on hyper.
+//! HTTP/2 on hyper: the gRPC listener, and what the HTTP listener hands over.
 //!
-//! Owns connections: TLS, how many there are, when they are idle, and how they end. Knows no method.
+//! Owns connections: TLS, how many there are, when they are idle, and how they end. Knows neither path nor method.
 
 use std::convert::Infallible;
 use std::net::{IpAddr, TcpListener};
@@ -27,7 +27,10 @@ use super::admission::{Admission, HTTP2, TLS, within};
 use super::answers::{Activity, Calls};
 use super::connection::Connection;
 use super::inflow::{CALL, Inflow};
-use crate::api::grpc::{Caller, Routes};
+use super::movable::Movable;
+use super::preface;
+use crate::api::grpc::Caller;
+use crate::api::{Serves, Services};
 use crate::limits::connections::Lease;
 use crate::limits::inbound::Inbound;
 use crate::limits::memory::{ConnectionMemory, MemoryBudget};
@@ -56,30 +59,46 @@ const CLOSE_GRACE: Duration = Duration::from_secs(1);
 /// How long to wait when the system accepts no more connections.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 
-/// Where connections come from.
-pub(super) enum Source {
-    /// An own listener.
-    Listener(TcpListener, Option<TlsAcceptor>),
-    /// The HTTP listener, which tells them apart.
-    Handed(mpsc::Receiver<Handed>),
+/// The gRPC listener, when it has an address of its own.
+pub(super) struct Listener {
+    pub(super) listener: TcpListener,
+    pub(super) tls: Option<TlsAcceptor>,
 }
 
-/// A connection that already has its place.
+/// Where connections come from, and what they are for.
+pub(super) struct Sources {
+    pub(super) grpc: Option<Listener>,
+    /// What the HTTP listener hands over.
+    pub(super) handed: mpsc::Receiver<Handed>,
+    /// What the HTTP listener is for.
+    pub(super) http_serves: Serves,
+}
+
+/// A connection of the HTTP listener that speaks HTTP/2, and already has its place.
 pub(super) struct Handed {
-    pub(super) stream: std::net::TcpStream,
+    /// Without a runtime.
+    pub(super) socket: std::net::TcpStream,
+    /// What TLS there is around the socket, which is to be put back.
+    pub(super) tls: Option<Box<TlsStream<Movable>>>,
     pub(super) lease: Arc<Lease>,
+}
+
+/// What every connection is served with.
+pub(super) struct Serving {
+    pub(super) services: Services,
+    pub(super) timeouts: Timeouts,
+    pub(super) admission: Admission,
+    pub(super) memory: Arc<MemoryBudget>,
 }
 
 /// Serves until draining; then finishes what is in flight. Dropping the future ends every connection at once.
 pub(super) async fn serve(
-    source: Source,
-    routes: Routes,
-    timeouts: Timeouts,
-    admission: Admission,
-    memory: Arc<MemoryBudget>,
+    sources: Sources,
+    serving: Serving,
     mut draining: watch::Receiver<bool>,
 ) -> std::io::Result<()> {
-    let mut accept = Accept::new(source, admission.clone())?;
+    let Serving { services, timeouts, admission, memory } = serving;
+    let mut accept = Accept::new(sources, admission.clone())?;
     let mut connections = JoinSet::new();
     loop {
         let accepted = tokio::select! {
@@ -90,8 +109,8 @@ pub(super) async fn serve(
             _ = draining.wait_for(|draining| *draining) => break,
         };
         let (admission, draining) = (admission.clone(), draining.clone());
-        let service =
-            Service { routes: routes.clone(), memory: ConnectionMemory::http2(Arc::clone(&memory)), timeouts };
+        let memory = ConnectionMemory::http2(Arc::clone(&memory));
+        let service = Service { services: services.clone(), serves: accepted.serves, memory, timeouts };
         connections.spawn(connect(accepted, service, admission, draining));
         while connections.try_join_next().is_some() {}
     }
@@ -100,37 +119,52 @@ pub(super) async fn serve(
     Ok(())
 }
 
-/// A source that is ready to accept.
-enum Accept {
-    Listener(tokio::net::TcpListener, Option<TlsAcceptor>, Admission),
-    Handed(mpsc::Receiver<Handed>),
+/// Sources that are ready to accept.
+struct Accept {
+    grpc: Option<(tokio::net::TcpListener, Option<TlsAcceptor>)>,
+    handed: mpsc::Receiver<Handed>,
+    http_serves: Serves,
+    admission: Admission,
 }
 
-/// A connection with its place, before TLS.
+/// A connection with its place.
 struct Accepted {
-    stream: TcpStream,
-    tls: Option<TlsAcceptor>,
+    stream: Begun,
+    serves: Serves,
     lease: Arc<Lease>,
 }
 
+/// How far a connection is.
+enum Begun {
+    /// Nothing has been looked at; TLS may have to come first.
+    New(TcpStream, Option<TlsAcceptor>),
+    /// Hands have been shaken, and the client speaks HTTP/2.
+    Secure(Box<TlsStream<Movable>>),
+}
+
 impl Accept {
-    fn new(source: Source, admission: Admission) -> std::io::Result<Self> {
-        Ok(match source {
-            Source::Listener(listener, tls) => {
-                Self::Listener(tokio::net::TcpListener::from_std(listener)?, tls, admission)
-            }
-            Source::Handed(connections) => Self::Handed(connections),
-        })
+    fn new(sources: Sources, admission: Admission) -> std::io::Result<Self> {
+        let Sources { grpc, handed, http_serves } = sources;
+        let listener = |Listener { listener, tls }| Ok((tokio::net::TcpListener::from_std(listener)?, tls));
+        let grpc = grpc.map(listener).transpose().map_err(|error: std::io::Error| error)?;
+        Ok(Self { grpc, handed, http_serves, admission })
     }
 
     /// The next connection; none when there will be no more.
     async fn next(&mut self) -> Option<Accepted> {
         loop {
-            match self {
-                Self::Listener(listener, tls, admission) => match listener.accept().await {
+            let accepted = async {
+                match &self.grpc {
+                    Some((listener, tls)) => (listener.accept().await, tls),
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                (accepted, tls) = accepted => match accepted {
                     Ok((stream, peer)) => {
-                        if let Some(lease) = admission.admit(Some(peer.ip())) {
-                            return Some(Accepted { stream, tls: tls.clone(), lease });
+                        if let Some(lease) = self.admission.admit(Some(peer.ip())) {
+                            let stream = Begun::New(stream, tls.clone());
+                            return Some(Accepted { stream, serves: Serves::Grpc, lease });
                         }
                     }
                     Err(error) => {
@@ -138,10 +172,10 @@ impl Accept {
                         time::sleep(ACCEPT_AGAIN).await;
                     }
                 },
-                Self::Handed(connections) => {
-                    let Handed { stream, lease } = connections.recv().await?;
-                    if let Ok(stream) = TcpStream::from_std(stream) {
-                        return Some(Accepted { stream, tls: None, lease });
+                handed = self.handed.recv() => {
+                    let Handed { socket, tls, lease } = handed?;
+                    if let Ok(stream) = take_over(socket, tls) {
+                        return Some(Accepted { stream, serves: self.http_serves, lease });
                     }
                 }
             }
@@ -149,21 +183,43 @@ impl Accept {
     }
 }
 
+/// Makes the connection this runtime's.
+fn take_over(socket: std::net::TcpStream, tls: Option<Box<TlsStream<Movable>>>) -> std::io::Result<Begun> {
+    Ok(match tls {
+        Some(mut tls) => {
+            tls.get_mut().0.put(socket)?;
+            Begun::Secure(tls)
+        }
+        None => Begun::New(TcpStream::from_std(socket)?, None),
+    })
+}
+
 /// What a connection is served with.
 struct Service {
-    routes: Routes,
+    services: Services,
+    serves: Serves,
     memory: Arc<ConnectionMemory>,
     timeouts: Timeouts,
 }
 
 async fn connect(accepted: Accepted, service: Service, admission: Admission, draining: watch::Receiver<bool>) {
-    let Accepted { stream, tls, lease } = accepted;
+    let Accepted { stream, lease, .. } = accepted;
+    let (stream, tls) = match stream {
+        Begun::New(stream, tls) => (stream, tls),
+        Begun::Secure(stream) => {
+            let socket = stream.get_ref().0;
+            let _ = socket.set_nodelay();
+            let peer = Peer { address: socket.peer_address(), lease: Arc::clone(&lease) };
+            admission.begin(&lease, HTTP2);
+            return Box::pin(serve_connection(Connection::new(stream, lease), service, peer, draining)).await;
+        }
+    };
     // Frames are small and wait for nothing.
     let _ = stream.set_nodelay(true);
     let address = stream.peer_addr().ok().map(|peer| peer.ip());
     let greeting = async {
         // Connections that never send a byte take no memory for HTTP.
-        stream.readable().await?;
+        preface::first_byte(&stream).await?;
         let stream = Connection::new(stream, Arc::clone(&lease));
         let greeted = match tls {
             Some(acceptor) => {
@@ -176,7 +232,8 @@ async fn connect(accepted: Accepted, service: Service, admission: Admission, dra
         admission.begin(&lease, HTTP2);
         Ok(greeted)
     };
-    let greeted = within(service.timeouts.headers, &lease, greeting).await;
+    let stopping = stopping(draining.clone());
+    let greeted = within(service.timeouts.headers, &lease, stopping, greeting).await;
     let peer = Peer { address, lease };
     // Boxed, so that a task has room for the one that it needs and not for both.
     match greeted {
@@ -184,6 +241,11 @@ async fn connect(accepted: Accepted, service: Service, admission: Admission, dra
         Ok(Greeted::Tls(stream)) => Box::pin(serve_connection(stream, service, peer, draining)).await,
         Err(()) => {}
     }
+}
+
+/// Ready when the server stops.
+async fn stopping(mut draining: watch::Receiver<bool>) {
+    let _ = draining.wait_for(|draining| *draining).await;
 }
 
 /// A connection that has begun to speak.
@@ -203,17 +265,17 @@ async fn serve_connection<I>(stream: I, service: Service, peer: Peer, mut draini
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let Service { routes, memory, timeouts } = service;
+    let Service { services, serves, memory, timeouts } = service;
     let (activity, inbound) = (Activity::new(), Inbound::new(&memory));
     let stream = Inflow::new(stream, Arc::clone(&inbound), timeouts.headers);
     let calls = activity.clone();
     let service = service_fn(move |request: Request<Incoming>| {
         let mut memory = inbound.begin_call();
         let call = calls.begin(memory.reservation().split(CALL));
-        let (routes, Peer { address, lease }) = (routes.clone(), peer.clone());
+        let (services, Peer { address, lease }) = (services.clone(), peer.clone());
         async move {
             let caller = Caller { address, connection: lease, memory };
-            let response = routes.call(caller, request.map(Body::new)).await;
+            let response = services.answer(serves, caller, request.map(Body::new)).await;
             Ok::<_, Infallible>(response.map(|body| call.answered(body)))
         }
     });
@@ -221,7 +283,7 @@ where
     tokio::select! {
         outcome = connection.as_mut() => return log_end(outcome),
         () = activity.idle_for(timeouts.idle, |state| state.streams) => {}
-        () = activity.unread_for_too_long() => return tracing::debug!("a gRPC connection is closed: an answer was not read"),
+        () = activity.unread_for_too_long() => return tracing::debug!("an HTTP/2 connection is closed: an answer was not read"),
         _ = draining.wait_for(|draining| *draining) => {}
     }
     connection.as_mut().graceful_shutdown();
@@ -252,6 +314,6 @@ fn builder(activity: &Activity) -> http2::Builder<Calls> {
 
 fn log_end(outcome: Result<(), hyper::Error>) {
     if let Err(error) = outcome {
-        tracing::debug!(%error, "a gRPC connection broke");
+        tracing::debug!(%error, "an HTTP/2 connection broke");
     }
 }

@@ -169,7 +169,7 @@ impl<I> Inflow<I> {
     /// An error once the client was refused.
     fn check(&self) -> io::Result<()> {
         let Some(why) = self.refused else { return Ok(()) };
-        tracing::debug!(why, "a gRPC connection is closed");
+        tracing::debug!(why, "an HTTP/2 connection is closed");
         Err(io::Error::new(io::ErrorKind::InvalidData, why))
     }
 
@@ -181,7 +181,7 @@ impl<I> Inflow<I> {
             return Poll::Pending;
         }
         ready!(self.patience.poll_over(context));
-        tracing::debug!("a header block of a gRPC connection did not arrive in time, or there was no memory for it");
+        tracing::debug!("a header block of an HTTP/2 connection did not arrive in time, or there was no memory for it");
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 }
@@ -236,7 +236,7 @@ impl Frames {
             if self.passed_block {
                 return Err(Stop::Turn);
             }
-            // A gRPC client sends no trailers; a second block of one stream would be kept until somebody reads it.
+            // No client of ours sends trailers; a second block of one stream would be kept until somebody reads it.
             if stream <= self.last_stream && stream != 0 {
                 return Err(Stop::Refuse("a second header block for a stream"));
             }

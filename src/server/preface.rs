@@ -1,12 +1,17 @@
-//! Which protocol a new connection speaks, on a port that serves both.
+//! Which version of HTTP a new connection speaks.
 //!
-//! Owns the telling apart by the first bytes, which stay unread for whoever serves the connection.
+//! Owns the telling apart by the handshake and the first bytes, which stay unread for whoever serves the connection.
 
+use std::future::poll_fn;
 use std::io;
+use std::pin::Pin;
+use std::task::{Poll, ready};
 use std::time::Duration;
 
+use tokio::io::{AsyncBufRead as _, AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time;
+use tokio_rustls::server::TlsStream;
 
 /// What an HTTP/2 client sends first (RFC 9113 section 3.4); no HTTP/1 method is `PRI`.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -16,13 +21,44 @@ const AGAIN: Duration = Duration::from_millis(5);
 /// The longest such wait.
 const AGAIN_AT_LAST: Duration = Duration::from_millis(320);
 
+/// What a client that speaks HTTP/2 names in its handshake (RFC 7301).
+pub(super) const HTTP2: &[u8] = b"h2";
+/// The same of HTTP/1.
+pub(super) const HTTP1: &[u8] = b"http/1.1";
+
 /// A protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Protocol {
-    /// REST.
+    /// HTTP/1.
     Http1,
-    /// gRPC.
+    /// HTTP/2.
     Http2,
+}
+
+/// What the handshake says, or else the first bytes; those are waited for either way, but where the server speaks first.
+pub(super) async fn of_tls<I: AsyncRead + AsyncWrite + Unpin>(stream: &mut TlsStream<I>) -> io::Result<Protocol> {
+    let agreed = stream.get_ref().1.alpn_protocol().map(|name| name == HTTP2);
+    if agreed == Some(true) {
+        return Ok(Protocol::Http2);
+    }
+    poll_fn(|context| {
+        let first = ready!(Pin::new(&mut *stream).poll_fill_buf(context))?;
+        Poll::Ready(match (agreed, first) {
+            (_, []) => Err(io::ErrorKind::UnexpectedEof.into()),
+            // One record has it whole in practice; no HTTP/1 method begins like it.
+            (None, [b'P', b'R', b'I', ..]) => Ok(Protocol::Http2),
+            _ => Ok(Protocol::Http1),
+        })
+    })
+    .await
+}
+
+/// Waits for the first byte, which stays unread. That a socket is said to be readable is not enough: it may be so with nothing in it.
+pub(super) async fn first_byte(stream: &TcpStream) -> io::Result<()> {
+    match stream.peek(&mut [0]).await? {
+        0 => Err(io::ErrorKind::UnexpectedEof.into()),
+        _ => Ok(()),
+    }
 }
 
 /// Looks at the first bytes until they tell; how long that may take is the caller's to say.

@@ -80,14 +80,14 @@ impl ServerCertificate {
         self.files == *files
     }
 
-    /// TLS 1.3 with this certificate, for one application protocol (RFC 7301).
-    pub(super) fn server_config(self: &Arc<Self>, protocol: &[u8]) -> Result<ServerConfig, TlsError> {
+    /// TLS 1.3 with this certificate, for these application protocols (RFC 7301), the preferred one first.
+    pub(super) fn server_config(self: &Arc<Self>, protocols: &[&[u8]]) -> Result<ServerConfig, TlsError> {
         let versions = ServerConfig::builder_with_provider(provider())
             .with_protocol_versions(&[&rustls::version::TLS13])
             .map_err(|source| TlsError::Unusable { files: self.files.clone(), source })?;
         let resolver: Arc<dyn ResolvesServerCert> = Arc::<Self>::clone(self);
         let mut config = versions.with_no_client_auth().with_cert_resolver(resolver);
-        config.alpn_protocols = vec![protocol.to_vec()];
+        config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
         Ok(config)
     }
 

@@ -1,4 +1,4 @@
-//! The listener that Prometheus asks: `GET /metrics`, and nothing else.
+//! The listener that Prometheus asks: `/metrics`, and nothing else.
 //!
 //! Owns its own port, thread and limits, so that a scrape takes nothing from the API. Knows no metric.
 
@@ -39,7 +39,10 @@ pub fn on(listener: TcpListener, metrics: Metrics) -> io::Result<MetricsEndpoint
     let server = HttpServer::new(move || {
         App::new().app_data(web::Data::clone(&metrics)).service(
             // Without a default of its own, the path would answer other methods with 405.
-            web::resource("/metrics").route(web::get().to(scrape)).default_service(web::to(not_found)),
+            web::resource("/metrics")
+                .route(web::get().to(scrape))
+                .route(web::head().to(scrape))
+                .default_service(web::to(not_found)),
         )
     })
     .workers(1)
@@ -117,6 +120,8 @@ mod tests {
         assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
         assert!(answer.contains("content-type: text/plain; version=0.0.4; charset=utf-8\r\n"), "{answer}");
         assert!(answer.contains("\nfulcio_new_certs 0\n"), "{answer}");
+        let answer = ask(address, &line("HEAD /metrics")).await;
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with("\r\n\r\n"), "{answer}");
         for request in ["POST /metrics", "GET /", "GET /metrics/", "GET /metricsx", "PUT /healthz", "EVIL /metrics"] {
             let answer = ask(address, &line(request)).await;
             assert!(answer.starts_with("HTTP/1.1 404 Not Found\r\n"), "{request}: {answer}");

@@ -1,8 +1,8 @@
-//! One request through REST v1, REST v2 and gRPC, and what each of them says to it in one form.
+//! One request through REST v1, REST v2 (both over HTTP/1 and HTTP/2) and gRPC, and what each of them says to it in one form.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::{Value, json};
+use serde_json::json;
 use sigmint::failure::FailureKind;
 
 use super::grpc::{ErrorInfo, GrpcClient, certificates, error_info, key_message, request_message};
@@ -23,12 +23,26 @@ pub enum Outcome {
     Refused { code: i64, text: String, reason: String, metadata: Vec<(String, String)> },
 }
 
-/// Sends one request through all three adapters.
-pub async fn ask_all(scene: &Scene, token: &str, material: &Material) -> [Outcome; 3] {
-    [v1(scene, token, material).await, v2(scene, token, material).await, grpc(scene, token, material).await]
+/// How many ways there are to ask.
+const WAYS: usize = 5;
+
+/// Sends one request through all adapters: REST over either version of HTTP, and gRPC.
+pub async fn ask_all(scene: &Scene, token: &str, material: &Material) -> [Outcome; WAYS] {
+    let http1 = |method: &str, path: &str| scene.server.request(method, path);
+    let http2 = |method: &str, path: &str| scene.server.request_http2(method, path);
+    [
+        v1(&http1, token, material).await,
+        v2(&http1, token, material).await,
+        grpc(scene, token, material).await,
+        v1(&http2, token, material).await,
+        v2(&http2, token, material).await,
+    ]
 }
 
-async fn v1(scene: &Scene, token: &str, material: &Material) -> Outcome {
+/// Begins a request with a method and a path.
+type Begin<'a> = &'a dyn Fn(&str, &str) -> reqwest::RequestBuilder;
+
+async fn v1(begin: Begin<'_>, token: &str, material: &Material) -> Outcome {
     let body = match material {
         Material::Key { pem, proof } => json!({
             "publicKey": {"content": STANDARD.encode(pem), "algorithm": "ecdsa"},
@@ -36,7 +50,11 @@ async fn v1(scene: &Scene, token: &str, material: &Material) -> Outcome {
         }),
         Material::SigningRequest(text) => json!({"certificateSigningRequest": STANDARD.encode(text)}),
     };
-    let reply = post(scene, "/api/v1/signingCert", token, &body).await;
+    let mut request = begin("POST", "/api/v1/signingCert");
+    if !token.is_empty() {
+        request = request.header("Authorization", format!("Bearer {token}"));
+    }
+    let reply = Reply::of(request.body(body.to_string()).send().await.unwrap()).await;
     if reply.status != 201 {
         return refused(&reply);
     }
@@ -46,13 +64,14 @@ async fn v1(scene: &Scene, token: &str, material: &Material) -> Outcome {
     Outcome::Issued(pem::parse_many(&reply.text).unwrap().into_iter().map(pem::Pem::into_contents).collect())
 }
 
-async fn v2(scene: &Scene, token: &str, material: &Material) -> Outcome {
+async fn v2(begin: Begin<'_>, token: &str, material: &Material) -> Outcome {
     let mut body = match material {
         Material::Key { pem, proof } => key_body(None, pem, proof),
         Material::SigningRequest(text) => request_body("", text),
     };
     body["credentials"] = json!({"oidcIdentityToken": token});
-    let reply = scene.server.post(body.to_string()).await;
+    let request = begin("POST", "/api/v2/signingCert").header("Content-Type", "application/json");
+    let reply = Reply::of(request.body(body.to_string()).send().await.unwrap()).await;
     if reply.status == 200 { Outcome::Issued(reply.certificates()) } else { refused(&reply) }
 }
 
@@ -72,14 +91,6 @@ async fn grpc(scene: &Scene, token: &str, material: &Material) -> Outcome {
             Outcome::Refused { code, text: status.message().to_owned(), reason, metadata }
         }
     }
-}
-
-async fn post(scene: &Scene, path: &str, token: &str, body: &Value) -> Reply {
-    let mut request = scene.server.request("POST", path);
-    if !token.is_empty() {
-        request = request.header("Authorization", format!("Bearer {token}"));
-    }
-    Reply::of(request.body(body.to_string()).send().await.unwrap()).await
 }
 
 fn refused(reply: &Reply) -> Outcome {
@@ -103,8 +114,8 @@ pub fn good(key: &Key) -> Material {
     Material::Key { pem: key.spki_pem(), proof: key.prove(ADDRESS) }
 }
 
-/// Asserts that all three refused for this reason, in the same words.
-pub fn assert_kind(outcomes: &[Outcome; 3], kind: FailureKind) {
+/// Asserts that all refused for this reason, in the same words.
+pub fn assert_kind(outcomes: &[Outcome], kind: FailureKind) {
     let row = kind.row();
     for outcome in outcomes {
         assert_eq!(*outcome, outcomes[0], "{kind:?}");

@@ -19,6 +19,12 @@ pub struct Scene {
 }
 
 impl Scene {
+    /// A POST over HTTP/2 to a path of the gRPC listener, to be changed and sent.
+    pub fn http2_to_grpc(&self, path: &str) -> reqwest::RequestBuilder {
+        let client = reqwest::Client::builder().no_proxy().http2_prior_knowledge().build().unwrap();
+        client.post(format!("{}{path}", self.server.grpc_url))
+    }
+
     pub async fn new() -> Self {
         let issuer = FakeIssuer::start();
         let server = Running::start(&email_file(&issuer.issuer("email"))).await;

@@ -31,6 +31,7 @@ pub struct Running {
     pub grpc_url: String,
     pub ca: TestCa,
     client: reqwest::Client,
+    http2: reqwest::Client,
 }
 
 /// An answer, read whole.
@@ -108,7 +109,8 @@ impl Running {
         tokio::spawn(server.run());
         // Without a pool: a server that closes a connection early must not spoil the next request.
         let client = reqwest::Client::builder().pool_max_idle_per_host(0).no_proxy().build().unwrap();
-        Self { url, grpc_url, ca, client }
+        let http2 = reqwest::Client::builder().pool_max_idle_per_host(0).no_proxy().http2_prior_knowledge();
+        Self { url, grpc_url, ca, client, http2: http2.build().unwrap() }
     }
 
     pub fn signer(&self) -> &CountingSigner {
@@ -122,6 +124,11 @@ impl Running {
     /// A request to be changed and sent.
     pub fn request(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
         self.client.request(method.parse().unwrap(), format!("{}{path}", self.url))
+    }
+
+    /// The same over HTTP/2, without asking first.
+    pub fn request_http2(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
+        self.http2.request(method.parse().unwrap(), format!("{}{path}", self.url))
     }
 
     /// Asks for a certificate with any body.

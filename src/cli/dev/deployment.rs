@@ -16,7 +16,7 @@ use crate::authority::ephemeral::root_and_intermediate;
 use crate::authority::{AuthoritySource, SignatureAlgorithm};
 use crate::certificate::ValidityPolicy;
 use crate::config::issuers::Issuers;
-use crate::config::listeners::{Address, Listeners};
+use crate::config::listeners::{Address, Endpoint, Listeners};
 use crate::dev::{self, Deployment, DevIssuer, DevIssuerError, DevLog, DevLogError, LogDescription};
 use crate::failure::with_sources;
 use crate::possession::PermittedAlgorithms;
@@ -58,7 +58,10 @@ impl Bound {
             ValidityPolicy::default(),
             Some(logs(&log)?),
         );
-        let listeners = Listeners::Shared(Address { host: "127.0.0.1".to_owned(), port: args.port });
+        let listeners = Listeners::Shared(Endpoint {
+            address: Address { host: "127.0.0.1".to_owned(), port: args.port },
+            tls: None,
+        });
         let options = ServerOptions { listeners, ..ServerOptions::default() };
         let server = Server::bind(issuance.map_err(|error| failed(&error))?, &options)
             .map_err(|error| start_error(&error, "--port", args.port))?;
