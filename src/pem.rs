@@ -22,6 +22,8 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 );
 const UTF8_MARK: &[u8] = b"\xef\xbb\xbf";
 const DASHES: &[u8] = b"-----";
+/// No word of prose is as long, and every line of PEM but the last is longer.
+const SHORTEST_DATA: usize = 40;
 
 /// One `-----BEGIN ..-----` block.
 pub(crate) struct Block {
@@ -53,7 +55,7 @@ pub enum PemError {
     )]
     Pkcs7(String),
     /// No block at all.
-    #[error("the file contains no PEM block{}", hint_for(.binary))]
+    #[error("the file contains no PEM block{}", hint_for(*.binary))]
     NoBlock {
         /// Whether it looks like DER.
         binary: bool,
@@ -69,8 +71,8 @@ pub(crate) struct Certificates {
     pub(crate) others: Vec<String>,
 }
 
-fn hint_for(binary: &bool) -> &'static str {
-    if *binary {
+fn hint_for(binary: bool) -> &'static str {
+    if binary {
         ": if it is DER, convert it with `openssl x509 -inform DER` (a certificate) or `openssl pkey -inform DER` (a key); \
          if it is PKCS #12, with `openssl pkcs12 -nodes`"
     } else {
@@ -139,7 +141,8 @@ pub(crate) fn parse(text: &[u8]) -> Vec<Block> {
     let mut lines = Lines::new(&text);
     let mut blocks = Vec::new();
     while let Some((number, line)) = lines.next() {
-        if let Some(label) = begin(line) {
+        if let Some((label, behind)) = begin(line) {
+            lines.put_back(number, behind);
             blocks.push(read_block(label, number, &mut lines));
         }
     }
@@ -162,6 +165,13 @@ fn read_block(label: &[u8], line: usize, lines: &mut Lines<'_>) -> Block {
         if begin(text).is_some() {
             lines.put_back(number, text);
             break;
+        }
+        // All in one line, or the last line of it.
+        if let Some(place) = find(text, b"-----END ") {
+            let (before, end) = text.split_at(place);
+            body.push(before);
+            lines.put_back(number, end);
+            continue;
         }
         // A colon is not a base64 character, so a line with one is a header.
         match text.iter().position(|byte| *byte == b':') {
@@ -186,10 +196,13 @@ fn trimmed(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes.trim_ascii()).into_owned()
 }
 
-/// The label of a BEGIN line; prose that quotes one goes on behind it.
-fn begin(line: &[u8]) -> Option<&[u8]> {
+/// The label of a BEGIN line, and the data behind it: a shell or YAML's `>` makes one line of a file. Prose that quotes such a
+/// line goes on with words.
+fn begin(line: &[u8]) -> Option<(&[u8], &[u8])> {
     let (label, behind) = label(line.strip_prefix(b"-----BEGIN ")?)?;
-    behind.is_empty().then_some(label)
+    let behind = behind.trim_ascii();
+    let data = behind.iter().take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/')).count();
+    (behind.is_empty() || data >= SHORTEST_DATA).then_some((label, behind))
 }
 
 /// The label of an END line, and what follows it.
@@ -198,9 +211,13 @@ fn end(line: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 fn label(rest: &[u8]) -> Option<(&[u8], &[u8])> {
-    let end = rest.windows(DASHES.len()).position(|window| window == DASHES)?;
+    let end = find(rest, DASHES)?;
     let (label, behind) = rest.split_at(end);
     Some((label, behind.get(DASHES.len()..).unwrap_or_default()))
+}
+
+fn find(text: &[u8], wanted: &[u8]) -> Option<usize> {
+    text.windows(wanted.len()).position(|window| window == wanted)
 }
 
 /// Numbered lines without blanks around them, ended by LF, CR LF or CR.
@@ -216,7 +233,7 @@ impl<'a> Lines<'a> {
     }
 
     fn put_back(&mut self, number: usize, line: &'a [u8]) {
-        self.put_back = (!line.is_empty()).then_some((number, line));
+        self.put_back = Some((number, line.trim_ascii())).filter(|(_, line)| !line.is_empty());
     }
 
     fn next(&mut self) -> Option<(usize, &'a [u8])> {
@@ -303,6 +320,17 @@ mod tests {
     fn files_joined_without_a_line_end_are_two_blocks() {
         let block = "-----BEGIN A-----\nAQID\n-----END A-----";
         assert_eq!(labels(&parse(block.repeat(3).as_bytes())), ["A", "A", "A"]);
+    }
+
+    #[test]
+    fn a_file_that_became_one_line_is_read() {
+        let der: Vec<u8> = (0..100).collect();
+        let text = text::pem("A", &der);
+        let line = text.replace('\n', " ");
+        let headers = "-----BEGIN B-----\nX: y\n\nAQID-----END B-----";
+        let blocks = parse(format!("{line}\n{line}{headers}").as_bytes());
+        assert_eq!(labels(&blocks), ["A", "A", "B"]);
+        assert_eq!((data(&blocks[1]), data(&blocks[2])), (Ok(der.as_slice()), Ok(&[1, 2, 3][..])));
     }
 
     #[test]

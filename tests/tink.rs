@@ -68,7 +68,7 @@ async fn signer(keyset: &[u8], name: &str) -> Result<LocalSigner, TinkError> {
 
 async fn authority(public_key: &str, signer: LocalSigner) -> Result<Authority, AuthorityError> {
     let spki = pem::parse(public_key).unwrap().into_contents();
-    let chain = IssuingChain::from_der(chain_for(&spki), SystemTime::now()).unwrap();
+    let chain = IssuingChain::from_der(&chain_for(&spki), SystemTime::now()).unwrap();
     Authority::new(chain, Arc::new(signer)).await
 }
 

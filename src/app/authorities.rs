@@ -152,7 +152,7 @@ async fn token_chain(options: &Pkcs11Options, id: &str) -> Result<IssuingChain, 
         format!("the token has no certificate with the id {id:?} (--hsm-caroot-id)\n  hint: {hint}")
     };
     let certificate = pkcs11::certificate(options, id.as_bytes()).await?.ok_or_else(missing)?;
-    Ok(IssuingChain::from_der(vec![certificate], SystemTime::now())?)
+    Ok(IssuingChain::from_der(&[certificate], SystemTime::now())?)
 }
 
 async fn issuing_chain(path: PathBuf, key: &[u8]) -> Result<IssuingChain, OpeningError> {

@@ -199,8 +199,8 @@ impl IssuingChain {
     ///
     /// # Errors
     /// As [`IssuingChain::from_pem`].
-    pub fn from_der(ders: Vec<Vec<u8>>, now: SystemTime) -> Result<Self, ChainError> {
-        Self::find(&ders, None, Moment::Now(now))
+    pub fn from_der(ders: &[Vec<u8>], now: SystemTime) -> Result<Self, ChainError> {
+        Self::find(ders, None, Moment::Now(now))
     }
 
     fn read(text: &[u8], key: Option<&[u8]>, moment: Moment) -> Result<Self, ChainError> {

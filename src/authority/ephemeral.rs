@@ -63,7 +63,7 @@ pub async fn root_and_intermediate(
 }
 
 async fn authority(chain: Vec<Vec<u8>>, key: CaKey, now: SystemTime) -> Result<Authority, EphemeralError> {
-    Ok(Authority::new(IssuingChain::from_der(chain, now)?, key.signer).await?)
+    Ok(Authority::new(IssuingChain::from_der(&chain, now)?, key.signer).await?)
 }
 
 fn new_key(algorithm: SignatureAlgorithm) -> Result<CaKey, EphemeralError> {

@@ -97,7 +97,7 @@ impl TestCa {
 
     /// A CA with this key and these certificates, its own first.
     pub async fn of_chain(key: &Key, ders: Vec<Vec<u8>>, now: SystemTime) -> Self {
-        let chain = IssuingChain::from_der(ders, now).unwrap();
+        let chain = IssuingChain::from_der(&ders, now).unwrap();
         let signer = Arc::new(CountingSigner {
             signer: LocalSigner::from_pkcs8(chain.algorithm(), key.pkcs8()).unwrap(),
             calls: AtomicUsize::new(0),

@@ -70,7 +70,7 @@ impl PublicKeyData for ForeignKey {
 
 /// The authority of a remote key under a chain made on the spot; its self-test is the first signature.
 pub async fn authority_of(key: Arc<dyn RemoteKey>, bounds: Bounds) -> Result<Authority, AuthorityError> {
-    let chain = IssuingChain::from_der(chain_for(key.public_key().spki_der()), SystemTime::now()).unwrap();
+    let chain = IssuingChain::from_der(&chain_for(key.public_key().spki_der()), SystemTime::now()).unwrap();
     Authority::new(chain, Arc::new(RemoteSigner::new(key, bounds)) as Arc<dyn Signer>).await
 }
 

@@ -70,9 +70,9 @@ fn https_client(bundle: &Path) -> Result<SharedHttpClient, Failure> {
         let problem = format!("the certificates to trust in {} cannot be used: {error}", bundle.display());
         Failure::refused(problem, "AWS_CA_BUNDLE names a PEM file with the certificates of authorities")
     };
-    let content = std::fs::read(bundle).map_err(|error| wrong(error.to_string()))?;
+    let file = std::fs::read(bundle).map_err(|error| wrong(error.to_string()))?;
     // Parsed here first: the client would panic on a file that it cannot read.
-    let certificates = pem::certificates(&content).map_err(|error| wrong(error.to_string()))?;
+    let certificates = pem::certificates(&file).map_err(|error| wrong(error.to_string()))?;
     let mut roots = RootCertStore::empty();
     let mut trust = TrustStore::empty();
     for der in certificates.ders {

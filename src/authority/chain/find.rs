@@ -105,7 +105,7 @@ struct Search<'s, 'a> {
     steps: usize,
 }
 
-impl<'s, 'a> Search<'s, 'a> {
+impl Search<'_, '_> {
     /// The best chain from this certificate that passes every check.
     fn from(&mut self, issuing: usize, moment: Moment) -> Result<Found, ChainError> {
         let mut paths = Vec::new();

@@ -38,8 +38,8 @@ fn again(made: &Made) -> Made {
 
 #[test]
 fn any_order_duplicates_and_unrelated_certificates_make_the_same_chain() {
-    let (i, middle, r, other) = (intermediate(), named("middle"), root(), named("other"));
-    let (a, b, c, d) = (signed(&i, &middle), signed(&middle, &r), self_signed(&r), self_signed(&other));
+    let (issuing, middle, root, other) = (intermediate(), named("middle"), root(), named("other"));
+    let (a, b, c, d) = (signed(&issuing, &middle), signed(&middle, &root), self_signed(&root), self_signed(&other));
     assert_eq!(found(&[&a, &b, &c]), [0, 1, 2]);
     assert_eq!(found(&[&c, &b, &a]), [2, 1, 0]);
     assert_eq!(found(&[&b, &c, &a, &c, &b]), [2, 0, 1]);

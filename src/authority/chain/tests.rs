@@ -105,9 +105,9 @@ fn a_text_without_certificates_or_with_something_else_is_refused() {
     refused!(IssuingChain::from_pem(text.as_bytes(), now), ChainError::Malformed(1));
     let root = self_signed(&root());
     let long = [root.der().as_ref(), &[0]].concat();
-    refused!(IssuingChain::from_der(vec![long], now), ChainError::Malformed(1));
+    refused!(IssuingChain::from_der(&[long], now), ChainError::Malformed(1));
     let many: Vec<Vec<u8>> = (0..=MAX_GIVEN).map(|_| self_signed(&self::root()).der().to_vec()).collect();
-    refused!(IssuingChain::from_der(many, now), ChainError::TooMany);
+    refused!(IssuingChain::from_der(&many, now), ChainError::TooMany);
 }
 
 #[test]
@@ -171,12 +171,13 @@ fn a_path_length_counts_the_cas_below_without_the_leaf() {
 #[test]
 fn certificates_out_of_their_time_are_refused_to_the_second() {
     let chain = load_pair(&intermediate(), &root()).unwrap();
-    let ders = || chain.certificates().iter().map(|certificate| certificate.der().to_vec()).collect();
+    let ders =
+        || -> Vec<Vec<u8>> { chain.certificates().iter().map(|certificate| certificate.der().to_vec()).collect() };
     let second = Duration::from_secs(1);
-    IssuingChain::from_der(ders(), chain.not_after()).unwrap();
-    IssuingChain::from_der(ders(), chain.not_before()).unwrap();
-    refused!(IssuingChain::from_der(ders(), chain.not_after() + second), ChainError::Expired { position: 1, .. });
-    refused!(IssuingChain::from_der(ders(), chain.not_before() - second), ChainError::NotYetValid { position: 1, .. });
+    IssuingChain::from_der(&ders(), chain.not_after()).unwrap();
+    IssuingChain::from_der(&ders(), chain.not_before()).unwrap();
+    refused!(IssuingChain::from_der(&ders(), chain.not_after() + second), ChainError::Expired { position: 1, .. });
+    refused!(IssuingChain::from_der(&ders(), chain.not_before() - second), ChainError::NotYetValid { position: 1, .. });
     let mut expired = root();
     expired.params.not_after = (SystemTime::now() - second * 2).into();
     refused!(load_pair(&intermediate(), &expired), ChainError::Expired { position: 2, .. });

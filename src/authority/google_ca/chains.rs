@@ -74,7 +74,7 @@ fn believed(authorities: Vec<Authority>, now: SystemTime) -> Result<Vec<Arc<Issu
     let mut chains = Vec::new();
     for authority in authorities.into_iter().filter(|authority| !authority.pem_ca_certificates.is_empty()) {
         let ders = certificates_of(&authority.pem_ca_certificates.concat())?;
-        match IssuingChain::from_der(ders, now) {
+        match IssuingChain::from_der(&ders, now) {
             Ok(chain) => chains.push(Arc::new(chain)),
             Err(error) => passed_over(&authority.name, &error),
         }

@@ -241,7 +241,7 @@ fn an_initialization_vector_that_is_too_short_is_refused() {
     let whole = data_of("ed25519.pbes2-des3-sha1");
     let iv = whole.windows(2).position(|bytes| bytes == [0x04, 0x08]).unwrap();
     let iv = iv + 2 + whole[iv + 2..].windows(2).position(|bytes| bytes == [0x04, 0x08]).unwrap();
-    let mut short = whole.to_vec();
+    let mut short = whole.clone();
     short[iv + 1] = 4;
     short.drain(iv + 2..iv + 6);
     // The four SEQUENCEs around it shrink alike; each is the nearest one before that reaches past the IV.
@@ -262,7 +262,7 @@ fn damaged_encryption_parameters_do_no_harm() {
     for name in ["ec256.pbes2-aes128-sha256", "ed25519.pbes2-des3-sha1"] {
         let whole = data_of(name);
         for index in 0..90 {
-            let mut damaged = whole.to_vec();
+            let mut damaged = whole.clone();
             // Not 0xff: a larger iteration count would only cost time.
             damaged[index] = if damaged[index] == 1 { 2 } else { 1 };
             let read = read(encrypted_pem(&damaged).as_bytes(), Some(&password(PASSWORD)));

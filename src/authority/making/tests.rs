@@ -25,7 +25,7 @@ async fn root_and_intermediate_of_every_algorithm_make_a_chain_that_issues() {
         let root = root(&described("O=Example,CN=Root", 20), &root_key).await.unwrap();
         let issuer = CaIssuer { certificate: &root, key: &root_key };
         let ca = intermediate(&described("O=Example,CN=CA", 10), &ca_key.spki_der, issuer).await.unwrap();
-        let chain = IssuingChain::from_der(vec![ca.clone(), root.clone()], SystemTime::now()).unwrap();
+        let chain = IssuingChain::from_der(&[ca.clone(), root.clone()], SystemTime::now()).unwrap();
         assert_eq!((chain.algorithm(), chain.subject()), (algorithm, "O=Example, CN=CA"));
         let (_, ca) = X509Certificate::from_der(&ca).unwrap();
         assert_eq!(ca.raw_serial().len(), 20);
@@ -57,7 +57,7 @@ async fn the_issuers_name_is_kept_byte_for_byte() {
     let ca_key = key(SignatureAlgorithm::EcdsaP384Sha384);
     let issuer = CaIssuer { certificate: foreign.der(), key: &root_key };
     let ca = intermediate(&described("CN=CA", 1), &ca_key.spki_der, issuer).await.unwrap();
-    let chain = IssuingChain::from_der(vec![ca.clone(), foreign.der().to_vec()], SystemTime::now());
+    let chain = IssuingChain::from_der(&[ca.clone(), foreign.der().to_vec()], SystemTime::now());
     assert!(chain.is_ok(), "{chain:?}");
     let (_, ca) = X509Certificate::from_der(&ca).unwrap();
     let identifier = ca.extensions().last().unwrap();

@@ -89,7 +89,7 @@ pub async fn run(args: CreateCaArgs) -> Result<ExitCode, CommandError> {
     let subject = making::subject(&subject(&args)).map_err(|error| made(&error))?;
     let description = CaDescription { subject, not_before: now, lifetime: LIFETIME };
     let root = making::root(&description, &key).await.map_err(|error| made(&error))?;
-    let chain = checked(vec![root.clone()], now)?;
+    let chain = checked(std::slice::from_ref(&root), now)?;
     if args.hsm == Hsm::Softhsm {
         pkcs11::store_certificate(&options, &root, LABEL, id).await.map_err(|error| cannot_open(&error))?;
         tell(&format!("The root is in the token with the id {}.", args.hsm_caroot_id));

@@ -83,7 +83,7 @@ pub(super) async fn run(args: InitArgs) -> Result<ExitCode, CommandError> {
     let description = CaDescription { subject, not_before: now, lifetime: args.lifetime };
     let intermediate =
         making::intermediate(&description, &key.key.spki_der, issuer).await.map_err(|error| made(&error))?;
-    let chain = checked([vec![intermediate], above.certificates].concat(), now)?;
+    let chain = checked(&[vec![intermediate], above.certificates].concat(), now)?;
     write(&chain, &chain_path, &root_path, &[above.key, key])?;
     Ok(ExitCode::SUCCESS)
 }
@@ -107,7 +107,7 @@ fn place(given: Option<&str>, folder: &Path, default: &str) -> KeyPlace {
 }
 
 /// What `serve` would refuse is not written.
-pub(super) fn checked(certificates: Vec<Vec<u8>>, now: SystemTime) -> Result<IssuingChain, CommandError> {
+pub(super) fn checked(certificates: &[Vec<u8>], now: SystemTime) -> Result<IssuingChain, CommandError> {
     IssuingChain::from_der(certificates, now)
         .map_err(|error| CommandError::failed(format!("the chain would be refused by `sigmint serve`: {error}")))
 }

@@ -66,7 +66,7 @@ pub(super) async fn run(args: SignArgs) -> Result<ExitCode, CommandError> {
     let issuer = CaIssuer { certificate, key: &key.key };
     let intermediate =
         making::intermediate(&description, &request.spki_der, issuer).await.map_err(|error| made(&error))?;
-    let chain = checked([vec![intermediate], above].concat(), now)?;
+    let chain = checked(&[vec![intermediate], above].concat(), now)?;
     let text = chain.to_pem();
     files::create(&args.out, text.as_bytes(), Readers::All)?;
     tell(&format!("Wrote {}: {}.", shown(&args.out), chain.subject()));
