@@ -26,8 +26,10 @@ const HEADERS: u8 = 1;
 const RESET: u8 = 3;
 const SETTINGS: u8 = 4;
 const CONTINUATION: u8 = 9;
+const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
 const ISSUING: &str = "/dev.sigstore.fulcio.v2.CA/CreateSigningCertificate";
+const REST: &str = "/api/v2/signingCert";
 const TRUST_BUNDLE: &str = "/dev.sigstore.fulcio.v2.CA/GetTrustBundle";
 
 /// A frame of HTTP/2 (RFC 9113 section 4.1).
@@ -54,17 +56,12 @@ fn field(name: &str, value: &str) -> Vec<u8> {
 }
 
 fn call(path: &str) -> Vec<u8> {
-    [
-        (":method", "POST"),
-        (":scheme", "http"),
-        (":path", path),
-        (":authority", "x"),
-        ("content-type", "application/grpc"),
-        ("te", "trailers"),
-    ]
-    .into_iter()
-    .flat_map(|(name, value)| field(name, value))
-    .collect()
+    [request("POST", path), field("content-type", "application/grpc"), field("te", "trailers")].concat()
+}
+
+fn request(method: &str, path: &str) -> Vec<u8> {
+    let fields = [(":method", method), (":scheme", "http"), (":path", path), (":authority", "x")];
+    fields.into_iter().flat_map(|(name, value)| field(name, value)).collect()
 }
 
 /// A connection of HTTP/2 with these settings.
@@ -72,8 +69,11 @@ struct Raw(TcpStream);
 
 impl Raw {
     async fn new(scene: &Scene, settings: &[u8]) -> Self {
-        let address = scene.server.grpc_url.trim_start_matches("http://").to_owned();
-        let mut stream = TcpStream::connect(address).await.unwrap();
+        Self::to(&scene.server.grpc_url, settings).await
+    }
+
+    async fn to(url: &str, settings: &[u8]) -> Self {
+        let mut stream = TcpStream::connect(url.trim_start_matches("http://")).await.unwrap();
         let begin = [PREFACE, &frame(SETTINGS, 0, 0, settings), &frame(SETTINGS, 1, 0, &[])].concat();
         stream.write_all(&begin).await.unwrap();
         Self(stream)
@@ -108,12 +108,14 @@ impl Raw {
 #[tokio::test]
 async fn the_settings_of_http2_bound_a_connection() {
     let scene = Scene::new().await;
-    let (_, settings) = Raw::new(&scene, &[]).await.next_of(SETTINGS).await.unwrap();
-    let value = |id: u16| {
-        let setting = settings.chunks(6).find(|setting| setting[..2] == id.to_be_bytes()).unwrap();
-        u32::from_be_bytes(setting[2..].try_into().unwrap())
-    };
-    assert_eq!((value(1), value(3), value(6)), (0, 16, 80 * 1024), "table, streams, header list");
+    for url in [&scene.server.grpc_url, &scene.server.url] {
+        let (_, settings) = Raw::to(url, &[]).await.next_of(SETTINGS).await.unwrap();
+        let value = |id: u16| {
+            let setting = settings.chunks(6).find(|setting| setting[..2] == id.to_be_bytes()).unwrap();
+            u32::from_be_bytes(setting[2..].try_into().unwrap())
+        };
+        assert_eq!((value(1), value(3), value(6)), (0, 16, 80 * 1024), "table, streams, header list");
+    }
 }
 
 #[tokio::test]
@@ -146,12 +148,14 @@ async fn more_than_96_fields_are_refused_before_the_request_is_handled() {
     assert_eq!((i32::from(refused.code()), error_info(&refused).reason.as_str()), (8, "HEADERS_TOO_MANY"));
     assert_eq!(scene.server.signer().calls(), 2);
 
-    let mut raw = Raw::new(&scene, &[]).await;
     let fields: Vec<u8> = (0..97).flat_map(|number| field(&format!("a{number}"), "")).collect();
-    raw.send(&frame(HEADERS, END_HEADERS, 1, &[call(ISSUING), fields].concat())).await;
-    let (_, answer) = raw.next_of(HEADERS).await.unwrap();
-    // Not in the static table, so a literal in Huffman's code: 011010 011001 00001 and ones to the byte's end.
-    assert!(answer.windows(3).any(|part| part == [0x69, 0x90, 0xff]), "431: {answer:x?}");
+    for (url, block) in [(&scene.server.grpc_url, call(ISSUING)), (&scene.server.url, request("POST", REST))] {
+        let mut raw = Raw::to(url, &[]).await;
+        raw.send(&frame(HEADERS, END_HEADERS, 1, &[block, fields.clone()].concat())).await;
+        let (_, answer) = raw.next_of(HEADERS).await.unwrap();
+        // Not in the static table, so a literal in Huffman's code: 011010 011001 00001 and ones to the byte's end.
+        assert!(answer.windows(3).any(|part| part == [0x69, 0x90, 0xff]), "431: {answer:x?}");
+    }
 }
 
 #[tokio::test]
@@ -162,9 +166,10 @@ async fn a_token_of_64_kib_fits_into_a_header_of_each_protocol() {
     let token = scene.issuer.token(&claims);
     assert!(token.len() > 64_000, "{}", token.len());
     let (pem, proof) = (scene.key.spki_pem(), scene.key.prove(ADDRESS));
-    let request = scene.server.request("POST", "/api/v2/signingCert").bearer_auth(&token);
-    let response = request.body(key_body(None, &pem, &proof).to_string()).send().await.unwrap();
-    assert_eq!(response.status().as_u16(), 200);
+    for request in [scene.server.request("POST", REST), scene.server.request_http2("POST", REST)] {
+        let body = key_body(None, &pem, &proof).to_string();
+        assert_eq!(request.bearer_auth(&token).body(body).send().await.unwrap().status().as_u16(), 200);
+    }
     let mut metadata = MetadataMap::new();
     metadata.insert("oidcidentitytoken", token.parse().unwrap());
     GrpcClient::new(&scene.server.grpc_url).ask_with(key_message("", &pem, &proof), metadata).await.unwrap();
@@ -175,8 +180,9 @@ async fn a_token_of_64_kib_fits_into_a_header_of_each_protocol() {
 async fn header_blocks_that_do_not_end_keep_nobody_out() {
     let scene = Scene::new().await;
     let mut open = Vec::new();
-    for _ in 0..150 {
-        let mut raw = Raw::new(&scene, &[]).await;
+    for number in 0..150 {
+        let url = if number % 2 == 0 { &scene.server.grpc_url } else { &scene.server.url };
+        let mut raw = Raw::to(url, &[]).await;
         let fields = vec![0x8f; 2200];
         raw.send(&frame(HEADERS, 0, 1, &[call(ISSUING), fields].concat())).await;
         raw.send(&frame(CONTINUATION, 0, 1, &[0x20; 16_000])).await;
@@ -219,11 +225,16 @@ async fn an_answer_that_is_not_read_ends_its_stream_or_its_connection() {
         raw.send(&frame(HEADERS, END_HEADERS, 1, &call(TRUST_BUNDLE))).await;
         raw.send(&frame(DATA, 1, 1, &[0; 5])).await;
     }
+    // The same of REST.
+    let mut rest = Raw::to(&scene.server.url, &window(1)).await;
+    rest.send(&frame(HEADERS, END_HEADERS | END_STREAM, 1, &request("GET", "/api/v2/trustBundle"))).await;
     let reset = tokio::time::timeout(Duration::from_secs(50), closed.next_of(RESET)).await.expect("still open");
     assert_eq!(reset.map(|(stream, _)| stream), Some(1));
     assert!(begin.elapsed() >= Duration::from_secs(29), "{:?}", begin.elapsed());
-    let ended = async { while narrow.next().await.is_some_and(|(kind, ..)| kind != RESET) {} };
-    tokio::time::timeout(Duration::from_secs(50), ended).await.expect("still open");
+    for raw in [&mut narrow, &mut rest] {
+        let ended = async { while raw.next().await.is_some_and(|(kind, ..)| kind != RESET) {} };
+        tokio::time::timeout(Duration::from_secs(50), ended).await.expect("still open");
+    }
     assert!(begin.elapsed() < Duration::from_secs(50), "{:?}", begin.elapsed());
 }
 
@@ -243,6 +254,12 @@ async fn a_length_beyond_the_limit_is_refused_before_the_bytes_are_read() {
     raw.send(&[frame(HEADERS, END_HEADERS, 1, &call(ISSUING)), frame(DATA, 0, 1, &prefix)].concat()).await;
     let (stream, _) = raw.next_of(HEADERS).await.unwrap();
     assert_eq!(stream, 1, "an answer, though the message is not here");
+
+    let announced = field("content-length", &(limit + 1).to_string());
+    let mut raw = Raw::to(&scene.server.url, &[]).await;
+    raw.send(&frame(HEADERS, END_HEADERS, 1, &[request("POST", REST), announced].concat())).await;
+    let (stream, _) = raw.next_of(HEADERS).await.unwrap();
+    assert_eq!(stream, 1, "an answer, though the body is not here");
 }
 
 /// A body of REST has 30 seconds, and so has a call's message.
@@ -252,8 +269,10 @@ async fn a_call_whose_message_does_not_come_ends_after_30_seconds() {
     let (mut none, mut part) = (Raw::new(&scene, &[]).await, Raw::new(&scene, &[]).await);
     none.send(&frame(HEADERS, END_HEADERS, 1, &call(ISSUING))).await;
     part.send(&[frame(HEADERS, END_HEADERS, 1, &call(ISSUING)), frame(DATA, 0, 1, &[0, 0, 0, 1, 0, 7])].concat()).await;
+    let mut rest = Raw::to(&scene.server.url, &[]).await;
+    rest.send(&[frame(HEADERS, END_HEADERS, 1, &request("POST", REST)), frame(DATA, 0, 1, b"{")].concat()).await;
     let begin = Instant::now();
-    for raw in [&mut none, &mut part] {
+    for raw in [&mut none, &mut part, &mut rest] {
         let answer = tokio::time::timeout(Duration::from_secs(40), raw.next_of(HEADERS)).await.expect("no answer");
         assert_eq!(answer.map(|(stream, _)| stream), Some(1));
     }

@@ -280,6 +280,8 @@ async fn large_bodies_that_do_not_end_take_no_more_than_their_room_and_small_one
         (scene.server.post(large).await.reason() == "OVERLOADED").then_some(())
     };
     eventually("the room is taken", full).await;
+    let large_by_http2 = scene.server.request_http2("POST", "/api/v2/signingCert").body(vec![b' '; LARGE]);
+    assert_eq!(large_by_http2.send().await.unwrap().status(), 503);
     assert_eq!(scene.ask().await.status, 200, "an ordinary request");
     assert_eq!(scene.call(None).await, Ok(()), "an ordinary call");
     let mut large = key_message(&scene.token_of("a"), "x", b"");

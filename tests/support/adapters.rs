@@ -24,7 +24,7 @@ pub enum Outcome {
 }
 
 /// How many ways there are to ask.
-const WAYS: usize = 5;
+pub const WAYS: usize = 5;
 
 /// Sends one request through all adapters: REST over either version of HTTP, and gRPC.
 pub async fn ask_all(scene: &Scene, token: &str, material: &Material) -> [Outcome; WAYS] {
