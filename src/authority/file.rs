@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use secrecy::{ExposeSecret as _, SecretString};
+
 use super::chain::IssuingChain;
 use super::files::{FileError, read_chain, read_file};
 use super::key_file::{self, KeyFileError};
@@ -93,6 +95,54 @@ pub fn read_key(path: &Path, password: Option<&KeyPassword>) -> Result<LocalSign
     let by_another = || others.iter().find_map(|other| key_file::read(&text, Some(other)).ok());
     match is_wrong.then(by_another).flatten() {
         Some(signer) => Ok(signer),
+        None if is_wrong && key_file::read(&text, Some(&with_line_break(first))).is_ok() => {
+            Err(refused(KeyFileError::PasswordLacksLineBreak))
+        }
         None => read.map_err(refused),
+    }
+}
+
+fn with_line_break(password: &SecretString) -> SecretString {
+    format!("{}\n", password.expose_secret()).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: &[u8] = include_bytes!("../../tests/fixtures/keys/ec256.pbes2-aes128-sha256.pem");
+    /// By cosign, with the password "piped" and a line break.
+    const PIPED: &[u8] = include_bytes!("../../tests/fixtures/keys/cosign-piped.sigstore.pem");
+
+    #[test]
+    fn a_line_break_too_many_or_too_few_is_told_and_a_file_may_have_either() {
+        let folder = tempfile::tempdir().unwrap();
+        let put = |name: &str, content: &[u8]| {
+            let path = folder.path().join(format!("{name}.txt"));
+            std::fs::write(&path, content).unwrap();
+            path
+        };
+        let refusal = |key: &[u8], password: KeyPassword| match read_key(&put("key", key), Some(&password)) {
+            Ok(_) => None,
+            Err(FileAuthorityError::Key { source, .. }) => Some(source),
+            Err(error) => panic!("{error}"),
+        };
+        let text = |text: &str| KeyPassword::Text(text.into());
+        let file = |content: &str| KeyPassword::File(put(&crate::text::hex(content.as_bytes()), content.as_bytes()));
+        for (key, password, expected) in [
+            (KEY, text("parity-password"), None),
+            (KEY, text("parity-password\n"), Some(KeyFileError::PasswordLineBreak)),
+            (KEY, text("wrong"), Some(KeyFileError::PasswordWrong)),
+            (KEY, file("parity-password"), None),
+            (KEY, file("parity-password\r\n"), None),
+            (KEY, file("parity-password\n\n"), Some(KeyFileError::PasswordLineBreak)),
+            (KEY, file(""), Some(KeyFileError::PasswordMissing)),
+            (PIPED, text("piped\n"), None),
+            (PIPED, text("piped"), Some(KeyFileError::PasswordLacksLineBreak)),
+            (PIPED, file("piped"), Some(KeyFileError::PasswordLacksLineBreak)),
+            (PIPED, file("piped\n"), None),
+        ] {
+            assert_eq!(refusal(key, password.clone()), expected, "{password:?}");
+        }
     }
 }

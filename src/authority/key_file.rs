@@ -58,6 +58,12 @@ pub enum KeyFileError {
          without (`printf`, not `echo`, also in front of `base64`), or as a file, whose last line break does not count"
     )]
     PasswordLineBreak,
+    /// The same, and with a line break behind it the password is right.
+    #[error(
+        "the private key cannot be decrypted: its password ends in a line break, which the configured one lacks (cosign takes it from a \
+         pipe, as in `echo PASSWORD | cosign generate-key-pair`). Put the password into a file with its line break"
+    )]
+    PasswordLacksLineBreak,
     /// An encryption that is not read.
     #[error("the private key is encrypted with {cipher}, which is not read: {advice}")]
     Cipher {

@@ -184,7 +184,7 @@ fn a_key_by_cosign_that_is_damaged_or_dear_is_refused_before_it_costs_anything()
         ("\"p\":1", "\"p\":-1"),
         ("scrypt", "argon2"),
         ("nacl/secretbox", "aes"),
-        ("\"nonce\":\"P", "\"nonce\":\"AAAAP"),
+        ("\"nonce\":\"", "\"nonce\":\"AAAA"),
         ("\"ciphertext\":\"", "\"ciphertext\":\"!"),
         ("{", ""),
     ] {

@@ -274,7 +274,7 @@ fn signed_by(certificate: &X509Certificate<'_>, next: Option<&X509Certificate<'_
 }
 
 fn checked(certificate: &X509Certificate<'_>, issuer: &X509Certificate<'_>, right: SignedBy) -> SignedBy {
-    let check = SignatureCheck::from_spki_der(issuer.public_key().raw)
+    let check = SignatureCheck::of_anchor(issuer.public_key().raw)
         .map_err(|error| format!("the issuer's key cannot be used: {error}"));
     let outcome = check.and_then(|check| {
         let (message, signature) = (certificate.tbs_certificate.as_ref(), certificate.signature_value.data.as_ref());
