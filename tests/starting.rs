@@ -267,6 +267,37 @@ fn secret_files_that_others_can_read_are_warned_of() {
 }
 
 #[test]
+fn odd_certificates_of_the_ca_are_warned_of_at_the_start_and_at_each_reload() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("issuers.yaml"), ONE_ISSUER).unwrap();
+    let init = |out: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sigmint"));
+        let done =
+            command.current_dir(folder.path()).args(["ca", "init", "--unencrypted", "--out", out]).output().unwrap();
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    };
+    init("one");
+    init("other");
+    let read = |file: &str| fs::read(folder.path().join(file)).unwrap();
+    fs::write(folder.path().join("odd.pem"), [read("other/root.pem"), read("one/chain.pem")].concat()).unwrap();
+    let log = fs::File::create(folder.path().join("log")).unwrap();
+    let args = [
+        "--ca=fileca",
+        "--fileca-cert=FOLDER/odd.pem",
+        "--fileca-key=FOLDER/one/intermediate.key",
+        "--config-path=ISSUERS",
+        "--ct-log-url=",
+    ];
+    let server = Started::logging_to(folder, log.into(), &args, &[]);
+    server.await_answers();
+    let warned = || server.log().matches("a CA's certificates are odd").count();
+    assert_eq!(warned(), 1, "{}", server.log());
+    assert!(server.log().contains("certificates that are not part of the chain"), "{}", server.log());
+    server.signal("-HUP");
+    until("the second warning", || warned() == 2);
+}
+
+#[test]
 fn a_log_that_nobody_reads_stops_nothing() {
     let (mut reader, writer) = std::io::pipe().unwrap();
     let folder = tempfile::tempdir().unwrap();
