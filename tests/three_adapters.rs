@@ -322,3 +322,19 @@ async fn what_is_not_grpc_is_told_so_on_its_paths() {
         assert_eq!(request.send().await.unwrap().status(), status, "{content_type}");
     }
 }
+
+#[tokio::test]
+async fn who_asks_for_names_sends_no_large_messages_compressed_or_not() {
+    let scene = Scene::new().await;
+    let large = [&[0x0a, 0xf8, 0x3f][..], &[b'n'; 8184]].concat();
+    let length = |message: &[u8]| u32::try_from(message.len()).unwrap().to_be_bytes();
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    std::io::Write::write_all(&mut encoder, &large).unwrap();
+    let small = encoder.finish().unwrap();
+    for (flag, message) in [(0, &large), (1, &small)] {
+        let body = [&[flag][..], &length(message), message].concat();
+        let request = scene.http2_to_grpc("/grpc.health.v1.Health/Check").header("content-type", "application/grpc");
+        let answer = Reply::of(request.header("grpc-encoding", "gzip").body(body).send().await.unwrap()).await;
+        assert_eq!(answer.header("grpc-status"), Some("8"), "{flag}: {answer:?}");
+    }
+}

@@ -42,7 +42,7 @@ const MAX_RESETS: usize = 20;
 /// Calls on one connection that may have been ended for breaking the protocol (CVE-2025-8671).
 const MAX_ERRORS: usize = 64;
 /// Bytes of one answer that may wait to be sent.
-const MAX_UNSENT: usize = 64 * 1024;
+const MAX_UNSENT: usize = 16 * 1024;
 /// Bytes of messages that a client may send ahead, on one stream and on all of one connection: 64 KiB fill a path of 100 ms with
 /// 5 Mbit/s, and requests are a few KiB.
 const WINDOW: u32 = 64 * 1024;

@@ -7,7 +7,7 @@ Each attack opens its connections, sends as much as the server takes, and keeps 
 with a token of 64 KiB are answered on both listeners, and some 45 s later what was held is free: an RSS of at most 40 MiB more than
 before, since an allocator keeps some of it. Not part of the test run. Needs the packages of tests/parity/requirements.txt.
 """
-import argparse, functools, json, os, socket, struct, sys, tempfile, threading, time
+import argparse, functools, gzip, json, os, socket, struct, sys, tempfile, threading, time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "parity"))
 import peers, run
@@ -90,8 +90,8 @@ class Attack:
             return False
         return True
 
-    def h2(self, settings=b"", read=True):
-        s = self.connect(self.grpc)
+    def h2(self, settings=b"", read=True, port=None):
+        s = self.connect(port or self.grpc)
         s.sendall(PREFACE + frame(SETTINGS, 0, 0, settings))
         if read:
             s.recv(1024)
@@ -187,6 +187,49 @@ def messages(a):
         a.send(s, block(2 * n + 1, base(CA)) + frame(DATA, 0, 2 * n + 1, b"\0" + struct.pack(">I", 262144) + b"x" * 4000))
 
 
+def streamed(a):
+    """The same on streams whose answers have begun."""
+    s = a.h2()
+    a.drain(s)
+    for n in range(16):
+        a.send(s, block(2 * n + 1, base(REFLECTION)) + frame(DATA, 0, 2 * n + 1, b"\0" + struct.pack(">I", 262144) + b"x" * 4000))
+    for _ in range(16):
+        for n in range(16):
+            time.sleep(0.005)
+            a.send(s, frame(DATA, 0, 2 * n + 1, b"x" * 16000))
+
+
+def inflated(a):
+    """Compressed messages that become large, on streams that go on."""
+    s = a.h2()
+    a.drain(s)
+    for n in range(16):
+        length = (1020, 262138)[n % 2]
+        message = gzip.compress(b"\x3a" + bytes([length % 128 + 128, length // 128 % 128 + 128, length // 16384]) + b"x" * length)
+        message = b"\1" + struct.pack(">I", len(message)) + message
+        path = (REFLECTION, CA, REFLECTION, REFLECTION)[n % 4]
+        a.send(s, block(2 * n + 1, base(path) + literal(b"grpc-encoding", b"gzip")) + frame(DATA, 0, 2 * n + 1, message * (1 + 40 * (length < 5000))))
+
+
+def rest_bodies(a):
+    """Bodies of REST over HTTP/2 that do not end, on every stream."""
+    s = a.h2(port=a.http)
+    a.drain(s)
+    for n in range(16):
+        a.send(s, block(2 * n + 1, base(b"/api/v2/signingCert")) + frame(DATA, 0, 2 * n + 1, b" " * 4000))
+    for _ in range(16):
+        for n in range(16):
+            time.sleep(0.005)
+            a.send(s, frame(DATA, 0, 2 * n + 1, b" " * 16000))
+
+
+def rest_window(a):
+    """Answers of REST over HTTP/2 of which one byte may be sent."""
+    s = a.h2(struct.pack(">HI", 4, 1), port=a.http)
+    for n in range(16):
+        a.send(s, block(2 * n + 1, base(b"/api/v1/rootCert"), end_stream=1))
+
+
 def closed_window(a):
     """Calls whose answers may not be sent."""
     s = a.h2(struct.pack(">HI", 4, 0))
@@ -241,9 +284,9 @@ def unread(a):
         pass
 
 
-QUIET = {"closed_window", "narrow_window", "small_data", "pings", "unread"}
-ATTACKS = [static_fields, unique_fields, allowed_fields, open_blocks, table, huffman, resets, trailers, small_data, messages,
-           closed_window, narrow_window, pings, heads, pipelined, chunks, bodies, unread]
+QUIET = {"rest_window", "closed_window", "narrow_window", "small_data", "pings", "unread"}
+ATTACKS = [static_fields, unique_fields, allowed_fields, open_blocks, table, huffman, resets, trailers, small_data, messages, streamed, inflated,
+           rest_bodies, rest_window, closed_window, narrow_window, pings, heads, pipelined, chunks, bodies, unread]
 
 
 def memory(pid, field):

@@ -36,6 +36,8 @@ use crate::telemetry::metrics::Metrics;
 const CALL_LIMIT: Duration = Duration::from_mins(1);
 /// The call that makes certificates.
 const ISSUING: &str = "/dev.sigstore.fulcio.v2.CA/CreateSigningCertificate";
+/// The largest message of services that are asked for names. Reflection repeats a question in its answer, on streams without end.
+const NAMES: usize = 1024;
 /// How many digits `grpc-timeout` may have (<https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>).
 const TIMEOUT_DIGITS: usize = 8;
 
@@ -46,6 +48,8 @@ type Call = Box<dyn Fn(http::Request<Body>) -> BoxFuture<http::Response<Body>, I
 struct Calls {
     plain: Call,
     compressing: Call,
+    /// Its largest message.
+    largest: usize,
 }
 
 /// The services by name.
@@ -87,16 +91,16 @@ impl Routes {
         };
         // One macro: what the four generated types have in common is no trait.
         macro_rules! route {
-            ($service:expr) => {{
-                let service = $service.max_decoding_message_size(largest);
-                route(service.clone(), service.send_compressed(CompressionEncoding::Gzip))
+            ($service:expr, $largest:expr) => {{
+                let service = $service.max_decoding_message_size($largest);
+                route(service.clone(), service.send_compressed(CompressionEncoding::Gzip), $largest)
             }};
         }
         let services = HashMap::from([
-            route!(CaServer::new(CertificateAuthority { issuance: Arc::clone(&issuance) })),
-            route!(HealthServer::new(AnyName(HealthService::from_health_reporter(health.clone())))),
-            route!(reflection().build_v1()?),
-            route!(reflection().build_v1alpha()?),
+            route!(CaServer::new(CertificateAuthority { issuance: Arc::clone(&issuance) }), largest),
+            route!(HealthServer::new(AnyName(HealthService::from_health_reporter(health.clone()))), NAMES),
+            route!(reflection().build_v1()?, NAMES),
+            route!(reflection().build_v1alpha()?, NAMES),
         ]);
         Ok(Self { services: Arc::new(services), health, metrics, issuance })
     }
@@ -165,7 +169,7 @@ impl Routes {
                 }
             };
         }
-        let largest = self.issuance.limits.message_bytes();
+        let largest = calls.largest;
         let encoding = match compressed::take_encoding(request.headers_mut()) {
             Ok(encoding) => encoding,
             Err(refused) => return counted.end(refused.into_http()),
@@ -198,7 +202,7 @@ impl Routes {
     }
 }
 
-fn route<S>(plain: S, compressing: S) -> (&'static str, Calls)
+fn route<S>(plain: S, compressing: S, largest: usize) -> (&'static str, Calls)
 where
     S: NamedService + Clone + Send + Sync + 'static,
     S: Service<http::Request<Body>, Response = http::Response<Body>, Error = Infallible>,
@@ -206,7 +210,7 @@ where
 {
     // Generated services are always ready.
     let call = |service: S| -> Call { Box::new(move |request| Box::pin(service.clone().call(request))) };
-    (S::NAME, Calls { plain: call(plain), compressing: call(compressing) })
+    (S::NAME, Calls { plain: call(plain), compressing: call(compressing), largest })
 }
 
 /// `package.Service` of `/package.Service/Method`.
