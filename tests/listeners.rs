@@ -292,6 +292,8 @@ async fn a_client_that_names_no_protocol_in_its_handshake_is_told_by_its_first_b
     let mut answer = [0; 12];
     http1.read_exact(&mut answer).await.unwrap();
     assert_eq!(&answer, b"HTTP/1.1 200");
+    let plain = server.get("/healthz").await;
+    assert!(plain.status == 400 && plain.text.contains("HTTPS"), "{plain:?}");
     let mut http2 = shake_hands(&server.url, &certificate, b"").await.unwrap();
     http2.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
     let mut frame = [0; 9];

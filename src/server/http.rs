@@ -166,7 +166,7 @@ async fn plain(stream: TcpStream, entry: Entry) -> Result<Ready<TcpStream>, ()> 
 async fn secure(stream: TcpStream, acceptor: TlsAcceptor, entry: Entry) -> Result<Ready<TlsStream<Movable>>, ()> {
     let (lease, peer) = entry.admit(&stream)?;
     let greeting = within(entry.limit, &lease, entry.draining.notified(), async {
-        preface::first_byte(&stream).await?;
+        preface::first_byte_of_tls(&stream).await?;
         entry.admission.begin(&lease, TLS);
         let mut stream = acceptor.accept(Movable::new(stream)).await?;
         let protocol = preface::of_tls(&mut stream).await?;

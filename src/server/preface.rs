@@ -54,11 +54,23 @@ pub(super) async fn of_tls<I: AsyncRead + AsyncWrite + Unpin>(stream: &mut TlsSt
 }
 
 /// Waits for the first byte, which stays unread. That a socket is said to be readable is not enough: it may be so with nothing in it.
-pub(super) async fn first_byte(stream: &TcpStream) -> io::Result<()> {
-    match stream.peek(&mut [0]).await? {
-        0 => Err(io::ErrorKind::UnexpectedEof.into()),
-        _ => Ok(()),
+pub(super) async fn first_byte(stream: &TcpStream) -> io::Result<u8> {
+    let mut first = [0];
+    let read = stream.peek(&mut first).await?;
+    first.get(..read).and_then(<[u8]>::first).copied().ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
+}
+
+/// Waits for the first byte of a handshake. Who speaks HTTP without TLS is told so, as Go's servers tell it.
+pub(super) async fn first_byte_of_tls(stream: &TcpStream) -> io::Result<()> {
+    const REFUSED: &[u8] = b"HTTP/1.0 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n\
+        This port speaks HTTPS, and the request came without TLS.\n";
+    if !first_byte(stream).await?.is_ascii_uppercase() {
+        return Ok(());
     }
+    // What is left unread would end the connection before the answer is read.
+    let _ = stream.try_read(&mut [0; 4096]);
+    let _ = stream.try_write(REFUSED);
+    Err(io::Error::new(io::ErrorKind::InvalidData, "HTTP without TLS"))
 }
 
 /// Looks at the first bytes until they tell; how long that may take is the caller's to say.
