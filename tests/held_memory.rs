@@ -226,12 +226,12 @@ async fn an_answer_that_is_not_read_ends_its_stream_or_its_connection() {
         raw.send(&frame(DATA, 1, 1, &[0; 5])).await;
     }
     // The same of REST.
-    let mut rest = Raw::to(&scene.server.url, &window(1)).await;
-    rest.send(&frame(HEADERS, END_HEADERS | END_STREAM, 1, &request("GET", "/api/v2/trustBundle"))).await;
+    let mut by_http2 = Raw::to(&scene.server.url, &window(1)).await;
+    by_http2.send(&frame(HEADERS, END_HEADERS | END_STREAM, 1, &request("GET", "/api/v2/trustBundle"))).await;
     let reset = tokio::time::timeout(Duration::from_secs(50), closed.next_of(RESET)).await.expect("still open");
     assert_eq!(reset.map(|(stream, _)| stream), Some(1));
     assert!(begin.elapsed() >= Duration::from_secs(29), "{:?}", begin.elapsed());
-    for raw in [&mut narrow, &mut rest] {
+    for raw in [&mut narrow, &mut by_http2] {
         let ended = async { while raw.next().await.is_some_and(|(kind, ..)| kind != RESET) {} };
         tokio::time::timeout(Duration::from_secs(50), ended).await.expect("still open");
     }
