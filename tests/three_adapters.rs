@@ -225,13 +225,16 @@ async fn lasting(request: reqwest::RequestBuilder) -> (u16, Vec<(String, String)
     (reply.status, fields.collect(), reply.text)
 }
 
+/// Method, path, header fields, body, and the answer's status.
+type HttpCase<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], &'a str, u16);
+
 #[tokio::test]
 async fn both_versions_of_http_give_the_same_answers() {
     let scene = Scene::new().await;
     let too_large = "a".repeat(sigmint::limits::MessageBytes::DEFAULT.get() + 1);
     let origin = ("origin", "https://page.example.com");
     let asks = ("access-control-request-method", "POST");
-    let cases: [(&str, &str, &[(&str, &str)], &str, u16); 17] = [
+    let cases: [HttpCase; 17] = [
         ("GET", "/healthz", &[], "", 200),
         ("HEAD", "/healthz", &[], "", 200),
         ("GET", "/readyz", &[origin], "", 200),
