@@ -112,7 +112,7 @@ impl Issuance {
     /// A [`Failure`] says what the client may know; its cause is for the log.
     pub async fn issue(&self, request: Request) -> Result<Issued, Failure> {
         let (_place, claims) = self.believe(&request).await?;
-        self.limits.admit_identity(claims.issuer_url(), claims.subject())?;
+        self.limits.admit_identity(claims.issuer_url(), claims.party())?;
         let (claims, principal) = identify(claims)?;
         let key = self.prove(&request.key, &principal)?;
         let (authority, serial) = (self.authority.current(), self.serial()?);

@@ -87,6 +87,39 @@ async fn the_claims_tell_identities_apart_that_have_one_audience() {
 }
 
 #[tokio::test]
+async fn an_address_needs_no_subject_and_everything_else_does() {
+    let scene = Scene::new("oidc-issuers", &["client-id: p, type: email", "client-id: k, type: kubernetes"]).await;
+    let without_subject = |claims: Value, sub: &Value| {
+        let mut claims = claims;
+        claims["sub"] = sub.clone();
+        claims
+    };
+    for sub in [json!(null), json!("")] {
+        let reply = scene.ask(json!("k"), &without_subject(account(), &sub), "").await;
+        assert_refused(&scene.server, &reply, FailureKind::TokenClaim, "a pod without a subject");
+    }
+    let reply = scene.ask(json!("p"), &without_subject(email_claims(), &json!(17)), ADDRESS).await;
+    assert_refused(&scene.server, &reply, FailureKind::TokenClaim, "a subject of the wrong type");
+    for sub in [json!(null), json!("")] {
+        let name = scene.name(json!("p"), &without_subject(email_claims(), &sub), ADDRESS).await;
+        assert!(name.contains(ADDRESS), "{sub}");
+    }
+}
+
+#[tokio::test]
+async fn of_two_identities_only_the_one_without_need_of_a_subject_takes_a_token_without_one() {
+    let identities = ["client-id: s, type: kubernetes, order: 1", "client-id: s, type: email, order: 2"];
+    let scene = Scene::new("oidc-issuers", &identities).await;
+    let mut pod = account();
+    pod["sub"] = json!(null);
+    let mut nobody = pod.clone();
+    nobody["email_verified"] = json!(false);
+    let reply = scene.ask(json!("s"), &nobody, "").await;
+    assert_refused(&scene.server, &reply, FailureKind::IdentityRefused, "nobody's name");
+    assert!(scene.name(json!("s"), &pod, ADDRESS).await.contains(ADDRESS));
+}
+
+#[tokio::test]
 async fn an_order_decides_for_a_token_that_fits_several() {
     let identities = ["client-id: s, type: kubernetes, order: 2", "client-id: s, type: email, order: 1"];
     let scene = Scene::new("oidc-issuers", &identities).await;

@@ -58,21 +58,24 @@ async fn claims_that_make_no_good_token() {
         ("exp", json!([now + 600.0]), FailureKind::TokenClaim),
         ("nbf", json!(now + 600.0), FailureKind::TokenNotYetValid),
         ("nbf", json!("tomorrow"), FailureKind::TokenClaim),
-        ("nbf", Value::Null, FailureKind::TokenClaim),
         ("iat", json!("today"), FailureKind::TokenClaim),
-        ("sub", json!(""), FailureKind::TokenClaim),
         ("sub", json!(17), FailureKind::TokenClaim),
-        ("sub", Value::Null, FailureKind::TokenClaim),
     ];
     for (name, value, kind) in cases {
         let mut claims = scene.claims();
         claims[*name] = value.clone();
         scene.refuses(&scene.issuer.token(&claims), *kind, &format!("{name} = {value}")).await;
     }
-    for name in ["iss", "aud", "exp", "sub"] {
+    for name in ["iss", "aud", "exp"] {
         let mut claims = scene.claims();
         claims.as_object_mut().unwrap().remove(name);
         scene.refuses(&scene.issuer.token(&claims), FailureKind::TokenClaim, &format!("no {name}")).await;
+    }
+    for other_case in ["Sub", "SUB", "\u{17f}ub"] {
+        let mut claims = scene.claims();
+        let subject = claims.as_object_mut().unwrap().remove("sub").unwrap();
+        claims[other_case] = subject;
+        scene.refuses(&scene.issuer.token(&claims), FailureKind::TokenClaim, other_case).await;
     }
 }
 
@@ -86,6 +89,11 @@ async fn claims_of_good_tokens_that_look_odd_are_taken() {
         ("nbf", json!(now + 240.0)),
         ("iat", json!(now + 3600.0)),
         ("email_verified", json!("true")),
+        ("nbf", Value::Null),
+        ("iat", Value::Null),
+        ("nonce", Value::Null),
+        ("sub", Value::Null),
+        ("sub", json!("")),
     ] {
         let mut claims = scene.claims();
         claims[name] = value.clone();

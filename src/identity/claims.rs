@@ -27,7 +27,7 @@ pub struct Claims {
 /// Why a claim cannot be used. Names the claim, never its value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ClaimError {
-    /// The claim is not in the token.
+    /// The claim is not in the token, or null.
     #[error("the claim {0:?} is missing")]
     Missing(String),
     /// The claim is the empty text.
@@ -78,10 +78,15 @@ impl Claims {
         Ok(Self { members, written })
     }
 
-    /// The claim as it stands, if it is there at all.
+    /// The claim's value. A claim that is null is absent, as it is to Go: many providers write null for what does not apply.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Value> {
-        self.members.get(name)
+        self.members.get(name).filter(|value| !value.is_null())
+    }
+
+    /// The names of all claims.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.members.keys().map(String::as_str)
     }
 
     /// A claim that must be a string without control characters; it may be empty.
@@ -108,7 +113,7 @@ impl Claims {
     /// # Errors
     /// When it is there and not a text, or has a control character.
     pub fn optional_text(&self, name: &str) -> Result<Option<&str>, ClaimError> {
-        match self.members.get(name) {
+        match self.get(name) {
             None => Ok(None),
             Some(Value::String(text)) => printable(text, name).map(Some),
             Some(other) => Err(wrong_type(name, other, "a text")),
@@ -119,9 +124,9 @@ impl Claims {
     /// words.
     ///
     /// # Errors
-    /// When it is null, a list, an object, a number too long to be written, or a string with a control character.
+    /// When it is a list, an object, a number too long to be written, or a string with a control character.
     pub fn scalar(&self, name: &str) -> Result<Option<Cow<'_, str>>, ClaimError> {
-        let Some(value) = self.members.get(name) else { return Ok(None) };
+        let Some(value) = self.get(name) else { return Ok(None) };
         let wrong = |found| ClaimError::WrongType { claim: name.to_owned(), found, wanted: "a text" };
         match value {
             Value::String(text) => printable(text, name).map(|text| Some(Cow::Borrowed(text))),
@@ -142,7 +147,7 @@ impl Claims {
     /// When it is not a number, or no point in time.
     pub fn numeric_date(&self, name: &str) -> Result<Option<f64>, ClaimError> {
         let is_a_time = |seconds: &f64| seconds.abs() < BEYOND_TIME;
-        let Some(value) = self.members.get(name) else { return Ok(None) };
+        let Some(value) = self.get(name) else { return Ok(None) };
         value.as_f64().filter(is_a_time).map(Some).ok_or_else(|| wrong_type(name, value, "a point in time"))
     }
 
@@ -151,7 +156,7 @@ impl Claims {
     /// # Errors
     /// When it is missing or not an object.
     pub fn object(&self, name: &str) -> Result<&Map<String, Value>, ClaimError> {
-        match self.members.get(name) {
+        match self.get(name) {
             None => Err(ClaimError::Missing(name.to_owned())),
             Some(Value::Object(members)) => Ok(members),
             Some(other) => Err(wrong_type(name, other, "an object")),
@@ -171,7 +176,7 @@ impl Claims {
 /// When it is missing, empty, not a text, or has a control character.
 pub fn filled_member<'a>(object: &'a Map<String, Value>, member: &str, path: &str) -> Result<&'a str, ClaimError> {
     match object.get(member) {
-        None => Err(ClaimError::Missing(path.to_owned())),
+        None | Some(Value::Null) => Err(ClaimError::Missing(path.to_owned())),
         Some(Value::String(text)) if text.is_empty() => Err(ClaimError::Empty(path.to_owned())),
         Some(Value::String(text)) => printable(text, path),
         Some(other) => Err(wrong_type(path, other, "a text")),
@@ -311,7 +316,7 @@ mod tests {
     fn a_wrong_type_is_never_taken_for_absent() {
         let claims = claims(r#"{"n":null,"i":1,"l":[],"e":"","t":"x","o":{"m":"","k":"v","z":null}}"#);
         assert_eq!(claims.optional_text("absent"), Ok(None));
-        assert!(claims.optional_text("n").is_err() && claims.optional_text("i").is_err());
+        assert!(claims.optional_text("i").is_err());
         assert_eq!(claims.filled_text("e"), Err(ClaimError::Empty("e".into())));
         assert_eq!(claims.text("e"), Ok(""));
         assert_eq!(claims.filled_text("t"), Ok("x"));
@@ -322,6 +327,18 @@ mod tests {
         for (member, claim) in [("m", "o.m"), ("z", "o.z"), ("gone", "o.gone")] {
             assert_eq!(filled_member(object, member, claim).unwrap_err().claim(), claim);
         }
+    }
+
+    #[test]
+    fn null_is_absent_and_a_needed_claim_that_is_null_is_named() {
+        let claims = claims(r#"{"n":null,"o":{"z":null}}"#);
+        assert_eq!((claims.get("n"), claims.optional_text("n"), claims.scalar("n")), (None, Ok(None), Ok(None)));
+        assert_eq!(claims.numeric_date("n"), Ok(None));
+        let missing = ClaimError::Missing("n".into());
+        assert_eq!((claims.text("n"), claims.filled_text("n")), (Err(missing.clone()), Err(missing.clone())));
+        assert_eq!(claims.object("n"), Err(missing));
+        assert_eq!(filled_member(claims.object("o").unwrap(), "z", "o.z"), Err(ClaimError::Missing("o.z".into())));
+        assert!(Claims::parse(br#"{"n":null,"n":null}"#).is_err(), "a duplicate is one all the same");
     }
 
     #[test]
@@ -355,7 +372,8 @@ mod tests {
             ("true".into(), "false".into())
         );
         assert_eq!((claims.scalar("s").unwrap().unwrap(), claims.scalar("absent")), ("x".into(), Ok(None)));
-        for name in ["n", "l", "o", "long"] {
+        assert_eq!(claims.scalar("n"), Ok(None));
+        for name in ["l", "o", "long"] {
             assert!(matches!(claims.scalar(name), Err(ClaimError::WrongType { .. })), "{name}");
         }
     }

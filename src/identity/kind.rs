@@ -69,6 +69,12 @@ impl IdentityType {
         }
     }
 
+    /// Whether a token without `sub` is refused: it is the name, or what the client signs. An e-mail address is both by itself.
+    #[must_use]
+    pub const fn needs_subject(&self) -> bool {
+        !matches!(self, Self::Email(_))
+    }
+
     /// The claim whose text a client signs to prove that it holds its key, as clients are told.
     #[must_use]
     pub const fn default_challenge_claim(&self) -> &'static str {

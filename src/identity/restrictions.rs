@@ -116,7 +116,8 @@ mod tests {
         for other in ["other", "CLI", "cli ", ""] {
             assert_eq!(outcome(json!(other)), Err(RestrictionError::AuthorizedParty), "{other}");
         }
-        for wrong in [json!(null), json!(["cli"]), json!(1)] {
+        assert!(matches!(outcome(json!(null)), Err(RestrictionError::Claim(ClaimError::Missing(_)))));
+        for wrong in [json!(["cli"]), json!(1)] {
             assert!(matches!(outcome(wrong), Err(RestrictionError::Claim(ClaimError::WrongType { .. }))));
         }
         assert!(matches!(
@@ -138,7 +139,8 @@ mod tests {
         for ahead in [json!(10_061), json!(10_060.5), json!(99_999_999)] {
             assert_eq!(outcome(ahead.clone()), Err(RestrictionError::IssuedAhead), "{ahead}");
         }
-        for wrong in [json!(null), json!("10000"), json!(1e20), json!(true)] {
+        assert!(matches!(outcome(json!(null)), Err(RestrictionError::Claim(ClaimError::Missing(_)))));
+        for wrong in [json!("10000"), json!(1e20), json!(true)] {
             assert!(matches!(outcome(wrong), Err(RestrictionError::Claim(ClaimError::WrongType { .. }))));
         }
         assert!(matches!(

@@ -122,10 +122,19 @@ impl VerifiedClaims {
         self.claims.get("iss").and_then(Value::as_str).unwrap_or_default()
     }
 
-    /// `sub`: never empty.
+    /// `sub`; empty if the token has none, which only some identities do without.
     #[must_use]
     pub fn subject(&self) -> &str {
         self.claims.get("sub").and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// What tells the issuer's identities apart: the subject, or the address of a token without one.
+    #[must_use]
+    pub fn party(&self) -> &str {
+        match self.subject() {
+            "" => self.claims.get("email").and_then(Value::as_str).unwrap_or_default(),
+            subject => subject,
+        }
     }
 
     /// What tells this token from every other one, for issuers whose tokens are counted.
@@ -215,7 +224,7 @@ pub fn verify_now(
     let (issuer, alternatives) = for_audience(token.claims(), issuers.find(token.issuer()), token.issuer())?;
     check_times(token.claims(), now)?;
     check_unused(token.claims())?;
-    token.claims().filled_text("sub")?;
+    check_subject(token.claims(), &issuer, &alternatives)?;
     let (issuer, alternatives) = unrestricted(issuer, alternatives, |one| {
         one.restrictions.check_token(token.jws().token_type(), token.claims(), now)
     })?;
@@ -358,6 +367,19 @@ fn check_audience(claims: &Claims, expected: &str) -> Result<(), VerifyError> {
     if found { Ok(()) } else { Err(VerifyError::Audience { expected: expected.to_owned() }) }
 }
 
+/// The subject is a string with something in it, unless one of the identities does without. Each identity that needs it asks again.
+fn check_subject(claims: &Claims, issuer: &Issuer, alternatives: &[Arc<Issuer>]) -> Result<(), ClaimError> {
+    let mut identities = std::iter::once(issuer).chain(alternatives.iter().map(Arc::as_ref));
+    if identities.all(|one| one.identity.needs_subject()) {
+        return claims.filled_text("sub").map(drop);
+    }
+    // In another letter case it is not the subject here, but it is to readers that do not look at the case: no certificate.
+    if claims.get("sub").is_none() && claims.names().any(|name| name != "sub" && name.to_uppercase() == "SUB") {
+        return Err(ClaimError::Missing("sub".to_owned()));
+    }
+    claims.optional_text("sub").map(drop)
+}
+
 fn check_times(claims: &Claims, now: SystemTime) -> Result<(), VerifyError> {
     let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
     let expiry = claims.numeric_date("exp")?.ok_or_else(|| ClaimError::Missing("exp".to_owned()))?;
@@ -374,7 +396,7 @@ fn check_times(claims: &Claims, now: SystemTime) -> Result<(), VerifyError> {
     }
 }
 
-/// Claims that OpenID Connect defines (Core 1.0 sections 2 and 5.6.2) and that are of no use here: absent, null, or of their type.
+/// Claims that OpenID Connect defines (Core 1.0 sections 2 and 5.6.2) and that are of no use here: absent (null is), or of their type.
 fn check_unused(claims: &Claims) -> Result<(), ClaimError> {
     type Check = (&'static str, fn(&Value) -> bool, &'static str);
     const CHECKS: [Check; 4] = [
@@ -384,7 +406,7 @@ fn check_unused(claims: &Claims) -> Result<(), ClaimError> {
         ("_claim_sources", Value::is_object, "an object"),
     ];
     CHECKS.into_iter().try_for_each(|(name, is_right, wanted)| match claims.get(name) {
-        Some(value) if !value.is_null() && !is_right(value) => Err(wrong_type(name, value, wanted)),
+        Some(value) if !is_right(value) => Err(wrong_type(name, value, wanted)),
         _ => Ok(()),
     })
 }
@@ -424,7 +446,7 @@ mod tests {
 
     #[test]
     fn a_time_of_the_wrong_type_is_refused_and_never_absent() {
-        for bad in [json!(null), json!("2000"), json!(true), json!([2000]), json!({})] {
+        for bad in [json!("2000"), json!(true), json!([2000]), json!({})] {
             for name in ["exp", "nbf", "iat"] {
                 let mut value = json!({"exp": 2000});
                 value[name] = bad.clone();
@@ -436,6 +458,13 @@ mod tests {
             assert!(times(&json!({"exp": 2000, "iat": beyond})).is_ok(), "never checked");
         }
         assert!(matches!(times(&json!({})), Err(VerifyError::Claim(ClaimError::Missing(_)))));
+    }
+
+    #[test]
+    fn a_null_time_is_absent_and_an_expiry_is_never_absent() {
+        assert!(times(&json!({"exp": 2000, "nbf": null, "iat": null})).is_ok());
+        let refused = times(&json!({"exp": null, "nbf": 1, "iat": 1}));
+        assert!(matches!(refused, Err(VerifyError::Claim(ClaimError::Missing(claim))) if claim == "exp"));
     }
 
     #[test]

@@ -113,10 +113,10 @@ fn people(host: &str) -> Vec<Identity> {
     let (address, san) = ("dev@example.com", "email dev@example.com");
     let user = format!("http://{host}/users/17");
     vec![
-        identity("email", "type: email", email_claims(), address, san, &["sub", "email"]),
+        identity("email", "type: email", email_claims(), address, san, &["email"]),
         Identity {
             issuer: Some("https://accounts.example.com"),
-            ..identity("email-issuer-claim", claim, federated, address, san, &["sub", "email"])
+            ..identity("email-issuer-claim", claim, federated, address, san, &["email"])
         },
         identity(
             "uri",

@@ -138,11 +138,15 @@ async fn every_octet_that_matters_is_looked_at() {
 #[tokio::test]
 async fn the_two_issuers_and_the_subject_are_needed() {
     let mut kitchen = kitchen().await;
-    let whole = kitchen.principal.clone();
-    for missing in 0..whole.extensions().len() {
-        kitchen.principal = whole.without_extension_for_test(missing);
-        let error = LintedTbs::compose(&kitchen.ingredients()).unwrap_err();
-        assert!(matches!(error, ComposeError::Lint(_)), "{error}");
+    let user = principal_of("    type: username\n    subject-domain: example.com", json!({"sub": "jane"})).unwrap();
+    for (whole, needed) in [(user, 3), (kitchen.principal.clone(), 2)] {
+        for missing in 0..whole.extensions().len() {
+            kitchen.principal = whole.without_extension_for_test(missing);
+            match LintedTbs::compose(&kitchen.ingredients()) {
+                Err(ComposeError::Lint(_)) => assert!(missing < needed),
+                other => assert!(other.is_ok() && missing >= needed, "an address needs no subject, and nothing else"),
+            }
+        }
     }
 }
 

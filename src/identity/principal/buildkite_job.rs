@@ -13,7 +13,7 @@ pub(super) fn principal(token: &VerifiedClaims) -> Result<Principal, PrincipalEr
         claim("pipeline_slug")?,
     ];
     check_separators(&pieces, None)?;
-    Ok(Principal::new(token, SubjectAlternativeName::Uri(san::uri(&pieces)?)))
+    Principal::new(token, SubjectAlternativeName::Uri(san::uri(&pieces)?))
 }
 
 #[cfg(test)]

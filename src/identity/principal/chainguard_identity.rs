@@ -6,12 +6,13 @@ use crate::identity::principal::email::is_verified;
 use crate::identity::san::{Piece, path_uri};
 
 pub(super) fn principal(token: &VerifiedClaims) -> Result<Principal, PrincipalError> {
-    let uri = path_uri(&Piece::literal(token.issuer_url()), &[Piece::claim("sub", token.subject())], &[])?;
-    let principal = Principal::new(token, SubjectAlternativeName::Uri(uri));
+    let subject = token.claims().filled_text("sub")?;
+    let uri = path_uri(&Piece::literal(token.issuer_url()), &[Piece::claim("sub", subject)], &[])?;
+    let name = SubjectAlternativeName::Uri(uri);
     // Clients sign the e-mail address when the token has one, and so the token's address must be verified.
     match token.claims().optional_text("email")?.unwrap_or_default() {
-        "" => Ok(principal),
-        email if is_verified(token.claims())? => Ok(principal.challenged_by(email)),
+        "" => Principal::new(token, name),
+        email if is_verified(token.claims())? => Ok(Principal::challenged_by(token, name, email)),
         _ => Err(PrincipalError::EmailNotVerified),
     }
 }
@@ -39,6 +40,8 @@ mod tests {
             ("https://issuer.example.com/subject-1", "dev@example.com")
         );
         assert_eq!(principal_of(SETTINGS, json!({"email": "dev@example.com"})), Err(PrincipalError::EmailNotVerified));
-        assert_eq!(principal_of(SETTINGS, json!({"email": ""})).unwrap().challenge(), "subject-1");
+        for none in [json!(""), json!(null)] {
+            assert_eq!(principal_of(SETTINGS, json!({"email": none})).unwrap().challenge(), "subject-1");
+        }
     }
 }

@@ -37,7 +37,7 @@ pub(super) fn principal(token: &VerifiedClaims, provider: &CiProvider) -> Result
             None => Piece::literal(text),
         })
         .collect();
-    let mut principal = Principal::new(token, SubjectAlternativeName::Uri(distinct(provider, &name)?));
+    let mut principal = Principal::new(token, SubjectAlternativeName::Uri(distinct(provider, &name)?))?;
     for (id, template) in &provider.extensions {
         principal = principal.with(*id, value(template, &lookup, id.yaml_name()).map_err(explain)?);
     }
@@ -149,10 +149,9 @@ ci-issuer-metadata:
                 assert_eq!(principal_of(SETTINGS, changed.clone()).unwrap_err().claim(), Some(name), "{changed}");
             }
         }
-        assert!(
-            principal_of(SETTINGS, with(&good, "environment", json!(null))).is_err(),
-            "null does not stand for the default"
-        );
+        let defaulted = principal_of(SETTINGS, good.clone()).unwrap();
+        assert_eq!(principal_of(SETTINGS, with(&good, "environment", json!(null))).unwrap(), defaulted);
+        assert_eq!(principal_of(SETTINGS, with(&good, "url", json!(null))).unwrap(), defaulted, "the default counts");
     }
 
     #[test]

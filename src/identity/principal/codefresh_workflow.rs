@@ -32,7 +32,7 @@ pub(super) fn principal(token: &VerifiedClaims) -> Result<Principal, PrincipalEr
     let [base, _, path @ ..] = &pieces;
     let name = path_uri(base, path, &["account_name", "pipeline_name"])?;
     let build = Uri::join(platform, &["build", workflow])?;
-    Ok(Principal::new(token, SubjectAlternativeName::Uri(name))
+    Ok(Principal::new(token, SubjectAlternativeName::Uri(name))?
         .with(Id::BuildSignerUri, build.as_str())
         .with(Id::RunnerEnvironment, optional("runner_environment")?)
         .with(Id::SourceRepositoryUri, optional("scm_repo_url")?)

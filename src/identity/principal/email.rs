@@ -19,14 +19,14 @@ pub(super) fn principal(token: &VerifiedClaims, rules: &EmailRules) -> Result<Pr
     if !address.is_ascii() || !is_address(address) {
         return Err(PrincipalError::NotAnAddress);
     }
-    let principal = Principal::new(token, SubjectAlternativeName::Email(address.to_owned())).challenged_by(address);
+    let principal = Principal::challenged_by(token, SubjectAlternativeName::Email(address.to_owned()), address);
     match &rules.issuer_claim {
         None => Ok(principal),
         Some(claim) => Ok(principal.issued_by(&upstream_issuer(claims, claim)?)),
     }
 }
 
-/// `email_verified`: true or false, also as the words that some issuers send; absent counts as false.
+/// `email_verified`: true or false, also as the words that some issuers send; absent and null count as false.
 pub(super) fn is_verified(claims: &Claims) -> Result<bool, ClaimError> {
     match claims.get("email_verified") {
         None => Ok(false),
@@ -75,14 +75,16 @@ mod tests {
         for verified in [json!(true), json!("true"), json!("True")] {
             assert!(principal_of(PLAIN, json!({"email": "dev@example.com", "email_verified": verified})).is_ok());
         }
-        for unverified in
-            [json!(false), json!("false"), json!("TRUE"), json!("1"), json!(1), json!(null), json!([true]), json!("")]
+        for unverified in [json!(false), json!("false"), json!("TRUE"), json!("1"), json!(1), json!([true]), json!("")]
         {
             let error =
                 principal_of(PLAIN, json!({"email": "dev@example.com", "email_verified": unverified})).unwrap_err();
             assert_eq!(error.claim(), Some("email_verified"), "{unverified}");
         }
-        assert_eq!(principal_of(PLAIN, json!({"email": "dev@example.com"})), Err(PrincipalError::EmailNotVerified));
+        for absent in [json!({"email": "dev@example.com"}), json!({"email": "dev@example.com", "email_verified": null})]
+        {
+            assert_eq!(principal_of(PLAIN, absent), Err(PrincipalError::EmailNotVerified));
+        }
     }
 
     #[test]
@@ -94,6 +96,17 @@ mod tests {
             principal_of(skip, json!({"email": "dev@example.com", "email_verified": 1})).is_err(),
             "a wrong type is never absent"
         );
+    }
+
+    #[test]
+    fn without_a_subject_the_address_is_certified_and_no_token_subject() {
+        for sub in [Value::Null, json!("")] {
+            let claims = json!({"sub": sub, "email": "dev@example.com", "email_verified": true});
+            let principal = principal_of(PLAIN, claims).unwrap();
+            assert_eq!(principal.challenge(), "dev@example.com");
+            let expected = [(ExtensionId::IssuerV1, ISSUER), (ExtensionId::Issuer, ISSUER)];
+            assert_eq!(principal.extensions(), expected.map(|(id, text)| (id, text.to_owned())));
+        }
     }
 
     #[test]

@@ -23,7 +23,7 @@ pub(super) fn principal(token: &VerifiedClaims) -> Result<Principal, PrincipalEr
         Piece::literal("/attempts/"),
         Piece::claim("run_attempt", claim("run_attempt")?),
     ])?;
-    Ok(Principal::new(token, SubjectAlternativeName::Uri(signer.clone()))
+    Ok(Principal::new(token, SubjectAlternativeName::Uri(signer.clone()))?
         .with(Id::GithubWorkflowTrigger, event)
         .with(Id::GithubWorkflowSha, sha)
         .with(Id::GithubWorkflowName, workflow)

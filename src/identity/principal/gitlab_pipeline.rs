@@ -29,7 +29,7 @@ pub(super) fn principal(token: &VerifiedClaims) -> Result<Principal, PrincipalEr
     // The commit of a configuration that lives outside the instance is not in the token.
     let config_digest = token.claims().optional_text("ci_config_sha")?.unwrap_or_default();
     let visibility = token.claims().optional_text("project_visibility")?.unwrap_or_default();
-    Ok(Principal::new(token, SubjectAlternativeName::Uri(config.clone()))
+    Ok(Principal::new(token, SubjectAlternativeName::Uri(config.clone()))?
         .with(Id::BuildSignerUri, config.as_str())
         .with(Id::BuildSignerDigest, config_digest)
         .with(Id::RunnerEnvironment, claim("runner_environment")?)
@@ -138,7 +138,8 @@ mod tests {
             assert!(principal_of(SETTINGS, with(&claims(), "runner_id", zero)).is_err());
         }
         for optional in ["ci_config_sha", "project_visibility"] {
-            assert!(principal_of(SETTINGS, without(&claims(), optional)).is_ok(), "{optional}");
+            let absent = principal_of(SETTINGS, without(&claims(), optional)).unwrap();
+            assert_eq!(principal_of(SETTINGS, with(&claims(), optional, json!(null))).unwrap(), absent, "{optional}");
             assert!(principal_of(SETTINGS, with(&claims(), optional, json!(["x"]))).is_err(), "{optional}");
         }
     }

@@ -22,7 +22,7 @@ pub(super) fn principal(token: &VerifiedClaims) -> Result<Principal, PrincipalEr
         Piece::claim("kubernetes.io.serviceaccount.name", account),
     ];
     check_separators(&pieces, None)?;
-    Ok(Principal::new(token, SubjectAlternativeName::Uri(san::uri(&pieces)?)))
+    Principal::new(token, SubjectAlternativeName::Uri(san::uri(&pieces)?))
 }
 
 #[cfg(test)]

@@ -172,9 +172,16 @@ impl Principal {
         }
     }
 
-    /// A principal whose challenge is the token's subject and whose issuer is the token's.
-    fn new(token: &VerifiedClaims, name: SubjectAlternativeName) -> Self {
-        Self { challenge: token.subject().to_owned(), name, extensions: Vec::new() }
+    /// A principal whose challenge is the token's subject and whose issuer is the token's. Without a subject the challenge would be
+    /// empty, and a proof over nothing binds the key to nobody.
+    fn new(token: &VerifiedClaims, name: SubjectAlternativeName) -> Result<Self, PrincipalError> {
+        let subject = token.claims().filled_text("sub")?;
+        Ok(Self::challenged_by(token, name, subject))
+    }
+
+    /// A principal with a challenge of its own. The subject is not needed, and is certified if the token has one.
+    fn challenged_by(token: &VerifiedClaims, name: SubjectAlternativeName, challenge: &str) -> Self {
+        Self { challenge: challenge.to_owned(), name, extensions: Vec::new() }
             .issued_by(token.issuer_url())
             .with(ExtensionId::Subject, token.subject())
     }
@@ -182,11 +189,6 @@ impl Principal {
     fn issued_by(mut self, issuer: &str) -> Self {
         self.extensions.retain(|(id, _)| !matches!(id, ExtensionId::IssuerV1 | ExtensionId::Issuer));
         self.with(ExtensionId::IssuerV1, issuer).with(ExtensionId::Issuer, issuer)
-    }
-
-    fn challenged_by(mut self, challenge: &str) -> Self {
-        challenge.clone_into(&mut self.challenge);
-        self
     }
 
     /// Adds an extension; an empty one is left out.

@@ -7,15 +7,16 @@ use crate::identity::VerifiedClaims;
 use crate::identity::uri::Uri;
 
 pub(super) fn principal(token: &VerifiedClaims, domain: &TrustDomain) -> Result<Principal, PrincipalError> {
-    let id = SpiffeId::new(token.subject()).map_err(|_| PrincipalError::SubjectForm("SPIFFE ID"))?;
+    let subject = token.claims().filled_text("sub")?;
+    let id = SpiffeId::new(subject).map_err(|_| PrincipalError::SubjectForm("SPIFFE ID"))?;
     // The crate lower-cases scheme and trust domain; an id that was not lower case is not one (SPIFFE-ID section 2.1).
-    if id.to_string() != token.subject() {
+    if id.to_string() != subject {
         return Err(PrincipalError::SubjectForm("SPIFFE ID"));
     }
     if id.trust_domain() != domain {
         return Err(PrincipalError::ForeignSubject);
     }
-    Ok(Principal::new(token, SubjectAlternativeName::Uri(Uri::parse(token.subject())?)))
+    Principal::new(token, SubjectAlternativeName::Uri(Uri::parse(subject)?))
 }
 
 #[cfg(test)]

@@ -7,17 +7,18 @@ use crate::identity::kind::SubjectOrigin;
 use crate::identity::san::{self, Piece, SanError};
 
 pub(super) fn principal(token: &VerifiedClaims, origin: &SubjectOrigin) -> Result<Principal, PrincipalError> {
-    if is_address(token.subject()) {
+    let subject = token.claims().filled_text("sub")?;
+    if is_address(subject) {
         return Err(PrincipalError::SubjectIsAddress);
     }
-    let uri = san::uri(&[Piece::claim("sub", token.subject())]).map_err(|error| match error {
+    let uri = san::uri(&[Piece::claim("sub", subject)]).map_err(|error| match error {
         SanError::Uri(_) => PrincipalError::SubjectForm("URI"),
         collides @ SanError::Collides { .. } => collides.into(),
     })?;
     if uri.scheme() != origin.scheme || uri.host() != origin.host.trim_start_matches('[').trim_end_matches(']') {
         return Err(PrincipalError::ForeignSubject);
     }
-    Ok(Principal::new(token, SubjectAlternativeName::Uri(uri)))
+    Principal::new(token, SubjectAlternativeName::Uri(uri))
 }
 
 #[cfg(test)]
