@@ -417,23 +417,26 @@ async fn documents_and_keys_in_the_forms_that_providers_write_are_read() {
 
 #[tokio::test]
 async fn ed25519_goes_by_the_names_of_both_registrations() {
-    let key = Key::new(Kind::Ed25519);
-    let mut jwk = key.jwk();
-    jwk["kid"] = json!("first");
-    let scene = impatient(FakeIssuer::start_with(key)).await;
-    for (listed, alg, header) in [
-        ("EdDSA", json!("EdDSA"), "EdDSA"),
-        ("Ed25519", json!("Ed25519"), "Ed25519"),
-        ("Ed25519", json!(null), "EdDSA"),
-        ("EdDSA", json!("EdDSA"), "Ed25519"),
+    for (listed, alg, header, expected) in [
+        ("EdDSA", json!("EdDSA"), "EdDSA", 200),
+        ("Ed25519", json!("Ed25519"), "Ed25519", 200),
+        ("Ed25519", json!("EdDSA"), "Ed25519", 200),
+        ("Ed25519", json!(null), "EdDSA", 200),
+        ("EdDSA", json!("Ed25519"), "EdDSA", 200),
+        ("EdDSA", json!("Ed25519"), "Ed25519", 200),
+        // Neither the document nor a key says that the issuer signs by that name. Fulcio refuses it too.
+        ("EdDSA", json!("EdDSA"), "Ed25519", 400),
+        ("EdDSA", json!(null), "Ed25519", 400),
     ] {
+        let scene = impatient(FakeIssuer::start_with(Key::new(Kind::Ed25519))).await;
         scene.issuer.set_algorithms(&[listed]);
-        jwk["alg"] = alg;
+        let mut jwk = scene.issuer.first_key().jwk();
+        (jwk["kid"], jwk["alg"]) = (json!("first"), alg);
         scene.issuer.answer(KEYS, Answer::Body(200, json!({"keys": [jwk]}).to_string().into_bytes()));
         let head = json!({"alg": header, "kid": "first"}).to_string();
         let token = signed(&scene.issuer.first_key(), "EdDSA", &head, &scene.claims().to_string());
         let reply = scene.ask(&token).await;
-        assert_eq!(reply.status, 200, "{listed} {header}: {reply:?}");
+        assert_eq!(reply.status, expected, "{listed} {header}: {reply:?}");
     }
 }
 

@@ -43,6 +43,8 @@ pub enum TokenAlgorithm {
     ES512,
     /// Ed25519
     EdDSA,
+    /// The same by the name that RFC 9864 gives it: what an issuer lists is a name.
+    Ed25519,
 }
 
 impl TokenAlgorithm {
@@ -59,10 +61,19 @@ impl TokenAlgorithm {
             "ES256" => Self::ES256,
             "ES384" => Self::ES384,
             "ES512" => Self::ES512,
-            // RFC 9864 gives the curve in the name. Ed25519 is the only one that is known here by either.
-            "EdDSA" | "Ed25519" => Self::EdDSA,
+            "EdDSA" => Self::EdDSA,
+            "Ed25519" => Self::Ed25519,
             _ => return None,
         })
+    }
+
+    /// What makes and verifies the signatures. RFC 9864 gives the curve in the name, and Ed25519 is the only one that is known here by either.
+    #[must_use]
+    pub const fn scheme(self) -> Self {
+        match self {
+            Self::Ed25519 => Self::EdDSA,
+            other => other,
+        }
     }
 
     /// Whether RSA keys make its signatures.
@@ -75,7 +86,7 @@ impl TokenAlgorithm {
     const fn signature_lengths(self) -> RangeInclusive<usize> {
         match self {
             Self::RS256 | Self::RS384 | Self::RS512 | Self::PS256 | Self::PS384 | Self::PS512 => 256..=512,
-            Self::ES256 | Self::EdDSA => 64..=64,
+            Self::ES256 | Self::EdDSA | Self::Ed25519 => 64..=64,
             Self::ES384 => 96..=96,
             Self::ES512 => 132..=132,
         }

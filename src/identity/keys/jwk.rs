@@ -180,7 +180,7 @@ impl Jwk {
         // A key that is meant for an algorithm which is not its own is not ours to use for another.
         let algorithm = match (numbers.algorithm(), meant) {
             (Some(own), None) => Some(own),
-            (Some(own), Some(meant)) if own == meant => Some(own),
+            (Some(own), Some(meant)) if own == meant.scheme() => Some(meant),
             (None, meant) if meant.is_none_or(TokenAlgorithm::is_rsa) => meant,
             _ => return Err(LeftOut::Algorithm),
         };

@@ -120,7 +120,12 @@ impl VerificationKey {
     /// Whether the key can have made a signature of this algorithm.
     pub(super) fn fits(&self, algorithm: TokenAlgorithm) -> bool {
         // A key without an algorithm of its own is an RSA key: it fits all algorithms of RSA.
-        self.algorithm.map_or(algorithm.is_rsa(), |own| own == algorithm)
+        self.algorithm.map_or(algorithm.is_rsa(), |own| own.scheme() == algorithm.scheme())
+    }
+
+    /// Whether its JWK names the algorithm as RFC 9864 does.
+    pub(super) fn says_ed25519(&self) -> bool {
+        self.algorithm == Some(TokenAlgorithm::Ed25519)
     }
 
     /// Whether the key can be used at all, with everything that is known against keys.
@@ -174,7 +179,7 @@ const fn library_algorithm(algorithm: TokenAlgorithm) -> Option<Algorithm> {
         TokenAlgorithm::PS256 => Algorithm::PS256,
         TokenAlgorithm::PS384 => Algorithm::PS384,
         TokenAlgorithm::PS512 => Algorithm::PS512,
-        TokenAlgorithm::EdDSA => Algorithm::EdDSA,
+        TokenAlgorithm::EdDSA | TokenAlgorithm::Ed25519 => Algorithm::EdDSA,
         TokenAlgorithm::ES256 | TokenAlgorithm::ES384 | TokenAlgorithm::ES512 => return None,
     })
 }

@@ -164,7 +164,8 @@ impl KeySet {
     /// When the text is not a JWK set.
     pub fn parse(text: &[u8], listed: Option<&[String]>, budget: KeyBudget) -> Result<Self, serde_json::Error> {
         let Reader { keys, left_out, .. } = document::read(text, Reader::new(budget.0))?;
-        Ok(Self { offered: listed.map_or(Offered::ByKey, offered), keys, left_out })
+        let says_ed25519 = keys.iter().any(VerificationKey::says_ed25519);
+        Ok(Self { offered: listed.map_or(Offered::ByKey, |listed| offered(listed, says_ed25519)), keys, left_out })
     }
 
     /// How many keys can verify tokens.
@@ -213,9 +214,15 @@ impl KeySet {
     }
 }
 
-/// The listed algorithms that are known here; RS256 when none is (OpenID Connect Discovery 1.0 section 3).
-fn offered(listed: &[String]) -> Offered {
-    let known: HashSet<TokenAlgorithm> = listed.iter().filter_map(|name| TokenAlgorithm::from_name(name)).collect();
+/// The listed algorithms that are known here; RS256 when none is (OpenID Connect Discovery 1.0 section 3). Who lists Ed25519 signs with
+/// EdDSA, the older name, as well; who lists EdDSA signs with Ed25519 if a key of the set says so.
+fn offered(listed: &[String], says_ed25519: bool) -> Offered {
+    let mut known: HashSet<TokenAlgorithm> = listed.iter().filter_map(|name| TokenAlgorithm::from_name(name)).collect();
+    if known.contains(&TokenAlgorithm::Ed25519) {
+        known.insert(TokenAlgorithm::EdDSA);
+    } else if says_ed25519 && known.contains(&TokenAlgorithm::EdDSA) {
+        known.insert(TokenAlgorithm::Ed25519);
+    }
     Offered::Listed(if known.is_empty() { HashSet::from([TokenAlgorithm::RS256]) } else { known })
 }
 
@@ -230,10 +237,11 @@ mod tests {
 
     #[test]
     fn rs256_is_meant_when_nothing_known_is_listed() {
-        let listed = |names: &[&str]| match offered(&names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()) {
-            Offered::Listed(known) => known,
-            Offered::ByKey => panic!("not listed"),
-        };
+        let listed =
+            |names: &[&str]| match offered(&names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>(), false) {
+                Offered::Listed(known) => known,
+                Offered::ByKey => panic!("not listed"),
+            };
         let only_rs256 = HashSet::from([TokenAlgorithm::RS256]);
         assert_eq!(listed(&[]), only_rs256);
         assert_eq!(listed(&["none", "HS256"]), only_rs256);
