@@ -78,7 +78,8 @@ pub(super) fn server(
         let issuance = Arc::clone(&issuance);
         let answer = fn_service(move |request: Request| {
             let issuance = Arc::clone(&issuance);
-            async move { Ok::<_, Response<BoxBody>>(api::answer_http1(request, &issuance).await) }
+            // Boxed: a connection has room for its request's future, and an idle one would keep it.
+            Box::pin(async move { Ok::<_, Response<BoxBody>>(api::answer_http1(request, &issuance).await) })
         });
         let (draining, entry) = (draining.clone(), entry.clone());
         match tls.clone() {
