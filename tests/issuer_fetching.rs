@@ -177,8 +177,8 @@ async fn a_client_of_an_unreached_issuer_of_a_pattern_is_told_of_the_setting_wha
     }
     // Nobody is told of a setting that is set, or that would change nothing.
     let allowed = pattern.clone() + "    allow-private-addresses: true\n";
-    let named = email_file("https://unknown.idp.example.com");
-    for file in [allowed, named] {
+    let exact = email_file("https://unknown.idp.example.com");
+    for file in [allowed, exact] {
         let reply = reply(file, "https://unknown.idp.example.com").await;
         assert_eq!(reply.status, 503);
         assert!(!reply.text.contains("allow-private-addresses"), "{}", reply.text);
