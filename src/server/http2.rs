@@ -233,7 +233,8 @@ async fn connect(accepted: Accepted, service: Service, admission: Admission, dra
         Ok(greeted)
     };
     let stopping = stopping(draining.clone());
-    let greeted = within(service.timeouts.headers, &lease, stopping, greeting).await;
+    // Boxed as well: the task keeps no room for it afterwards.
+    let greeted = Box::pin(within(service.timeouts.headers, &lease, stopping, greeting)).await;
     let peer = Peer { address, lease };
     // Boxed, so that a task has room for the one that it needs and not for both.
     match greeted {
