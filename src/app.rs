@@ -101,6 +101,7 @@ pub async fn serve(settings: Settings, log: &LogSink) -> Result<(), AppError> {
     let issuance = guarded_issuance(issuers, authority, settings.algorithms, settings.validity, logs, guards)?;
     watch_gauges(&issuance, log.clone());
     expiry::watch(&issuance);
+    compare_roots(&issuance);
     issuance.keys.keep(&issuance.issuers.load());
     let blocked_keys = settings.blocked_public_keys.map(|path| BlockedKeysFile::start(path, &issuance)).transpose()?;
     issuers::reload_on_hangup(&issuance, settings.issuers, blocked_keys);
@@ -119,6 +120,16 @@ pub async fn serve(settings: Settings, log: &LogSink) -> Result<(), AppError> {
 fn bind_metrics(at: &Address, metrics: &Metrics) -> Result<MetricsEndpoint, AppError> {
     let bound = listen_on(at).and_then(|listener| endpoint::on(listener, metrics.clone()));
     bound.map_err(|source| AppError::Metrics { host: at.host.clone(), port: at.port, source })
+}
+
+/// Finds out, beside the start, whether the logs will take what this CA issues.
+fn compare_roots(issuance: &Arc<Issuance>) {
+    let issuance = Arc::clone(issuance);
+    tokio::spawn(async move {
+        if let Some(logs) = &issuance.logs {
+            logs.compare_roots(&issuance.authority.current().chain().to_ders()).await;
+        }
+    });
 }
 
 /// Has the gauges read what is in force at each scrape.

@@ -3,6 +3,8 @@
 //! Owns our name towards them, the question whether they are on this machine, the cap on what they answer and the words for how they
 //! fail. Knows neither issuers nor logs.
 
+pub mod encoding;
+
 use reqwest::{Certificate, Response, Url};
 use url::Host;
 

@@ -9,6 +9,10 @@
     reason = "a test that fails must stop"
 )]
 
+#[allow(dead_code, reason = "shared with other tests")]
+#[path = "support/log.rs"]
+mod log;
+
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -382,17 +386,17 @@ async fn a_busy_log_is_asked_again_when_it_says() {
 #[tokio::test]
 async fn a_log_that_stays_busy_is_given_up() {
     let log = FakeLog::start(Manner::BusyAtFirst(usize::MAX, "503 Busy")).await;
-    assert_eq!(one(log.settings()).await.unwrap_err(), LogFault::Refused { status: 503 });
+    assert_eq!(refused_with(one(log.settings()).await), 503);
     assert!((2..=5).contains(&log.requests.load(SeqCst)), "{}", log.requests.load(SeqCst));
 
     let log = FakeLog::start(Manner::BusyAtFirst(usize::MAX, "503 Busy")).await;
     let (options, start) = (LogsOptions::new(SystemTime::now), Instant::now());
     assert!(Logs::new(vec![log.settings()], &options).unwrap().submit(precertificate()).await.is_err());
     assert_eq!(log.requests.load(SeqCst), 5, "however long the deadline");
-    assert!(start.elapsed() < options.deadline / 2, "{:?}", start.elapsed());
+    assert!(start.elapsed() < options.deadline, "{:?}", start.elapsed());
 
     let (log, start) = (FakeLog::start(Manner::BusyAtFirst(9, "429 No\r\nRetry-After: 3600")).await, Instant::now());
-    assert_eq!(one(log.settings()).await.unwrap_err(), LogFault::Refused { status: 429 });
+    assert_eq!(refused_with(one(log.settings()).await), 429);
     assert!(start.elapsed() < DEADLINE / 2, "waited for what cannot come: {:?}", start.elapsed());
     assert_eq!(log.requests.load(SeqCst), 1);
 }
@@ -402,17 +406,106 @@ async fn other_refusals_and_redirects_are_final() {
     for (head, status) in [
         ("400 Bad Request", 400),
         ("404 Not Found", 404),
-        ("408 Request Timeout", 408),
-        ("500 Internal Server Error", 500),
         ("201 Created", 201),
         ("301 Moved\r\nLocation: /log/ct/v1/add-pre-chain", 301),
-        ("307 Moved\r\nLocation: /log/ct/v1/add-pre-chain", 307),
+        ("307 Moved\r\nLocation: http://localhost/log/ct/v1/add-pre-chain", 307),
+        ("307 Moved\r\nLocation: http://user:secret@127.0.0.1/log", 307),
+        ("308 Moved", 308),
     ] {
         // A second request would be answered well.
         let log = FakeLog::start(Manner::BusyAtFirst(1, head)).await;
-        assert_eq!(one(log.settings()).await.unwrap_err(), LogFault::Refused { status }, "{head}");
+        assert_eq!(refused_with(one(log.settings()).await), status, "{head}");
         assert_eq!(log.requests.load(SeqCst), 1, "{head}");
     }
+}
+
+fn refused_with(answer: Result<Sct, LogFault>) -> u16 {
+    match answer {
+        Err(LogFault::Refused { status, .. }) => status,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn what_a_log_says_when_it_refuses_is_told_up_to_a_bound() {
+    let why = "x509: certificate signed by unknown authority";
+    let answer = "HTTP/1.1 400 Bad Request\r\nContent-Length: 45\r\n\r\nx509: certificate signed by unknown authority";
+    assert_eq!(fault(Manner::Says(answer)).await.to_string(), format!("answered 400: {why}"));
+    let long: &'static str =
+        format!("HTTP/1.1 403 No\r\nContent-Length: 100000\r\n\r\n{}", "\u{1b}x".repeat(50_000)).leak();
+    let told = fault(Manner::Says(long)).await.to_string();
+    assert!(told.len() < 330 && !told.contains('\u{1b}'), "{told}");
+    let unfinished = "HTTP/1.1 400 Bad Request\r\nContent-Length: 9999\r\n\r\nbecause";
+    assert_eq!(fault(Manner::Says(unfinished)).await.to_string(), "answered 400: because");
+}
+
+#[tokio::test]
+async fn a_log_that_has_moved_gets_the_submission_where_it_is_now() {
+    for status in ["307 Temporary Redirect", "308 Permanent Redirect"] {
+        let new = FakeLog::start(Manner::Good).await;
+        let to = format!(
+            "HTTP/1.1 {status}\r\nLocation: http://{}/log/ct/v1/add-pre-chain\r\nContent-Length: 0\r\n\r\n",
+            new.address
+        );
+        let old = FakeLog::start(Manner::Says(to.leak())).await;
+        let settings = LogSettings { public_key: Some(new.key()), ..old.without_key() };
+        assert!(one(settings).await.is_ok(), "{status}");
+        let (head, body) = new.last.lock().unwrap().clone();
+        assert!(head.starts_with("POST ") && body.starts_with("{\"chain\""), "{head}{body}");
+    }
+    // In a circle it goes round three times.
+    let log = FakeLog::start(Manner::Says("HTTP/1.1 308 Moved\r\nLocation: /log\r\nContent-Length: 0\r\n\r\n")).await;
+    assert_eq!(refused_with(one(log.settings()).await), 308);
+    assert_eq!(log.requests.load(SeqCst), 4);
+}
+
+#[tokio::test]
+async fn a_proxy_whose_log_restarts_is_asked_once_more() {
+    for (head, status) in
+        [("408 Request Timeout", 408), ("500 Oops", 500), ("502 Bad Gateway", 502), ("504 Gateway Timeout", 504)]
+    {
+        let log = FakeLog::start(Manner::BusyAtFirst(1, head)).await;
+        assert!(one(log.settings()).await.is_ok(), "{head}");
+        let log = FakeLog::start(Manner::BusyAtFirst(usize::MAX, head)).await;
+        assert_eq!(refused_with(one(log.settings()).await), status);
+        assert_eq!(log.requests.load(SeqCst), 2, "{head}");
+    }
+}
+
+/// What is warned of when a log answers get-roots like this.
+async fn warned_of(answer: Option<&'static str>, chain: &[Vec<u8>]) -> String {
+    let settings = match answer {
+        Some(answer) => FakeLog::start(Manner::Says(answer)).await.settings(),
+        None => nobody().await,
+    };
+    let (log, _guard) = log::Log::of_this_thread(tracing::Level::WARN);
+    logs(vec![settings], 1).compare_roots(chain).await;
+    log.text()
+}
+
+#[tokio::test]
+async fn a_log_that_will_refuse_the_ca_is_warned_of_at_the_start() {
+    let ca = |name: &str| {
+        let mut params = rcgen::CertificateParams::default();
+        params.distinguished_name.push(rcgen::DnType::CommonName, name);
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        params.self_signed(&rcgen::KeyPair::generate().unwrap()).unwrap().der().to_vec()
+    };
+    let (ours, other) = (ca("ours"), ca("other"));
+    let listing = |roots: &[&Vec<u8>]| -> &'static str {
+        let list: Vec<_> = roots.iter().map(|der| format!("\"{}\"", STANDARD.encode(der))).collect();
+        let body = format!("{{\"certificates\":[{}]}}", list.join(","));
+        format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len()).leak()
+    };
+    let chain = [b"an intermediate".to_vec(), ours.clone()];
+    assert_eq!(warned_of(Some(listing(&[&other, &ours])), &chain).await, "");
+    assert_eq!(warned_of(Some("HTTP/1.1 405 No\r\nContent-Length: 0\r\n\r\n"), &chain).await, "");
+    for roots in [&[][..], &[&other]] {
+        let warned = warned_of(Some(listing(roots)), &chain).await;
+        assert!(warned.contains("add the root to the log's accepted roots"), "{warned}");
+    }
+    let warned = warned_of(None, &chain).await;
+    assert!(warned.contains("cannot be asked for its roots") && warned.lines().count() == 1, "{warned}");
 }
 
 #[tokio::test]

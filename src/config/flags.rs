@@ -96,7 +96,7 @@ pub const FLAGS: &[Flag] = &[
         "1",
         "How many different logs must take a certificate; as many timestamps are embedded",
     ),
-    flag("ct-log-timeout", "DURATION", "10s", "How long the logs may take altogether"),
+    flag("ct-log-timeout", "DURATION", "4s", "How long the logs may take altogether"),
     flag(
         "ct-log-clock-skew",
         "DURATION",

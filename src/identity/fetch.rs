@@ -5,7 +5,7 @@
 
 mod access;
 mod address;
-mod encoding;
+
 mod lifetime;
 
 use std::fmt;
@@ -23,10 +23,10 @@ pub(super) use access::read_file;
 pub use access::{Access, ClusterFiles, PlainHttp, PodAccess, Reach, TokenFile, is_api_server_name};
 pub use address::{SystemResolver, is_public};
 
+use crate::outside::encoding::{self, Undecoded};
 use crate::outside::{self, BodyError, USER_AGENT, is_loopback};
 use crate::peer_text::PeerText;
 use address::PublicOnly;
-use encoding::Undecoded;
 
 /// The longest that one document may take.
 const TIMEOUT: Duration = Duration::from_secs(10);

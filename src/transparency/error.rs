@@ -55,10 +55,12 @@ pub enum LogFault {
     #[error("unreachable: {0}")]
     Unreachable(PeerText),
     /// Another status than 200.
-    #[error("answered {status}")]
+    #[error("answered {status}{}{said}", if said.as_str().is_empty() { "" } else { ": " })]
     Refused {
         /// The HTTP status.
         status: u16,
+        /// The beginning of the answer's body, which is where logs say why.
+        said: PeerText,
     },
     /// An answer that is no timestamp, or cannot be one of this entry.
     #[error("bad answer: {0}")]

@@ -1,28 +1,38 @@
 //! One certificate transparency log over HTTP (RFC 6962, section 4): a chain goes in, a timestamp comes out.
 //!
 //! Owns every bound on that (time, size, retries, redirects, concurrency) and the judgement of one answer. Refuses to know other
-//! logs. Bodies are never logged, in neither direction.
+//! logs. What is submitted is never logged; of an answer, what it says when it refuses.
 
 use std::num::NonZeroUsize;
 use std::time::{Duration, SystemTime};
 
-use reqwest::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
 use reqwest::{Certificate, Client, Method, Request, Response, StatusCode, Url, redirect};
 use thread_local::ThreadLocal;
 use tokio::sync::Semaphore;
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use super::clock::{LogClock, Skew};
 use super::error::{LogFault, LogSetupError};
 use super::log_key::LogKey;
+use super::roots;
 use super::sct::{LogEntry, Sct};
+use crate::outside::encoding::{Undecoded, decoded};
 use crate::outside::{self, BodyError, USER_AGENT, is_loopback};
 use crate::peer_text::PeerText;
 
 /// The largest answer, in bytes.
 const MAX_ANSWER: usize = 64 * 1024;
+/// The largest list of roots, in bytes: public logs take hundreds.
+const MAX_ROOTS: usize = 8 * 1024 * 1024;
+/// How much of a refusal's body is read, in bytes; less is kept.
+const MAX_REFUSAL: usize = 1024;
+/// How long a refusal's body is waited for. What it says is for people, and no client waits for that.
+const REFUSAL_TIMEOUT: Duration = Duration::from_millis(300);
+/// How often a log may send a submission elsewhere.
+const MAX_REDIRECTS: usize = 3;
 /// The longest that a connection may take to come about: a dead address leaves time for the retry.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// Less than what servers and load balancers usually keep an idle connection for.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(50);
 /// How often a log that says 429 or 503 is asked again.
@@ -68,9 +78,9 @@ pub(super) enum Endpoint {
 /// How one attempt ended without an answer.
 enum Attempt {
     /// 429 or 503, with the wait that the log asks for.
-    Busy(StatusCode, Option<Duration>),
-    /// No whole answer came.
-    Broken(PeerText),
+    Busy(LogFault, Option<Duration>),
+    /// No whole answer came, or one of a proxy whose log is just restarting.
+    Broken(LogFault),
     /// Asking again is pointless.
     Final(LogFault),
 }
@@ -123,22 +133,20 @@ impl Log {
         let request = self.request(to, body)?;
         let (mut busy, mut broken) = (0, false);
         loop {
-            let again =
-                request.try_clone().ok_or_else(|| LogFault::Unreachable("request cannot be repeated".into()))?;
-            let attempt = match timeout_at(deadline, self.attempt(again)).await {
+            let attempt = match timeout_at(deadline, self.attempt(&request)).await {
                 Ok(Ok(sct)) => return Ok(sct),
                 Ok(Err(attempt)) => attempt,
                 Err(_) => return Err(LogFault::Timeout),
             };
             match attempt {
                 Attempt::Final(fault) => return Err(fault),
-                Attempt::Broken(cause) if broken => return Err(LogFault::Unreachable(cause)),
+                Attempt::Broken(fault) if broken => return Err(fault),
                 Attempt::Broken(_) => broken = true,
-                Attempt::Busy(status, asked) => {
+                Attempt::Busy(fault, asked) => {
                     let until = Instant::now() + self.wait(busy, asked);
                     // Waiting for what cannot come in time would only hold the client up.
                     if busy == MAX_RETRIES || until >= deadline {
-                        return Err(LogFault::Refused { status: status.as_u16() });
+                        return Err(fault);
                     }
                     busy += 1;
                     sleep_until(until).await;
@@ -172,28 +180,80 @@ impl Log {
             Endpoint::AddChain => "ct/v1/add-chain",
             Endpoint::AddPreChain => "ct/v1/add-pre-chain",
         };
-        let url = self.prefix.join(path).map_err(|error| LogFault::Unreachable(PeerText::of(error)))?;
-        let mut request = Request::new(Method::POST, url);
+        let mut request = self.addressed(Request::new(Method::POST, self.target(path)?));
         request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        if let Some(origin) = &self.origin {
-            request.headers_mut().insert(HOST, origin.clone());
-        }
         *request.body_mut() = Some(body.into());
         Ok(request)
     }
 
-    async fn attempt(&self, request: Request) -> Result<Sct, Attempt> {
-        let client = self.clients.of_this_thread().map_err(broken)?;
-        let response = client.execute(request).await.map_err(broken)?;
+    fn target(&self, path: &str) -> Result<Url, LogFault> {
+        self.prefix.join(path).map_err(|error| LogFault::Unreachable(PeerText::of(error)))
+    }
+
+    fn addressed(&self, mut request: Request) -> Request {
+        if let Some(origin) = &self.origin {
+            request.headers_mut().insert(HOST, origin.clone());
+        }
+        request
+    }
+
+    async fn attempt(&self, request: &Request) -> Result<Sct, Attempt> {
+        let response = self.send(request).await?;
         match response.status() {
             StatusCode::OK => {}
-            status @ (StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) => {
-                return Err(Attempt::Busy(status, retry_after(response.headers(), (self.clock)())));
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
+                let asked = retry_after(response.headers(), (self.clock)());
+                return Err(Attempt::Busy(refusal(response).await, asked));
             }
-            status => return Err(Attempt::Final(LogFault::Refused { status: status.as_u16() })),
+            StatusCode::REQUEST_TIMEOUT
+            | StatusCode::INTERNAL_SERVER_ERROR
+            | StatusCode::BAD_GATEWAY
+            | StatusCode::GATEWAY_TIMEOUT => return Err(Attempt::Broken(refusal(response).await)),
+            _ => return Err(Attempt::Final(refusal(response).await)),
         }
-        let body = read_capped(response).await?;
+        let body = read_capped(response, MAX_ANSWER).await?;
         Sct::from_add_chain_response(&body).map_err(|error| Attempt::Final(LogFault::BadAnswer(PeerText::of(error))))
+    }
+
+    /// Sends a request, also to where the log says that it has moved.
+    async fn send(&self, request: &Request) -> Result<Response, Attempt> {
+        let again = || {
+            let unrepeatable = || Attempt::Final(LogFault::Unreachable("request cannot be repeated".into()));
+            request.try_clone().ok_or_else(unrepeatable)
+        };
+        let client = self.clients.of_this_thread().map_err(broken)?;
+        let mut at = request.url().clone();
+        let mut response = client.execute(again()?).await.map_err(broken)?;
+        for _ in 0..MAX_REDIRECTS {
+            let Some(to) = moved_to(&at, &response) else { break };
+            let mut next = again()?;
+            if to.host() != at.host() {
+                next.headers_mut().remove(HOST);
+            }
+            next.url_mut().clone_from(&to);
+            at = to;
+            response = client.execute(next).await.map_err(broken)?;
+        }
+        Ok(response)
+    }
+
+    /// The DER certificates that the log takes as roots (RFC 6962, section 4.7).
+    pub(super) async fn roots(&self, deadline: Instant) -> Result<Vec<Vec<u8>>, LogFault> {
+        let url = self.target("ct/v1/get-roots")?;
+        let request = self.addressed(Request::new(Method::GET, url));
+        let ask = async {
+            let response = self.send(&request).await?;
+            if response.status() != StatusCode::OK {
+                return Err(Attempt::Final(refusal(response).await));
+            }
+            let body = read_capped(response, MAX_ROOTS).await?;
+            roots::read(&body).map_err(|error| Attempt::Final(LogFault::BadAnswer(PeerText::of(error))))
+        };
+        match timeout_at(deadline, ask).await {
+            Ok(Ok(roots)) => Ok(roots),
+            Ok(Err(Attempt::Final(fault) | Attempt::Broken(fault) | Attempt::Busy(fault, _))) => Err(fault),
+            Err(_) => Err(LogFault::Timeout),
+        }
     }
 
     /// What the log asked for, or the doubled wait, and up to a quarter more so that many clients do not come back at once. The
@@ -217,7 +277,7 @@ fn submission_prefix(url: &str) -> Result<Url, LogSetupError> {
     // What stands before an `@` may be a password, which belongs in no log.
     let refused = || LogSetupError::Url(url.rsplit('@').next().unwrap_or_default().to_owned());
     // A path without a final slash would lose its last segment when joined.
-    let prefix = Url::parse(&format!("{}/", url.trim_end_matches('/'))).map_err(|_| refused())?;
+    let prefix = Url::parse(&format!("{}/", without_endpoint(url))).map_err(|_| refused())?;
     if !matches!(prefix.scheme(), "http" | "https") || prefix.query().is_some() || prefix.fragment().is_some() {
         return Err(refused());
     }
@@ -225,6 +285,14 @@ fn submission_prefix(url: &str) -> Result<Url, LogSetupError> {
         return Err(refused());
     }
     Ok(prefix)
+}
+
+/// The prefix inside of a URL that somebody copied with the path of a request.
+fn without_endpoint(url: &str) -> &str {
+    let url = url.trim_end_matches('/');
+    let endpoints = ["/add-pre-chain", "/add-chain", "/get-sth", "/get-roots"];
+    let base = endpoints.into_iter().find_map(|endpoint| url.strip_suffix(endpoint)).unwrap_or(url);
+    base.strip_suffix("/ct/v1").unwrap_or(url).trim_end_matches('/')
 }
 
 fn log_name(prefix: &Url) -> String {
@@ -282,13 +350,49 @@ impl Recipe {
     }
 }
 
-async fn read_capped(mut response: Response) -> Result<Vec<u8>, Attempt> {
+async fn read_capped(mut response: Response, most: usize) -> Result<Vec<u8>, Attempt> {
+    let bad = |what: PeerText| Attempt::Final(LogFault::BadAnswer(what));
+    let too_long = || bad(format!("longer than {most} bytes").into());
     let mut body = Vec::new();
-    outside::read_body(&mut response, MAX_ANSWER, &mut body).await.map_err(|error| match error {
+    outside::read_body(&mut response, most, &mut body).await.map_err(|error| match error {
         BodyError::Broken(error) => broken(error),
-        BodyError::TooLong => Attempt::Final(LogFault::BadAnswer(format!("longer than {MAX_ANSWER} bytes").into())),
+        BodyError::TooLong => too_long(),
     })?;
-    Ok(body)
+    decoded(response.headers(), body, most).map_err(|error| match error {
+        Undecoded::TooLong => too_long(),
+        Undecoded::Unknown(encoding) => bad(PeerText::of(format_args!("in the encoding {encoding}, unasked"))),
+        Undecoded::Broken(cause) => bad(PeerText::of(format_args!("broken gzip: {cause}"))),
+    })
+}
+
+/// Where a log sends a submission: only with the method kept, and to the same host or to https, never from https back to http.
+fn moved_to(from: &Url, response: &Response) -> Option<Url> {
+    if !matches!(response.status(), StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT) {
+        return None;
+    }
+    let to = from.join(response.headers().get(LOCATION)?.to_str().ok()?).ok()?;
+    let plain = to.scheme() == "http" && from.scheme() == "http" && to.host() == from.host();
+    let named = to.username().is_empty() && to.password().is_none();
+    ((to.scheme() == "https" || plain) && named).then_some(to)
+}
+
+/// What a log says when it gives no timestamp.
+async fn refusal(mut response: Response) -> LogFault {
+    let status = response.status().as_u16();
+    let elsewhere =
+        response.headers().get(LOCATION).map(|to| format!("sent to {}: ", String::from_utf8_lossy(to.as_bytes())));
+    let mut body = Vec::new();
+    let read = async {
+        while body.len() < MAX_REFUSAL {
+            let Ok(Some(chunk)) = response.chunk().await else { break };
+            body.extend_from_slice(&chunk);
+        }
+    };
+    // What does not come in time is not missed.
+    let _ = timeout(REFUSAL_TIMEOUT, read).await;
+    body.truncate(MAX_REFUSAL);
+    let said = format!("{}{}", elsewhere.unwrap_or_default(), String::from_utf8_lossy(&body));
+    LogFault::Refused { status, said: PeerText::of(said.trim()) }
 }
 
 /// Seconds or a date (RFC 9110, section 10.2.3).
@@ -302,7 +406,7 @@ fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
 
 /// None of its words quotes a body.
 fn broken(error: reqwest::Error) -> Attempt {
-    Attempt::Broken(outside::reason(error))
+    Attempt::Broken(LogFault::Unreachable(outside::reason(error)))
 }
 
 #[cfg(test)]

@@ -6,6 +6,8 @@ use aws_lc_rs::digest;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_ASN1, ECDSA_P384_SHA256_ASN1, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, VerificationAlgorithm,
 };
+use der::Encode as _;
+use der::asn1::{AnyRef, BitStringRef, ObjectIdentifier};
 use x509_parser::der_parser::oid;
 use x509_parser::oid_registry::Oid;
 use x509_parser::prelude::FromDer as _;
@@ -17,6 +19,7 @@ use crate::pem;
 
 const EC_PUBLIC_KEY: Oid<'static> = oid!(1.2.840.10045.2.1);
 const RSA_ENCRYPTION: Oid<'static> = oid!(1.2.840.113549.1.1.1);
+const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
 const CURVE_P256: Oid<'static> = oid!(1.2.840.10045.3.1.7);
 const CURVE_P384: Oid<'static> = oid!(1.3.132.0.34);
 /// What aws-lc verifies with, in bits.
@@ -80,8 +83,15 @@ pub enum PromiseError {
     Signature,
 }
 
+/// The DER `SubjectPublicKeyInfo` around a PKCS#1 `RSAPublicKey` (RFC 8017, section A.1).
+fn spki_of_rsa(key: &[u8]) -> der::Result<Vec<u8>> {
+    let parameters = Some(AnyRef::NULL);
+    let algorithm = spki::AlgorithmIdentifierRef { oid: RSA, parameters };
+    spki::SubjectPublicKeyInfoRef { algorithm, subject_public_key: BitStringRef::from_bytes(key)? }.to_der()
+}
+
 impl LogKey {
-    /// Reads the first PEM `PUBLIC KEY`; whatever is around the block is ignored.
+    /// Reads the first PEM `PUBLIC KEY`, or `RSA PUBLIC KEY` (PKCS#1); whatever is around the block is ignored.
     ///
     /// # Errors
     /// [`LogKeyError`] when it is none, or not one that a log may have.
@@ -90,8 +100,15 @@ impl LogKey {
             return Err(LogKeyError::Pem);
         }
         // The first one, as at Fulcio: a further one is of a log that is not asked.
-        let block = pem::parse(text).into_iter().find(|block| block.label == "PUBLIC KEY").ok_or(LogKeyError::Pem)?;
-        Self::from_spki_der(block.data().map_err(|_| LogKeyError::Pem)?)
+        let mut blocks = pem::parse(text).into_iter();
+        let is_key = |label: &str| matches!(label, "PUBLIC KEY" | "RSA PUBLIC KEY");
+        let block = blocks.find(|block| is_key(&block.label)).ok_or(LogKeyError::Pem)?;
+        let data = block.data().map_err(|_| LogKeyError::Pem)?;
+        if block.label == "PUBLIC KEY" {
+            Self::from_spki_der(data)
+        } else {
+            Self::from_spki_der(&spki_of_rsa(data).map_err(|_| LogKeyError::Malformed)?)
+        }
     }
 
     /// Reads a DER `SubjectPublicKeyInfo`.

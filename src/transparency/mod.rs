@@ -6,6 +6,7 @@ mod clock;
 mod error;
 mod log;
 mod log_key;
+mod roots;
 mod sct;
 
 use std::num::NonZeroUsize;
@@ -26,6 +27,9 @@ use self::log::{Endpoint, Log, request_body};
 /// What one timestamp adds to a certificate, in bytes, with room for its extensions.
 const TIMESTAMP_BYTES: usize = 200;
 
+/// How long a log may take to tell its roots.
+const ROOTS_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// How the logs are asked.
 #[derive(Clone, Copy, Debug)]
 pub struct LogsOptions {
@@ -42,7 +46,7 @@ pub struct LogsOptions {
 }
 
 impl LogsOptions {
-    /// One timestamp, within 10 seconds, by a clock that differs from ours by a minute at most.
+    /// One timestamp, within 4 seconds, since clients give up after 5, by a clock that differs from ours by a minute at most.
     #[must_use]
     pub const fn new(clock: fn() -> SystemTime) -> Self {
         const IN_FLIGHT: NonZeroUsize = match NonZeroUsize::new(512) {
@@ -51,7 +55,7 @@ impl LogsOptions {
         };
         Self {
             quorum: NonZeroUsize::MIN,
-            deadline: Duration::from_secs(10),
+            deadline: Duration::from_secs(4),
             max_in_flight: IN_FLIGHT,
             clock,
             clock_skew: Duration::from_mins(1),
@@ -102,6 +106,33 @@ impl Logs {
     /// The logs' names, and how far their clocks are from ours, as their latest timestamps say.
     pub fn clock_skews(&self) -> impl Iterator<Item = (&str, Skew)> {
         self.members.iter().map(|log| (log.name(), log.clock_skew()))
+    }
+
+    /// Asks each log which roots it takes, and warns of one that will refuse what this chain issues, or that nobody reaches.
+    pub async fn compare_roots(&self, chain: &[Vec<u8>]) {
+        for log in &self.members {
+            let name = log.name();
+            match log.roots(Instant::now() + ROOTS_TIMEOUT).await {
+                Ok(accepted) if roots::lead_to(&accepted, chain) => {
+                    tracing::debug!(log = name, "the transparency log takes the CA's root");
+                }
+                Ok(accepted) => tracing::warn!(
+                    log = name,
+                    roots = accepted.len(),
+                    "the transparency log does not take the CA's root and will refuse its certificates: add the root to the log's accepted roots"
+                ),
+                // A log need not tell its roots to us.
+                Err(fault @ LogFault::Refused { status: 400..=499 | 501, .. }) => {
+                    tracing::debug!(log = name, error = %fault, "the transparency log does not tell which roots it takes");
+                }
+                Err(fault) => tracing::warn!(
+                    log = name,
+                    kind = fault.label(),
+                    error = %fault,
+                    "the transparency log cannot be asked for its roots; certificates are issued once it answers"
+                ),
+            }
+        }
     }
 
     /// What the timestamps will add to a certificate, in bytes: those of logs with ECDSA keys have 120 or so (RFC 6962 section 3.2).

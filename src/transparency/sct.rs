@@ -105,12 +105,12 @@ pub enum SctError {
 /// The answer to add-chain and add-pre-chain (RFC 6962, section 4.1). Members that are not known are none of our business.
 #[derive(Deserialize)]
 struct AddChainAnswer {
-    sct_version: u64,
+    /// Version 1 is written 0, and what is 0 is left out by some.
+    sct_version: Option<u64>,
     id: String,
     timestamp: u64,
-    /// Some logs leave it out rather than empty. If it should be there, the signature shows.
-    #[serde(default)]
-    extensions: String,
+    /// Some logs leave it out, or write null, rather than empty. If it should be there, the signature shows.
+    extensions: Option<String>,
     signature: String,
 }
 
@@ -121,12 +121,13 @@ impl Sct {
     /// [`SctError`] when it is no timestamp of version 1, or a part is over its limit.
     pub fn from_add_chain_response(body: &[u8]) -> Result<Self, SctError> {
         let answer: AddChainAnswer = serde_json::from_slice(body).map_err(|_| SctError::Json)?;
-        if answer.sct_version != u64::from(V1) {
-            return Err(SctError::Version(answer.sct_version));
+        let version = answer.sct_version.unwrap_or(u64::from(V1));
+        if version != u64::from(V1) {
+            return Err(SctError::Version(version));
         }
         let id = STANDARD.decode(answer.id).map_err(|_| SctError::LogId)?;
         let log_id = LogId(id.try_into().map_err(|_| SctError::LogId)?);
-        let extensions = STANDARD.decode(answer.extensions).map_err(|_| SctError::Extensions)?;
+        let extensions = STANDARD.decode(answer.extensions.unwrap_or_default()).map_err(|_| SctError::Extensions)?;
         let extensions = Opaque16::new(&extensions).ok_or(SctError::Extensions)?;
         let signature = STANDARD.decode(answer.signature).map_err(|_| SctError::Signature)?;
         let signature = DigitallySigned::from_tls(&signature).map_err(|_| SctError::Signature)?;

@@ -16,6 +16,9 @@ fn the_prefix_keeps_its_path_and_names_the_log() {
     for (url, name, target) in [
         ("http://log.test:6962/2026", "log.test:6962/2026", "http://log.test:6962/2026/ct/v1/add-pre-chain"),
         ("https://log.test/a/b///", "log.test/a/b", "https://log.test/a/b/ct/v1/add-pre-chain"),
+        ("https://log.test/a/ct/v1/", "log.test/a", "https://log.test/a/ct/v1/add-pre-chain"),
+        ("https://log.test/a/ct/v1/add-chain", "log.test/a", "https://log.test/a/ct/v1/add-pre-chain"),
+        ("https://log.test/a/add-chain", "log.test/a/add-chain", "https://log.test/a/add-chain/ct/v1/add-pre-chain"),
         ("https://log.test", "log.test", "https://log.test/ct/v1/add-pre-chain"),
     ] {
         let log = log(settings(url)).unwrap();

@@ -31,6 +31,17 @@ fn sct(id: LogId, timestamp: u64, signature: &[u8]) -> Sct {
 }
 
 #[test]
+fn an_rsa_key_in_its_own_form_is_the_same_key() {
+    let spki = LogKey::from_pem(fixture!("transparency/rsa-log.pub.pem")).unwrap();
+    let blocks = pem::parse(fixture!("transparency/rsa-log.pub.pem"));
+    let parsed = SubjectPublicKeyInfo::from_der(blocks[0].data().unwrap()).unwrap().1;
+    let own_form = ::pem::encode(&::pem::Pem::new("RSA PUBLIC KEY", parsed.subject_public_key.data.to_vec()));
+    assert_eq!(LogKey::from_pem(own_form.as_bytes()).unwrap().id(), spki.id());
+    let damaged = ::pem::encode(&::pem::Pem::new("RSA PUBLIC KEY", vec![1, 2, 3]));
+    assert!(LogKey::from_pem(damaged.as_bytes()).is_err());
+}
+
+#[test]
 fn the_promises_of_another_implementation_verify() {
     let key = log_key();
     assert_eq!(key.id().to_string(), "WJ+AhIL0HrqwzCxWaY4PBmXtKgMcUljRPNFvutcWVis=");

@@ -72,10 +72,18 @@ fn every_fault_of_an_answer_is_refused() {
 }
 
 #[test]
-fn absent_extensions_are_empty() {
-    let json =
-        String::from_utf8(answer("0", &[1; 32], r#""""#, &signed(8))).unwrap().replace(r#""extensions":"","#, "");
-    assert_eq!(Sct::from_add_chain_response(json.as_bytes()).unwrap().extensions(), b"");
+fn absent_and_null_extensions_are_empty_and_an_absent_version_is_the_first() {
+    let whole = String::from_utf8(answer("0", &[1; 32], r#""""#, &signed(8))).unwrap();
+    let expected = Sct::from_add_chain_response(whole.as_bytes()).unwrap();
+    for (from, to) in [
+        (r#""extensions":"","#, ""),
+        (r#""extensions":"""#, r#""extensions":null"#),
+        (r#""sct_version":0,"#, ""),
+        (r#""sct_version":0"#, r#""sct_version":null"#),
+    ] {
+        assert!(whole.contains(from));
+        assert_eq!(Sct::from_add_chain_response(whole.replace(from, to).as_bytes()).unwrap(), expected, "{to}");
+    }
 }
 
 #[test]

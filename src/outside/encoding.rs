@@ -1,4 +1,4 @@
-//! The encodings of a document's body (RFC 9110 section 8.4).
+//! The encodings of an answer's body (RFC 9110 section 8.4).
 //!
 //! Nobody is asked for any. Some static hosts keep their files compressed and serve them like that to everybody.
 
@@ -11,7 +11,7 @@ use crate::peer_text::PeerText;
 
 /// Why a body cannot be decoded.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Undecoded {
+pub enum Undecoded {
     /// Another encoding than gzip, or more than one.
     Unknown(PeerText),
     /// Not the gzip that it is said to be.
@@ -21,7 +21,7 @@ pub(super) enum Undecoded {
 }
 
 /// The document inside of a body, of at most `most` bytes.
-pub(super) fn decoded(headers: &HeaderMap, body: Vec<u8>, most: usize) -> Result<Vec<u8>, Undecoded> {
+pub fn decoded(headers: &HeaderMap, body: Vec<u8>, most: usize) -> Result<Vec<u8>, Undecoded> {
     let listed =
         headers.get_all(CONTENT_ENCODING).iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
     let mut encodings = listed.map(<[u8]>::trim_ascii).filter(|name| !name.is_empty() && !is(name, "identity"));
