@@ -157,7 +157,8 @@ impl Entry {
 /// Looks at the first bytes: connections that never send one take no memory for HTTP.
 async fn plain(stream: TcpStream, entry: Entry) -> Result<Ready<TcpStream>, ()> {
     let (lease, peer) = entry.admit(&stream)?;
-    match within(entry.limit, &lease, entry.draining.notified(), preface::detect(&stream)).await? {
+    // Boxed: what comes after takes the room of this future.
+    match Box::pin(within(entry.limit, &lease, entry.draining.notified(), preface::detect(&stream))).await? {
         Protocol::Http1 => Ok(entry.ready(stream, lease, peer)),
         Protocol::Http2 => entry.hand_over(stream.into_std(), None, lease),
     }
