@@ -11,10 +11,13 @@ WORKDIR /build
 COPY . .
 # --locked: exactly the crates of Cargo.lock, which cargo checks against their hashes.
 RUN cargo build --locked --release --bin sigmint
+RUN mkdir names && ln -s sigmint names/fulcio && ln -s sigmint names/fulcio-server
 
 # The same Debian as above, for its C library; with root certificates to reach issuers over HTTPS, and nothing to run.
 FROM gcr.io/distroless/cc-debian12
 COPY --from=build /build/target/release/sigmint /usr/local/bin/sigmint
+# Charts and compose files that name Fulcio's program find it.
+COPY --from=build /build/names/ /usr/local/bin/
 # The numeric user that the incumbent's Helm charts run as, so that mounted keys keep their owner; a number lets
 # Kubernetes see that runAsNonRoot holds.
 USER 65533:65533

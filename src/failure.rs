@@ -7,6 +7,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::peer_text::bounded;
+use crate::tls_words::in_words;
 
 /// When a failure does not say: an issuer or signer that came back is found by then.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
@@ -278,7 +279,7 @@ pub fn with_sources(error: &(dyn std::error::Error + 'static)) -> String {
         }
         source = cause.source();
     }
-    text
+    in_words(text)
 }
 
 impl fmt::Debug for Failure {

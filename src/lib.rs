@@ -27,5 +27,6 @@ pub mod server;
 pub mod single_use;
 pub mod telemetry;
 pub mod text;
+mod tls_words;
 pub mod transparency;
 mod weak_keys;

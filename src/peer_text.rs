@@ -5,6 +5,8 @@
 
 use std::fmt::{self, Write as _};
 
+use crate::tls_words::in_words;
+
 /// The most that is kept of what a peer says, in bytes, escapes included.
 pub const MAX_PEER_TEXT: usize = 300;
 /// What stands at the end of a message that was cut.
@@ -36,7 +38,7 @@ impl PeerText {
             }
             source = cause.source();
         }
-        Self(text.into())
+        Self(bounded(in_words(text), MAX_PEER_TEXT).into())
     }
 
     /// The message.

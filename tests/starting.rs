@@ -38,9 +38,22 @@ impl Started {
     }
 
     fn logging_to(folder: tempfile::TempDir, log: Stdio, args: &[&str], variables: &[(&str, &str)]) -> Self {
+        Self::through(&[], folder, log, args, variables)
+    }
+
+    /// The same, started by another program.
+    fn through(
+        starter: &[&str],
+        folder: tempfile::TempDir,
+        log: Stdio,
+        args: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Self {
         let free = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
         let [http, grpc, metrics] = free.map(|free| free.local_addr().unwrap());
-        let mut command = Command::new(env!("CARGO_BIN_EXE_sigmint"));
+        let words = [starter, &[env!("CARGO_BIN_EXE_sigmint")]].concat();
+        let mut command = Command::new(words[0]);
+        command.args(&words[1..]);
         command.args(["serve", "--ca=ephemeralca", "--host=127.0.0.1", "--grpc-host=127.0.0.1"]);
         command.args([format!("--port={}", http.port()), format!("--grpc-port={}", grpc.port())]);
         command.args([format!("--metrics-port={}", metrics.port()), "--metrics-host=127.0.0.1".to_owned()]);
@@ -373,16 +386,171 @@ fn a_stuck_reader_does_not_hold_up_a_start_that_fails() {
     drop(reader);
 }
 
+/// What a command ends with and says when its output goes there.
+fn into(args: &[&str], output: impl Into<Stdio>) -> (Option<i32>, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sigmint"));
+    command.args(args).current_dir(env!("CARGO_MANIFEST_DIR")).stdout(output).stderr(Stdio::piped());
+    let output = command.spawn().unwrap().wait_with_output().unwrap();
+    (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+const PRINTING: [&[&str]; 11] = [
+    &["completions", "bash"],
+    &["completion", "zsh", "--no-descriptions"],
+    &["version"],
+    &["version", "--json"],
+    &["serve", "--help"],
+    &["help", "createca"],
+    &["--version"],
+    &["-h"],
+    &["inspect", "--help"],
+    &["ca", "init", "--help"],
+    &["ca", "check", "--ca=ephemeralca"],
+];
+
 #[test]
 fn a_command_whose_reader_has_gone_ends_quietly() {
-    for args in [&["completions", "bash"][..], &["completions", "zsh"], &["serve", "--help"], &["--version"]] {
+    for args in PRINTING {
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
-        let mut command = Command::new(env!("CARGO_BIN_EXE_sigmint"));
-        let output =
-            command.args(args).stdout(writer).stderr(Stdio::piped()).spawn().unwrap().wait_with_output().unwrap();
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.code() == Some(0) && said.is_empty(), "{args:?}: {said}");
+        let (code, said) = into(args, writer);
+        assert!(code == Some(0) && said.is_empty(), "{args:?}: {said}");
+    }
+}
+
+#[test]
+fn a_command_whose_output_cannot_be_written_fails_with_the_reason() {
+    let dev: &[&str] = &["dev", "--once", "--port=0", "--issuer-port=0", "--log-port=0"];
+    for args in PRINTING.into_iter().chain([dev]) {
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let (code, said) = into(args, full);
+        let last = said.lines().last().unwrap_or_default();
+        assert_eq!(code, Some(1), "{args:?}: {said}");
+        assert!(last.starts_with("sigmint: cannot write to standard output: No space left"), "{args:?}: {said}");
+        assert!(!said.contains("panicked"), "{args:?}: {said}");
+    }
+}
+
+#[test]
+fn a_command_without_standard_streams_ends_as_it_would() {
+    let sigmint = env!("CARGO_BIN_EXE_sigmint");
+    for line in [
+        "version >&- 2>&-",
+        "completions bash 2>&-",
+        "inspect /none <&- 2>&- && exit 9 || test $? = 2",
+        "--help <&- >&- 2>&-",
+    ] {
+        let status = Command::new("sh").arg("-c").arg(format!("\"$0\" {line} | cat >/dev/null")).arg(sigmint).status();
+        assert_eq!(status.unwrap().code(), Some(0), "{line}");
+    }
+}
+
+/// `ulimit -f`, systemd's `LimitFSIZE`: the system ends a process that writes beyond it, unless it says otherwise.
+#[test]
+fn a_log_file_at_its_size_limit_stops_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("issuers.yaml"), ONE_ISSUER).unwrap();
+    let log = fs::File::create(folder.path().join("log")).unwrap();
+    let mut started = Started::through(
+        &["sh", "-c", "ulimit -f 4 && exec \"$@\"", "sh"],
+        folder,
+        log.into(),
+        &["--ct-log-url=", "--config-path=ISSUERS"],
+        &[],
+    );
+    started.await_answers();
+    until("lost lines", || refused_request(started.http) && lost_lines(started.metrics) > 3);
+    assert_eq!(started.child.try_wait().unwrap(), None);
+}
+
+#[test]
+fn what_fulcio_takes_is_taken_and_said() {
+    let started = Started::with(
+        &[
+            "--ct-log-url=",
+            "--config-path=ISSUERS",
+            "--log_type=production",
+            "--gcp_private_ca_version=v1",
+            "serve",
+            "word",
+        ],
+        &[
+            ("FULCIO_SERVE_GCP_PRIVATE_CA_VERSION", "v1"),
+            ("FULCIO_SERVE_GRPC_PORT", "tcp://10.0.0.1:80"),
+            ("FULCIO_SERVE_SERVICE_HOST", "10.0.0.1"),
+            ("FULCIO_SERVE_IDLE_CONNECTION_TIMEOUT", "60"),
+        ],
+    );
+    started.await_answers();
+    started.await_line("listening");
+    let log = started.log();
+    let lines: Vec<serde_json::Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let warned = |text: &str| {
+        lines.iter().any(|line| line["level"] == "WARN" && line["message"].as_str().unwrap().starts_with(text))
+    };
+    for expected in [
+        "--gcp_private_ca_version is deprecated and not read",
+        "FULCIO_SERVE_GCP_PRIVATE_CA_VERSION is deprecated and not read",
+        "FULCIO_SERVE_GRPC_PORT is not read: it is Kubernetes' link",
+        "FULCIO_SERVE_IDLE_CONNECTION_TIMEOUT: 60 has no unit",
+    ] {
+        assert!(warned(expected), "{expected}: {log}");
+    }
+    assert!(!log.contains("SERVICE_HOST"), "{log}");
+}
+
+#[test]
+fn the_log_has_fulcio_s_member_names_on_request() {
+    let started = Started::with(&["--ct-log-url=", "--config-path=ISSUERS", "--log_type=zap"], &[]);
+    started.await_answers();
+    assert!(refused_request(started.http));
+    started.await_line("requestID");
+    for line in started.log().lines() {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert!(line["ts"].is_f64() && line["caller"].is_string() && line["message"].is_string(), "{line}");
+        assert!(["debug", "info", "warn", "error"].contains(&line["severity"].as_str().unwrap()), "{line}");
+    }
+}
+
+/// `kubectl logs --tail=1`, and the termination message that Kubernetes takes from the log.
+#[test]
+fn the_last_line_of_a_start_that_fails_is_the_cause_and_names_the_setting() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let (http, metrics) = (format!("--port={port}"), format!("--metrics-port={port}"));
+    for (args, expected) in [
+        (&["--ca=vault"][..], &["--ca: ", "\"vault\"", "hint: "][..]),
+        (
+            &["--ca=fileca", "--fileca-cert=/none", "--fileca-key=/none-either"],
+            &["--fileca-cert: /none cannot be read"],
+        ),
+        (&["--blocked-public-keys=/none"], &["--blocked-public-keys: /none cannot be read"]),
+        (
+            &["--ct-log-url=http://127.0.0.1:1/x", "--ct-log-public-key-path=/none"],
+            &["--ct-log-public-key-path: /none"],
+        ),
+        (&["--tls-certificate=/none", "--tls-key=/none-either"], &["--tls-certificate", "/none"]),
+        (&["--config-path=/none"], &["--config-path", "/none"]),
+        (
+            &["--ca=kmsca", "--kms-resource=hashivault://k", "--kms-cert-chain-path=/none"],
+            &["--kms-resource: hashivault://k", "no answer"],
+        ),
+        (&["--ca-config=/none", "--ca="], &["--ca-config", "/none"]),
+        (&["-c", "/none"], &["/none"]),
+        (&[&http], &["--port", "Address already in use"]),
+        (&[&metrics], &["--metrics-port", "Address already in use"]),
+    ] {
+        for form in ["dev", "prod", "zap"] {
+            let form = format!("--log_type={form}");
+            let args = [&["--ct-log-url=", "--config-path=ISSUERS", &form], args].concat();
+            let started = Started::with(&args, &[("VAULT_ADDR", "http://127.0.0.1:1"), ("VAULT_TOKEN", "x")]);
+            let (code, said) = started.refusal();
+            let last = said.lines().last().unwrap_or_default().replace("\\\"", "\"");
+            assert_eq!(code, Some(1), "{args:?}: {said}");
+            for part in expected {
+                assert!(last.contains(part), "{args:?}: {part} is not in the last line of: {said}");
+            }
+        }
     }
 }
 

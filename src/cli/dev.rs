@@ -6,13 +6,14 @@
 mod clients;
 mod deployment;
 
-use std::io::{self, Write as _};
+use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use reqwest::Url;
 
 use super::error::CommandError;
+use super::files;
 use super::request::{self, Obtained, RequestKeyKind};
 use crate::dev::{self, DevIdentity, DevIssuer, Folder};
 use crate::failure::with_sources;
@@ -75,7 +76,7 @@ pub async fn run(args: DevArgs) -> Result<ExitCode, CommandError> {
 }
 
 async fn start(args: DevArgs) -> Result<ExitCode, CommandError> {
-    say(&format!("{}\n", dev::WARNING));
+    say(&format!("{}\n", dev::WARNING))?;
     let issuer =
         DevIssuer::bind(args.issuer_port).map_err(|error| start_error(&error, "--issuer-port", args.issuer_port))?;
     if args.issuer_only {
@@ -85,7 +86,7 @@ async fn start(args: DevArgs) -> Result<ExitCode, CommandError> {
     let (base, address, deployment) = (bound.issuer.base(), bound.server.local_addr(), bound.deployment.clone());
     let servers = bound.start();
     let obtained = demonstrate(&base, &deployment.authority, args.identity).await?;
-    say(&format!("{}\n{}\n", obtained.chain, obtained.report));
+    say(&format!("{}\n{}\n", obtained.chain, obtained.report))?;
     let folder = folder(&args)?;
     if let Some(folder) = &folder {
         let token = long_lived_token(&base, args.identity).await?;
@@ -95,13 +96,13 @@ async fn start(args: DevArgs) -> Result<ExitCode, CommandError> {
         return Ok(ExitCode::SUCCESS);
     }
     if let Some(folder) = &folder {
-        say(&clients::instructions(folder.path(), &Signer::new(&deployment.authority, &base, &obtained.report)));
+        say(&clients::instructions(folder.path(), &Signer::new(&deployment.authority, &base, &obtained.report)))?;
     }
-    say(&what_next(&base, &deployment.authority, args.identity));
+    say(&what_next(&base, &deployment.authority, args.identity))?;
     say(&format!(
         "Serving the certificate authority (REST and gRPC) at {address}, tokens at {base}, the log at {}. Ctrl-C ends them.",
         deployment.log.url
-    ));
+    ))?;
     servers.wait().await
 }
 
@@ -112,9 +113,9 @@ async fn issuer_only(issuer: DevIssuer, args: &DevArgs) -> Result<ExitCode, Comm
     if let Some(folder) = folder(args)? {
         let token = long_lived_token(&base, args.identity).await?;
         clients::write_for_issuer(&folder, &base, &token).map_err(|error| CommandError::failed(error.to_string()))?;
-        say(&format!("Wrote issuers.yaml and identity-token to {}.", folder.path().display()));
+        say(&format!("Wrote issuers.yaml and identity-token to {}.", folder.path().display()))?;
     }
-    say(&format!("Serving tokens at {base}. Ctrl-C ends it."));
+    say(&format!("Serving tokens at {base}. Ctrl-C ends it."))?;
     tokio::select! {
         outcome = running => deployment::ended(outcome),
         outcome = tokio::signal::ctrl_c() => {
@@ -181,9 +182,9 @@ fn what_next(issuer: &str, authority: &str, identity: DevIdentity) -> String {
     )
 }
 
-fn say(text: &str) {
-    // Nobody is there to be told.
-    let _ = writeln!(io::stdout().lock(), "{text}");
+/// A reader that has gone away is told nothing more; a disk that is full is a failure, as with any command's output.
+fn say(text: &str) -> Result<(), CommandError> {
+    files::print(&format!("{text}\n")).map(|_| ())
 }
 
 #[cfg(test)]

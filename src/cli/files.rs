@@ -5,6 +5,8 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::process::ExitCode;
+use std::thread;
+use std::time::Duration;
 
 use crate::cli::error::CommandError;
 use crate::cli::words::visible;
@@ -50,10 +52,9 @@ pub(super) fn shown(path: &Path) -> String {
     visible(&path.display().to_string())
 }
 
-/// Prints what a command made to standard output; a reader that has gone away is not a failure.
+/// Prints what a command made to standard output; a reader that has gone away is not a failure, a full disk is.
 pub(super) fn print(text: &str) -> Result<ExitCode, CommandError> {
-    let mut output = io::stdout().lock();
-    match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
+    match write_patiently(&mut io::stdout().lock(), text.as_bytes()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(CommandError::failed(format!("cannot write to standard output: {error}")))
         }
@@ -61,8 +62,62 @@ pub(super) fn print(text: &str) -> Result<ExitCode, CommandError> {
     }
 }
 
+/// Writes all of it, also when somebody who shares the pipe made it non-blocking.
+fn write_patiently(output: &mut impl io::Write, mut rest: &[u8]) -> io::Result<()> {
+    const PAUSE: Duration = Duration::from_millis(20);
+    while !rest.is_empty() {
+        match output.write(rest) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(count) => rest = rest.get(count..).unwrap_or_default(),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => thread::sleep(PAUSE),
+            Err(error) => return Err(error),
+        }
+    }
+    loop {
+        match output.flush() {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => thread::sleep(PAUSE),
+            outcome => return outcome,
+        }
+    }
+}
+
 /// Says something to people: standard output is for what was made.
 pub(super) fn tell(text: &str) {
     // Nobody is there to be told.
     let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Says no every second time, and takes a byte otherwise.
+    #[derive(Default)]
+    struct Slow {
+        taken: Vec<u8>,
+        calls: usize,
+    }
+
+    impl io::Write for Slow {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.calls += 1;
+            match self.calls % 3 {
+                0 => Err(io::ErrorKind::WouldBlock.into()),
+                1 => Err(io::ErrorKind::Interrupted.into()),
+                _ => self.taken.write(bytes.get(..1).unwrap_or_default()),
+            }
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn output_that_is_not_ready_is_waited_for() {
+        let mut slow = Slow::default();
+        write_patiently(&mut slow, b"abc").unwrap();
+        assert_eq!(slow.taken, b"abc");
+    }
 }

@@ -1,4 +1,17 @@
-//! What the process takes from itself before it serves.
+//! What the process takes from itself before it serves, and what it lives through.
+
+/// A file that has reached its limit (`ulimit -f`, systemd's `LimitFSIZE`) is as a full disk: the write fails, and the process goes on.
+/// By default the system ends it.
+#[cfg(target_os = "linux")]
+pub(super) fn survive_file_size_limit() {
+    use tokio::signal::unix::{SignalKind, signal};
+    // SIGXFSZ. Whoever listens is not ended; nobody needs to be told. Where it cannot be done, all is as before.
+    let _ = signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()));
+}
+
+/// Other systems have other limits.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn survive_file_size_limit() {}
 
 /// Keeps other processes of the same user, and core dumps, from the memory that holds the CA's key.
 ///

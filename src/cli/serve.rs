@@ -40,14 +40,15 @@ pub(super) async fn run(matches: &ArgMatches) -> Result<ExitCode, CliError> {
     let unread = unread(matches)?;
     let log = telemetry::start_log(settings.log);
     let hardened = hardening::hide_memory();
-    for problem in unread.into_iter().chain(hardened.err()) {
+    for problem in unread.iter().chain(&settings.oddities).chain(&hardened.err()) {
         tracing::warn!("{problem}");
     }
+    let effective = settings.effective.clone();
     match app::serve(settings, log.sink()).await {
         Ok(()) => Ok(ExitCode::SUCCESS),
         Err(error) => {
             // Standard error may be stuck: the log waits for it, and not for long.
-            log.print(&format!("sigmint: {}", with_sources(&error)));
+            log.end(&effective.with_settings(&with_sources(&error)));
             Ok(ExitCode::FAILURE)
         }
     }

@@ -96,6 +96,9 @@ fn signer(entries: Entries, origin: &str) -> Result<SignerSettings, SettingsErro
             let hint = format!("a CA has these settings: {}", signer::NAMES.join(", "));
             SettingsError::new(origin, format!("{name}: no such setting of a CA"), hint)
         })?;
+        if values.is_given(flag.name) {
+            return Err(SettingsError::new(origin, format!("{name}: stands twice"), "leave out one of the two"));
+        }
         values.add_from_file(flag, text, format!("{origin} › {name}"));
     }
     match signer::read(&values)? {
@@ -141,6 +144,7 @@ mod tests {
             ("next: []", "active"),
             ("active: {ca: fileca}", "ca.yaml › active › fileca-cert"),
             ("active: {ca: ephemeralca}", "another CA whenever"),
+            ("active: {ca: googleca, CA: fileca}", "stands twice"),
             ("active: {ca: googleca, port: 1}", "port: no such setting of a CA"),
             ("active: {ca: googleca}\nactive: {ca: googleca}", "duplicate"),
             ("active: {ca: googleca}\nold: []", "old"),

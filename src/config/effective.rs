@@ -11,6 +11,44 @@ pub struct Effective {
     pub settings: Vec<String>,
     /// What is off because a setting was given as empty, once each.
     pub given_empty: Vec<String>,
+    /// Where each file and address was named, for causes that tell of a file or an address alone.
+    places: Vec<(String, String)>,
+}
+
+impl Effective {
+    /// A cause with the settings in front that name its files and addresses, unless it says so itself.
+    #[must_use]
+    pub fn with_settings(&self, cause: &str) -> String {
+        let named = self.places.iter().filter(|(setting, value)| !cause.contains(setting) && has_word(cause, value));
+        let mut settings: Vec<&str> = named.map(|(setting, _)| setting.as_str()).collect();
+        settings.dedup();
+        if settings.is_empty() { cause.to_owned() } else { format!("{}: {cause}", settings.join(", ")) }
+    }
+}
+
+/// Whether a value stands in a text by itself, and not as the beginning or end of a longer name.
+fn has_word(text: &str, value: &str) -> bool {
+    let goes_on = |character: char| character.is_alphanumeric() || "/_-".contains(character);
+    text.match_indices(value).any(|(begin, _)| {
+        let (before, behind) = text.split_at(begin);
+        let behind = behind.strip_prefix(value).unwrap_or(behind);
+        // A full stop ends a sentence, or begins the end of a longer name.
+        let behind = behind.strip_prefix('.').unwrap_or(behind);
+        !before.ends_with(goes_on) && !behind.starts_with(goes_on)
+    })
+}
+
+/// What a cause may name: files, and hosts with their ports.
+fn places(values: &Values) -> Vec<(String, String)> {
+    let mut places = Vec::new();
+    for flag in FLAGS.iter().filter(|flag| flag.is_place() && values.is_set(flag.name)) {
+        places.extend(values.list(flag.name).into_iter().map(|path| (values.origin(flag.name), path.to_owned())));
+    }
+    for (host, port) in [("host", "port"), ("grpc-host", "grpc-port"), ("metrics-host", "metrics-port")] {
+        let origin = format!("{}, {}", values.origin(host), values.origin(port));
+        places.push((origin, format!("{}:{}", values.text(host), values.text(port))));
+    }
+    places
 }
 
 /// The longest value that is shown, in characters.
@@ -53,7 +91,7 @@ pub(super) fn read(values: &Values) -> Effective {
             given_empty.push(format!("{} is empty: {consequence}", values.origin(name)));
         }
     }
-    Effective { settings, given_empty }
+    Effective { settings, given_empty, places: places(values) }
 }
 
 fn shown(flag: &Flag, text: &str) -> String {
@@ -125,6 +163,27 @@ mod tests {
         }
         assert!(!shown.join(" ").contains("hunter2"), "{shown:?}");
         assert!(!shown.iter().any(|setting| setting.starts_with("rate-limit")), "{shown:?}");
+    }
+
+    #[test]
+    fn a_cause_names_the_setting_of_its_file() {
+        let settings = effective(&[
+            "--fileca-cert=ca/chain.pem",
+            "--fileca-key=k",
+            "--ct-log-public-key-path=a,b.pem",
+            "--port=80",
+        ]);
+        for (cause, expected) in [
+            ("ca/chain.pem cannot be read: no", "--fileca-cert: ca/chain.pem cannot be read: no"),
+            ("ca/chain.pem and k do not fit", "--fileca-cert, --fileca-key: ca/chain.pem and k do not fit"),
+            ("--fileca-cert: ca/chain.pem", "--fileca-cert: ca/chain.pem"),
+            ("b.pem: no key", "--ct-log-public-key-path: b.pem: no key"),
+            ("cannot listen on 0.0.0.0:80: taken", "--host, --port: cannot listen on 0.0.0.0:80: taken"),
+            ("cannot listen on 0.0.0.0:8081: taken", "--grpc-host, --grpc-port: cannot listen on 0.0.0.0:8081: taken"),
+            ("/x/ca/chain.pem, ca/chain.pem.old, key", "/x/ca/chain.pem, ca/chain.pem.old, key"),
+        ] {
+            assert_eq!(settings.with_settings(cause), expected);
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::slips::PREFIX;
+use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 /// One setting.
@@ -122,7 +123,12 @@ pub const FLAGS: &[Flag] = &[
         "0s",
         "How far notBefore lies before now, for verifiers whose clocks are slow: 0s to 5m",
     ),
-    flag("log_type", "KIND", "dev", "The form of the log: dev (for people) or prod (JSON)"),
+    flag(
+        "log_type",
+        "KIND",
+        "dev",
+        "The form of the log: dev (for people), prod (JSON), or zap (JSON with the member names of Fulcio's)",
+    ),
     flag("read-header-timeout", "DURATION", "10s", "How long a client may take to send its request headers"),
     flag("idle-connection-timeout", "DURATION", "30s", "How long an idle connection is kept"),
     flag(
@@ -256,6 +262,23 @@ Redis or Valkey; none: in memory, for one replica only",
     ),
 ];
 
+/// The names with underscores as the others are written.
+const DASHED: [(&str, &str); 2] = [("log_type", "log-type"), ("gcp_private_ca_parent", "gcp-private-ca-parent")];
+
+/// Settings of earlier releases of Fulcio: taken wherever a setting is, and not read.
+pub(super) const DEPRECATED: &[&str] = &["gcp_private_ca_version"];
+
+/// The deprecated setting of this name, in any of its spellings.
+pub(super) fn deprecated(name: &str) -> Option<&'static str> {
+    let plain = |text: &str| text.to_ascii_lowercase().replace(['_', '.'], "-");
+    DEPRECATED.iter().copied().find(|known| plain(known) == plain(name))
+}
+
+/// What is said of a deprecated setting that was given.
+pub(super) fn is_deprecated(origin: &str) -> String {
+    format!("{origin} is deprecated and not read: remove it")
+}
+
 /// The flag of this name, in any of its spellings.
 #[must_use]
 pub fn find(name: &str) -> Option<&'static Flag> {
@@ -275,13 +298,19 @@ pub fn augment(command: Command) -> Command {
             .allow_hyphen_values(true);
         let arg =
             if flag.is_truth() { arg.num_args(0..=1).require_equals(true).default_missing_value("true") } else { arg };
+        // `--log-type`: two of Fulcio's names have underscores, which nobody remembers.
+        let dashed = DASHED.iter().find(|(name, _)| *name == flag.name).map(|(_, dashed)| *dashed);
+        let arg = dashed.into_iter().fold(arg, Arg::alias);
         command.arg(flag.alias.into_iter().fold(arg, Arg::visible_alias).overrides_with(flag.name))
     });
+    let old = |name: &&'static str| Arg::new(*name).long(*name).num_args(1).hide(true).overrides_with(*name);
+    let command = command.args(DEPRECATED.iter().map(|name| old(name)));
     let file = Arg::new("config")
         .long("config")
         .short('c')
+        .overrides_with("config")
         .value_name("FILE")
-        .help("All of these settings in one YAML or JSON file");
+        .help("All of these settings in one file: YAML, JSON, TOML (.toml) or variables (.env)");
     command.arg(file).arg(Arg::new("words").num_args(0..).hide(true).action(ArgAction::Append))
 }
 
@@ -289,6 +318,21 @@ impl Flag {
     /// Whether the value is true or false, and may be left out.
     pub(super) fn is_truth(&self) -> bool {
         self.value == "BOOL"
+    }
+
+    /// Whether the value says where something is: a file, a key in a service.
+    pub(super) fn is_place(&self) -> bool {
+        self.value == "FILE" || ["kms-resource", "tink-kms-resource", "gcp_private_ca_parent"].contains(&self.name)
+    }
+
+    /// Whether the value is a time.
+    pub(super) fn is_duration(&self) -> bool {
+        self.value == "DURATION"
+    }
+
+    /// Whether a variable's value is none of ours: `tcp://10.0.0.1:80`, which Kubernetes sets for a service called `fulcio-serve`.
+    pub(super) fn is_service_link(&self, text: &str) -> bool {
+        self.value == "PORT" && is_service_link(text)
     }
 
     /// Whether the value is never shown.
@@ -312,12 +356,19 @@ fn help(flag: &Flag) -> String {
     if flag.default.is_empty() { flag.help.to_owned() } else { format!("{} [default: {}]", flag.help, flag.default) }
 }
 
+/// Whether it has the form of what Kubernetes puts into the environment for each service.
+pub(super) fn is_service_link(text: &str) -> bool {
+    ["tcp://", "udp://", "sctp://"].iter().any(|scheme| text.starts_with(scheme))
+}
+
 /// The values that were set, and where each came from.
 #[derive(Clone, Debug, Default)]
 pub struct Values {
     set: BTreeMap<&'static str, Value>,
     /// Where values that are not set would have been, when not on the command line.
     within: Option<String>,
+    /// What is odd about what was given, and was taken or left out all the same.
+    odd: Vec<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -331,6 +382,8 @@ impl Values {
     #[must_use]
     pub fn from_command_line(matches: &ArgMatches, variable: &dyn Fn(&str) -> Option<String>) -> Self {
         let mut values = Self::default();
+        let old = DEPRECATED.iter().filter(|name| matches.value_source(name) == Some(ValueSource::CommandLine));
+        values.odd.extend(old.map(|name| is_deprecated(&format!("--{name}"))));
         for flag in FLAGS {
             if let Some(text) = matches.get_one::<String>(flag.name) {
                 values.set(flag, text.clone(), format!("--{}", flag.name));
@@ -343,7 +396,7 @@ impl Values {
 
     /// No values yet, of a part of a file that has this name.
     pub(super) fn within(origin: &str) -> Self {
-        Self { set: BTreeMap::new(), within: Some(origin.to_owned()) }
+        Self { within: Some(origin.to_owned()), ..Self::default() }
     }
 
     /// Adds what a settings file says, where nothing is set yet.
@@ -351,6 +404,22 @@ impl Values {
         if !self.set.contains_key(flag.name) {
             self.set(flag, text, origin);
         }
+    }
+
+    /// Adds what is odd and was taken all the same.
+    pub(super) fn note(&mut self, oddity: String) {
+        self.odd.push(oddity);
+    }
+
+    /// What is odd and was taken all the same.
+    #[must_use]
+    pub fn oddities(&self) -> &[String] {
+        &self.odd
+    }
+
+    /// Whether the value stands on the command line.
+    pub(super) fn is_on_command_line(&self, name: &str) -> bool {
+        self.set.get(name).is_some_and(|value| value.origin.starts_with("--"))
     }
 
     fn set(&mut self, flag: &'static Flag, text: String, origin: String) {
@@ -400,7 +469,7 @@ impl Values {
 fn from_environment(flag: &Flag, variable: &dyn Fn(&str) -> Option<String>) -> Option<(String, String)> {
     flag.variables().find_map(|name| {
         let name = format!("{PREFIX}{name}");
-        variable(&name).filter(|text| !text.is_empty()).map(|text| (name, text))
+        variable(&name).filter(|text| !text.is_empty() && !flag.is_service_link(text)).map(|text| (name, text))
     })
 }
 
@@ -442,6 +511,25 @@ mod tests {
     }
 
     #[test]
+    fn links_to_kubernetes_services_are_no_settings() {
+        let variables = [
+            ("FULCIO_SERVE_PORT", "tcp://10.0.0.1:80"),
+            ("FULCIO_SERVE_HTTP_PORT", "9"),
+            ("FULCIO_SERVE_HOST", "tcp://x"),
+        ];
+        let values = values(&[], &variables);
+        assert_eq!((values.text("port"), values.text("host")), ("9", "tcp://x"));
+    }
+
+    #[test]
+    fn deprecated_settings_are_taken_and_not_read() {
+        let values = values(&["--gcp_private_ca_version=v1", "--gcp_private_ca_version", "v1beta1"], &[]);
+        assert_eq!(values.oddities(), ["--gcp_private_ca_version is deprecated and not read: remove it"]);
+        assert_eq!(deprecated("GCP_PRIVATE_CA_VERSION"), Some("gcp_private_ca_version"));
+        assert_eq!(deprecated("gcp_private_ca_parent"), None);
+    }
+
+    #[test]
     fn spellings_of_the_incumbent_are_read() {
         let values = values(
             &["--http-port=9", "--fileca-watch=false", "--ct-log-url=", "--ct-log.tls-ca-cert=x", "word", "another"],
@@ -453,6 +541,7 @@ mod tests {
         );
         assert_eq!(self::values(&["--fileca-watch"], &[]).text("fileca-watch"), "true");
         assert_eq!(self::values(&["--port=1", "--port=2"], &[]).text("port"), "2");
+        assert_eq!(self::values(&["-c=a", "--config", "b", "--log-type=prod"], &[]).text("log_type"), "prod");
         assert_eq!(find("HTTP_PORT").map(|flag| flag.name), Some("port"));
         assert_eq!(find("ct-log-tls-ca-cert").map(|flag| flag.name), Some("ct-log.tls-ca-cert"));
         assert!(find("nope").is_none());

@@ -7,7 +7,7 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use super::flags::{DEFAULT_CONFIG_PATH, Values};
-use super::settings::{SettingsError, parsed};
+use super::settings::{SettingsError, truth};
 
 /// Where the trusted issuers are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +29,7 @@ enum Found {
 const BUILTIN_HINT: &str = "--builtin-issuers trusts the public Sigstore issuers instead";
 
 pub(super) fn read(values: &Values) -> Result<IssuersLocation, SettingsError> {
-    if parsed(values, "builtin-issuers", "true or false")? {
+    if truth(values, "builtin-issuers")? {
         if values.is_set("config-path") {
             let hint = "leave out one of the two: either the file or the built-in list says whom to trust";
             return Err(SettingsError::new(values.origin("builtin-issuers"), "is set, and --config-path too", hint));

@@ -11,7 +11,7 @@ use clap::ArgMatches;
 
 use super::bounds::{self, BoundsSettings, SingleUseSettings};
 use super::effective::{self, Effective};
-use super::flags::Values;
+use super::flags::{FLAGS, Values};
 use super::issuers_location::{self, IssuersLocation};
 use super::listeners::{self, Address, Listeners};
 use super::settings_file;
@@ -55,6 +55,8 @@ pub struct Settings {
     pub single_use: SingleUseSettings,
     /// All of it, as the log may show it.
     pub effective: Effective,
+    /// What is odd about it, and was taken all the same.
+    pub oddities: Vec<String>,
 }
 
 /// The transparency logs that certificates are entered in.
@@ -139,7 +141,7 @@ impl Settings {
                     SettingsError::new(values.origin("certificate-lifetime"), error.to_string(), "use 10m to 20m")
                 })?;
         Ok(Self {
-            log: log_format(values)?,
+            log: log_format(values),
             listeners: listeners::read(values)?,
             header_timeout: duration(values, "read-header-timeout")?,
             idle_timeout: duration(values, "idle-connection-timeout")?,
@@ -148,9 +150,9 @@ impl Settings {
                 port: parsed(values, "metrics-port", "a port is a number from 0 to 65535")?,
             },
             authority: authority(values)?,
-            watch: parsed(values, "fileca-watch", "true or false")?,
+            watch: truth(values, "fileca-watch")?,
             issuers: issuers_location::read(values)?,
-            algorithms: parsed(values, "client-signing-algorithms", "names are separated by commas")?,
+            algorithms: algorithms(values)?,
             blocked_public_keys: values
                 .is_set("blocked-public-keys")
                 .then(|| PathBuf::from(values.text("blocked-public-keys"))),
@@ -159,6 +161,7 @@ impl Settings {
             bounds: bounds::read(values)?,
             single_use: bounds::read_single_use(values)?,
             effective: effective::read(values),
+            oddities: oddities(values),
         })
     }
 }
@@ -233,15 +236,51 @@ fn authority(values: &Values) -> Result<AuthoritySettings, SettingsError> {
     Ok(AuthoritySettings::File { path: values.text("ca-config").into(), password: signer::password(values)? })
 }
 
-fn log_format(values: &Values) -> Result<LogFormat, SettingsError> {
-    match values.text("log_type") {
-        "dev" => Ok(LogFormat::Dev),
-        "prod" => Ok(LogFormat::Prod),
-        other => Err(SettingsError::new(
-            values.origin("log_type"),
-            format!("{other:?} is no kind of log"),
-            "use dev or prod",
-        )),
+/// As Fulcio, which takes every word: what is not `prod` is for people.
+fn log_format(values: &Values) -> LogFormat {
+    match log_word(values).as_str() {
+        "prod" | "production" | "json" => LogFormat::Prod,
+        "zap" => LogFormat::Zap,
+        _ => LogFormat::Dev,
+    }
+}
+
+fn log_word(values: &Values) -> String {
+    values.text("log_type").trim().to_ascii_lowercase()
+}
+
+/// What is not as it should be and is taken all the same, because Fulcio takes it.
+fn oddities(values: &Values) -> Vec<String> {
+    let mut odd = values.oddities().to_vec();
+    if !matches!(log_word(values).as_str(), "dev" | "development" | "prod" | "production" | "json" | "zap") {
+        let (origin, text) = (values.origin("log_type"), values.text("log_type"));
+        odd.push(format!("{origin}: {text:?} is no kind of log, and counts as dev: use dev, prod or zap"));
+    }
+    for flag in FLAGS.iter().filter(|flag| flag.is_duration() && seconds_without_unit(values, flag.name).is_some()) {
+        let (origin, text) = (values.origin(flag.name), values.text(flag.name));
+        odd.push(format!("{origin}: {text} has no unit, and counts as {text}s"));
+    }
+    odd
+}
+
+/// Separated by commas, or by blanks as Fulcio has it in variables and files.
+fn algorithms(values: &Values) -> Result<PermittedAlgorithms, SettingsError> {
+    let name = "client-signing-algorithms";
+    let list = values.text(name).split([',', ' ', '\t', '\n']).filter(|entry| !entry.is_empty()).collect::<Vec<_>>();
+    list.join(",").parse().map_err(|error: crate::possession::UnknownAlgorithm| {
+        SettingsError::new(values.origin(name), error.to_string(), "names are separated by commas")
+    })
+}
+
+/// True or false, in each of the forms that Go and YAML have.
+pub(super) fn truth(values: &Values, name: &str) -> Result<bool, SettingsError> {
+    let text = values.text(name).trim();
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "t" | "1" | "yes" | "y" | "on" => Ok(true),
+        "false" | "f" | "0" | "no" | "n" | "off" => Ok(false),
+        _ => {
+            Err(SettingsError::new(values.origin(name), format!("{text:?} is neither true nor false"), "true or false"))
+        }
     }
 }
 
@@ -255,8 +294,37 @@ pub(super) fn parsed<T: FromStr<Err: std::fmt::Display>>(
 
 pub(super) fn duration(values: &Values, name: &str) -> Result<Duration, SettingsError> {
     let hint = "a duration is written like 30s, 10m or 1m30s";
-    humantime::parse_duration(values.text(name))
+    if let Some(duration) = seconds_without_unit(values, name) {
+        return Ok(duration);
+    }
+    let text = values.text(name).trim();
+    humantime::parse_duration(text)
+        .or_else(|error| go_duration(text).ok_or(error))
         .map_err(|error| SettingsError::new(values.origin(name), error.to_string(), hint))
+}
+
+/// A bare number in a file or a variable: Fulcio takes it as nanoseconds, its help speaks of seconds, and nobody means the former.
+fn seconds_without_unit(values: &Values, name: &str) -> Option<Duration> {
+    let number = values.text(name).trim();
+    let is_bare = !values.is_on_command_line(name) && !number.is_empty() && number != "0";
+    number.parse().ok().filter(|_| is_bare).map(Duration::from_secs)
+}
+
+/// What only Go's form has: fractions (`1.5h`), and every unit without blanks.
+fn go_duration(text: &str) -> Option<Duration> {
+    const UNITS: [(&str, f64); 8] =
+        [("ns", 1e-9), ("us", 1e-6), ("µs", 1e-6), ("μs", 1e-6), ("ms", 1e-3), ("s", 1.0), ("m", 60.0), ("h", 3600.0)];
+    let mut rest = text.strip_prefix('+').unwrap_or(text);
+    let mut seconds = 0.0;
+    while !rest.is_empty() {
+        let is_number = |character: char| character.is_ascii_digit() || character == '.';
+        let (number, behind) = rest.split_at(rest.find(|character| !is_number(character))?);
+        let (unit, behind) = behind.split_at(behind.find(is_number).unwrap_or(behind.len()));
+        let (_, length) = UNITS.into_iter().find(|(name, _)| *name == unit)?;
+        seconds += number.parse::<f64>().ok()? * length;
+        rest = behind;
+    }
+    Duration::try_from_secs_f64(seconds).ok().filter(|_| !text.is_empty())
 }
 
 #[cfg(test)]
@@ -343,7 +411,7 @@ mod tests {
             (&["--ca=ephemeralca", "--ct-log-url=http://a", "--ct-log-clock-skew=0s"], "--ct-log-clock-skew"),
             (&["--ca=ephemeralca", "--ct-log-url=http://a", "--ct-log-clock-skew=60"], "--ct-log-clock-skew"),
             (&["--ca=ephemeralca", "--config-path=/nonexistent"], "--config-path"),
-            (&["--ca=ephemeralca", "--log_type=xml"], "--log_type"),
+            (&["--ca=ephemeralca", "--fileca-watch=maybe"], "--fileca-watch"),
             (&["--ca=ephemeralca", "-c", "/nonexistent"], "/nonexistent"),
         ];
         for (args, expected) in cases {
@@ -361,7 +429,61 @@ mod tests {
         let Listeners::Separate { http, .. } = settings.listeners else { panic!("two listeners") };
         assert_eq!((http.address.host.as_str(), http.address.port), ("127.0.0.1", 6));
         std::fs::write(&path, "ca: ephemeralca\nprot: 5555\n").unwrap();
-        assert!(refused(&["-c", path.to_str().unwrap()]).contains("prot: no such setting"));
+        let refusal = refused(&["-c", path.to_str().unwrap()]);
+        assert!(refusal.contains("prot: no such setting") && refusal.contains("did you mean \"port\"?"), "{refusal}");
+        std::fs::write(&path, "ca: ephemeralca\ncolour: blue\n").unwrap();
+        assert!(read(&["-c", path.to_str().unwrap()]).unwrap().oddities[0].contains("colour is not read"));
+    }
+
+    /// The settings with these variables.
+    fn with_variables(variables: &[(&str, &str)]) -> Result<Settings, SettingsError> {
+        let matches = augment(clap::Command::new("serve"))
+            .try_get_matches_from(["serve", "--builtin-issuers", "--ca=ephemeralca"])
+            .unwrap();
+        Settings::read(&matches, &|name| {
+            let found = variables.iter().find(|(known, _)| name == format!("FULCIO_SERVE_{known}"));
+            found.map(|(_, text)| (*text).to_owned())
+        })
+    }
+
+    #[test]
+    fn every_kind_of_log_is_taken_and_an_unknown_one_is_said() {
+        for (word, format, is_odd) in [
+            ("dev", LogFormat::Dev, false),
+            ("development", LogFormat::Dev, false),
+            ("prod", LogFormat::Prod, false),
+            ("production", LogFormat::Prod, false),
+            ("Production ", LogFormat::Prod, false),
+            ("json", LogFormat::Prod, false),
+            ("zap", LogFormat::Zap, false),
+            ("xml", LogFormat::Dev, true),
+            ("", LogFormat::Dev, true),
+        ] {
+            let settings = read(&["--ca=ephemeralca", &format!("--log_type={word}")]).unwrap();
+            assert_eq!((settings.log, settings.oddities.len()), (format, usize::from(is_odd)), "{word}");
+        }
+    }
+
+    #[test]
+    fn values_in_go_s_forms_are_read() {
+        for (text, expected) in
+            [("1.5h", 5400), ("1h0m0s", 3600), ("1m30s", 90), ("2m", 120), (" 7s ", 7), ("0", 0), ("+3s", 3)]
+        {
+            let settings = with_variables(&[("IDLE_CONNECTION_TIMEOUT", text)]).unwrap();
+            assert_eq!((settings.idle_timeout, settings.oddities), (Duration::from_secs(expected), vec![]), "{text}");
+        }
+        let settings = with_variables(&[("IDLE_CONNECTION_TIMEOUT", "60")]).unwrap();
+        assert_eq!(settings.idle_timeout, Duration::from_secs(60));
+        assert_eq!(settings.oddities, ["FULCIO_SERVE_IDLE_CONNECTION_TIMEOUT: 60 has no unit, and counts as 60s"]);
+        for text in ["-1s", "soon", "1.5", "s", "1.2.3s", "5 fortnights"] {
+            assert!(with_variables(&[("IDLE_CONNECTION_TIMEOUT", text)]).is_err(), "{text}");
+        }
+        for (text, expected) in [("1", true), ("T", true), ("TRUE", true), ("yes", true), ("F", false), ("off", false)]
+        {
+            assert_eq!(with_variables(&[("FILECA_WATCH", text)]).unwrap().watch, expected, "{text}");
+        }
+        let two = with_variables(&[("CLIENT_SIGNING_ALGORITHMS", "ed25519 ecdsa-sha2-256-nistp256")]).unwrap();
+        assert_eq!(two.algorithms, "ed25519,ecdsa-sha2-256-nistp256".parse().unwrap());
     }
 
     #[test]

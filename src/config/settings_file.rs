@@ -1,7 +1,8 @@
-//! The settings file (`-c`, `--config`): the flags of `serve` as one YAML or JSON document.
+//! The settings file (`-c`, `--config`): the flags of `serve` as one document: YAML, JSON, TOML or variables.
 //!
 //! Owns reading it. What a setting means is `settings`' business.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::Path;
 
@@ -14,34 +15,102 @@ use super::slips;
 /// The largest settings file, in bytes.
 const MAX_BYTES: u64 = 1024 * 1024;
 
-/// Adds the file's settings where nothing is set yet.
+/// Adds the file's settings where nothing is set yet. A name that is none of ours is noted, unless it misspells one.
 pub(super) fn add(values: &mut Values, path: &Path) -> Result<(), SettingsError> {
-    let refused = |message: String| {
-        SettingsError::new(path.display().to_string(), message, "see config/serve.yaml for an example")
-    };
+    let place = path.display();
+    let refused =
+        |message: String| SettingsError::new(place.to_string(), message, "see config/serve.yaml for an example");
     let length = std::fs::metadata(path).map_err(|error| refused(error.to_string()))?.len();
     if length > MAX_BYTES {
         return Err(refused(format!("larger than {MAX_BYTES} bytes")));
     }
     let text = std::fs::read_to_string(path).map_err(|error| refused(error.to_string()))?;
-    for (name, value) in read(&text).map_err(|error| refused(error.to_string()))? {
-        let flag = flags::find(&name).ok_or_else(|| {
-            let meant = match slips::nearest(&name) {
-                Some(flag) => format!("did you mean {:?}?", flag.name),
-                None => "`sigmint serve --help` lists them".to_owned(),
-            };
-            refused(format!("{name}: no such setting; {meant}"))
-        })?;
-        values.add_from_file(flag, value, format!("{} › {name}", path.display()));
+    let entries = read(text.trim_start_matches('\u{feff}'), Form::of(path)).map_err(refused)?;
+    let mut found: Vec<(&'static str, String, String)> = Vec::new();
+    let mut unknown = BTreeSet::new();
+    for (name, value) in entries {
+        let Some(flag) = flags::find(&name) else {
+            if flags::deprecated(&name).is_some() {
+                values.note(flags::is_deprecated(&format!("{place} › {name}")));
+            } else if let Some(flag) = slips::misspelled(&name) {
+                return Err(refused(format!("{name}: no such setting; did you mean {:?}?", flag.name)));
+            } else {
+                // A whole section is said once.
+                unknown.insert(name.split('.').next().unwrap_or_default().to_owned());
+            }
+            continue;
+        };
+        if let Some((_, other, _)) = found.iter().find(|(known, _, text)| *known == flag.name && *text != value) {
+            return Err(refused(format!("{name}: stands twice with different values, once as {other}")));
+        }
+        found.push((flag.name, name.clone(), value.clone()));
+        values.add_from_file(flag, value, format!("{place} › {name}"));
+    }
+    for name in unknown {
+        values.note(format!("{place} › {name} is not read: {}", meant(&name)));
     }
     Ok(())
 }
 
-fn read(text: &str) -> Result<Vec<(String, String)>, serde_yaml::Error> {
+/// What to do about a name that is none of ours.
+fn meant(name: &str) -> String {
+    if ["oidc-issuers", "oidcissuers", "meta-issuers", "metaissuers"].contains(&name.to_ascii_lowercase().as_str()) {
+        return "issuers stand in a file of their own, which --config-path names".to_owned();
+    }
+    match slips::nearest(name) {
+        Some(flag) => format!("did you mean {:?}?", flag.name),
+        None => "`sigmint serve --help` lists the settings".to_owned(),
+    }
+}
+
+/// What a file is written in, by the end of its name.
+#[derive(Clone, Copy)]
+enum Form {
+    /// And JSON, which is YAML.
+    Yaml,
+    Toml,
+    /// `NAME=value`, a line each.
+    Variables,
+}
+
+impl Form {
+    fn of(path: &Path) -> Self {
+        let extension = path.extension().or(path.file_name()).unwrap_or_default().to_ascii_lowercase();
+        match extension.to_str() {
+            Some("toml") => Self::Toml,
+            Some("env" | "dotenv" | ".env") => Self::Variables,
+            _ => Self::Yaml,
+        }
+    }
+}
+
+fn read(text: &str, form: Form) -> Result<Vec<(String, String)>, String> {
     if text.trim().is_empty() {
         return Ok(Vec::new());
     }
-    let Entries(entries) = serde_yaml::from_str(text)?;
+    let read = match form {
+        Form::Yaml => serde_yaml::from_str(text).map_err(|error| error.to_string()),
+        Form::Toml => toml::from_str(text).map_err(|error| error.to_string()),
+        Form::Variables => return variables(text),
+    };
+    read.map(|Entries(entries)| entries)
+}
+
+/// The lines of an environment file, as shells and `docker --env-file` have them.
+fn variables(text: &str) -> Result<Vec<(String, String)>, String> {
+    let mut entries = Vec::new();
+    for (index, line) in text.lines().enumerate() {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let line = line.strip_prefix("export ").unwrap_or(line);
+        let (name, value) = line.split_once('=').ok_or_else(|| format!("line {}: expected NAME=value", index + 1))?;
+        let value = value.trim();
+        let quoted = ['"', '\''].into_iter().find_map(|mark| value.strip_prefix(mark)?.strip_suffix(mark));
+        let plain = || value.split_once(" #").map_or(value, |(value, _)| value.trim_end());
+        entries.push((name.trim().to_owned(), quoted.unwrap_or_else(plain).to_owned()));
+    }
     Ok(entries)
 }
 
@@ -95,14 +164,22 @@ impl<'de> Visitor<'de> for NodeVisitor {
         Ok(Node::Text(value.to_string()))
     }
 
+    fn visit_f64<E>(self, value: f64) -> Result<Node, E> {
+        Ok(Node::Text(value.to_string()))
+    }
+
     fn visit_unit<E>(self) -> Result<Node, E> {
         Ok(Node::Null)
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Node, A::Error> {
         let mut list: Vec<String> = Vec::new();
-        while let Some(entry) = sequence.next_element()? {
-            list.push(entry);
+        while let Some(entry) = sequence.next_element::<Node>()? {
+            match entry {
+                Node::Text(text) => list.push(text),
+                Node::Null => {}
+                Node::Map(_) => return Err(serde::de::Error::custom("expected a list of texts")),
+            }
         }
         Ok(Node::Text(list.join(",")))
     }
@@ -115,12 +192,7 @@ impl<'de> Visitor<'de> for NodeVisitor {
                 Node::Text(text) => vec![(name, text)],
                 Node::Map(below) => below.into_iter().map(|(inner, text)| (format!("{name}.{inner}"), text)).collect(),
             };
-            for (name, text) in below {
-                if entries.iter().any(|(known, _)| *known == name) {
-                    return Err(serde::de::Error::custom(format_args!("{name}: stands twice")));
-                }
-                entries.push((name, text));
-            }
+            entries.extend(below);
         }
         Ok(Node::Map(entries))
     }
@@ -129,6 +201,14 @@ impl<'de> Visitor<'de> for NodeVisitor {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn values_of(name: &str, text: &str) -> Result<Values, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        let mut values = Values::default();
+        add(&mut values, &path).map(|()| values).map_err(|error| error.to_string())
+    }
 
     #[test]
     fn values_of_every_form_become_texts() {
@@ -141,16 +221,75 @@ mod tests {
             ("ct-log.tls-ca-cert", "x"),
             ("client-signing-algorithms", "ed25519,a"),
         ];
-        assert_eq!(read(text).unwrap(), expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
-        assert_eq!(read("{\"ca\": \"ephemeralca\", \"port\": 1}").unwrap().len(), 2);
-        assert_eq!(read(" \n").unwrap(), []);
+        assert_eq!(read(text, Form::Yaml).unwrap(), expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        assert_eq!(read("{\"ca\": \"ephemeralca\", \"port\": 1}", Form::Yaml).unwrap().len(), 2);
+        assert_eq!(read(" \n", Form::Yaml).unwrap(), []);
     }
 
     #[test]
-    fn duplicates_and_other_documents_are_refused_with_their_place() {
-        assert!(read("a: 1\na: 2\n").unwrap_err().to_string().contains("stands twice"));
-        let error = read("a: 1\nb: [{}]\n").unwrap_err();
-        assert_eq!(error.location().map(|place| place.line()), Some(2));
-        assert!(read("- a\n").is_err());
+    fn every_form_that_fulcio_reads_is_read() {
+        for (name, text) in [
+            ("a.yaml", "CA: fileca\nHTTP-PORT: 5555\nct-log: {tls-ca-cert: x}\nclient-signing-algorithms: [a, b]\n"),
+            (
+                "a.YML",
+                "\u{feff}ca: fileca\r\nPort: 5555\r\nct-log.tls-ca-cert: x\r\nclient-signing-algorithms: 'a,b'\r\n",
+            ),
+            (
+                "a.json",
+                r#"{"ca":"fileca","port":"5555","ct-log.tls-ca-cert":"x","Client-Signing-Algorithms":["a","b"]}"#,
+            ),
+            (
+                "a.toml",
+                "ca = 'fileca'\nport = 5555\nclient-signing-algorithms = ['a', 'b']\n[ct-log]\ntls-ca-cert = 'x'\n",
+            ),
+            (
+                "a.env",
+                "# a comment\nca=fileca\nexport PORT=\"5555\" \nct-log.tls-ca-cert=x # why\nclient-signing-algorithms='a,b'\n",
+            ),
+            ("noextension", "ca: fileca\nport: 5555\nct-log-tls-ca-cert: x\nclient_signing_algorithms: a,b\n"),
+        ] {
+            let values = values_of(name, text).unwrap();
+            let texts = ["ca", "port", "ct-log.tls-ca-cert", "client-signing-algorithms"].map(|name| values.text(name));
+            assert_eq!((texts, values.oddities()), (["fileca", "5555", "x", "a,b"], &[][..]), "{name}");
+        }
+        assert!(values_of("a.toml", "ca: fileca").is_err() && values_of("a.env", "ca").unwrap_err().contains("line 1"));
+    }
+
+    #[test]
+    fn what_is_not_ours_is_noted_and_a_slip_is_refused() {
+        let values = values_of(
+            "a.yaml",
+            "gcp_private_ca_version: v1\nid: 7\nx-note: {by: me, when: now}\nOIDCIssuers: {a: {b: c}}\n",
+        );
+        let odd = values.unwrap().oddities().join("\n");
+        assert_eq!(odd.lines().count(), 4, "{odd}");
+        for expected in
+            ["gcp_private_ca_version is deprecated", "› id is not read", "› x-note is not read", "--config-path names"]
+        {
+            assert!(odd.contains(expected), "{expected}: {odd}");
+        }
+        for (slip, meant) in [
+            ("prot: 1", "\"port\""),
+            ("ct-log-ulr: x", "\"ct-log-url\""),
+            ("ct-log: {tls-ca-crt: x}", "\"ct-log.tls-ca-cert\""),
+            ("rate_limit_per_adress: 1/s", "\"rate-limit-per-address\""),
+        ] {
+            let error = values_of("a.yaml", slip).unwrap_err();
+            assert!(error.contains(&format!("did you mean {meant}?")), "{slip}: {error}");
+        }
+    }
+
+    #[test]
+    fn one_setting_twice_is_refused_when_the_values_differ() {
+        for text in ["port: 1\nPort: 2", "port: 1\nhttp-port: 2", "{\"port\": 1, \"port\": 2}"] {
+            assert!(values_of("a.yaml", text).unwrap_err().contains("stands twice"), "{text}");
+        }
+        assert_eq!(values_of("a.yaml", "port: 1\nhttp-port: 1\n").unwrap().text("port"), "1");
+    }
+
+    #[test]
+    fn other_documents_are_refused_with_their_place() {
+        assert!(read("a: 1\nb: [{}]\n", Form::Yaml).unwrap_err().contains("line 2"));
+        assert!(read("- a\n", Form::Yaml).is_err());
     }
 }

@@ -81,11 +81,17 @@ pub fn unread_variables(variables: impl Iterator<Item = (String, String)>) -> Ve
     let mut said: Vec<String> = variables
         .filter_map(|(name, value)| {
             let setting = name.strip_prefix(PREFIX)?;
+            if flags::deprecated(setting).is_some() {
+                return Some(flags::is_deprecated(&name));
+            }
             match FLAGS.iter().find(|flag| flag.variables().any(|known| known == setting)) {
                 Some(flag) if value.is_empty() && flag.restricts() => {
                     Some(format!("{name} is empty and counts as not set: {}", flag.when_empty()))
                 }
+                Some(flag) if flag.is_service_link(&value) => Some(format!("{name} {SERVICE_LINK}")),
                 Some(_) => None,
+                // The others of the same service.
+                None if is_of_service_link(setting, &value) => None,
                 None => Some(format!("{name} is not read: {}", suggestion(setting))),
             }
         })
@@ -94,11 +100,28 @@ pub fn unread_variables(variables: impl Iterator<Item = (String, String)>) -> Ve
     said
 }
 
+const SERVICE_LINK: &str = "is not read: it is Kubernetes' link to a service of that name. Set enableServiceLinks: false, or rename the service";
+
+/// Whether Kubernetes sets this variable beside the link to a service.
+fn is_of_service_link(setting: &str, value: &str) -> bool {
+    let of_port = |rest: &str| rest.starts_with(|first: char| first.is_ascii_digit());
+    flags::is_service_link(value)
+        || setting.ends_with("SERVICE_HOST")
+        || setting.contains("SERVICE_PORT")
+        || setting.split("PORT_").skip(1).any(of_port)
+}
+
 fn suggestion(setting: &str) -> String {
     match nearest(setting) {
         Some(flag) => format!("did you mean {PREFIX}{}?", flag.variable()),
         None => "`sigmint serve --help` lists the settings".to_owned(),
     }
+}
+
+/// The flag that a name misspells: two edits away at most, and half of the name.
+pub(super) fn misspelled(name: &str) -> Option<&'static Flag> {
+    let edits = 2.min(name.len() / 2);
+    hint::within(name, FLAGS.iter().map(|flag| flag.name), edits).and_then(flags::find)
 }
 
 /// The flag that was probably meant: one that begins with the name, or one of nearly the same name.
@@ -184,6 +207,17 @@ mod tests {
             assert!(said(&format!("FULCIO_SERVE_{known}"), "x").is_empty(), "{known}");
         }
         assert!(said("FULCIO_SERVE_RATE_LIMIT_PER_ADDRESS", "")[0].contains("counts as not set"));
+        let link = said("FULCIO_SERVE_PORT", "tcp://10.0.0.1:80");
+        assert!(link[0].contains("Kubernetes") && link[0].contains("enableServiceLinks"), "{link:?}");
+        for (of_link, value) in [
+            ("SERVICE_HOST", "10.0.0.1"),
+            ("SERVICE_PORT_HTTP", "80"),
+            ("PORT_80_TCP_ADDR", "10.0.0.1"),
+            ("HTTP_ALT_PORT", "tcp://10.0.0.1:80"),
+        ] {
+            assert!(said(&format!("FULCIO_SERVE_{of_link}"), value).is_empty(), "{of_link}");
+        }
+        assert!(said("FULCIO_SERVE_GCP_PRIVATE_CA_VERSION", "v1")[0].contains("deprecated"));
         assert!(said("FULCIO_SERVE_HOST", "").is_empty() && said("PATH", "x").is_empty());
     }
 }

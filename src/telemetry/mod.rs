@@ -6,12 +6,14 @@ pub mod endpoint;
 pub mod metrics;
 mod panics;
 pub mod sink;
+mod zap;
 
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Write};
 use std::os::fd::AsFd as _;
 use std::time::{Duration, SystemTime};
 
+use serde_json::{Value, json};
 use sink::LogSink;
 use tracing_subscriber::EnvFilter;
 
@@ -22,6 +24,47 @@ pub enum LogFormat {
     Dev,
     /// One JSON object a line.
     Prod,
+    /// The same with the member names of Fulcio's log.
+    Zap,
+}
+
+/// How bad what a line tells is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Severity {
+    Warn,
+    Error,
+    /// The process ends because of it.
+    Fatal,
+}
+
+impl LogFormat {
+    /// A line that is not an event.
+    fn line(self, severity: Severity, message: &str, fields: &[(&str, Value)]) -> String {
+        let level = if severity == Severity::Warn { "WARN" } else { "ERROR" };
+        match self {
+            Self::Dev => {
+                let fields = fields.iter().map(|(name, value)| format!(" {name}={value}")).collect::<String>();
+                format!("{} {level:>5} {message}{fields}\n", now())
+            }
+            Self::Prod => {
+                let mut line = json!({"timestamp": now(), "level": level, "message": message});
+                for (name, value) in fields {
+                    if let Some(members) = line.as_object_mut() {
+                        members.insert((*name).to_owned(), value.clone());
+                    }
+                }
+                format!("{line}\n")
+            }
+            Self::Zap => {
+                let severity = match severity {
+                    Severity::Warn => "warn",
+                    Severity::Error => "error",
+                    Severity::Fatal => "fatal",
+                };
+                zap::line(severity, message, fields)
+            }
+        }
+    }
 }
 
 /// What is logged when `RUST_LOG` does not say otherwise.
@@ -32,24 +75,32 @@ const LAST_LINES: Duration = Duration::from_secs(2);
 /// The running log. Dropping it waits for the lines that are not written yet, but not for long.
 #[must_use = "the last lines are written when this is dropped"]
 #[derive(Debug)]
-pub struct Log(LogSink);
+pub struct Log {
+    sink: LogSink,
+    format: LogFormat,
+}
 
 impl Log {
     /// Where its lines go.
     #[must_use]
     pub const fn sink(&self) -> &LogSink {
-        &self.0
+        &self.sink
     }
 
-    /// Adds a message that is not an event, for people: why the server does not start.
-    pub fn print(&self, message: &str) {
-        self.0.push(format!("{message}\n").as_bytes());
+    /// The last line: why the server does not start, or ended. What stands below the cause (its hint) goes behind it, because
+    /// whoever looks at one line looks at the last one.
+    pub fn end(&self, cause: &str) {
+        let line = match self.format {
+            LogFormat::Dev => format!("sigmint: {}\n", one_line(cause)),
+            format => format.line(Severity::Fatal, &one_line(cause), &[]),
+        };
+        self.sink.push_last(line.as_bytes());
     }
 }
 
 impl Drop for Log {
     fn drop(&mut self) {
-        self.0.flush(LAST_LINES);
+        self.sink.flush(LAST_LINES);
     }
 }
 
@@ -67,17 +118,19 @@ pub fn start_log(format: LogFormat) -> Log {
     let started = match format {
         LogFormat::Dev => log.with_ansi(io::stderr().is_terminal()).try_init(),
         LogFormat::Prod => log.json().flatten_event(true).try_init(),
+        LogFormat::Zap => log.event_format(zap::Zap).try_init(),
     };
     if started.is_ok() {
-        let report = match format {
-            LogFormat::Dev => lost_for_people,
-            LogFormat::Prod => lost_for_programs,
+        let report: fn(u64) -> String = match format {
+            LogFormat::Dev => |lost| lost_lines(LogFormat::Dev, lost),
+            LogFormat::Prod => |lost| lost_lines(LogFormat::Prod, lost),
+            LogFormat::Zap => |lost| lost_lines(LogFormat::Zap, lost),
         };
         // Without a thread nothing is logged, and the server serves all the same.
         let _ = sink.start(standard_error(), report);
         panics::go_into(sink.clone(), format);
     }
-    Log(sink)
+    Log { sink, format }
 }
 
 /// Standard error without the lock that every other writer of this process takes.
@@ -90,15 +143,35 @@ fn standard_error() -> Box<dyn Write + Send> {
 
 const LOST: &str = "log lines were lost: standard error did not take them";
 
-fn lost_for_people(lost: u64) -> String {
-    format!("{}  WARN {LOST} lines={lost}\n", now())
+fn lost_lines(format: LogFormat, lost: u64) -> String {
+    format.line(Severity::Warn, LOST, &[("lines", lost.into())])
 }
 
-fn lost_for_programs(lost: u64) -> String {
-    let line = serde_json::json!({"timestamp": now(), "level": "WARN", "message": LOST, "lines": lost});
-    format!("{line}\n")
+/// A message of several lines on one.
+#[must_use]
+pub fn one_line(message: &str) -> String {
+    message.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; ")
 }
 
 fn now() -> String {
     humantime::format_rfc3339_micros(SystemTime::now()).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_form_has_its_line() {
+        assert!(lost_lines(LogFormat::Dev, 7).ends_with(&format!("Z  WARN {LOST} lines=7\n")));
+        let prod: Value = serde_json::from_str(&lost_lines(LogFormat::Prod, 7)).unwrap();
+        assert_eq!((&prod["level"], &prod["message"], &prod["lines"]), (&"WARN".into(), &LOST.into(), &7.into()));
+        let zap: Value = serde_json::from_str(&lost_lines(LogFormat::Zap, 7)).unwrap();
+        assert_eq!((&zap["severity"], &zap["message"], &zap["lines"]), (&"warn".into(), &LOST.into(), &7.into()));
+    }
+
+    #[test]
+    fn a_hint_goes_behind_its_cause() {
+        assert_eq!(one_line("--ca: is not set\n  hint: set it\n"), "--ca: is not set; hint: set it");
+    }
 }

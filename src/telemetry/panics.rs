@@ -7,7 +7,7 @@ use std::panic::{self, PanicHookInfo};
 use std::thread;
 
 use super::sink::LogSink;
-use super::{LogFormat, now};
+use super::{LogFormat, Severity, now};
 
 /// The longest message, in characters.
 const LONGEST: usize = 1000;
@@ -27,16 +27,16 @@ fn line(panic: &PanicHookInfo<'_>, format: LogFormat) -> String {
     let backtrace = Backtrace::capture();
     let has_backtrace = backtrace.status() == BacktraceStatus::Captured;
     let backtrace = if has_backtrace { cut(&backtrace.to_string(), LONGEST_BACKTRACE) } else { String::new() };
-    match format {
-        LogFormat::Dev => format!("{} ERROR thread '{thread}' panicked at {place}: {message}\n{backtrace}", now()),
-        LogFormat::Prod => {
-            let line = serde_json::json!({
-                "timestamp": now(), "level": "ERROR", "message": "a thread panicked",
-                "thread": thread, "place": place, "cause": message, "backtrace": backtrace,
-            });
-            format!("{line}\n")
-        }
+    if format == LogFormat::Dev {
+        return format!("{} ERROR thread '{thread}' panicked at {place}: {message}\n{backtrace}", now());
     }
+    let fields = [
+        ("thread", thread.into()),
+        ("place", place.into()),
+        ("cause", message.into()),
+        ("backtrace", backtrace.into()),
+    ];
+    format.line(Severity::Error, "a thread panicked", &fields)
 }
 
 fn cut(text: &str, longest: usize) -> String {

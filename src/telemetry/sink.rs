@@ -51,6 +51,10 @@ struct Queue {
     idle: bool,
     /// The thread has lines that it has not written yet.
     in_hand: bool,
+    /// The last line was said: what tasks of a process that ends say after it is left out.
+    closed: bool,
+    /// The next line is the last one.
+    closing: bool,
 }
 
 /// Lines one after the other.
@@ -115,6 +119,15 @@ impl LogSink {
         self.add(self.0.queue.lock().unwrap_or_else(PoisonError::into_inner), line);
     }
 
+    /// As [`Self::push`], and takes nothing after it.
+    pub fn push_last(&self, line: &[u8]) {
+        let mut queue = self.0.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        if std::mem::replace(&mut queue.closing, true) {
+            return;
+        }
+        self.add(queue, line);
+    }
+
     /// As [`Self::push`], and does not even wait for another thread's push: for the panic hook, whose thread may be inside one.
     pub fn try_push(&self, line: &[u8]) {
         match self.0.queue.try_lock() {
@@ -124,6 +137,10 @@ impl LogSink {
     }
 
     fn add(&self, mut queue: MutexGuard<'_, Queue>, line: &[u8]) {
+        if queue.closed {
+            return;
+        }
+        queue.closed = queue.closing;
         let cost = line.len().saturating_add(LINE_BYTES);
         if line.len() > LONGEST_LINE || queue.lines.cost().saturating_add(cost) > QUEUE_BYTES {
             drop(queue);
@@ -373,6 +390,16 @@ mod tests {
         sink.push(b"short\n");
         until(|| taken() == "short\n1 lost\n");
         assert_eq!(sink.lost(), 1);
+    }
+
+    #[test]
+    fn nothing_comes_behind_the_last_line() {
+        let (sink, script, taken) = scripted();
+        sink.push_last(b"why\n");
+        sink.push(b"by the way\n");
+        script.send(Ok(ALL)).unwrap();
+        sink.flush(Duration::from_secs(20));
+        assert_eq!((taken().as_str(), sink.lost()), ("why\n", 0));
     }
 
     #[test]

@@ -2,12 +2,12 @@
 //!
 //! Owns its flags. A token that has no key of the usual label gets one, where the incumbent gives up.
 
+use std::convert::Infallible;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
-
-use clap::ValueEnum;
 
 use super::init::{checked, made};
 use super::keys::{BOUNDS, cannot_open};
@@ -45,10 +45,10 @@ pub struct CreateCaArgs {
     #[arg(long, value_name = "NAME", default_value = "")]
     postal_code: String,
     /// Where to write the root's certificate, PEM; standard output has it as well
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, short = 'o', value_name = "FILE")]
     out: Option<PathBuf>,
-    /// The kind of token
-    #[arg(long, value_enum, default_value_t = Hsm::Softhsm)]
+    /// The kind of token: softhsm, which stands for all that store certificates, or aws (CloudHSM), which does not
+    #[arg(long, value_name = "KIND", default_value = "softhsm")]
     hsm: Hsm,
     /// The JSON file with Path, TokenLabel and Pin
     #[arg(long, value_name = "FILE", default_value = "config/crypto11.conf")]
@@ -56,15 +56,27 @@ pub struct CreateCaArgs {
     /// The identifier that the certificate gets in the token
     #[arg(long, value_name = "ID")]
     hsm_caroot_id: String,
+    /// Not read, as Fulcio does not read them
+    #[arg(hide = true)]
+    words: Vec<String>,
 }
 
 /// The kinds of token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Hsm {
-    /// A token that stores certificates
+    /// A token that stores certificates.
     Softhsm,
-    /// AWS CloudHSM, which does not
+    /// AWS CloudHSM, which does not.
     Aws,
+}
+
+impl FromStr for Hsm {
+    type Err = Infallible;
+
+    /// As Fulcio: what is not `aws` stores certificates.
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(if text.trim().eq_ignore_ascii_case("aws") { Self::Aws } else { Self::Softhsm })
+    }
 }
 
 /// Makes the root and puts it where it is asked for.
@@ -95,12 +107,12 @@ pub async fn run(args: CreateCaArgs) -> Result<ExitCode, CommandError> {
         tell(&format!("The root is in the token with the id {}.", args.hsm_caroot_id));
     }
     let text = chain.certificates().first().map(crate::authority::chain::ChainCertificate::pem).unwrap_or_default();
-    files::print(text)?;
     if let Some(path) = &args.out {
         files::create(path, text.as_bytes(), Readers::All)?;
         tell(&format!("Wrote {}.", shown(path)));
     }
-    Ok(ExitCode::SUCCESS)
+    // The file first: standard output may be full.
+    files::print(text)
 }
 
 /// The key of the usual label; a new one if there is none, whose id the certificate then shares.
@@ -149,6 +161,18 @@ mod tests {
     struct Line {
         #[command(flatten)]
         args: CreateCaArgs,
+    }
+
+    #[test]
+    fn every_command_line_that_fulcio_takes_is_taken() {
+        let hsm = |words: &[&str]| {
+            Line::try_parse_from([&["createca", "--hsm-caroot-id=1"], words].concat()).map(|line| line.args.hsm)
+        };
+        for (word, expected) in
+            [("aws", Hsm::Aws), ("AWS", Hsm::Aws), ("softhsm", Hsm::Softhsm), ("yubihsm", Hsm::Softhsm)]
+        {
+            assert_eq!(hsm(&["--hsm", word, "-o", "root.pem", "word", "another"]).unwrap(), expected, "{word}");
+        }
     }
 
     #[test]

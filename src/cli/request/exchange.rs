@@ -17,6 +17,7 @@ use super::super::error::CommandError;
 use super::super::words::visible;
 use crate::failure::with_sources;
 use crate::outside::{self, BodyError};
+use crate::tls_words::in_words;
 
 /// How long a request may take, connection and answer included.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -61,7 +62,7 @@ fn innermost(error: &dyn Error) -> String {
     while let Some(inner) = cause.source() {
         cause = inner;
     }
-    cause.to_string()
+    in_words(cause.to_string())
 }
 
 /// Asks for a certificate.

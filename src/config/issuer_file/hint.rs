@@ -17,6 +17,13 @@ pub(in crate::config) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a
     (edits <= 1 + plain_word.len() / 4).then_some(candidate)
 }
 
+/// The known word that differs least, by so many edits at most.
+pub(in crate::config) fn within<'a>(word: &str, known: impl Iterator<Item = &'a str>, edits: usize) -> Option<&'a str> {
+    let plain_word = plain(word);
+    let (found, candidate) = known.map(|candidate| (distance(&plain_word, &plain(candidate)), candidate)).min()?;
+    (found <= edits).then_some(candidate)
+}
+
 /// Without what people get wrong most: case and the characters between words.
 fn plain(word: &str) -> Vec<char> {
     // A long word is near to nothing; cutting it bounds the work.
