@@ -89,7 +89,7 @@ pub enum AppError {
 /// See [`AppError`].
 pub async fn serve(settings: Settings, log: &LogSink) -> Result<(), AppError> {
     // A file that cannot be used is the one thing to be read: nothing is said before it.
-    let issuers = issuers::load(&settings.issuers)?;
+    let issuers = issuers::load(&settings.issuers, settings.issuer_rules)?;
     protections::report(&settings);
     key_files::warn(&settings);
     let authority = authorities::open(settings.authority, settings.watch).await.map_err(AppError::Authority)?;
@@ -104,7 +104,7 @@ pub async fn serve(settings: Settings, log: &LogSink) -> Result<(), AppError> {
     compare_roots(&issuance);
     issuance.keys.keep(&issuance.issuers.load());
     let blocked_keys = settings.blocked_public_keys.map(|path| BlockedKeysFile::start(path, &issuance)).transpose()?;
-    issuers::reload_on_hangup(&issuance, settings.issuers, blocked_keys);
+    issuers::reload_on_hangup(&issuance, (settings.issuers, settings.issuer_rules), blocked_keys);
     let metrics = bind_metrics(&settings.metrics, &issuance.metrics)?;
     let timeouts = Timeouts { headers: settings.header_timeout, idle: settings.idle_timeout };
     let server = Server::bind(issuance, &ServerOptions { listeners: settings.listeners, timeouts, connections })?;
@@ -141,6 +141,7 @@ fn watch_gauges(issuance: &Arc<Issuance>, log: LogSink) {
         let active = &authorities.active;
         Some(Reading {
             issuers: issuance.issuers.load().len(),
+            issuers_refused: issuance.issuers.load().refusals().len(),
             ca_not_after: active.chain().not_after(),
             ca_expires_soon: expiry::is_soon(active.chain(), SystemTime::now()),
             ca_refused: issuance.authority.is_behind(),

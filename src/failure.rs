@@ -127,6 +127,8 @@ failures! {
     IdentityAmbiguous => 400 InvalidArgument Caller "IDENTITY_AMBIGUOUS" TOKEN;
     /// The issuer's name policy does not allow the name.
     NameNotAllowed => 403 PermissionDenied Caller "NAME_NOT_ALLOWED" "The issuer's name policy does not allow this identity";
+    /// The issuer's entry in the issuer file cannot be used.
+    IssuerMisconfigured => 500 Internal Own "ISSUER_MISCONFIGURED" "The identity token's issuer is not configured correctly on this server";
     /// The issuer cannot be asked for its keys.
     IssuerUnavailable => 503 Unavailable Dependency "ISSUER_UNAVAILABLE" "The identity token's issuer could not be reached for its keys";
     /// The body is not the JSON of the request message.

@@ -139,3 +139,33 @@ async fn the_configuration_tells_of_every_identity() {
     assert_eq!(audiences, ["a", "b"]);
     assert!(issuers.iter().all(|issuer| issuer["issuerUrl"] == scene.issuer.issuer("team").as_str()));
 }
+
+#[tokio::test]
+async fn tokens_of_an_issuer_whose_entry_is_broken_go_to_no_other_entry() {
+    let issuer = FakeIssuer::start();
+    let (team, people) = (issuer.issuer("team"), issuer.issuer("*"));
+    let file = format!(
+        "oidc-issuers:\n  {team}: {{client-id: sigstore, type: emial}}\nmeta-issuers:\n  {people}: {{client-id: sigstore, type: email}}\n"
+    );
+    let server = Running::start(&file).await;
+    let key = Key::new(Kind::P256);
+    let token = |name: &str| issuer.token(&issuer.claims(name, &email_claims()));
+    let reply = server.ask(&token("team"), &key, ADDRESS).await;
+    assert_refused(&server, &reply, FailureKind::IssuerMisconfigured, "the pattern fits, and is not asked");
+    assert_eq!(server.ask(&token("others"), &key, ADDRESS).await.status, 200, "others are not concerned");
+}
+
+#[tokio::test]
+async fn two_entries_of_one_issuer_have_an_audience_each() {
+    let issuer = FakeIssuer::start();
+    let team = issuer.issuer("team");
+    let entry =
+        |name: &str, audience: &str| format!("  {name}: {{issuer-url: {team}, client-id: {audience}, type: email}}\n");
+    let server = Running::start(&format!("oidc-issuers:\n{}{}", entry("ci", "a"), entry("people", "b"))).await;
+    let key = Key::new(Kind::P256);
+    for (audience, status) in [("c", 400), ("a", 200), ("b", 200)] {
+        let mut claims = issuer.claims("team", &email_claims());
+        claims["aud"] = json!(audience);
+        assert_eq!(server.ask(&issuer.token(&claims), &key, ADDRESS).await.status, status, "{audience}");
+    }
+}

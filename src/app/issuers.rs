@@ -14,7 +14,7 @@ use tokio::time::{self, MissedTickBehavior};
 use super::blocked_keys::BlockedKeysFile;
 use super::protections;
 use crate::authority::files::SeenFile;
-use crate::config::issuer_file::IssuerFileError;
+use crate::config::issuer_file::{IssuerFileError, IssuerRules};
 use crate::config::issuers::Issuers;
 use crate::config::issuers_location::IssuersLocation;
 use crate::issuance::Issuance;
@@ -25,8 +25,8 @@ const LOOK: Duration = Duration::from_secs(30);
 const NAMED: usize = 20;
 
 /// Loads the issuers for the first time.
-pub(super) fn load(location: &IssuersLocation) -> Result<Issuers, IssuerFileError> {
-    let issuers = read(location)?;
+pub(super) fn load(location: &IssuersLocation, rules: IssuerRules) -> Result<Issuers, IssuerFileError> {
+    let issuers = read(location, rules)?;
     let names = listed(issuers_by_address(&issuers).into_keys());
     match location {
         IssuersLocation::File(path) => {
@@ -36,13 +36,16 @@ pub(super) fn load(location: &IssuersLocation) -> Result<Issuers, IssuerFileErro
             tracing::warn!(names, "trusting the public Sigstore issuers, because --builtin-issuers says so");
         }
     }
+    for refusal in issuers.refusals() {
+        tracing::error!(refusal, "an entry of the issuer file cannot be used: tokens of its issuer are refused");
+    }
     protections::warn_of_issuers(&issuers);
     Ok(issuers)
 }
 
-fn read(location: &IssuersLocation) -> Result<Issuers, IssuerFileError> {
+fn read(location: &IssuersLocation, rules: IssuerRules) -> Result<Issuers, IssuerFileError> {
     match location {
-        IssuersLocation::File(path) => Issuers::load(path),
+        IssuersLocation::File(path) => Issuers::load(path, rules),
         IssuersLocation::Builtin => Ok(Issuers::builtin()),
     }
 }
@@ -50,7 +53,7 @@ fn read(location: &IssuersLocation) -> Result<Issuers, IssuerFileError> {
 /// SIGHUP loads the issuer file, the CA and the list of blocked keys again. What is broken changes nothing.
 pub(super) fn reload_on_hangup(
     issuance: &Arc<Issuance>,
-    location: IssuersLocation,
+    source: (IssuersLocation, IssuerRules),
     blocked_keys: Option<Arc<BlockedKeysFile>>,
 ) {
     let issuance = Arc::clone(issuance);
@@ -58,12 +61,12 @@ pub(super) fn reload_on_hangup(
         tracing::warn!("SIGHUP cannot be listened for: the issuer file is loaded at the start only");
         return;
     };
-    tokio::spawn(keep_up(issuance, location, blocked_keys, hangups));
+    tokio::spawn(keep_up(issuance, source, blocked_keys, hangups));
 }
 
 async fn keep_up(
     issuance: Arc<Issuance>,
-    location: IssuersLocation,
+    (location, rules): (IssuersLocation, IssuerRules),
     blocked_keys: Option<Arc<BlockedKeysFile>>,
     mut hangups: Signal,
 ) {
@@ -78,7 +81,7 @@ async fn keep_up(
                 }
                 issuance.authority.reopen();
                 seen = look(&location).await;
-                reload(&issuance, &location);
+                reload(&issuance, &location, rules);
                 if let Some(file) = &blocked_keys {
                     file.reload(&issuance).await;
                 }
@@ -104,8 +107,9 @@ async fn look(location: &IssuersLocation) -> Option<SeenFile> {
     tokio::task::spawn_blocking(move || path.is_file().then(|| SeenFile::now(&path))).await.ok().flatten()
 }
 
-fn reload(issuance: &Arc<Issuance>, location: &IssuersLocation) {
-    let loaded = read(location);
+/// The last good file is better than a new one with an entry that cannot be used.
+fn reload(issuance: &Arc<Issuance>, location: &IssuersLocation, rules: IssuerRules) {
+    let loaded = read(location, IssuerRules { strict: true, ..rules });
     issuance.metrics.issuer_file_refused(loaded.is_err());
     match loaded {
         Ok(issuers) => {

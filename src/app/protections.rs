@@ -93,7 +93,10 @@ pub(super) fn warn_of_issuers(issuers: &Issuers) {
         tracing::warn!(issuers, "e-mail addresses are certified without being verified: skip-email-verification");
     }
     if let Some(issuers) = named(&|issuer| issuer.keys.plain_http == PlainHttp::Anywhere) {
-        tracing::warn!(issuers, "whoever is on the way can put in keys of his own: allow-http");
+        tracing::warn!(
+            issuers,
+            "keys of these issuers are fetched without TLS, and whoever is on the way can put in keys of their own (http:// or allow-http); --require-https refuses that"
+        );
     }
     if let Some(issuers) = named(&|issuer| issuer.keys.strangers == Reach::Anywhere) {
         tracing::warn!(issuers, "hosts that strangers choose may be in a private network: allow-private-addresses");

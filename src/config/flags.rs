@@ -52,6 +52,13 @@ pub const FLAGS: &[Flag] = &[
         "false",
         "In place of --config-path: trust the public Sigstore issuers (Google, GitHub Actions, oauth2.sigstore.dev)",
     ),
+    flag(
+        "strict-config",
+        "BOOL",
+        "false",
+        "Refuse to start when an entry of the issuer file cannot be used, in place of leaving it out",
+    ),
+    flag("require-https", "BOOL", "false", "Use no issuer that is reached without TLS, whatever the issuer file says"),
     aliased(
         flag("host", "ADDRESS", "0.0.0.0", "Where HTTP is served; 0.0.0.0 and :: are every address of both families"),
         "http-host",
@@ -304,7 +311,7 @@ pub fn augment(command: Command) -> Command {
         command.arg(flag.alias.into_iter().fold(arg, Arg::visible_alias).overrides_with(flag.name))
     });
     let old = |name: &&'static str| Arg::new(*name).long(*name).num_args(1).hide(true).overrides_with(*name);
-    let command = command.args(DEPRECATED.iter().map(|name| old(name)));
+    let command = command.args(DEPRECATED.iter().map(old));
     let file = Arg::new("config")
         .long("config")
         .short('c')

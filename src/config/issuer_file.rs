@@ -5,6 +5,8 @@
 
 mod access;
 mod address;
+#[cfg(test)]
+mod broken;
 mod entry;
 mod fault;
 mod guard;
@@ -22,6 +24,7 @@ mod shape;
 mod tree;
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
@@ -30,12 +33,25 @@ use self::entry::Context;
 pub use self::fault::IssuerFileError;
 use self::fault::{Fault, Place};
 use self::metadata::Providers;
-use self::record::{Field, Record};
+use self::record::{Field, Foreign, Record};
 use self::tree::{Node, Unreadable};
-use super::issuers::{Issuer, Issuers};
+use super::issuers::{Issuer, IssuerAddress, Issuers};
 
-/// The size of a file that is read at all: ten times the largest one known.
-const MAX_BYTES: u64 = 1 << 20;
+/// The size of a file that is read at all: some 50,000 issuers.
+const MAX_BYTES: u64 = 16 << 20;
+/// How many findings and unusable entries are told with their line: each line is found by a walk through the file.
+const MAX_PLACED: usize = 50;
+/// How many findings are told at all.
+const MAX_TOLD: usize = 200;
+
+/// What the operator demands of every entry, by the command line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct IssuerRules {
+    /// `--require-https`: no issuer is reached without TLS.
+    pub require_https: bool,
+    /// `--strict-config`: an entry that cannot be used makes the file unusable. A reload is always strict.
+    pub strict: bool,
+}
 
 /// What is trusted when there is no file.
 const BUILTIN: &str = "\
@@ -46,11 +62,11 @@ oidc-issuers:
 ";
 
 impl Issuers {
-    /// Reads a file of at most 1 MiB.
+    /// Reads a file of at most 16 MiB.
     ///
     /// # Errors
     /// The file cannot be read, or [`Self::parse`] refuses its text.
-    pub fn load(path: &Path) -> Result<Self, IssuerFileError> {
+    pub fn load(path: &Path, rules: IssuerRules) -> Result<Self, IssuerFileError> {
         let file_name = path.display().to_string();
         let unreadable = |message: String, hint: &str| IssuerFileError {
             file: file_name.clone(),
@@ -65,7 +81,7 @@ impl Issuers {
             .and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes))
             .map_err(|error| unreadable(format!("cannot be read: {error}"), "check the path and its permissions"))?;
         if bytes.len() as u64 > MAX_BYTES {
-            return Err(unreadable("larger than 1 MiB".to_owned(), "an issuer file is text of a few hundred lines"));
+            return Err(unreadable("larger than 16 MiB".to_owned(), "an issuer file is text of a few hundred lines"));
         }
         let text = String::from_utf8(bytes).map_err(|error| {
             let sound =
@@ -73,14 +89,24 @@ impl Issuers {
             let (line, column) = end_of(&sound);
             IssuerFileError { line, column, ..unreadable("not UTF-8".to_owned(), "save the file as UTF-8") }
         })?;
-        Self::parse(&file_name, &text)
+        Self::parse_with(&file_name, &text, rules)
     }
 
-    /// Reads the text of a file; its name is for errors.
+    /// As [`Self::parse_with`], without any rule.
     ///
     /// # Errors
-    /// The first thing in the text that an operator must mend.
+    /// As [`Self::parse_with`].
     pub fn parse(file_name: &str, text: &str) -> Result<Self, IssuerFileError> {
+        Self::parse_with(file_name, text, IssuerRules::default())
+    }
+
+    /// Reads the text of a file; its name is for errors. An entry that cannot be used is left out and issues nothing, see
+    /// [`Self::refusals`].
+    ///
+    /// # Errors
+    /// The first thing in the text that an operator must mend, when no entry can be used, or it cannot be told whose tokens an
+    /// unusable one is about.
+    pub fn parse_with(file_name: &str, text: &str, rules: IssuerRules) -> Result<Self, IssuerFileError> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         guard::check(text).map_err(|objection| IssuerFileError {
             file: file_name.to_owned(),
@@ -92,9 +118,19 @@ impl Issuers {
         })?;
         let root = tree::read(text, shape::FILE).map_err(|unreadable| syntax_error(file_name, text, &unreadable))?;
         let warnings = RefCell::new(Vec::new());
-        let issuers = issuers(&root, &warnings).map_err(|fault| fault.into_error(file_name, text))?;
-        let warnings = warnings.into_inner().into_iter().map(|fault| fault.into_error(file_name, text).on_one_line());
-        Ok(issuers.with_warnings(warnings.collect()))
+        let (issuers, refused) = issuers(&root, &warnings, rules).map_err(|fault| fault.into_error(file_name, text))?;
+        if let Some((_, fault)) = refused.first().filter(|_| rules.strict) {
+            return Err(fault.clone().into_error(file_name, text));
+        }
+        let mut warnings = placed(warnings.into_inner(), file_name, text);
+        if warnings.len() > MAX_TOLD {
+            let more = warnings.len() - MAX_TOLD;
+            warnings.truncate(MAX_TOLD);
+            warnings.push(format!("{file_name}: {more} further findings"));
+        }
+        let (claimed, faults): (Vec<_>, Vec<_>) = refused.into_iter().unzip();
+        let refusals = placed(faults, file_name, text);
+        Ok(issuers.without(claimed.into_iter().flatten(), refusals).with_warnings(warnings))
     }
 
     /// What is trusted when there is no file: the incumbent's three.
@@ -105,24 +141,92 @@ impl Issuers {
     }
 }
 
-fn issuers(root: &Node, warnings: &RefCell<Vec<Fault>>) -> Result<Issuers, Fault> {
-    let file = Record::read(&Field { place: Place::root(), node: root }, shape::FILE)?;
+/// On one line each, the first ones with their line and column.
+fn placed(faults: Vec<Fault>, file: &str, text: &str) -> Vec<String> {
+    let placed = |(before, fault): (usize, Fault)| match before {
+        0..MAX_PLACED => fault.into_error(file, text),
+        _ => fault.without_line(file),
+    };
+    faults.into_iter().enumerate().map(|fault| placed(fault).on_one_line()).collect()
+}
+
+/// An entry that cannot be used: whose tokens it is about, and what is wrong.
+type Refused = (Vec<IssuerAddress>, Fault);
+
+fn issuers(root: &Node, warnings: &RefCell<Vec<Fault>>, rules: IssuerRules) -> Result<(Issuers, Vec<Refused>), Fault> {
+    let file = Record::read(&Field { place: Place::root(), node: root }, shape::FILE, Foreign::Told(warnings))?;
     let providers = file
         .get("ci-issuer-metadata")
         .map_or_else(|| Ok(Providers::new()), |field| metadata::providers(field, warnings))?;
-    let context = Context { providers: &providers, warnings };
-    let section = |key: &str, read: fn(&str, &Field<'_>, &Context<'_>) -> Result<Vec<Issuer>, Fault>| {
-        let entries = file.get(key).map_or_else(|| Ok(Vec::new()), Field::entries)?;
-        let read_each = entries.into_iter().map(|(name, field)| read(name, &field, &context));
-        read_each.collect::<Result<Vec<_>, _>>().map(|groups| groups.into_iter().flatten())
-    };
-    let issuers: Issuers =
-        section("oidc-issuers", entry::exact)?.chain(section("meta-issuers", entry::meta)?).collect();
+    let context = Context { providers: &providers, warnings, rules };
+    let mut by_url = ByUrl::default();
+    let (mut patterns, mut refused): (Vec<Issuer>, Vec<Refused>) = Default::default();
+    let entries = |key: &str| file.get(key).map_or_else(|| Ok(Vec::new()), Field::entries);
+    for (name, field) in entries("oidc-issuers")? {
+        match entry::exact(name, &field, &context).and_then(|issuers| by_url.add(issuers, &field.place, warnings)) {
+            Ok(()) => {}
+            Err(fault) => refused.push(claiming(entry::claimed_by_exact(name, &field), fault)?),
+        }
+    }
+    for (name, field) in entries("meta-issuers")? {
+        match entry::meta(name, &field, &context) {
+            Ok(issuers) => patterns.extend(issuers),
+            Err(fault) => refused.push(claiming(entry::claimed_by_meta(name), fault)?),
+        }
+    }
+    let unused = providers.iter().filter_map(|(_, provider)| provider.as_ref().err());
+    warnings.borrow_mut().extend(unused.cloned());
+    let issuers: Issuers = by_url.into_issuers().chain(patterns).collect();
+    if let Some((_, first)) = refused.first()
+        && issuers.is_empty()
+    {
+        return Err(first.clone());
+    }
     if issuers.is_empty() {
         let hint = "add an entry to oidc-issuers or meta-issuers (JSON: OIDCIssuers, MetaIssuers)";
         return Err(Place::root().fault("no issuer in the file", hint));
     }
-    Ok(issuers)
+    Ok((issuers, refused))
+}
+
+/// An unusable entry must be about somebody's tokens, or another entry might take them.
+fn claiming(claimed: Vec<IssuerAddress>, fault: Fault) -> Result<Refused, Fault> {
+    if claimed.is_empty() { Err(fault) } else { Ok((claimed, fault)) }
+}
+
+/// The identities of each issuer that has a URL: those of one entry, or of several entries (aliases) with that `issuer-url`.
+#[derive(Default)]
+struct ByUrl(BTreeMap<String, Vec<Issuer>>);
+
+impl ByUrl {
+    /// Adds an entry's. Entries of one URL have one access to its keys between them, and no order.
+    fn add(&mut self, issuers: Vec<Issuer>, place: &Place, warnings: &RefCell<Vec<Fault>>) -> Result<(), Fault> {
+        let Some(added) = issuers.first() else { return Ok(()) };
+        let others = self.0.entry(added.address.as_str().to_owned()).or_default();
+        if let Some(first) = others.first() {
+            if first.keys != added.keys || first.key_outage_window != added.key_outage_window {
+                let hint = "repeat the settings about certificates, keys, tokens and addresses";
+                return Err(place.key().fault("other access to the keys than in another entry of this issuer", hint));
+            }
+            if first.order.is_some() || added.order.is_some() {
+                let hint = "put the identities into one entry, as a list";
+                return Err(place.key().fault("an order among several entries of one issuer", hint));
+            }
+        }
+        for issuer in issuers {
+            if others.iter().any(|other| other.is_same_identity(&issuer)) {
+                let hint = "remove one of the two";
+                warnings.borrow_mut().push(place.key().fault("another entry says the same of this issuer", hint));
+            } else {
+                others.push(issuer);
+            }
+        }
+        Ok(())
+    }
+
+    fn into_issuers(self) -> impl Iterator<Item = Issuer> {
+        self.0.into_values().flatten()
+    }
 }
 
 /// A text that the YAML reader refuses, or that has the wrong kind of value somewhere.

@@ -28,6 +28,7 @@ pub struct Issuers {
     exact: BTreeMap<String, Vec<Arc<Issuer>>>,
     meta: Vec<(MetaPattern, Vec<Arc<Issuer>>)>,
     warnings: Vec<String>,
+    refusals: Vec<String>,
 }
 
 /// One entry of `oidc-issuers` or `meta-issuers`; of an issuer with several identities, one of them.
@@ -135,11 +136,22 @@ impl Issuers {
     /// in their fixed order. None if the issuer is unknown.
     #[must_use]
     pub fn find(&self, issuer_url: &str) -> &[Arc<Issuer>] {
+        self.group(issuer_url).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether the entry that answers for an `iss` cannot be used: its tokens are for nobody else to take.
+    #[must_use]
+    pub fn is_misconfigured(&self, issuer_url: &str) -> bool {
+        self.group(issuer_url).is_some_and(Vec::is_empty)
+    }
+
+    /// The identities of an issuer; none of them if its entry cannot be used.
+    fn group(&self, issuer_url: &str) -> Option<&Vec<Arc<Issuer>>> {
         let by_pattern = || {
             let mut patterns = self.meta.iter().filter(|_| issuer_url.len() <= LONGEST_MATCH);
             patterns.find(|(pattern, _)| pattern.matches(issuer_url)).map(|(_, group)| group)
         };
-        self.exact.get(issuer_url).or_else(by_pattern).map_or(&[], Vec::as_slice)
+        self.exact.get(issuer_url).or_else(by_pattern)
     }
 
     /// Every identity: of the exact issuers sorted by URL, then of the meta ones in the order in which they are tried.
@@ -153,16 +165,38 @@ impl Issuers {
         &self.warnings
     }
 
+    /// Entries of the file that cannot be used, each with its place and what is wrong: see [`Self::is_misconfigured`].
+    #[must_use]
+    pub fn refusals(&self) -> &[String] {
+        &self.refusals
+    }
+
+    /// The same issuers but for these, whose entries cannot be used, and why.
+    #[must_use]
+    pub fn without(mut self, addresses: impl IntoIterator<Item = IssuerAddress>, refusals: Vec<String>) -> Self {
+        for address in addresses {
+            match address {
+                IssuerAddress::Url(url) => drop(self.exact.insert(url, Vec::new())),
+                IssuerAddress::Pattern(pattern) => {
+                    self.meta.retain(|(other, _)| *other != pattern);
+                    self.meta.push((pattern, Vec::new()));
+                }
+            }
+        }
+        self.meta.sort_by_cached_key(|(pattern, _)| pattern.rank());
+        Self { refusals, ..self }
+    }
+
     /// The same issuers with these warnings.
     #[must_use]
     pub fn with_warnings(self, warnings: Vec<String>) -> Self {
         Self { warnings, ..self }
     }
 
-    /// How many issuers there are.
+    /// How many issuers there are whose tokens are accepted.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.exact.len() + self.meta.len()
+        self.exact.values().chain(self.meta.iter().map(|(_, group)| group)).filter(|group| !group.is_empty()).count()
     }
 
     /// Whether nobody is trusted.
@@ -173,6 +207,24 @@ impl Issuers {
 }
 
 impl Issuer {
+    /// Whether another one of the same issuer takes the same tokens and makes the same certificates of them.
+    #[must_use]
+    pub fn is_same_identity(&self, other: &Self) -> bool {
+        let essence = |issuer: &Self| {
+            format!(
+                "{:?}",
+                (
+                    &issuer.audience,
+                    &issuer.identity,
+                    &issuer.restrictions,
+                    issuer.max_certificates_per_token,
+                    issuer.order
+                )
+            )
+        };
+        self.audience == other.audience && essence(self) == essence(other)
+    }
+
     /// Which addresses the issuer with this URL may have: the operator chose its host, or a stranger did, by what a `*` of the pattern
     /// stands for or by DNS.
     #[must_use]
@@ -205,10 +257,8 @@ impl FromIterator<Issuer> for Issuers {
         for issuer in issuers {
             match issuer.address.clone() {
                 IssuerAddress::Url(url) => exact.entry(url).or_default().push(issuer),
-                // The most specific pattern is tried first; equally specific ones in the order of their text.
                 IssuerAddress::Pattern(pattern) => {
-                    let rank = (Reverse(pattern.literal_characters()), pattern.text.clone());
-                    meta.entry(rank).or_insert_with(|| (pattern, Vec::new())).1.push(issuer);
+                    meta.entry(pattern.rank()).or_insert_with(|| (pattern, Vec::new())).1.push(issuer);
                 }
             }
         }
@@ -218,6 +268,7 @@ impl FromIterator<Issuer> for Issuers {
             exact: exact.into_iter().map(|(url, group)| (url, identities(group, covers_cluster))).collect(),
             meta: meta.into_values().map(|(pattern, group)| (pattern, identities(group, false))).collect(),
             warnings: Vec::new(),
+            refusals: Vec::new(),
         }
     }
 }
@@ -302,6 +353,11 @@ impl IssuerAddress {
 }
 
 impl MetaPattern {
+    /// The most specific pattern is tried first; equally specific ones in the order of their text.
+    fn rank(&self) -> (Reverse<usize>, String) {
+        (Reverse(self.literal_characters()), self.text.clone())
+    }
+
     /// Takes any text: whether it makes sense as a URL is the file reader's business.
     #[must_use]
     pub fn new(text: &str) -> Self {

@@ -12,6 +12,7 @@ use clap::ArgMatches;
 use super::bounds::{self, BoundsSettings, SingleUseSettings};
 use super::effective::{self, Effective};
 use super::flags::{FLAGS, Values};
+use super::issuer_file::IssuerRules;
 use super::issuers_location::{self, IssuersLocation};
 use super::listeners::{self, Address, Listeners};
 use super::settings_file;
@@ -41,6 +42,8 @@ pub struct Settings {
     pub watch: bool,
     /// Where the trusted issuers stand.
     pub issuers: IssuersLocation,
+    /// What is demanded of every entry of the issuer file.
+    pub issuer_rules: IssuerRules,
     /// Which keys clients may use.
     pub algorithms: PermittedAlgorithms,
     /// The file with the public keys that are refused whoever holds them, if any.
@@ -152,6 +155,10 @@ impl Settings {
             authority: authority(values)?,
             watch: truth(values, "fileca-watch")?,
             issuers: issuers_location::read(values)?,
+            issuer_rules: IssuerRules {
+                require_https: truth(values, "require-https")?,
+                strict: truth(values, "strict-config")?,
+            },
             algorithms: algorithms(values)?,
             blocked_public_keys: values
                 .is_set("blocked-public-keys")
@@ -374,7 +381,7 @@ mod tests {
         assert_eq!(logs.logs[1], LogLocation { url: "http://b".into(), public_key: Some("b.pem".into()) });
         assert_eq!(
             (logs.quorum.get(), logs.timeout, logs.origin, logs.tls_ca),
-            (2, Duration::from_secs(10), None, None)
+            (2, Duration::from_secs(4), None, None)
         );
     }
 
@@ -473,7 +480,7 @@ mod tests {
             assert_eq!((settings.idle_timeout, settings.oddities), (Duration::from_secs(expected), vec![]), "{text}");
         }
         let settings = with_variables(&[("IDLE_CONNECTION_TIMEOUT", "60")]).unwrap();
-        assert_eq!(settings.idle_timeout, Duration::from_secs(60));
+        assert_eq!(settings.idle_timeout, Duration::from_mins(1));
         assert_eq!(settings.oddities, ["FULCIO_SERVE_IDLE_CONNECTION_TIMEOUT: 60 has no unit, and counts as 60s"]);
         for text in ["-1s", "soon", "1.5", "s", "1.2.3s", "5 fortnights"] {
             assert!(with_variables(&[("IDLE_CONNECTION_TIMEOUT", text)]).is_err(), "{text}");

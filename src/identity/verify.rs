@@ -43,6 +43,9 @@ pub enum VerifyError {
     /// The issuer is not configured.
     #[error("no configured issuer is \"{0}\"")]
     UnknownIssuer(PeerText),
+    /// The issuer's entry in the issuer file cannot be used.
+    #[error("the entry of \"{0}\" in the issuer file cannot be used; the start or the reload logged why")]
+    Misconfigured(PeerText),
     /// A claim that every token needs is missing or of the wrong type.
     #[error(transparent)]
     Claim(#[from] ClaimError),
@@ -221,7 +224,11 @@ pub fn verify_now(
     now: SystemTime,
     patience: Patience,
 ) -> Result<Verification, VerifyError> {
-    let (issuer, alternatives) = for_audience(token.claims(), issuers.find(token.issuer()), token.issuer())?;
+    let identities = issuers.find(token.issuer());
+    if identities.is_empty() && issuers.is_misconfigured(token.issuer()) {
+        return Err(VerifyError::Misconfigured(PeerText::of(token.issuer())));
+    }
+    let (issuer, alternatives) = for_audience(token.claims(), identities, token.issuer())?;
     check_times(token.claims(), now)?;
     check_unused(token.claims())?;
     check_subject(token.claims(), &issuer, &alternatives)?;

@@ -43,6 +43,7 @@ impl From<VerifyError> for Failure {
     fn from(error: VerifyError) -> Self {
         match error {
             VerifyError::UnknownIssuer(_) => Self::new(FailureKind::TokenIssuerUnknown, error),
+            VerifyError::Misconfigured(_) => Self::new(FailureKind::IssuerMisconfigured, error),
             VerifyError::Claim(claim) | VerifyError::Restricted(RestrictionError::Claim(claim)) => {
                 let name = claim.claim().to_owned();
                 Self::new(FailureKind::TokenClaim, claim).with("claim", name)

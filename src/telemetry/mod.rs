@@ -43,8 +43,8 @@ impl LogFormat {
         let level = if severity == Severity::Warn { "WARN" } else { "ERROR" };
         match self {
             Self::Dev => {
-                let fields = fields.iter().map(|(name, value)| format!(" {name}={value}")).collect::<String>();
-                format!("{} {level:>5} {message}{fields}\n", now())
+                let fields: Vec<String> = fields.iter().map(|(name, value)| format!(" {name}={value}")).collect();
+                format!("{} {level:>5} {message}{}\n", now(), fields.concat())
             }
             Self::Prod => {
                 let mut line = json!({"timestamp": now(), "level": level, "message": message});

@@ -51,10 +51,18 @@ struct Queue {
     idle: bool,
     /// The thread has lines that it has not written yet.
     in_hand: bool,
-    /// The last line was said: what tasks of a process that ends say after it is left out.
-    closed: bool,
+    end: End,
+}
+
+/// How near the last line is: what tasks of a process that ends say after it is left out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum End {
+    #[default]
+    Open,
     /// The next line is the last one.
-    closing: bool,
+    Closing,
+    /// It was said.
+    Closed,
 }
 
 /// Lines one after the other.
@@ -122,10 +130,10 @@ impl LogSink {
     /// As [`Self::push`], and takes nothing after it.
     pub fn push_last(&self, line: &[u8]) {
         let mut queue = self.0.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        if std::mem::replace(&mut queue.closing, true) {
-            return;
+        if queue.end == End::Open {
+            queue.end = End::Closing;
+            self.add(queue, line);
         }
-        self.add(queue, line);
     }
 
     /// As [`Self::push`], and does not even wait for another thread's push: for the panic hook, whose thread may be inside one.
@@ -137,10 +145,11 @@ impl LogSink {
     }
 
     fn add(&self, mut queue: MutexGuard<'_, Queue>, line: &[u8]) {
-        if queue.closed {
-            return;
+        match queue.end {
+            End::Open => {}
+            End::Closing => queue.end = End::Closed,
+            End::Closed => return,
         }
-        queue.closed = queue.closing;
         let cost = line.len().saturating_add(LINE_BYTES);
         if line.len() > LONGEST_LINE || queue.lines.cost().saturating_add(cost) > QUEUE_BYTES {
             drop(queue);

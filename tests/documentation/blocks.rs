@@ -154,7 +154,6 @@ fn split(line: &str) -> Vec<Vec<String>> {
         match (quote, character) {
             (Some(mark), _) if character == mark => quote = None,
             (Some('"') | None, '\\') => word.get_or_insert_default().extend(characters.next()),
-            (Some(_), _) => word.get_or_insert_default().push(character),
             (None, '\'' | '"') => {
                 quote = Some(character);
                 word.get_or_insert_default();
@@ -171,7 +170,7 @@ fn split(line: &str) -> Vec<Vec<String>> {
                 commands.push(std::mem::take(&mut words));
             }
             (None, _) if character.is_whitespace() => words.extend(word.take()),
-            (None, _) => word.get_or_insert_default().push(character),
+            _ => word.get_or_insert_default().push(character),
         }
     }
     words.extend(word);

@@ -204,6 +204,6 @@ mod tests {
     fn reasons_with_a_hint_exist() {
         use crate::failure::FailureKind;
         let known = FailureKind::ALL.iter().filter(|kind| what_to_do(kind.row().reason).is_some()).count();
-        assert_eq!(known, 17);
+        assert_eq!(known, 18);
     }
 }

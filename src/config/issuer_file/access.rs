@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use url::Url;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
+use super::IssuerRules;
 use super::fault::Fault;
 use super::record::Record;
 use crate::config::issuers::{ClusterTies, FixedKeys, KeyAccess, KeyOrigin};
@@ -27,8 +28,13 @@ pub(super) enum Breadth {
 }
 
 /// Reads them. `url` is the issuer's, or fits the pattern.
-pub(super) fn key_access(record: &Record<'_>, url: &Url, breadth: Breadth) -> Result<KeyAccess, Fault> {
-    let plain_http = if truth(record, "allow-http")? { PlainHttp::Anywhere } else { PlainHttp::Loopback };
+pub(super) fn key_access(
+    record: &Record<'_>,
+    url: &Url,
+    breadth: Breadth,
+    rules: IssuerRules,
+) -> Result<KeyAccess, Fault> {
+    let plain_http = plain_http(record, url, breadth, rules)?;
     let strangers = if truth(record, "allow-private-addresses")? { Reach::Anywhere } else { Reach::PublicInternet };
     let origin = origin(record, plain_http)?;
     if origin == KeyOrigin::Discovery && !is_safe(url, plain_http) {
@@ -48,6 +54,18 @@ pub(super) fn key_access(record: &Record<'_>, url: &Url, breadth: Breadth) -> Re
     }
     let ca_certificate = ca_certificate(record)?;
     Ok(KeyAccess { origin, ca_certificate, token_file, plain_http, strangers, cluster: ClusterTies::None })
+}
+
+/// Where HTTP without TLS is good enough. An issuer that the file names by such a URL says so by that, as at Fulcio; for the issuers of
+/// a pattern, and for keys elsewhere, it takes a word.
+fn plain_http(record: &Record<'_>, url: &Url, breadth: Breadth, rules: IssuerRules) -> Result<PlainHttp, Fault> {
+    let allowed = truth(record, "allow-http")?;
+    if rules.require_https && (allowed || url.scheme() == "http") {
+        let place = if allowed { record.place_of("allow-http") } else { record.place.key() };
+        return Err(place.fault("http without TLS, and --require-https is set", "use https"));
+    }
+    let named = breadth == Breadth::One && url.scheme() == "http" && !is_loopback(url);
+    Ok(if allowed || named { PlainHttp::Anywhere } else { PlainHttp::Loopback })
 }
 
 /// The words that the incumbent's YAML reader takes for a boolean setting.
@@ -124,6 +142,7 @@ fn ca_certificate(record: &Record<'_>) -> Result<Option<String>, Fault> {
 mod tests {
     use super::super::refusals::{issuer, parse, refused};
     use super::*;
+    use crate::config::issuers::Issuers;
 
     const HEAD: &str = "oidc-issuers:\n  https://a.example.com:\n    client-id: s\n    type: email\n";
     const JWKS: &str =
@@ -179,8 +198,11 @@ mod tests {
         for url in ["http://127.0.0.1:80/x", "http://localhost:80", "http://[::1]:80", "https://a.example.com"] {
             assert!(parse(&file(&format!("\"{url}\""), "")).is_ok(), "{url}");
         }
-        refused(&file("http://a.example.com", ""), (2, 3), "without TLS", "allow-http: true");
-        refused(&file("http://10.0.0.1", ""), (2, 3), "without TLS", "allow-http: true");
+        for url in ["http://a.example.com", "http://10.0.0.1:8080/realms/x"] {
+            let named = parse(&file(&format!("\"{url}\""), "")).unwrap();
+            let keys = &named.iter().next().unwrap().keys;
+            assert_eq!(keys.plain_http, PlainHttp::Anywhere, "an issuer that is named by such a URL, as at Fulcio");
+        }
         assert!(parse(&file("http://a.example.com", ", allow-http: true")).is_ok());
         assert!(
             parse(&file("http://a.example.com", ", jwks-url: 'https://k.example'")).is_ok(),
@@ -188,6 +210,24 @@ mod tests {
         );
         refused(&format!("{HEAD}    jwks-url: http://k.example\n"), (5, 15), "without TLS", "allow-http: true");
         refused(&file("http://*.example.com", "").replace("oidc", "meta"), (2, 3), "without TLS", "allow-http");
+    }
+
+    #[test]
+    fn https_can_be_demanded_of_every_issuer() {
+        let rules = IssuerRules { require_https: true, ..IssuerRules::default() };
+        let file = |url: &str, more: &str| format!("oidc-issuers:\n  \"{url}\": {{client-id: s, type: email{more}}}\n");
+        let read = |text: &str| Issuers::parse_with("config.yaml", text, rules);
+        for (url, more) in [
+            ("http://a.example.com", ""),
+            ("http://127.0.0.1:5556", ""),
+            ("https://a.example.com", ", allow-http: true"),
+            ("http://a.example.com", ", jwks-url: 'https://k.example'"),
+        ] {
+            assert!(read(&file(url, more)).unwrap_err().message.contains("--require-https"), "{url}{more}");
+        }
+        let pattern = file("http://*.example.com", ", allow-http: true").replace("oidc", "meta");
+        assert!(read(&pattern).unwrap_err().message.contains("--require-https"));
+        assert!(read(&file("https://a.example.com", "")).is_ok());
     }
 
     #[test]

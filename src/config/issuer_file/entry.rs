@@ -9,15 +9,17 @@ use std::time::Duration;
 
 use url::Url;
 
+use super::IssuerRules;
 use super::access::{Breadth, key_access, truth};
 use super::address::{self, Objection};
 use super::fault::{Fault, Place};
 use super::hint;
 use super::holders::{self, Holders};
 use super::metadata::Providers;
-use super::record::{Field, Record};
-use super::restrict;
-use super::shape::ISSUER;
+use super::record::{Field, Foreign, Record};
+use super::restrict::{self, Restricting};
+use super::shape::{ISSUER, Setting};
+use super::tree::Node;
 use crate::config::issuers::{CLUSTER_ISSUER, Issuer, IssuerAddress, KeyAccess, KeyOrigin, MetaPattern};
 use crate::identity::fetch::Reach;
 use crate::identity::kind::{EmailRules, EmailVerification, IdentityType, IssuerClaim};
@@ -30,6 +32,8 @@ pub(super) struct Context<'t> {
     pub(super) providers: &'t Providers,
     /// What is to be told of entries that are used as they are.
     pub(super) warnings: &'t RefCell<Vec<Fault>>,
+    /// What the operator demands of every entry.
+    pub(super) rules: IssuerRules,
 }
 
 /// The longest that `key-outage-window` may be.
@@ -46,32 +50,80 @@ struct Entry<'t> {
 
 /// An entry of `oidc-issuers`: one identity, or a list of them.
 pub(super) fn exact(key: &str, field: &Field<'_>, context: &Context<'_>) -> Result<Vec<Issuer>, Fault> {
-    let url = address::issuer_url(key).map_err(|(message, hint)| field.place.key().fault(message, hint))?;
-    identities(field, |record| {
-        let entry = Entry { record, url: url.clone(), breadth: Breadth::One, context };
-        entry.issuer(key, IssuerAddress::Url(key.to_owned()))
+    identities(field, context, |record| {
+        let (text, place) = match record.get("issuer-url") {
+            Some(own) if !own.text().is_empty() => (own.text(), own.place.clone()),
+            _ => (key, field.place.key()),
+        };
+        let url = address::issuer_url(text).map_err(|(message, hint)| {
+            let alias = if text == key { "; or give the entry an issuer-url (JSON: IssuerURL)" } else { "" };
+            place.fault(message, hint + alias)
+        })?;
+        let address = IssuerAddress::Url(text.to_owned());
+        Entry { record, url, breadth: Breadth::One, context }.issuer(address)
     })
+}
+
+/// What an unusable entry of `oidc-issuers` would have stood for: everything that it could be meant to say.
+pub(super) fn claimed_by_exact(key: &str, field: &Field<'_>) -> Vec<IssuerAddress> {
+    let mut texts = vec![key];
+    issuer_urls(field.node, &mut texts);
+    texts.retain(|text| address::issuer_url(text).is_ok());
+    texts.into_iter().map(|text| IssuerAddress::Url(text.to_owned())).collect()
+}
+
+/// What an unusable entry of `meta-issuers` would have stood for.
+pub(super) fn claimed_by_meta(key: &str) -> Vec<IssuerAddress> {
+    address::meta_pattern(key).map(|(pattern, _)| IssuerAddress::Pattern(pattern)).into_iter().collect()
+}
+
+/// Each `issuer-url` of an entry, wherever it stands.
+fn issuer_urls<'t>(node: &'t Node, found: &mut Vec<&'t str>) {
+    match node {
+        Node::Map(entries) => {
+            for (key, value) in entries {
+                match value {
+                    Node::Text(text) if Setting::find(ISSUER, key).is_some_and(|known| known.yaml == "issuer-url") => {
+                        found.push(text);
+                    }
+                    _ => issuer_urls(value, found),
+                }
+            }
+        }
+        Node::List(nodes) => nodes.iter().for_each(|node| issuer_urls(node, found)),
+        Node::Absent | Node::Text(_) | Node::Ignored => {}
+    }
 }
 
 /// An entry of `meta-issuers`: one identity, or a list of them.
 pub(super) fn meta(key: &str, field: &Field<'_>, context: &Context<'_>) -> Result<Vec<Issuer>, Fault> {
     let (pattern, url) =
         address::meta_pattern(key).map_err(|(message, hint)| field.place.key().fault(message, hint))?;
-    identities(field, |record| {
+    identities(field, context, |record| {
         let entry = Entry { record, url: url.clone(), breadth: Breadth::Pattern, context };
         entry.bounded_pattern(key)?;
-        let issuer = entry.issuer(key, IssuerAddress::Pattern(pattern.clone()))?;
+        entry.same_pattern(key);
+        let issuer = entry.issuer(IssuerAddress::Pattern(pattern.clone()))?;
         entry.warn_of_private_hosts(&pattern, &issuer.keys);
         Ok(issuer)
     })
 }
 
 /// Reads each identity of an issuer. They have one set of keys between them, and all have an order or none has.
-fn identities<'t>(field: &Field<'t>, read: impl Fn(Record<'t>) -> Result<Issuer, Fault>) -> Result<Vec<Issuer>, Fault> {
+fn identities<'t>(
+    field: &Field<'t>,
+    context: &Context<'_>,
+    read: impl Fn(Record<'t>) -> Result<Issuer, Fault>,
+) -> Result<Vec<Issuer>, Fault> {
     let mut issuers: Vec<Issuer> = Vec::new();
     for item in field.items() {
-        let issuer = read(Record::read(&item, ISSUER)?)?;
+        let issuer = read(Record::read(&item, ISSUER, Foreign::Told(context.warnings))?)?;
         if let Some(first) = issuers.first() {
+            if first.address != issuer.address {
+                return Err(item
+                    .place
+                    .fault("another issuer than the first entry of the list", "give it an entry of its own"));
+            }
             if first.keys != issuer.keys || first.key_outage_window != issuer.key_outage_window {
                 let hint = "repeat the settings about certificates, keys, tokens and addresses; a YAML anchor does it";
                 return Err(item.place.fault("other access to the keys than in the first entry of the list", hint));
@@ -94,12 +146,12 @@ fn identities<'t>(field: &Field<'t>, read: impl Fn(Record<'t>) -> Result<Issuer,
 }
 
 impl Entry<'_> {
-    fn issuer(&self, key: &str, address: IssuerAddress) -> Result<Issuer, Fault> {
-        self.same_url(key)?;
+    fn issuer(&self, address: IssuerAddress) -> Result<Issuer, Fault> {
         let audience = self.audience()?;
         let skip_email_verification = truth(&self.record, "skip-email-verification")?;
         let identity = self.identity(skip_email_verification)?;
-        let restrictions = restrict::restrictions(&self.record, &identity)?;
+        let restricting = Restricting::of(&self.record)?;
+        let restrictions = restrict::restrictions(&restricting, &identity)?;
         let own = |key: &str| Some(self.record.text(key)).filter(|text| !text.is_empty()).map(str::to_owned);
         Ok(Issuer {
             address,
@@ -113,14 +165,14 @@ impl Entry<'_> {
             keys: Arc::new(self.key_access()?),
             restrictions,
             key_outage_window: self.key_outage_window()?,
-            max_certificates_per_token: self.max_certificates_per_token()?,
+            max_certificates_per_token: max_certificates_per_token(&restricting)?,
             description: own("description"),
             contact: own("contact"),
         })
     }
 
     fn key_access(&self) -> Result<KeyAccess, Fault> {
-        let access = key_access(&self.record, &self.url, self.breadth)?;
+        let access = key_access(&self.record, &self.url, self.breadth, self.context.rules)?;
         if let KeyOrigin::Fixed(fixed) = &access.origin {
             let hint = "its tokens are refused; remove the key, or replace it";
             for (id, reason) in fixed.keys().left_out() {
@@ -139,15 +191,11 @@ impl Entry<'_> {
         move |(message, hint)| self.fault(key, message, hint)
     }
 
-    /// `issuer-url` repeats the key, or is left out.
-    fn same_url(&self, key: &str) -> Result<(), Fault> {
-        match self.record.text("issuer-url") {
-            "" => Ok(()),
-            url if url == key => Ok(()),
-            _ => {
-                let message = format!("{} is not the key of this entry", self.record.spelled("issuer-url"));
-                Err(self.fault("issuer-url", message, format!("write {key}, or leave the line out")))
-            }
+    /// The key of a meta issuer is its pattern; another `issuer-url` says nothing, as at Fulcio.
+    fn same_pattern(&self, key: &str) {
+        let other = self.record.get("issuer-url").filter(|field| !field.text().is_empty() && field.text() != key);
+        if let Some(field) = other {
+            self.warn(&field.place, "not the pattern of this entry, and passed over", "leave the line out");
         }
     }
 
@@ -183,17 +231,6 @@ impl Entry<'_> {
                     "not a time from 0 to 30d",
                     "write for example 24h, or 0 for no use beyond the keys' life",
                 )),
-            },
-        }
-    }
-
-    fn max_certificates_per_token(&self) -> Result<Option<NonZeroU32>, Fault> {
-        let key = "max-certificates-per-token";
-        match self.record.text(key) {
-            "" => Ok(None),
-            text => match text.parse::<NonZeroU32>() {
-                Ok(number) if number <= MAX_USES => Ok(Some(number)),
-                _ => Err(self.fault(key, format!("not a number from 1 to {MAX_USES}"), "write 1 for single use")),
             },
         }
     }
@@ -370,14 +407,28 @@ impl Entry<'_> {
                 let message = format!("{} is missing", self.record.spelled(key));
                 Err(self.fault(key, message, "name an entry of ci-issuer-metadata (JSON: CIIssuerMetadata)"))
             }
-            name => self.context.providers.get(name).cloned().map(IdentityType::CiProvider).ok_or_else(|| {
-                let hint = if self.context.providers.is_empty() {
-                    "add ci-issuer-metadata (JSON: CIIssuerMetadata) with an entry of this name".to_owned()
-                } else {
-                    hint::for_unknown(name, self.context.providers.keys().map(String::as_str))
-                };
-                self.fault(key, format!("no ci-issuer-metadata named {name:?}"), hint)
-            }),
+            name => match self.context.providers.get(name) {
+                Some(Ok(provider)) => Ok(IdentityType::CiProvider(Arc::clone(provider))),
+                Some(Err(fault)) => Err(fault.clone()),
+                None => Err(self.no_provider(name)),
+            },
         }
+    }
+
+    fn no_provider(&self, name: &str) -> Fault {
+        let hint = if self.context.providers.is_empty() {
+            "add ci-issuer-metadata (JSON: CIIssuerMetadata) with an entry of this name".to_owned()
+        } else {
+            hint::for_unknown(name, self.context.providers.keys().map(String::as_str))
+        };
+        self.fault("ci-provider", format!("no ci-issuer-metadata named {name:?}"), hint)
+    }
+}
+
+fn max_certificates_per_token(restricting: &Restricting<'_, '_>) -> Result<Option<NonZeroU32>, Fault> {
+    let Some(field) = restricting.written("max-certificates-per-token") else { return Ok(None) };
+    match field.text().parse::<NonZeroU32>() {
+        Ok(number) if number <= MAX_USES => Ok(Some(number)),
+        _ => Err(field.place.fault(format!("not a number from 1 to {MAX_USES}"), "write 1 for single use")),
     }
 }

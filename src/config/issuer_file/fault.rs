@@ -54,7 +54,7 @@ pub(super) struct Place {
 }
 
 /// What is wrong at a place.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Fault {
     place: Place,
     message: String,
@@ -98,6 +98,12 @@ impl Place {
 }
 
 impl Fault {
+    /// The fault without line and column, which take a walk through the text to find.
+    pub(super) fn without_line(self, file: &str) -> IssuerFileError {
+        let Self { place, message, hint } = self;
+        IssuerFileError { file: file.to_owned(), line: 0, column: 0, path: place.names.join(" › "), message, hint }
+    }
+
     /// The fault with its line and column in the text.
     pub(super) fn into_error(self, file: &str, text: &str) -> IssuerFileError {
         let Place { names, steps, part } = self.place;

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::fault::Fault;
-use super::record::{Field, Record, unknown_key};
+use super::record::{Field, Foreign, Record, unknown_key};
 use super::shape::{self, METADATA};
 use crate::certificate::extensions::ExtensionId;
 use crate::identity::kind::{CiProvider, ValueTemplate};
@@ -16,17 +16,17 @@ use crate::identity::template::Template;
 /// What helps against names that two identities could share.
 const HINT: &str = "name the identity by one claim, or by ids and by claims whose values cannot contain the separator";
 
-/// Every provider by its name.
-pub(super) type Providers = BTreeMap<String, Arc<CiProvider>>;
+/// Every provider by its name. Of a broken one, what is wrong: the issuers that name it are as broken.
+pub(super) type Providers = BTreeMap<String, Result<Arc<CiProvider>, Fault>>;
 
 /// Compiles every entry, used or not.
 pub(super) fn providers(field: &Field<'_>, warnings: &RefCell<Vec<Fault>>) -> Result<Providers, Fault> {
-    let provider = |(name, entry)| Ok((String::from(name), Arc::new(provider(name, &entry, warnings)?)));
-    field.entries()?.into_iter().map(provider).collect()
+    let provider = |(name, entry)| (String::from(name), provider(name, &entry, warnings).map(Arc::new));
+    Ok(field.entries()?.into_iter().map(provider).collect())
 }
 
 fn provider(name: &str, entry: &Field<'_>, warnings: &RefCell<Vec<Fault>>) -> Result<CiProvider, Fault> {
-    let record = Record::read(entry, METADATA)?;
+    let record = Record::read(entry, METADATA, Foreign::Told(warnings))?;
     let defaults: BTreeMap<String, String> = match record.get("default-template-values") {
         Some(values) => {
             values.entries()?.into_iter().map(|(key, value)| (key.to_owned(), value.text().to_owned())).collect()
@@ -51,19 +51,23 @@ fn provider(name: &str, entry: &Field<'_>, warnings: &RefCell<Vec<Fault>>) -> Re
         }
     };
     let extensions = match record.get("extension-templates") {
-        Some(templates) => extensions(templates)?,
+        Some(templates) => extensions(templates, warnings)?,
         None => Vec::new(),
     };
     Ok(CiProvider { name: name.to_owned(), defaults, subject_alternative_name, extensions })
 }
 
 /// In certificate order. A blank template leaves its extension out.
-fn extensions(templates: &Field<'_>) -> Result<Vec<(ExtensionId, ValueTemplate)>, Fault> {
+fn extensions(
+    templates: &Field<'_>,
+    warnings: &RefCell<Vec<Fault>>,
+) -> Result<Vec<(ExtensionId, ValueTemplate)>, Fault> {
     let mut extensions = Vec::new();
     for (key, field) in templates.entries_spelled(|key| shape::extension(key).map_or(key, |id| id.yaml_name()))? {
         match shape::extension(key) {
             None => {
-                return Err(unknown_key(&field, key, shape::templated().map(|id| (id.yaml_name(), id.json_name()))));
+                let known = shape::templated().map(|id| (id.yaml_name(), id.json_name()));
+                unknown_key(&field, key, known, Foreign::Told(warnings))?;
             }
             // The incumbent has these keys, but what they say never reaches a certificate: the token does.
             Some(ExtensionId::Issuer | ExtensionId::Subject) => {}

@@ -100,7 +100,7 @@ fn every_example_loads() {
     for file in std::fs::read_dir(folder).unwrap() {
         let path = file.unwrap().path();
         if path.extension().is_some_and(|kind| kind == "yaml" || kind == "json") {
-            let issuers = Issuers::load(&path).unwrap_or_else(|error| panic!("{error}"));
+            let issuers = Issuers::load(&path, IssuerRules::default()).unwrap_or_else(|error| panic!("{error}"));
             assert!(issuers.len() > 1, "{}", path.display());
             loaded += 1;
         }

@@ -2,6 +2,7 @@
 //!
 //! Knows nothing of what the values mean.
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use super::fault::{Fault, Place};
@@ -14,6 +15,15 @@ use super::tree::{MERGE_KEY, Node};
 pub(super) struct Field<'t> {
     pub(super) place: Place,
     pub(super) node: &'t Node,
+}
+
+/// What becomes of a key that is not known and is not a misspelled one.
+#[derive(Clone, Copy)]
+pub(super) enum Foreign<'w> {
+    /// It is passed over, as Fulcio does, and told: tools write keys of their own.
+    Told(&'w RefCell<Vec<Fault>>),
+    /// It is a fault: in what restricts, nothing may be lost.
+    Refused,
 }
 
 /// A mapping with known keys.
@@ -96,12 +106,13 @@ fn gather<'t>(
 
 impl<'t> Record<'t> {
     /// Checks the keys against the known ones.
-    pub(super) fn read(field: &Field<'t>, settings: &'static [Setting]) -> Result<Self, Fault> {
+    pub(super) fn read(field: &Field<'t>, settings: &'static [Setting], foreign: Foreign<'_>) -> Result<Self, Fault> {
         let canonical = |key: &'t str| Setting::find(settings, key).map_or(key, |setting| setting.yaml);
         let mut fields = Vec::new();
         for (key, field) in field.entries_spelled(canonical)? {
             let Some(setting) = Setting::find(settings, key) else {
-                return Err(unknown_key(&field, key, settings.iter().map(|known| (known.yaml, known.json))));
+                unknown_key(&field, key, settings.iter().map(|known| (known.yaml, known.json)), foreign)?;
+                continue;
             };
             fields.push((setting, field));
         }
@@ -137,7 +148,7 @@ impl<'t> Record<'t> {
         if !self.fields.iter().any(json) {
             return yaml;
         }
-        [shape::ISSUER, shape::NAME_POLICY, shape::METADATA]
+        [shape::ISSUER, shape::RESTRICT, shape::NAME_POLICY, shape::METADATA]
             .into_iter()
             .flatten()
             .find(|s| s.yaml == yaml)
@@ -145,13 +156,23 @@ impl<'t> Record<'t> {
     }
 }
 
-/// A key that nobody knows, with the nearest known one in the same manner of spelling.
+/// A key that nobody knows: a fault with the nearest known one in the same manner of spelling, if that was meant.
 pub(super) fn unknown_key(
     field: &Field<'_>,
     key: &str,
     known: impl Iterator<Item = (&'static str, &'static str)> + Clone,
-) -> Fault {
+    foreign: Foreign<'_>,
+) -> Result<(), Fault> {
     let json = key.starts_with(|first: char| first.is_ascii_uppercase());
-    let hint = hint::for_unknown(key, known.map(|(yaml_name, json_name)| if json { json_name } else { yaml_name }));
-    field.place.key().fault("unknown key", hint)
+    let known = known.map(|(yaml_name, json_name)| if json { json_name } else { yaml_name });
+    match (hint::misspelled(key, known.clone()), foreign) {
+        (None, Foreign::Told(warnings)) => {
+            let hint = "it is passed over; remove it if nothing else reads it";
+            warnings.borrow_mut().push(field.place.key().fault("unknown key", hint));
+            Ok(())
+        }
+        (Some(_), _) | (None, Foreign::Refused) => {
+            Err(field.place.key().fault("unknown key", hint::for_unknown(key, known)))
+        }
+    }
 }

@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use super::fault::{Fault, Place};
-use super::record::{Field, Record};
-use super::shape::NAME_POLICY;
+use super::record::{Field, Foreign, Record};
+use super::shape::{NAME_POLICY, RESTRICT};
 use super::tree::Node;
 use crate::identity::kind::IdentityType;
 use crate::identity::name_policy::NamePolicy;
@@ -14,11 +14,42 @@ use crate::identity::restrictions::Restrictions;
 use crate::identity::token_type::plain_name;
 use crate::text::has_control_character;
 
+/// Where an entry's restrictions stand: beside its other settings, or under `restrict`.
+#[derive(Debug)]
+pub(super) struct Restricting<'r, 't> {
+    beside: &'r Record<'t>,
+    under: Option<Record<'t>>,
+}
+
+impl<'r, 't> Restricting<'r, 't> {
+    /// Looks for `restrict`, in which every key is known and none also stands beside it.
+    pub(super) fn of(beside: &'r Record<'t>) -> Result<Self, Fault> {
+        let Some(field) = beside.written("restrict") else { return Ok(Self { beside, under: None }) };
+        let under = Record::read(field, RESTRICT, Foreign::Refused)?;
+        let mut set = RESTRICT.iter().filter_map(|setting| Some((setting, under.written(setting.yaml)?))).peekable();
+        if set.peek().is_none() {
+            let known: Vec<&str> = RESTRICT.iter().map(|setting| setting.yaml).collect();
+            return Err(field.place.fault("restricts nothing", format!("set one of {}", known.join(", "))));
+        }
+        for (setting, inside) in set {
+            if beside.written(setting.yaml).is_some() {
+                return Err(inside.place.key().fault("also stands outside of restrict", "keep one of the two"));
+            }
+        }
+        Ok(Self { beside, under: Some(under) })
+    }
+
+    /// The value behind a key, also if nothing stands behind it: nobody may switch a restriction off by accident.
+    pub(super) fn written(&self, yaml: &str) -> Option<&Field<'t>> {
+        self.under.as_ref().and_then(|under| under.written(yaml)).or_else(|| self.beside.written(yaml))
+    }
+}
+
 /// Reads them. `identity` is the entry's type: a rule that could never hold for its names is an error.
-pub(super) fn restrictions(record: &Record<'_>, identity: &IdentityType) -> Result<Restrictions, Fault> {
+pub(super) fn restrictions(record: &Restricting<'_, '_>, identity: &IdentityType) -> Result<Restrictions, Fault> {
     Ok(Restrictions {
-        token_types: list(record, "token-types", token_type)?,
-        authorized_parties: list(record, "authorized-parties", |text, _| Ok(text.to_owned()))?,
+        token_types: list(record.written("token-types"), token_type)?,
+        authorized_parties: list(record.written("authorized-parties"), |text, _| Ok(text.to_owned()))?,
         max_token_age: max_token_age(record)?,
         names: match record.written("name-policy") {
             Some(field) => name_policy(field, identity)?,
@@ -27,7 +58,7 @@ pub(super) fn restrictions(record: &Record<'_>, identity: &IdentityType) -> Resu
     })
 }
 
-fn max_token_age(record: &Record<'_>) -> Result<Option<Duration>, Fault> {
+fn max_token_age(record: &Restricting<'_, '_>) -> Result<Option<Duration>, Fault> {
     let Some(field) = record.written("max-token-age") else { return Ok(None) };
     match humantime::parse_duration(field.text()) {
         Ok(age) if age >= Duration::from_secs(1) => Ok(Some(age)),
@@ -36,9 +67,9 @@ fn max_token_age(record: &Record<'_>) -> Result<Option<Duration>, Fault> {
 }
 
 fn name_policy(field: &Field<'_>, identity: &IdentityType) -> Result<NamePolicy, Fault> {
-    let record = Record::read(field, NAME_POLICY)?;
+    let record = Record::read(field, NAME_POLICY, Foreign::Refused)?;
     let domains = |key| {
-        let domains = list(&record, key, email_domain)?;
+        let domains = list(record.written(key), email_domain)?;
         if domains.is_some() && !matches!(identity, IdentityType::Email(_)) {
             let message = format!("{} is for issuers of type email only", record.spelled(key));
             return Err(record.place_of(key).fault(message, "use prefixes of the subject alternative name instead"));
@@ -48,8 +79,8 @@ fn name_policy(field: &Field<'_>, identity: &IdentityType) -> Result<NamePolicy,
     let policy = NamePolicy {
         allowed_email_domains: domains("allowed-email-domains")?,
         denied_email_domains: domains("denied-email-domains")?.unwrap_or_default(),
-        allowed_prefixes: list(&record, "allowed-san-prefixes", prefix)?,
-        denied_prefixes: list(&record, "denied-san-prefixes", prefix)?.unwrap_or_default(),
+        allowed_prefixes: list(record.written("allowed-san-prefixes"), prefix)?,
+        denied_prefixes: list(record.written("denied-san-prefixes"), prefix)?.unwrap_or_default(),
     };
     if policy == NamePolicy::default() {
         let known: Vec<&str> = NAME_POLICY.iter().map(|setting| setting.yaml).collect();
@@ -60,11 +91,10 @@ fn name_policy(field: &Field<'_>, identity: &IdentityType) -> Result<NamePolicy,
 
 /// The texts behind a key, each read by `read`; none if the key is not written.
 fn list(
-    record: &Record<'_>,
-    key: &str,
+    written: Option<&Field<'_>>,
     read: impl Fn(&str, &Place) -> Result<String, Fault>,
 ) -> Result<Option<Vec<String>>, Fault> {
-    let Some(field) = record.written(key) else { return Ok(None) };
+    let Some(field) = written else { return Ok(None) };
     let items = field.items();
     if items.is_empty() || matches!(field.node, Node::Absent) {
         return Err(field.place.fault("an empty list", "list what shall count, or remove the key"));

@@ -75,9 +75,19 @@ pub(super) const ISSUER: &[Setting] = &[
     texts("authorized-parties", "AuthorizedParties"),
     text("max-token-age", "MaxTokenAge"),
     Setting { yaml: "name-policy", json: "NamePolicy", shape: Shape::Settings(NAME_POLICY) },
+    Setting { yaml: "restrict", json: "Restrict", shape: Shape::Settings(RESTRICT) },
     text("key-outage-window", "KeyOutageWindow"),
     // Seen in files in the field; nobody reads it.
     Setting { yaml: "environment", json: "Environment", shape: Shape::Ignored },
+];
+
+/// What an entry demands beyond its type; beside the other settings, or all together under `restrict`.
+pub(super) const RESTRICT: &[Setting] = &[
+    text("max-certificates-per-token", "MaxCertificatesPerToken"),
+    texts("token-types", "TokenTypes"),
+    texts("authorized-parties", "AuthorizedParties"),
+    text("max-token-age", "MaxTokenAge"),
+    Setting { yaml: "name-policy", json: "NamePolicy", shape: Shape::Settings(NAME_POLICY) },
 ];
 
 /// The `name-policy` of an issuer.
@@ -97,15 +107,16 @@ pub(super) const METADATA: &[Setting] = &[
 ];
 
 impl Setting {
-    /// The known key that `key` spells.
+    /// The known key that `key` spells, in any letter case, as Go's readers take it.
     pub(super) fn find(settings: &'static [Self], key: &str) -> Option<&'static Self> {
-        settings.iter().find(|setting| setting.yaml == key || setting.json == key)
+        let is_meant = |name: &str| name.eq_ignore_ascii_case(key);
+        settings.iter().find(|setting| is_meant(setting.yaml) || is_meant(setting.json))
     }
 }
 
 /// The extension that a key of `extension-templates` spells.
 pub(super) fn extension(key: &str) -> Option<ExtensionId> {
-    templated().find(|id| id.yaml_name() == key || id.json_name() == key)
+    templated().find(|id| id.yaml_name().eq_ignore_ascii_case(key) || id.json_name().eq_ignore_ascii_case(key))
 }
 
 /// The extensions that a template may be given for. The oldest issuer extension is always a copy of the newer one.
@@ -119,13 +130,12 @@ mod tests {
 
     #[test]
     fn both_spellings_find_the_same_key_and_no_other_does() {
-        for settings in [FILE, ISSUER, NAME_POLICY, METADATA] {
+        for settings in [FILE, ISSUER, RESTRICT, NAME_POLICY, METADATA] {
             for setting in settings {
-                for key in [setting.yaml, setting.json] {
+                for key in [setting.yaml, setting.json, &setting.yaml.to_uppercase(), &setting.json.to_lowercase()] {
                     assert_eq!(Setting::find(settings, key).map(|found| found.yaml), Some(setting.yaml));
                 }
-                let upper = setting.yaml.to_uppercase();
-                assert!(upper == setting.json || Setting::find(settings, &upper).is_none());
+                assert!(Setting::find(settings, &format!("{}s", setting.yaml)).is_none());
             }
         }
         assert_eq!(extension("build-signer-uri"), Some(ExtensionId::BuildSignerUri));

@@ -14,7 +14,7 @@ use super::shape::{Setting, Shape};
 pub(super) const MERGE_KEY: &str = "<<";
 
 /// Entries in a whole file, with aliases followed: bounds what a few lines of nested aliases can blow up to.
-const MAX_ENTRIES: usize = 50_000;
+const MAX_ENTRIES: usize = 1_000_000;
 
 /// One value of the file.
 #[derive(Debug)]
@@ -168,7 +168,7 @@ impl<'de> Visitor<'de> for Reader<'_> {
 }
 
 /// The message of a file with more than [`MAX_ENTRIES`].
-pub(super) const TOO_MANY: &str = "more than 50000 entries, with aliases followed";
+pub(super) const TOO_MANY: &str = "more than 1000000 entries, with aliases followed";
 
 impl Shape {
     /// The shape of one mapping where a list of them may stand.

@@ -91,6 +91,7 @@ fn reading(issuers: usize, ca_not_after: std::time::SystemTime) -> Reading {
         KeyReading { without: 1, stale: 2, matched: 3, fetches: 4, failed_fetches: 5, waiting: 7, refused_waits: 8 };
     Reading {
         issuers,
+        issuers_refused: 2,
         ca_not_after,
         ca_expires_soon: true,
         ca_refused: true,

@@ -19,6 +19,8 @@ use crate::identity::keys::KeyReading;
 pub struct Reading {
     /// How many issuers are trusted.
     pub issuers: usize,
+    /// How many entries of the issuer file cannot be used.
+    pub issuers_refused: usize,
     /// When the CA's certificate, or the first of its chain to, expires.
     pub ca_not_after: SystemTime,
     /// Whether that is within thirty days.
@@ -68,6 +70,11 @@ impl Collector for Watched {
             "sigmint_issuers",
             "Issuers whose tokens are accepted",
             i64::try_from(reading.issuers).unwrap_or(i64::MAX),
+        )?;
+        gauge(
+            "sigmint_issuers_refused",
+            "Entries of the issuer file that cannot be used and whose tokens are refused",
+            i64::try_from(reading.issuers_refused).unwrap_or(i64::MAX),
         )?;
         gauge(
             "sigmint_ca_certificate_not_after_seconds",
