@@ -20,6 +20,7 @@ pub mod identity;
 pub mod issuance;
 pub mod limits;
 pub mod outside;
+mod panics;
 pub mod peer_text;
 mod pem;
 pub mod possession;

@@ -237,7 +237,7 @@ async fn unknown_paths_and_methods_are_answered_in_the_same_form() {
     {
         let reply = Reply::of(server.request(method, path).send().await.unwrap()).await;
         assert_eq!((reply.status, reply.json()["code"].clone()), (405, json!(12)), "{method} {path}");
-        assert_eq!(reply.header("allow"), Some(if path.ends_with("Cert") { "POST" } else { "GET" }));
+        assert_eq!(reply.header("allow"), Some(if path.ends_with("Cert") { "POST" } else { "GET, HEAD" }));
         assert_eq!(reply.header("content-type"), Some("application/json"));
     }
 }

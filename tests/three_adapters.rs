@@ -11,11 +11,13 @@
 mod support;
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use prost::Message as _;
 use serde_json::{Value, json};
 use sigmint::api::grpc::proto;
 use sigmint::failure::FailureKind;
+use sigmint::issuance::{Ambient, Issuance};
 use support::adapters::{Material, Outcome, ask_all, assert_kind, good};
 use support::certificate::{assert_chain, extensions, parse};
 use support::grpc::{GrpcClient, certificates, error_info, key_message};
@@ -340,4 +342,30 @@ async fn who_asks_for_names_sends_no_large_messages_compressed_or_not() {
         let answer = Reply::of(request.header("grpc-encoding", "gzip").body(body).send().await.unwrap()).await;
         assert_eq!(answer.header("grpc-status"), Some("8"), "{flag}: {answer:?}");
     }
+}
+
+#[tokio::test]
+async fn a_panic_below_is_an_internal_error_of_one_request_in_every_adapter() {
+    let issuer = FakeIssuer::start();
+    let ca = TestCa::new().await;
+    let broken = Ambient { clock: Box::new(SystemTime::now), random: Box::new(|| panic!("as told")) };
+    let issuance = Issuance { ambient: broken, ..by_hand(&email_file(&issuer.issuer("email")), &ca) };
+    let server = Running::serve(Arc::new(issuance), ca);
+    let scene = Scene { issuer, server, key: Key::new(Kind::P256) };
+    for _ in 0..2 {
+        assert_kind(&ask_all(&scene, &scene.token(), &good(&scene.key)).await, FailureKind::Internal);
+    }
+    let reply = scene.ask(&scene.token()).await;
+    assert!(reply.header("x-request-id").is_some_and(|id| !id.is_empty()));
+    assert_eq!(scene.server.signer().calls(), 0);
+}
+
+#[tokio::test]
+async fn a_panic_in_a_signer_is_a_failed_signature() {
+    let scene = Scene::new().await;
+    scene.server.signer().panic();
+    for _ in 0..3 {
+        assert_kind(&ask_all(&scene, &scene.token(), &good(&scene.key)).await, FailureKind::SignerUnavailable);
+    }
+    assert_eq!(scene.server.get("/readyz").await.status, 503, "it counts towards readiness");
 }

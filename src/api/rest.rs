@@ -20,6 +20,7 @@ use crate::limits::address::Networks;
 use crate::limits::connections::Serving;
 use crate::limits::memory::Reservation;
 use crate::limits::{Limits, overloaded};
+use crate::panics::caught;
 
 /// What is set aside for a body before any of it is here. More is given only to those who have filled it: an announcement alone costs nothing.
 const FIRST_ROOM: usize = 8 * 1024;
@@ -151,16 +152,18 @@ async fn dispatch<F: Fields, B: Arriving>(head: &Head<'_, F>, body: B, issuance:
         let failure = Failure::new(FailureKind::MethodNotAllowed, "the path does not know the method");
         return failed(&failure).with("allow", endpoint.methods());
     }
-    let outcome = match endpoint {
-        Endpoint::CreateV2 => rest_v2::create_signing_certificate(head, body, issuance).await,
-        Endpoint::CreateV1 => rest_v1::create_signing_certificate(head, body, issuance).await,
-        Endpoint::TrustBundle => Ok(rest_v2::trust_bundle(issuance)),
-        Endpoint::Configuration => Ok(rest_v2::configuration(issuance)),
-        Endpoint::RootCertificate => Ok(rest_v1::root_certificate(issuance)),
-        Endpoint::Health => Ok(rest_v2::health()),
-        Endpoint::Readiness => Ok(rest_v2::readiness(issuance)),
-    };
-    outcome.unwrap_or_else(|failure| failed(&failure))
+    let outcome = caught(async {
+        match endpoint {
+            Endpoint::CreateV2 => rest_v2::create_signing_certificate(head, body, issuance).await,
+            Endpoint::CreateV1 => rest_v1::create_signing_certificate(head, body, issuance).await,
+            Endpoint::TrustBundle => Ok(rest_v2::trust_bundle(issuance)),
+            Endpoint::Configuration => Ok(rest_v2::configuration(issuance)),
+            Endpoint::RootCertificate => Ok(rest_v1::root_certificate(issuance)),
+            Endpoint::Health => Ok(rest_v2::health()),
+            Endpoint::Readiness => Ok(rest_v2::readiness(issuance)),
+        }
+    });
+    outcome.await.unwrap_or_else(|panic| Err(panic.into())).unwrap_or_else(|failure| failed(&failure))
 }
 
 /// A request's body.

@@ -18,6 +18,7 @@ use crate::config::issuer_file::{IssuerFileError, IssuerRules};
 use crate::config::issuers::Issuers;
 use crate::config::issuers_location::IssuersLocation;
 use crate::issuance::Issuance;
+use crate::panics::caught_in;
 
 /// How often the file is looked at, to say that it changed and is not loaded.
 const LOOK: Duration = Duration::from_secs(30);
@@ -109,7 +110,8 @@ async fn look(location: &IssuersLocation) -> Option<SeenFile> {
 
 /// The last good file is better than a new one with an entry that cannot be used.
 fn reload(issuance: &Arc<Issuance>, location: &IssuersLocation, rules: IssuerRules) {
-    let loaded = read(location, IssuerRules { strict: true, ..rules });
+    let loaded = caught_in(|| read(location, IssuerRules { strict: true, ..rules }));
+    let loaded = loaded.map_err(|panic| panic.to_string()).and_then(|read| read.map_err(|error| error.to_string()));
     issuance.metrics.issuer_file_refused(loaded.is_err());
     match loaded {
         Ok(issuers) => {

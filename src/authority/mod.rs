@@ -38,6 +38,7 @@ use std::sync::Arc;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use crate::certificate::LintedTbs;
+use crate::panics::caught;
 use crate::text;
 use managed::ManagedCa;
 
@@ -255,7 +256,11 @@ impl Authority {
                 Ok(Made { certificate, chain: Arc::clone(&self.chain), foreign_serial: false })
             }
             Maker::Managed(service) => {
-                let made = self.recorded(service.issue(tbs).await.map_err(SignerError::from))?;
+                let made = self.recorded(
+                    caught(async { service.issue(tbs).await.map_err(SignerError::from) })
+                        .await
+                        .unwrap_or_else(|panic| Err(panic.into())),
+                )?;
                 Ok(Made { certificate: made.certificate, chain: made.chain, foreign_serial: true })
             }
         }
@@ -309,7 +314,7 @@ async fn sign_verified(
     verification: &SignatureCheck,
     message: &[u8],
 ) -> Result<Vec<u8>, SignerError> {
-    let signature = signer.sign(message).await?;
+    let signature = caught(async { signer.sign(message).await }).await??;
     match signer.location() {
         KeyLocation::InProcess => Ok(signature),
         KeyLocation::Remote => match verification.verify(message, &signature) {

@@ -3,6 +3,7 @@
 //! Refuses to know certificates and chains, and where a key comes from: each backend implements [`Signer`] in its own
 //! file.
 
+use crate::panics::Panicked;
 use std::{fmt, future::Future, pin::Pin};
 
 use super::unfit::Unfit;
@@ -108,6 +109,9 @@ pub enum SignerError {
     /// The backend cannot sign this message, and signs others.
     #[error(transparent)]
     Unfit(#[from] Unfit),
+    /// A library that signs, or asks the backend, panicked.
+    #[error("signing ended in {0}")]
+    Panicked(#[from] Panicked),
     /// The cryptographic library in this process failed.
     #[error("signing in this process failed")]
     Library,

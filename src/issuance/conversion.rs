@@ -11,6 +11,7 @@ use crate::identity::principal::PrincipalError;
 use crate::identity::restrictions::RestrictionError;
 use crate::identity::token::TokenError;
 use crate::identity::verify::VerifyError;
+use crate::panics::Panicked;
 use crate::possession::{CsrError, PossessionError, PublicKeyError};
 use crate::single_use::{LONGEST_LIFE, SingleUseError};
 use crate::transparency::TransparencyError;
@@ -136,6 +137,12 @@ impl From<SingleUseError> for Failure {
             }
             SingleUseError::Unknown(_) => Self::new(FailureKind::TokenUsesUnknown, error),
         }
+    }
+}
+
+impl From<Panicked> for Failure {
+    fn from(panic: Panicked) -> Self {
+        Self::new(FailureKind::Internal, panic)
     }
 }
 

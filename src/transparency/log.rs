@@ -19,6 +19,7 @@ use super::roots;
 use super::sct::{LogEntry, Sct};
 use crate::outside::encoding::{Undecoded, decoded};
 use crate::outside::{self, BodyError, USER_AGENT, is_loopback};
+use crate::panics::caught;
 use crate::peer_text::PeerText;
 
 /// The largest answer, in bytes.
@@ -127,8 +128,14 @@ impl Log {
         self.key.as_ref()
     }
 
+    /// As [`Self::submit`]; a library that panics below is a log that gave nothing.
+    pub(super) async fn submit_caught(&self, to: Endpoint, body: Vec<u8>, deadline: Instant) -> Result<Sct, LogFault> {
+        let panicked = |panic| Err(LogFault::Unreachable(PeerText::of(panic)));
+        caught(self.submit(to, body, deadline)).await.unwrap_or_else(panicked)
+    }
+
     /// Submits a body of [`request_body`]. Waits for a free slot and retries, both within the deadline. The answer is not yet judged.
-    pub(super) async fn submit(&self, to: Endpoint, body: Vec<u8>, deadline: Instant) -> Result<Sct, LogFault> {
+    async fn submit(&self, to: Endpoint, body: Vec<u8>, deadline: Instant) -> Result<Sct, LogFault> {
         let Ok(Ok(_permit)) = timeout_at(deadline, self.permits.acquire()).await else { return Err(LogFault::Busy) };
         let request = self.request(to, body)?;
         let (mut busy, mut broken) = (0, false);

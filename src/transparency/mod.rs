@@ -159,14 +159,14 @@ impl Logs {
         let mut tally = Tally::default();
         if let [log] = self.members.as_slice() {
             // The usual case needs no task of its own.
-            let answer = log.submit(endpoint, body, deadline).await;
+            let answer = log.submit_caught(endpoint, body, deadline).await;
             tally.count(0, self.check(log, answer, &submission.entry, asked));
             return self.conclude(tally);
         }
         let mut under_way = JoinSet::new();
         for (index, log) in self.members.iter().enumerate() {
             let (log, body) = (Arc::clone(log), body.clone());
-            under_way.spawn(async move { (index, log.submit(endpoint, body, deadline).await) });
+            under_way.spawn(async move { (index, log.submit_caught(endpoint, body, deadline).await) });
         }
         while tally.promises.len() < self.quorum && tally.promises.len() + under_way.len() >= self.quorum {
             // A task that panicked is a log that gave nothing.

@@ -24,6 +24,7 @@ pub struct CountingSigner {
     signer: LocalSigner,
     calls: AtomicUsize,
     fails: AtomicBool,
+    panics: AtomicBool,
     /// Whether signatures wait.
     holds: watch::Sender<bool>,
 }
@@ -38,6 +39,11 @@ impl CountingSigner {
     /// From now on, nothing is signed.
     pub fn fail(&self) {
         self.fails.store(true, Ordering::SeqCst);
+    }
+
+    /// From now on, every signature panics.
+    pub fn panic(&self) {
+        self.panics.store(true, Ordering::SeqCst);
     }
 
     /// From now on, every signature waits until [`Self::release`].
@@ -67,6 +73,7 @@ impl Signer for CountingSigner {
 
     fn sign<'a>(&'a self, message: &'a [u8]) -> Signing<'a> {
         self.calls.fetch_add(1, Ordering::SeqCst);
+        assert!(!self.panics.load(Ordering::SeqCst), "as told");
         if self.fails.load(Ordering::SeqCst) {
             return Box::pin(async { Err(SignerError::Library) });
         }
@@ -102,6 +109,7 @@ impl TestCa {
             signer: LocalSigner::from_pkcs8(chain.algorithm(), key.pkcs8()).unwrap(),
             calls: AtomicUsize::new(0),
             fails: AtomicBool::new(false),
+            panics: AtomicBool::new(false),
             holds: watch::Sender::new(false),
         });
         let authority = Arc::new(Authority::new(chain, Arc::clone(&signer) as Arc<dyn Signer>).await.unwrap());

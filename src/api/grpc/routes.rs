@@ -30,6 +30,7 @@ use crate::issuance::Issuance;
 use crate::limits::address::Networks;
 use crate::limits::connections::Lease;
 use crate::limits::inbound::CallMemory;
+use crate::panics::caught;
 use crate::telemetry::metrics::Metrics;
 
 /// How long a call may take, its message's arrival included, when the client does not ask for less.
@@ -183,8 +184,15 @@ impl Routes {
                 (&calls.compressing, request.map(inflated))
             }
         };
-        let Ok(Ok(response)) = tokio::time::timeout(limit, call(request)).await else {
-            return counted.end(Status::deadline_exceeded("the call took too long").into_http());
+        let response = match tokio::time::timeout(limit, caught(call(request))).await {
+            Ok(Ok(Ok(response))) => response,
+            Ok(Err(panic)) => {
+                let failure = Failure::from(panic);
+                return counted.end(status::of_failure(&failure, &path, Some(id), &self.metrics).into_http());
+            }
+            Ok(Ok(Err(_))) | Err(_) => {
+                return counted.end(Status::deadline_exceeded("the call took too long").into_http());
+            }
         };
         let refused =
             Status::from_header_map(response.headers()).and_then(|sent| status::of_refused_message(&sent, largest));
