@@ -14,11 +14,11 @@ pub fn hex(octets: &[u8]) -> String {
     octets.iter().flat_map(|octet| [digit(octet >> 4), digit(octet & 0x0f)]).collect()
 }
 
-/// A number, big-endian, in lower-case hexadecimal without leading zeros, as `openssl x509 -serial` and logs show it.
+/// A number, big-endian, in lower-case hexadecimal: two digits a byte without leading zero bytes, as `openssl x509 -serial` shows it.
 #[must_use]
 pub fn hex_number(octets: &[u8]) -> String {
-    let digits = hex(octets);
-    digits.trim_start_matches('0').to_owned()
+    let zeros = octets.iter().take_while(|octet| **octet == 0).count();
+    hex(octets.get(zeros.min(octets.len().saturating_sub(1))..).unwrap_or_default())
 }
 
 /// Whether there is a control character: C0, DEL or C1.
@@ -41,6 +41,7 @@ mod tests {
 
     #[test]
     fn hexadecimal_keeps_zeros_and_numbers_drop_them() {
-        assert_eq!((hex(&[0, 0x0a, 0xff]), hex_number(&[0, 0x0a, 0xff])), ("000aff".to_owned(), "aff".to_owned()));
+        assert_eq!((hex(&[0, 0x0a, 0xff]), hex_number(&[0, 0x0a, 0xff])), ("000aff".to_owned(), "0aff".to_owned()));
+        assert_eq!((hex_number(&[0, 0]), hex_number(&[])), ("00".to_owned(), String::new()));
     }
 }

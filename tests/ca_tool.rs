@@ -177,7 +177,7 @@ fn a_request_that_was_changed_and_wrong_passwords_are_refused() {
     let words = ["ca", "init", "--out", "next", "--password-file", "wrong"];
     fails(&folder, &[&words, &root[..]].concat(), 2, "password is wrong");
     fails(&folder, &["ca", "init", "--out", "x", "--subject", "nonsense"], 1, "is no name");
-    fails(&folder, &["ca", "init", "--out", "x", "--key", "other://key"], 1, "no kind of key");
+    fails(&folder, &["ca", "init", "--out", "x", "--key", "other://key"], 2, "neither the name of a key");
     assert!(!Path::new(&folder.path().join("x")).exists(), "nothing is left behind");
 }
 

@@ -48,6 +48,12 @@ pub async fn open(name: &str) -> Result<Arc<dyn RemoteKey>, OpenError> {
     }
 }
 
+/// Whether a word is the scheme of a key's name.
+#[must_use]
+pub fn is_scheme(word: &str) -> bool {
+    matches!(word, "awskms" | "gcpkms" | "azurekms" | "hashivault" | "openbao" | "pkcs11")
+}
+
 /// Whether a key that is not there can be made.
 #[must_use]
 pub fn can_make(name: &str) -> bool {

@@ -76,6 +76,9 @@ pub enum MakingError {
     /// A name that cannot be read.
     #[error("{0:?} is no name: write it like \"O=Example,CN=Example code signing\"")]
     Subject(String),
+    /// A name that says neither of an organization nor what it is called.
+    #[error("{0:?} has neither O nor CN: write it like \"O=Example,CN=Example code signing\"")]
+    Incomplete(String),
     /// The system gave no random bytes.
     #[error("the system's random number generator failed")]
     Random,
@@ -110,6 +113,26 @@ pub fn subject(text: &str) -> Result<Name, MakingError> {
     let backwards = parts.iter().rev().map(|part| part.trim()).collect::<Vec<_>>().join(",");
     let name = Name::from_str(&backwards).map_err(|_| refused())?;
     if name.is_empty() { Err(refused()) } else { Ok(name) }
+}
+
+/// As [`subject`], always with an organization and a common name: sigstore-python refuses a trusted root without either. One that is not
+/// given is the other one.
+///
+/// # Errors
+/// When it is no name, or one with neither.
+pub fn complete_subject(text: &str) -> Result<Name, MakingError> {
+    let value = |names: [&str; 2]| {
+        let mut parts = split_name(text).into_iter().filter_map(|part| part.trim().split_once('='));
+        parts
+            .find(|(name, _)| names.iter().any(|known| name.trim().eq_ignore_ascii_case(known)))
+            .map(|(_, value)| value)
+    };
+    match (value(["O", "2.5.4.10"]), value(["CN", "2.5.4.3"])) {
+        (Some(_), Some(_)) => subject(text),
+        (None, Some(common_name)) => subject(&format!("O={common_name},{text}")),
+        (Some(organization), None) => subject(&format!("{text},CN={organization}")),
+        (None, None) => subject(text).and(Err(MakingError::Incomplete(text.to_owned()))),
+    }
 }
 
 /// The parts of a name, at commas that are not escaped.

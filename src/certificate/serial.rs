@@ -27,7 +27,7 @@ impl Serial {
         &self.0
     }
 
-    /// The number in lower-case hexadecimal, without leading zeros, as `openssl x509 -serial` and logs show it.
+    /// The number in lower-case hexadecimal, two digits a byte, as `openssl x509 -serial` and logs show it.
     #[must_use]
     pub fn to_hex(&self) -> String {
         text::hex_number(&self.0)
@@ -41,7 +41,7 @@ mod tests {
     #[test]
     fn serials_are_positive_and_fit_twenty_octets() {
         assert_eq!(Serial::from_random([0xff; 20]).as_bytes()[0], 0x7f);
-        assert_eq!(Serial::from_random([0; 20]).to_hex(), "1");
+        assert_eq!(Serial::from_random([0; 20]).to_hex(), "01");
         assert_eq!(Serial::from_random([0xab; 20]).to_hex(), format!("2b{}", "ab".repeat(19)));
     }
 }

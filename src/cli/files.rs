@@ -31,16 +31,35 @@ pub(super) fn must_not_exist(path: &Path) -> Result<(), CommandError> {
         .hint("choose another place, or move it away: nothing is ever overwritten"))
 }
 
-/// Writes a new file.
+/// Writes a new file; if that fails half-way, nothing is left of it.
 pub(super) fn create(path: &Path, content: &[u8], readers: Readers) -> Result<(), CommandError> {
     make_parent(path)?;
     let mut options = OpenOptions::new();
     options.write(true).create_new(true).mode(readers.mode());
-    let written = options.open(path).and_then(|mut file| {
-        file.write_all(content)?;
-        file.sync_all()
-    });
-    written.map_err(|error| cannot_write(path, &error))
+    let mut file = options.open(path).map_err(|error| cannot_write(path, &error))?;
+    file.write_all(content).and_then(|()| file.sync_all()).map_err(|error| {
+        remove(path);
+        cannot_write(path, &error)
+    })
+}
+
+/// Writes several new files; if one of them fails, none is left.
+pub(super) fn create_all<'a>(new: impl Iterator<Item = (&'a Path, &'a [u8], Readers)>) -> Result<(), CommandError> {
+    let mut written: Vec<&Path> = Vec::new();
+    for (path, content, readers) in new {
+        if let Err(error) = create(path, content, readers) {
+            written.into_iter().for_each(remove);
+            return Err(error);
+        }
+        written.push(path);
+    }
+    Ok(())
+}
+
+/// Removes what this process wrote.
+fn remove(path: &Path) {
+    // What cannot be removed either is told of by the error that led here.
+    let _ = fs::remove_file(path);
 }
 
 fn cannot_write(path: &Path, error: &io::Error) -> CommandError {
@@ -112,6 +131,22 @@ mod tests {
         fn flush(&mut self) -> io::Result<()> {
             Ok(())
         }
+    }
+
+    #[test]
+    fn of_several_files_all_are_written_or_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let (key, chain) = (folder.path().join("key"), folder.path().join("chain"));
+        fs::write(folder.path().join("file"), "x").unwrap();
+        let blocked = folder.path().join("file/root");
+        let content = b"x".as_slice();
+        let files = [(key.as_path(), content, Readers::Owner), (blocked.as_path(), content, Readers::All)];
+        assert!(create_all(files.into_iter()).is_err());
+        assert!(!key.exists(), "a key without its certificate");
+        fs::write(&chain, "there before").unwrap();
+        let files = [(key.as_path(), content, Readers::Owner), (chain.as_path(), content, Readers::All)];
+        assert!(create_all(files.into_iter()).is_err());
+        assert_eq!((key.exists(), fs::read_to_string(&chain).unwrap().as_str()), (false, "there before"));
     }
 
     #[test]

@@ -3,7 +3,7 @@ use std::time::{Duration, SystemTime};
 
 use x509_parser::prelude::{FromDer as _, X509Certificate, X509CertificationRequest};
 
-use super::{CaDescription, CaIssuer, CaKey, MakingError, intermediate, request, root, subject};
+use super::{CaDescription, CaIssuer, CaKey, MakingError, complete_subject, intermediate, request, root, subject};
 use crate::authority::key_file::generate;
 use crate::authority::{IssuingChain, SignatureAlgorithm};
 
@@ -16,6 +16,22 @@ fn key(algorithm: SignatureAlgorithm) -> CaKey {
 
 fn described(name: &str, days: u32) -> CaDescription {
     CaDescription { subject: subject(name).unwrap(), not_before: SystemTime::now(), lifetime: DAY * days }
+}
+
+#[test]
+fn a_name_is_completed_to_organization_and_common_name() {
+    for (given, whole) in [
+        ("O=Example,CN=Root", "O=Example,CN=Root"),
+        ("CN=Root", "O=Root,CN=Root"),
+        ("o=Example", "O=Example,CN=Example"),
+        ("C=DE,O=Example\\, Inc", "C=DE,O=Example\\, Inc,CN=Example\\, Inc"),
+        ("2.5.4.10=Example, cn=Root", "O=Example,CN=Root"),
+    ] {
+        assert_eq!(complete_subject(given).ok(), subject(whole).ok(), "{given}");
+        assert!(complete_subject(given).is_ok(), "{given}");
+    }
+    assert!(matches!(complete_subject("C=DE"), Err(MakingError::Incomplete(_))));
+    assert!(matches!(complete_subject("nonsense"), Err(MakingError::Subject(_))));
 }
 
 #[tokio::test]

@@ -75,11 +75,11 @@ pub(super) async fn run(args: InitArgs) -> Result<ExitCode, CommandError> {
     let now = SystemTime::now();
     let password = args.password.read()?;
     let above = above(&args, &password, now).await?;
-    let place = place(args.key.as_deref(), &args.out, "intermediate.key");
+    let place = place(args.key.as_deref(), &args.out, "intermediate.key")?;
     let key = find_or_make(place, args.algorithm, &password).await?;
     let Some(issuing) = above.certificates.first() else { return Err(CommandError::usage("no root certificate")) };
     let issuer = CaIssuer { certificate: issuing, key: &above.key.key };
-    let subject = making::subject(&args.subject).map_err(|error| made(&error))?;
+    let subject = making::complete_subject(&args.subject).map_err(|error| made(&error))?;
     let description = CaDescription { subject, not_before: now, lifetime: args.lifetime };
     let intermediate =
         making::intermediate(&description, &key.key.spki_der, issuer).await.map_err(|error| made(&error))?;
@@ -89,21 +89,21 @@ pub(super) async fn run(args: InitArgs) -> Result<ExitCode, CommandError> {
 }
 
 async fn above(args: &InitArgs, password: &Password, now: SystemTime) -> Result<Above, CommandError> {
-    let place = place(args.root_key.as_deref(), &args.out, "root.key");
+    let place = place(args.root_key.as_deref(), &args.out, "root.key")?;
     if let Some(path) = &args.existing_root {
         let chain = read_trusted_chain(path, now).map_err(|error| CommandError::usage(with_sources(&error)))?;
         let certificates = chain.to_ders();
         return Ok(Above { key: find(place, password).await?, certificates });
     }
     let key = find_or_make(place, args.algorithm, password).await?;
-    let subject = making::subject(&args.root_subject).map_err(|error| made(&error))?;
+    let subject = making::complete_subject(&args.root_subject).map_err(|error| made(&error))?;
     let description = CaDescription { subject, not_before: now, lifetime: args.root_lifetime };
     let certificate = making::root(&description, &key.key).await.map_err(|error| made(&error))?;
     Ok(Above { key, certificates: vec![certificate] })
 }
 
-fn place(given: Option<&str>, folder: &Path, default: &str) -> KeyPlace {
-    given.map_or_else(|| KeyPlace::File(folder.join(default)), KeyPlace::parse)
+fn place(given: Option<&str>, folder: &Path, default: &str) -> Result<KeyPlace, CommandError> {
+    given.map_or_else(|| Ok(KeyPlace::File(folder.join(default))), KeyPlace::parse)
 }
 
 /// What `serve` would refuse is not written.
@@ -116,15 +116,13 @@ pub(super) fn made(error: &MakingError) -> CommandError {
     CommandError::failed(with_sources(error))
 }
 
-/// Keys first: a certificate without its key is of no use.
+/// Keys first: a certificate without its key is of no use. All of the files are there in the end, or none.
 fn write(chain: &IssuingChain, chain_path: &Path, root_path: &Path, keys: &[FoundKey]) -> Result<(), CommandError> {
-    for (path, text) in keys.iter().filter_map(|key| key.file.as_ref()) {
-        files::create(path, text.as_bytes(), Readers::Owner)?;
-    }
-    let text = chain.to_pem();
-    files::create(chain_path, text.as_bytes(), Readers::All)?;
-    let root = chain.certificates().last().map(ChainCertificate::pem).unwrap_or_default();
-    files::create(root_path, root.as_bytes(), Readers::All)?;
+    let (text, root) = (chain.to_pem(), chain.certificates().last().map(ChainCertificate::pem).unwrap_or_default());
+    let new_keys = keys.iter().filter_map(|key| key.file.as_ref());
+    let new_keys = new_keys.map(|(path, text)| (path.as_path(), text.as_bytes(), Readers::Owner));
+    let certificates = [(chain_path, text.as_bytes(), Readers::All), (root_path, root.as_bytes(), Readers::All)];
+    files::create_all(new_keys.chain(certificates))?;
     let places = |index: usize| keys.get(index).map(|key| key.place.as_str()).unwrap_or_default();
     tell(&format!(
         "Wrote {} and {}.\n  root key:         {}\n  intermediate key: {}\nTake the root's key offline; `serve` needs the intermediate's only.",

@@ -113,13 +113,55 @@ pub(super) enum KeyPlace {
     Named(String),
 }
 
+/// Names that people write without the scheme of their service, and what they mean.
+const UNSCHEMED: [(&str, &str); 4] = [
+    ("arn:", "awskms:///arn:aws:kms:.."),
+    ("alias/", "awskms:///alias/NAME"),
+    ("projects/", "gcpkms://projects/.."),
+    ("transit/", "hashivault://KEY"),
+];
+
 impl KeyPlace {
-    pub(super) fn parse(text: &str) -> Self {
-        match text.split_once(':') {
-            Some(("pkcs11", _)) => Self::Named(text.to_owned()),
-            Some((_, rest)) if rest.starts_with("//") => Self::Named(text.to_owned()),
-            _ => Self::File(text.into()),
+    /// Reads a key's name. What looks like the name of a key elsewhere is never taken for a new file of that name.
+    pub(super) fn parse(text: &str) -> Result<Self, CommandError> {
+        let path = Path::new(text);
+        if text.starts_with(['/', '.']) || path.symlink_metadata().is_ok() {
+            return Ok(Self::File(text.into()));
         }
+        let refused = |hint: String| {
+            let message = format!("{text:?} is neither the name of a key in a service or token nor a path");
+            Err(CommandError::usage(message).hint(format!("{hint}; a file of that name is ./{text}")))
+        };
+        if let Some((_, meant)) = UNSCHEMED.iter().find(|(start, _)| text.starts_with(start)) {
+            return refused(format!("write {meant}"));
+        }
+        match text.split_once(':') {
+            Some(("pkcs11", _)) => Ok(Self::Named(text.to_owned())),
+            Some((scheme, rest)) if rest.starts_with("//") && keys::is_scheme(scheme) => {
+                Ok(Self::Named(text.to_owned()))
+            }
+            // One letter is a drive.
+            Some((scheme, _)) if scheme.len() > 1 && scheme.chars().all(is_of_scheme) => {
+                refused(format!("write {}", keys::SCHEMES))
+            }
+            _ => Ok(Self::File(text.into())),
+        }
+    }
+}
+
+fn is_of_scheme(character: char) -> bool {
+    character.is_ascii_alphanumeric() || matches!(character, '+' | '-' | '.')
+}
+
+/// Where a named key is, for people.
+fn service(name: &str) -> &'static str {
+    match name.split_once(':').map_or(name, |(scheme, _)| scheme) {
+        "awskms" => "in AWS KMS",
+        "gcpkms" => "in Google Cloud KMS",
+        "azurekms" => "in Azure Key Vault",
+        "hashivault" => "in HashiCorp Vault",
+        "openbao" => "in OpenBao",
+        _ => "in the PKCS#11 token",
     }
 }
 
@@ -142,7 +184,7 @@ pub(super) async fn find_or_make(
         KeyPlace::File(path) if path.symlink_metadata().is_err() => in_new_file(path, algorithm, password),
         KeyPlace::Named(name) if keys::can_make(&name) => {
             let key = keys::open_or_make(&name, algorithm.into()).await.map_err(|error| cannot_open(&error))?;
-            Ok(FoundKey { key: remote(key), file: None, place: name })
+            Ok(FoundKey { key: remote(key), file: None, place: format!("{name} ({})", service(&name)) })
         }
         place => find(place, password).await,
     }
@@ -158,12 +200,12 @@ pub(super) async fn find(place: KeyPlace, password: &Password) -> Result<FoundKe
                     .hint(format!("the password is set with --password-file or {PASSWORD}"))
             })?;
             let spki_der = signer.spki_der().map_err(|error| CommandError::failed(error.to_string()))?;
-            let place = shown(&path);
+            let place = format!("{} (the file that was there)", shown(&path));
             Ok(FoundKey { key: CaKey { spki_der, signer: Arc::new(signer) }, file: None, place })
         }
         KeyPlace::Named(name) => {
             let key = keys::open(&name).await.map_err(|error| cannot_open(&error))?;
-            Ok(FoundKey { key: remote(key), file: None, place: name })
+            Ok(FoundKey { key: remote(key), file: None, place: format!("{name} ({})", service(&name)) })
         }
     }
 }
@@ -189,7 +231,7 @@ fn in_new_file(path: PathBuf, algorithm: Algorithm, password: &Password) -> Resu
     let text = made.to_pem(password.secret.as_ref()).map_err(|error| failed(&error))?;
     let spki_der = made.signer.spki_der().map_err(|error| failed(&error))?;
     let key = CaKey { spki_der, signer: Arc::new(made.signer) };
-    let place = shown(&path);
+    let place = format!("{} (a new file)", shown(&path));
     Ok(FoundKey { key, file: Some((path, text)), place })
 }
 
@@ -199,11 +241,30 @@ mod tests {
 
     #[test]
     fn names_and_paths_are_told_apart() {
-        for name in ["awskms:///alias/x", "pkcs11:token=a;object=b", "hashivault://key", "other://x"] {
-            assert_eq!(KeyPlace::parse(name), KeyPlace::Named(name.into()));
+        for name in ["awskms:///alias/x", "pkcs11:token=a;object=b", "hashivault://key", "openbao://key"] {
+            assert_eq!(KeyPlace::parse(name).unwrap(), KeyPlace::Named(name.into()));
         }
-        for path in ["root.key", "/a/b.key", "C:x", "./pkcs11/key"] {
-            assert_eq!(KeyPlace::parse(path), KeyPlace::File(path.into()));
+        for path in ["root.key", "/a/b.key", "C:x", "./pkcs11/key", "./alias/x", "../arn:x", "keys/alias/x"] {
+            assert_eq!(KeyPlace::parse(path).unwrap(), KeyPlace::File(path.into()));
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_nearly_a_services_is_never_a_new_file() {
+        for (name, meant) in [
+            ("arn:aws:kms:eu-central-1:1:key/x", "awskms:///arn"),
+            ("alias/sigmint", "awskms:///alias/NAME"),
+            ("projects/p/locations/l/keyRings/r/cryptoKeys/k", "gcpkms://"),
+            ("transit/keys/x", "hashivault://"),
+            ("other://x", "awskms:"),
+            ("awskm:///alias/x", "awskms:"),
+            ("awskms:alias/x", "awskms:"),
+            ("file:root.key", "awskms:"),
+            ("k8s://a/b", "awskms:"),
+        ] {
+            let error = KeyPlace::parse(name).unwrap_err();
+            let said = format!("{error:?}");
+            assert!(said.contains(meant) && said.contains(&format!("./{name}")), "{name}: {said}");
         }
     }
 }

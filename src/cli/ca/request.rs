@@ -38,7 +38,7 @@ pub(super) struct RequestArgs {
 pub(super) async fn run(args: RequestArgs) -> Result<ExitCode, CommandError> {
     files::must_not_exist(&args.out)?;
     let subject = making::subject(&args.subject).map_err(|error| made(&error))?;
-    let found = find_or_make(KeyPlace::parse(&args.key), args.algorithm, &args.password.read()?).await?;
+    let found = find_or_make(KeyPlace::parse(&args.key)?, args.algorithm, &args.password.read()?).await?;
     let request = making::request(&subject, &found.key).await.map_err(|error| made(&error))?;
     if let Some((path, text)) = &found.file {
         files::create(path, text.as_bytes(), Readers::Owner)?;

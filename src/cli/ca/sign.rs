@@ -55,7 +55,7 @@ pub(super) async fn run(args: SignArgs) -> Result<ExitCode, CommandError> {
     let request = read(&args.request)?;
     let root =
         read_trusted_chain(&args.existing_root, now).map_err(|error| CommandError::usage(with_sources(&error)))?;
-    let key = find(KeyPlace::parse(&args.root_key), &args.password.read()?).await?;
+    let key = find(KeyPlace::parse(&args.root_key)?, &args.password.read()?).await?;
     let subject = match &args.subject {
         Some(text) => making::subject(text).map_err(|error| made(&error))?,
         None => request.subject,
