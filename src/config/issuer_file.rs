@@ -7,6 +7,7 @@ mod access;
 mod address;
 #[cfg(test)]
 mod broken;
+mod defaults;
 mod entry;
 mod fault;
 mod guard;

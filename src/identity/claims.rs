@@ -141,6 +141,24 @@ impl Claims {
         }
     }
 
+    /// The texts of a claim that is a list of texts, booleans and whole numbers; none if it is anything else.
+    ///
+    /// # Errors
+    /// An element has a control character.
+    pub fn scalars(&self, name: &str) -> Result<Option<Vec<Cow<'_, str>>>, ClaimError> {
+        let Some(Value::Array(values)) = self.get(name) else { return Ok(None) };
+        let mut texts = Vec::with_capacity(values.len());
+        for value in values {
+            texts.push(match value {
+                Value::String(text) => Cow::Borrowed(printable(text, name)?),
+                Value::Bool(value) => Cow::Owned(value.to_string()),
+                Value::Number(number) if !number.is_f64() => Cow::Owned(number.to_string()),
+                _ => return Ok(None),
+            });
+        }
+        Ok(Some(texts))
+    }
+
     /// Seconds since 1970, possibly fractional (RFC 7519 section 2, NumericDate), if the claim is there.
     ///
     /// # Errors

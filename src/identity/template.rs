@@ -5,20 +5,22 @@
 //!
 //! What is accepted gives what Go gives with `missingkey=error`, checked against Go's own results in
 //! `tests/go-templates`. Everything else of Go's language is refused when the configuration is read, not when a token
-//! arrives. Three differences are on purpose, and each only refuses: `index . "key"` refuses a missing key, which Go
-//! takes as empty; `index` takes its key only as a literal, so that no claim can choose which claim is read; and what
-//! can never work (a boolean compared with a text, a wrong count of arguments) is refused at once, also where Go would
-//! not come to it.
+//! arrives. The differences are on purpose, and each only refuses: a key that `index` does not find is empty, as in Go, but
+//! nothing else may stand beside it, and it is refused in a name; `index` takes its key only as a literal, so that no claim
+//! can choose which claim is read; what can never work (a boolean compared with a text, a wrong count of arguments) is
+//! refused at once, also where Go would not come to it. `range` and `len` also take lists, which Fulcio's data never holds.
 
 mod ambiguity;
+mod format;
 mod parse;
 mod render;
 mod scan;
+mod tree;
 
 use std::borrow::Cow;
 
 pub use ambiguity::KnownName;
-use parse::Node;
+use tree::Node;
 
 /// The longest text, in bytes, that a template may produce. No name or extension of a certificate comes near it.
 pub const OUTPUT_LIMIT: usize = 16 * 1024;
@@ -31,6 +33,7 @@ pub const DEPTH_LIMIT: usize = 64;
 pub struct Template {
     source: Box<str>,
     nodes: Vec<Node>,
+    variables: usize,
     keys: Vec<Box<str>>,
     known_name: Option<&'static KnownName>,
 }
@@ -40,14 +43,16 @@ pub struct Template {
 pub enum Lookup<'d> {
     /// A text; numbers and booleans come as the text they are written as.
     Text(Cow<'d, str>),
+    /// A list of such texts, for `range` and `len`.
+    List(Vec<Cow<'d, str>>),
     /// No such key.
     Missing,
     /// Something that has no text; the words name it, such as "null", "a list" or "an object".
     NotText(&'static str),
 }
 
-/// A piece of rendered text, and the key whose value it is; what the template itself says has none.
-pub type Rendered<'v> = (Option<&'v str>, Cow<'v, str>);
+/// A piece of rendered text, and the keys whose values made it; what the template itself says has none.
+pub type Rendered<'v> = (Vec<&'v str>, Cow<'v, str>);
 
 /// Why a template was refused when the configuration was read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -79,9 +84,27 @@ pub enum RenderError {
         /// The most that is allowed, in bytes.
         limit: usize,
     },
-    /// `eq` or `ne` met a boolean and a text, through an `and` or `or` that can be either.
-    #[error("`eq` or `ne` compares a boolean with a text")]
+    /// A comparison met values of different kinds, which only the data could tell.
+    #[error("a text, a number and a boolean cannot be compared with each other")]
     MixedComparison,
+    /// `range` over a text.
+    #[error("`range` needs a list, and {key:?} is a text")]
+    NotAList {
+        /// The key of the text.
+        key: String,
+    },
+    /// A function met a value that it does not take.
+    #[error("{0:?} met a value that it does not take")]
+    WrongKind(&'static str),
+    /// `slice` beyond the end, or inside a character.
+    #[error("`slice` is out of range or cuts a character")]
+    OutOfRange,
+    /// Nested loops.
+    #[error("the template needs more than {limit} steps")]
+    TooMuchWork {
+        /// The most that is allowed.
+        limit: usize,
+    },
 }
 
 impl RenderError {
@@ -89,8 +112,12 @@ impl RenderError {
     #[must_use]
     pub fn key(&self) -> Option<&str> {
         match self {
-            Self::MissingKey(key) | Self::NotText { key, .. } => Some(key),
-            Self::TooLong { .. } | Self::MixedComparison => None,
+            Self::MissingKey(key) | Self::NotText { key, .. } | Self::NotAList { key } => Some(key),
+            Self::TooLong { .. }
+            | Self::MixedComparison
+            | Self::WrongKind(_)
+            | Self::OutOfRange
+            | Self::TooMuchWork { .. } => None,
         }
     }
 }
@@ -101,9 +128,9 @@ impl Template {
     /// # Errors
     /// [`TemplateError`] at the first place that is not in the supported subset, or that no Go template may hold.
     pub fn parse(source: &str) -> Result<Self, TemplateError> {
-        let (nodes, keys) = parse::parse(source)?;
+        let parse::Parsed { nodes, keys, variables } = parse::parse(source)?;
         let known_name = ambiguity::known_name(&nodes);
-        Ok(Self { source: source.into(), nodes, keys, known_name })
+        Ok(Self { source: source.into(), nodes, variables, keys, known_name })
     }
 
     /// The text that the template was compiled from.
@@ -124,15 +151,15 @@ impl Template {
     /// # Errors
     /// [`RenderError`]: a key is missing or has no text, the text is too long, or a boolean is compared with a text.
     pub fn render<'d>(&self, lookup: &dyn Fn(&str) -> Lookup<'d>) -> Result<String, RenderError> {
-        render::render(&self.nodes, self.source.len(), lookup)
+        render::render(&self.nodes, self.variables, self.source.len(), lookup)
     }
 
-    /// The rendered text in pieces, each with the key whose value it is; what the template itself says has none.
+    /// The rendered text in pieces, each with the keys whose values made it; what the template itself says has none.
     ///
     /// # Errors
     /// As [`Self::render`].
     pub fn pieces<'v, 'd: 'v>(&'v self, lookup: &dyn Fn(&str) -> Lookup<'d>) -> Result<Vec<Rendered<'v>>, RenderError> {
-        render::pieces(&self.nodes, lookup)
+        render::pieces(&self.nodes, self.variables, lookup)
     }
 
     /// Set for the name template of a provider whose claims are known (Fulcio's and ours): claims are then refused that contain what

@@ -11,6 +11,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"math/rand"
 	"os"
 	"strconv"
 	"strings"
@@ -183,6 +184,22 @@ var sources = []string{
 	"{{ len .a }}", "{{ html .größe }}", "{{ js .a }}", "{{ urlquery .größe }}", "{{ slice .a 1 2 }}", "{{ call .a }}", "{{ lt .a .b }}", "{{ ge .a .b }}", "{{ 1 }}", "{{ -1 }}", "{{ 1.5 }}", "{{ .5 }}", "{{ 0x1F }}",
 	"{{ eq 1 1 }}", "{{ break }}", "{{ continue }}", "{{ unknown .a }}", "{{ a := .b }}", "{{ .a, .b }}", "{{ .a = .b }}", "{{ ! }}", "{{ .a == .b }}", "{{ .a && .b }}", "{{ % }}", "{{ é }}", "{{ .é }}", "{{ . }}", "{{ / }}",
 	"{{ if $x := .a }}{{ $x }}{{ end }}", "{{ eq .a print }}", "{{ (1) }}", "{{ .a @ }}", "{{ \\ }}", "{{ [ ] }}",
+	// Pipes, variables, with, range and the functions that format, cut, order and count.
+	`{{ .a | printf "%s-%s" .b }}`, `{{ .missing | or .a }}`, `{{ or .a .missing }}`, `{{ .empty | or .b }}`, `{{ "a" | index . }}`, `{{ .a | eq .same | not }}`, "{{ .a | .b }}", "{{ .a | true }}",
+	"{{ .a | | .b }}", "{{ (.a | len) }}", "{{ (.a | printf \"%s\") | urlquery }}", "{{ .a|len|print }}", "{{ if .a | eq .same }}y{{ end }}", "{{ .a | len | }}", "{{ .a | (len) }}",
+	"{{ $x := .a }}{{ if true }}{{ $x = .b }}{{ end }}{{ $x }}", "{{ $x := .a }}{{ if true }}{{ $x := .b }}{{ $x }}{{ end }}{{ $x }}", "{{ if true }}{{ $x := .a }}{{ end }}{{ $x }}",
+	"{{ with $x := .a }}{{ $x }}{{ . }}{{ else }}{{ $x }}{{ end }}", "{{ with .empty }}x{{ else }}n{{ end }}", "{{ with .empty }}x{{ else with .b }}{{ . }}{{ end }}", "{{ with .missing }}x{{ end }}",
+	"{{ with .a }}{{ $.b }}{{ end }}", "{{ with .a }}{{ .b }}{{ end }}", "{{ with .a }}{{ with $.b }}{{ . }}{{ end }}{{ . }}{{ end }}", "{{ with index . \"missing\" }}x{{ end }}", "{{ with .a }}x",
+	"{{ $x := 1 }}{{ $y := $x }}{{ $y }}", "{{$x:=.a}}{{$x}}", "{{ $x := .a | len }}{{ $x }}", "{{ $x := eq .a .b }}{{ not $x }}", "{{ $x := .a }}{{ eq $x .same }}", "{{ $x := .a }}{{ eq $x true }}", "{{ $x.b }}",
+	"{{ range .a }}x{{ end }}", "{{ range .a }}", "{{ range $i, $e := .a }}x{{ end }}", "{{ range index . \"missing\" }}x{{ else }}n{{ end }}", "{{ with }}x{{ end }}", "{{ range }}x{{ end }}",
+	`{{ printf "%s/%s" .a .b }}`, `{{ printf "%v|%5s|%-7s|%.2s|%5.1s|" .a .b .a .größe .größe }}`, `{{ printf "%d%%" 5 }}`, `{{ printf "%5d|%-5d|" 7 -7 }}`, `{{ printf "%t" true }}`, `{{ printf "%v %v" true 3 }}`,
+	`{{ printf "%x" .größe }}`, `{{ printf "" }}|`, `{{ printf "text" }}`, `{{ printf "%4t|" false }}`, `{{ printf "%s" }}`, `{{ printf .a }}`, `{{ printf "%-5v|%5v|" 3 true }}`, `{{ printf "%s" (print .a 1 2 true false .b) }}`,
+	"{{ printf }}", "{{ printf 5 }}", "{{ print 1 2 }}", "{{ print .a .b }}", "{{ print .a 1 .b 2 3 }}", "{{ print }}|", "{{ println .a 1 }}", "{{ println }}", "{{ print true false }}", "{{ print (not .a) .b }}",
+	"{{ len .größe }}", "{{ len .empty }}", "{{ len }}", "{{ len .a .b }}", "{{ len true }}", "{{ len 3 }}", "{{ eq (len .a) 5 }}", "{{ gt (len .a) 4 }}", `{{ if gt (len .a) 7 }}x{{ else }}{{ slice .a 1 }}{{ end }}`,
+	"{{ slice .a }}", "{{ slice .a 1 }}", "{{ slice .a 0 5 }}", "{{ slice .a 0 6 }}", "{{ slice .a 3 2 }}", "{{ slice .a -1 }}", "{{ slice .a 1 2 3 }}", "{{ slice .a .b }}", "{{ slice }}", "{{ slice .a 5 }}|", "{{ slice .größe 0 3 }}", "{{ slice .a 0 (len .b) }}", "{{ slice 5 0 }}",
+	"{{ le .a .same }}", "{{ lt .b .a }}", "{{ gt .a .b }}", "{{ lt 1 2 }}", "{{ ge 2 2 }}", "{{ lt .a 1 }}", "{{ lt true false }}", "{{ lt .a }}", "{{ lt .a .b .a }}", "{{ lt .A .b }}", "{{ eq 1 .a }}", "{{ eq 1 2 1 }}", "{{ ne 1 2 }}", "{{ and 0 1 }}", "{{ or 0 3 }}", "{{ not 0 }}", "{{ if 0 }}y{{ else }}n{{ end }}",
+	"{{ urlquery .spaces }}", `{{ urlquery "a/b?c=d&e" }}`, `{{ urlquery .a 1 2 }}`, "{{ urlquery }}|", `{{ html "<a href='x'>\"&</a>" }}`, "{{ html 1 2 }}", "{{ +3 }}", "{{ 007 }}", "{{ 08 }}", "{{ 1_000 }}", "{{ 3a }}", "{{ 1.a }}", "{{ 99999999999999999999 }}", "{{ - 3 }}", "{{ 3-}}", "{{-3}}",
+	`{{ index . "missing" }}x`, `x{{ index . "missing" | urlquery }}`, `{{ or (index . "missing") "default" }}`, `{{ eq (index . "missing") "" }}`, `{{ len (index . "missing") }}`,
 }
 
 // The part of some data that a template can mean, so that a row shows what matters to it.
@@ -196,7 +213,83 @@ func mentioned(source string, values data) data {
 	return out
 }
 
+// Random templates of fragments that fit each other mostly; `go run generate.go random COUNT SEED`.
+func random(source *rand.Rand) string {
+	var value func(depth int) string
+	pick := func(words ...string) string { return words[source.Intn(len(words))] }
+	value = func(depth int) string {
+		if depth <= 0 || source.Intn(3) == 0 {
+			return pick(".a", ".b", ".same", ".empty", ".yes", `"alpha"`, `"x y"`, "1", "0", "5", "true", "false", "$.b", "$x", `(index . "a")`, `(index . "missing")`, ".missing", "(len .a)")
+		}
+		v := func() string { return value(depth - 1) }
+		switch source.Intn(14) {
+		case 0:
+			return "(eq " + v() + " " + v() + ")"
+		case 1:
+			return "(and " + v() + " " + v() + ")"
+		case 2:
+			return "(or " + v() + " " + v() + ")"
+		case 3:
+			return "(not " + v() + ")"
+		case 4:
+			return "(len " + v() + ")"
+		case 5:
+			return "(slice " + v() + " " + pick("0", "1", "2") + " " + pick("3", "5", "(len .b)") + ")"
+		case 6:
+			return "(print " + v() + " " + v() + ")"
+		case 7:
+			return `(printf "` + pick("%s", "%v", "%d", "%t", "%5s|", "%-6v|", "%.2s", "%x") + pick("", "/%v", "%%") + `" ` + v() + pick("", " "+v()) + ")"
+		case 8:
+			return "(urlquery " + v() + ")"
+		case 9:
+			return "(" + pick("lt", "le", "gt", "ge", "ne") + " " + v() + " " + v() + ")"
+		case 10:
+			return "(" + v() + " | " + pick("len", "print", "urlquery", "html", `printf "%s"`, "not", "eq .a", "or .b", "and .a") + ")"
+		case 11:
+			return "(html " + v() + ")"
+		default:
+			return "(println " + v() + ")"
+		}
+	}
+	var block func(depth int) string
+	block = func(depth int) string {
+		out := ""
+		for range 1 + source.Intn(3) {
+			switch n := source.Intn(8); {
+			case n == 0 && depth > 0:
+				out += "{{ if " + value(2) + " }}" + block(depth-1) + "{{ else if " + value(1) + " }}y{{ else }}" + block(depth-1) + "{{ end }}"
+			case n == 1 && depth > 0:
+				out += "{{ with " + value(2) + " }}{{ . }}{{ $.a }}{{ $x }}{{ else }}" + block(depth-1) + "{{ end }}"
+			case n == 2:
+				out += "{{ $x = " + value(2) + " }}"
+			case n == 3:
+				out += "{{ with $y := " + value(1) + " }}{{ print $y . }}{{ end }}"
+			case n == 4:
+				out += pick("text", " - ", "{{- 3 -}}")
+			default:
+				out += "{{ " + value(3) + pick(" }}", " | print }}", " -}}")
+			}
+		}
+		return out
+	}
+	return "{{ $x := " + value(1) + " }}" + block(2)
+}
+
 func main() {
+	if len(os.Args) == 4 && os.Args[1] == "random" {
+		count, _ := strconv.Atoi(os.Args[2])
+		seed, _ := strconv.ParseInt(os.Args[3], 10, 64)
+		source := rand.New(rand.NewSource(seed))
+		values := data{"a": "alpha", "b": "beta", "same": "alpha", "empty": "", "yes": "true"}
+		write := json.NewEncoder(os.Stdout)
+		write.SetEscapeHTML(false)
+		for range count {
+			if err := write.Encode(render(random(source), values)); err != nil {
+				panic(err)
+			}
+		}
+		return
+	}
 	rows := real()
 	rows = append(rows, render(`{{index . "gr\u00f6\xc3\x9fe"}}`, data{"größe": "groß"}))
 	for _, source := range sources {

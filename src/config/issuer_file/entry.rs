@@ -12,6 +12,7 @@ use url::Url;
 use super::IssuerRules;
 use super::access::{Breadth, key_access, truth};
 use super::address::{self, Objection};
+use super::defaults;
 use super::fault::{Fault, Place};
 use super::hint;
 use super::holders::{self, Holders};
@@ -22,7 +23,7 @@ use super::shape::{ISSUER, Setting};
 use super::tree::Node;
 use crate::config::issuers::{CLUSTER_ISSUER, Issuer, IssuerAddress, KeyAccess, KeyOrigin, MetaPattern};
 use crate::identity::fetch::Reach;
-use crate::identity::kind::{EmailRules, EmailVerification, IdentityType, IssuerClaim};
+use crate::identity::kind::{CiProvider, EmailRules, EmailVerification, IdentityType, IssuerClaim};
 use crate::peer_text::PeerText;
 use crate::single_use::MAX_USES;
 
@@ -408,10 +409,25 @@ impl Entry<'_> {
                 Err(self.fault(key, message, "name an entry of ci-issuer-metadata (JSON: CIIssuerMetadata)"))
             }
             name => match self.context.providers.get(name) {
-                Some(Ok(provider)) => Ok(IdentityType::CiProvider(Arc::clone(provider))),
+                Some(Ok(provider)) => {
+                    self.warn_of_defaults(provider);
+                    Ok(IdentityType::CiProvider(Arc::clone(provider)))
+                }
                 Some(Err(fault)) => Err(fault.clone()),
                 None => Err(self.no_provider(name)),
             },
+        }
+    }
+
+    /// A default with another provider's address is certified for each token without such a claim.
+    fn warn_of_defaults(&self, provider: &CiProvider) {
+        let own = self.url.host_str().unwrap_or_default();
+        for (key, value) in defaults::foreign(provider, own) {
+            let message = format!(
+                "certificates of {own} say {value}: the default of {key:?} stands in for a claim that its tokens may never carry"
+            );
+            let hint = "write {{ .iss }}, the token's issuer, in the templates, or give this issuer metadata with its own address";
+            self.warn(&self.record.place_of("ci-provider"), message, hint);
         }
     }
 

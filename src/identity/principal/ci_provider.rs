@@ -19,7 +19,14 @@ pub(super) fn principal(token: &VerifiedClaims, provider: &CiProvider) -> Result
     let lookup = |key: &str| match token.claims().scalar(key) {
         Ok(Some(text)) => Lookup::Text(text),
         Ok(None) => provider.defaults.get(key).map_or(Lookup::Missing, |text| Lookup::Text(Cow::Borrowed(text))),
-        Err(ClaimError::WrongType { found, .. }) => Lookup::NotText(found),
+        Err(ClaimError::WrongType { found, .. }) => match token.claims().scalars(key) {
+            Ok(Some(items)) => Lookup::List(items),
+            Ok(None) => Lookup::NotText(found),
+            Err(error) => {
+                refused.replace(Some(error));
+                Lookup::NotText(found)
+            }
+        },
         Err(error) => {
             refused.replace(Some(error));
             Lookup::NotText("not usable")
@@ -29,10 +36,10 @@ pub(super) fn principal(token: &VerifiedClaims, provider: &CiProvider) -> Result
     let explain = |error| refused.take().map_or(error, PrincipalError::Claim);
     let name = name(&provider.subject_alternative_name, &lookup).map_err(explain)?;
     // A default is the operator's word, the same for every token.
-    let is_claim = |key: &str| matches!(token.claims().scalar(key), Ok(Some(_)));
+    let is_claim = |key: &str| !matches!(token.claims().scalar(key), Ok(None));
     let name: Vec<Piece<'_>> = name
         .into_iter()
-        .map(|(key, text)| match key.filter(|key| is_claim(key)) {
+        .map(|(keys, text)| match keys.into_iter().find(|key| is_claim(key)) {
             Some(key) => Piece::claim(key, text),
             None => Piece::literal(text),
         })
@@ -56,7 +63,7 @@ fn distinct(provider: &CiProvider, name: &[Piece<'_>]) -> Result<Uri, PrincipalE
     Ok(san::uri(name)?)
 }
 
-/// The name in pieces, each with the key whose value it is.
+/// The name in pieces, each with the keys whose values made it.
 fn name<'v, 'd: 'v>(
     template: &'v ValueTemplate,
     lookup: &dyn Fn(&str) -> Lookup<'d>,
@@ -65,7 +72,7 @@ fn name<'v, 'd: 'v>(
         ValueTemplate::Template(template) => {
             template.pieces(lookup).map_err(|source| PrincipalError::Template { part: NAME, source })
         }
-        ValueTemplate::Key(key) => Ok(vec![(Some(key), Cow::Owned(value(template, lookup, NAME)?))]),
+        ValueTemplate::Key(key) => Ok(vec![(vec![key], Cow::Owned(value(template, lookup, NAME)?))]),
     }
 }
 
@@ -78,6 +85,7 @@ fn value<'d>(
         ValueTemplate::Template(template) => template.render(lookup),
         ValueTemplate::Key(key) => match lookup(key) {
             Lookup::Text(text) => Ok(text.into_owned()),
+            Lookup::List(_) => Err(RenderError::NotText { key: key.clone(), found: "a list" }),
             Lookup::Missing => Err(RenderError::MissingKey(key.clone())),
             Lookup::NotText(found) => Err(RenderError::NotText { key: key.clone(), found }),
         },
@@ -128,6 +136,46 @@ ci-issuer-metadata:
             (24, "subject-1"),
         ];
         assert_eq!(texts, expected, "an empty extension is left out; issuer and subject are the token's");
+    }
+
+    #[test]
+    fn what_index_does_not_find_leaves_its_extension_out_and_refuses_a_name() {
+        let settings = |name: &str| {
+            format!(
+                "    type: ci-provider\n    ci-provider: ci\n---\nci-issuer-metadata:\n  ci:\n    extension-templates:\n      \
+                 source-repository-ref: '{{{{ index . \"vcs/ref\" }}}}'\n      build-trigger: '{{{{ .event | printf \"by-%s\" }}}}'\n    \
+                 subject-alternative-name-template: '{name}'\n"
+            )
+        };
+        let name = "https://ci.example/{{ .project }}";
+        let full = json!({"project": "p", "event": "push", "vcs/ref": "refs/heads/main"});
+        let arcs = |claims| -> Vec<u32> {
+            principal_of(&settings(name), claims).unwrap().extensions().iter().map(|(id, _)| id.arc()).collect()
+        };
+        assert_eq!(arcs(full.clone()), [1, 8, 14, 20, 24]);
+        assert_eq!(arcs(without(&full, "vcs/ref")), [1, 8, 20, 24]);
+        assert_eq!(arcs(with(&full, "vcs/ref", json!(null))), [1, 8, 20, 24]);
+        let holed = settings("https://ci.example/{{ .project }}/{{ index . \"vcs/ref\" }}");
+        assert_eq!(principal_of(&holed, without(&full, "vcs/ref")).unwrap_err().claim(), Some("vcs/ref"));
+    }
+
+    #[test]
+    fn what_functions_make_of_a_claim_is_still_the_claims_in_a_name() {
+        for (template, project) in [
+            ("https://ci.example/{{ printf \"%3s\" .project }}", json!("p%20q")),
+            ("https://ci.example/{{ with .project }}{{ . }}{{ end }}", json!("p#")),
+            ("https://ci.example/{{ $x := .project }}{{ slice $x 0 4 }}", json!("p%20q")),
+            ("https://ci.example/{{ range .project }}{{ . }}{{ end }}", json!(["p", "%20q"])),
+            ("https://ci.example/{{ print .site 1 2 .project }}", json!("p?")),
+        ] {
+            let settings = format!(
+                "    type: ci-provider\n    ci-provider: ci\n---\nci-issuer-metadata:\n  ci:\n    default-template-values: {{site: s}}\n    \
+                 subject-alternative-name-template: '{template}'\n"
+            );
+            let error = principal_of(&settings, json!({"project": project})).unwrap_err();
+            assert!(matches!(error, PrincipalError::Collides(_)), "{template}: {error}");
+            assert_eq!(error.claim(), Some("project"), "{template}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! Owns the list of name templates whose claims are known. Each token's values are checked in `identity::san`.
 
-use super::parse::{Expression, Node};
+use super::tree::{Escape, Expression, Node};
 
 /// A name template whose claims are known.
 #[derive(Debug, PartialEq, Eq)]
@@ -51,8 +51,8 @@ fn outline(nodes: &[Node]) -> Option<String> {
     for node in nodes {
         match node {
             Node::Text(text) => outline.push_str(text),
-            Node::Value(Expression::Key(key)) => outline.extend(["{", key, "}"]),
-            Node::Value(_) | Node::If { .. } => return None,
+            Node::Value(Expression::Key(key) | Expression::Index(key)) => outline.extend(["{", key, "}"]),
+            Node::Value(_) | Node::If { .. } | Node::Range { .. } | Node::Set { .. } => return None,
         }
     }
     Some(outline)
@@ -67,17 +67,47 @@ fn lossy(nodes: &[Node], found: &mut Vec<String>) {
                     lossy(&branch.nodes, found);
                 }
                 lossy(otherwise, found);
-                "`if`"
+                if branches.iter().any(|branch| branch.is_with) { "`with`" } else { "`if`" }
             }
-            Node::Value(Expression::Not(_)) => "`not`",
-            Node::Value(Expression::Equal { .. }) => "a comparison",
-            Node::Value(Expression::FirstWith { .. }) => "`and` or `or`",
-            Node::Text(_) | Node::Value(Expression::Text(_) | Expression::Boolean(_) | Expression::Key(_)) => continue,
+            Node::Range { nodes, otherwise, .. } => {
+                lossy(nodes, found);
+                lossy(otherwise, found);
+                "`range`"
+            }
+            Node::Value(value) => match lossy_function(value) {
+                Some(function) => function,
+                None => continue,
+            },
+            // What is set shows where it is written.
+            Node::Text(_) | Node::Set { .. } => continue,
         };
         let sentence = format!("{function} gives the same text for different claims");
         if !found.contains(&sentence) {
             found.push(sentence);
         }
+    }
+}
+
+/// What may write one text for different values; a key and a literal do not. Exhaustive, so that a new function is judged here.
+fn lossy_function(value: &Expression) -> Option<&'static str> {
+    match value {
+        // Of a `.` the enclosing `with` or `range` is found already.
+        Expression::Text(_)
+        | Expression::Boolean(_)
+        | Expression::Integer(_)
+        | Expression::Key(_)
+        | Expression::Index(_)
+        | Expression::Dot => None,
+        Expression::Variable(_) => Some("a variable"),
+        Expression::Not(_) => Some("`not`"),
+        Expression::Equal { .. } | Expression::Compare { .. } => Some("a comparison"),
+        Expression::FirstWith { .. } => Some("`and` or `or`"),
+        Expression::Length(_) => Some("`len`"),
+        Expression::Slice { .. } => Some("`slice`"),
+        Expression::Print { .. } => Some("`print`"),
+        Expression::Format(_) => Some("`printf` with more than %s"),
+        Expression::Escape { how: Escape::UrlQuery, .. } => Some("`urlquery`"),
+        Expression::Escape { how: Escape::Html, .. } => Some("`html`"),
     }
 }
 
@@ -91,7 +121,7 @@ fn separators(nodes: &[Node], has_default: &dyn Fn(&str) -> bool, found: &mut Ve
                     between.push_str(text);
                 }
             }
-            Node::Value(Expression::Key(key)) => {
+            Node::Value(Expression::Key(key) | Expression::Index(key)) => {
                 match before.take() {
                     Some((earlier, between)) if between.is_empty() => {
                         found.push(format!("nothing separates {earlier:?} from {key:?}"));
@@ -101,9 +131,11 @@ fn separators(nodes: &[Node], has_default: &dyn Fn(&str) -> bool, found: &mut Ve
                     }
                     None => {}
                 }
-                before = (!has_default(key)).then(|| (key.as_ref(), String::new()));
+                // The issuer is verified before, so it is as good as the operator's.
+                before = (!has_default(key) && &**key != "iss").then(|| (key.as_ref(), String::new()));
             }
-            Node::Value(_) | Node::If { .. } => before = None,
+            Node::Set { .. } => {}
+            Node::Value(_) | Node::If { .. } | Node::Range { .. } => before = None,
         }
     }
 }
@@ -121,6 +153,8 @@ mod tests {
         for template in [
             "{{ .url }}/{{ .project }}",
             "https://ci.example/{{ .project }}",
+            "{{ .iss }}/{{ .project }}",
+            r#"{{ printf "%s/%s/%s" .url .organization_slug .pipeline_slug }}"#,
             "{{.url}}/{{.organization_slug}}/{{ .pipeline_slug }}",
             r#"{{ .api_url }}/projects/{{ (index . "oidc.circleci.com/project-id") }}"#,
         ] {
@@ -142,6 +176,25 @@ mod tests {
             ),
             ("{{ .url }}/{{ or .a .b }}", "`and` or `or` gives the same text for different claims"),
             ("{{ .url }}/{{ not .a }}", "`not` gives the same text for different claims"),
+            ("{{ .url }}/{{ with .a }}{{ . }}{{ end }}", "`with` gives the same text for different claims"),
+            ("{{ .url }}/{{ range .a }}{{ . }}{{ end }}", "`range` gives the same text for different claims"),
+            ("{{ .url }}/{{ len .a }}", "`len` gives the same text for different claims"),
+            ("{{ .url }}/{{ slice .a 1 }}", "`slice` gives the same text for different claims"),
+            ("{{ .url }}/{{ urlquery .a }}", "`urlquery` gives the same text for different claims"),
+            ("{{ .url }}/{{ .a | html }}", "`html` gives the same text for different claims"),
+            (
+                "{{ .url }}/{{ printf \"%.3s\" .a }}",
+                "`printf` with more than %s gives the same text for different claims",
+            ),
+            (
+                "{{ .url }}/{{ printf \"%5s\" .a }}",
+                "`printf` with more than %s gives the same text for different claims",
+            ),
+            ("{{ .url }}/{{ print .a (len .b) }}", "`print` gives the same text for different claims"),
+            ("{{ $x := slice .a 1 }}{{ .url }}/{{ $x }}", "a variable gives the same text for different claims"),
+            ("{{ .url }}/{{ lt .a .b }}", "a comparison gives the same text for different claims"),
+            ("{{ .url }}/{{ printf \"%s/%s\" .a .b }}", "\"a\" may contain the \"/\" that separates it from \"b\""),
+            ("{{ .url }}/{{ print .a .b }}", "nothing separates \"a\" from \"b\""),
             ("{{ .url }}/{{ eq .a .b }}", "a comparison gives the same text for different claims"),
         ] {
             assert_eq!(found(template), [expected], "{template}");

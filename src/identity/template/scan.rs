@@ -6,8 +6,9 @@ use super::TemplateError;
 
 /// What is said after each refusal.
 const SUPPORTED: &str = "supported are {{ .key }}, {{ index . \"any key\" }}, \
-    {{ if }} .. {{ else if }} .. {{ else }} .. {{ end }}, the functions eq, ne, and, or, not, parentheses, \"text\", \
-    `text`, true, false, {{/* comments */}} and the trim markers {{- and -}}";
+    {{ if }} .. {{ else if }} .. {{ else }} .. {{ end }}, {{ with }}, {{ range }}, {{ $x := value }}, pipes, the functions \
+    eq, ne, lt, le, gt, ge, and, or, not, len, slice, print, printf, println, urlquery, html, parentheses, \"text\", \
+    `text`, whole numbers, true, false, {{/* comments */}} and the trim markers {{- and -}}";
 
 /// A token inside an action.
 #[derive(Debug)]
@@ -21,6 +22,17 @@ pub(super) enum Token<'s> {
     Dot,
     /// `$` alone.
     Dollar,
+    /// `$name`, without the dollar.
+    Variable(&'s str),
+    /// `|`
+    Pipe,
+    /// `,`
+    Comma,
+    /// `:=`
+    Declare,
+    /// `=`
+    Assign,
+    Integer(i64),
     /// `.name`, without the dot.
     Field(&'s str),
     /// A keyword, a boolean or the name of a function.
@@ -107,9 +119,9 @@ impl<'s> Scanner<'s> {
             }
             '$' => match self.name(after)? {
                 "" => Ok(Token::Dollar),
-                name => Err(refused(begin, &format!("variables such as `${name}` are not supported"))),
+                name => Ok(Token::Variable(name)),
             },
-            '0'..='9' | '.' | '+' | '-' => Err(refused(begin, "numbers are not supported")),
+            '0'..='9' | '.' | '+' | '-' => self.integer(begin),
             first if is_name(first) => Ok(Token::Word(self.name(self.rest)?)),
             '(' => Ok(self.passed(after, Token::LeftParenthesis)),
             ')' => Ok(self.passed(after, Token::RightParenthesis)),
@@ -120,10 +132,29 @@ impl<'s> Scanner<'s> {
                 // As in Go's own raw literals, carriage returns do not count.
                 Ok(self.passed(after, Token::Literal(text.replace('\r', ""))))
             }
-            '|' => Err(refused(begin, "a pipe `|` is not supported")),
-            ':' | '=' => Err(refused(begin, "setting variables is not supported")),
+            '|' => Ok(self.passed(after, Token::Pipe)),
+            ',' => Ok(self.passed(after, Token::Comma)),
+            '=' => Ok(self.passed(after, Token::Assign)),
+            ':' => match after.strip_prefix('=') {
+                Some(after) => Ok(self.passed(after, Token::Declare)),
+                None => Err(refused(begin, "`:=` sets a variable; `:` alone has no meaning")),
+            },
             '\'' => Err(refused(begin, "character literals in single quotes are not supported")),
             other => Err(refused(begin, &format!("the character {other:?} has no meaning in an action"))),
+        }
+    }
+
+    /// A whole number in decimal digits.
+    fn integer(&mut self, begin: usize) -> Result<Token<'s>, TemplateError> {
+        let unsigned = self.rest.strip_prefix(['+', '-']).unwrap_or(self.rest);
+        let rest = unsigned.trim_start_matches(|digit: char| digit.is_ascii_digit());
+        let digits = unsigned.strip_suffix(rest).unwrap_or_default();
+        let number = self.rest.strip_suffix(rest).unwrap_or_default();
+        let is_decimal = digits == "0" || !digits.starts_with('0');
+        let ends = !rest.starts_with(|next: char| is_name(next) || matches!(next, '.' | '+' | '-'));
+        match number.parse::<i64>() {
+            Ok(value) if is_decimal && ends => Ok(self.passed(rest, Token::Integer(value))),
+            _ => Err(refused(begin, "only whole numbers in decimal digits are supported")),
         }
     }
 

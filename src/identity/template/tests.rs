@@ -31,8 +31,8 @@ fn rows_from_go() -> Vec<Row> {
 /// Templates that Go renders and that are refused here on purpose, by reason.
 const DIFFERENCES: &[(&str, &[&str])] = &[
     (
-        "`index` refuses a missing key like every other way to ask: no certificate is made of what is not there",
-        &["{{ index . \"missing\" }}", "{{ if index . \"missing\" }}x{{ end }}y"],
+        "nothing stands beside what `index` does not find: a hole in a text would not be seen",
+        &["{{ index . \"missing\" }}x", "x{{ index . \"missing\" | urlquery }}"],
     ),
     (
         "the key of `index` is a literal: no claim chooses which claim is read, and the keys are known beforehand",
@@ -65,48 +65,18 @@ const DIFFERENCES: &[(&str, &[&str])] = &[
         ],
     ),
     ("names and extensions are UTF-8", &["{{ \"\\xff\" }}"]),
-    ("pipes are not supported", &["{{ .a | printf \"%s\" }}", "{{ .a | not }}", "{{ .a | }}", "{{ .a|html }}"]),
-    ("variables are not supported", &["{{ $x := .a }}{{ $x }}", "{{ if $x := .a }}{{ $x }}{{ end }}"]),
     (
-        "loops, `with` and named templates are not supported",
-        &[
-            "{{ range . }}x{{ end }}",
-            "{{ with .a }}{{ . }}{{ end }}",
-            "{{ define \"t\" }}x{{ end }}{{ template \"t\" }}",
-            "{{ block \"t\" . }}x{{ end }}",
-        ],
+        "named templates are not supported",
+        &["{{ define \"t\" }}x{{ end }}{{ template \"t\" }}", "{{ block \"t\" . }}x{{ end }}"],
     ),
-    (
-        "functions that format or order are not supported",
-        &[
-            "{{ printf \"%s\" .a }}",
-            "{{ print .a }}",
-            "{{ println .a }}",
-            "{{ eq .a print }}",
-            "{{ len .a }}",
-            "{{ html .größe }}",
-            "{{ js .a }}",
-            "{{ urlquery .größe }}",
-            "{{ slice .a 1 2 }}",
-            "{{ lt .a .b }}",
-            "{{ ge .a .b }}",
-        ],
-    ),
-    (
-        "numbers are not supported, as every value is a text",
-        &[
-            "{{ 1 }}",
-            "{{ -1 }}",
-            "{{ 1.5 }}",
-            "{{ .5 }}",
-            "{{ 0x1F }}",
-            "{{ eq 1 1 }}",
-            "{{ (1) }}",
-            "{{'a'}}",
-            "x {{- -3 -}} y",
-        ],
-    ),
+    ("loops are over lists of a claim", &["{{ range . }}x{{ end }}"]),
+    ("functions that are not supported, or bare as an argument", &["{{ js .a }}", "{{ eq .a print }}"]),
+    ("a format is a literal and has as many verbs as values", &["{{ printf \"%s\" }}", "{{ printf .a }}"]),
+    ("numbers are whole and decimal", &["{{ 1.5 }}", "{{ .5 }}", "{{ 0x1F }}", "{{'a'}}", "{{ 007 }}", "{{ 1_000 }}"]),
 ];
+
+/// What is taken here beyond Go over texts: `range` over what `index` does not find, as over an empty list.
+const BEYOND_GO: &[&str] = &["{{ range index . \"missing\" }}x{{ else }}n{{ end }}"];
 
 fn rendered(template: &str, data: &BTreeMap<String, String>) -> Result<String, String> {
     let lookup = |key: &str| data.get(key).map_or(Lookup::Missing, |text| Lookup::Text(Cow::Borrowed(text)));
@@ -129,7 +99,7 @@ fn agrees_with_go() {
     assert!(rows.len() > 300, "the table is cut short: {}", rows.len());
     let different: Vec<&str> = DIFFERENCES.iter().flat_map(|(_, templates)| templates.iter().copied()).collect();
     for Row { template, data, output } in &rows {
-        if !different.contains(&template.as_str()) {
+        if !different.contains(&template.as_str()) && !BEYOND_GO.contains(&template.as_str()) {
             let ours = rendered(template, data);
             assert_eq!(ours.as_ref().ok(), output.as_ref(), "{template:?} over {data:?}: {ours:?}");
         }
@@ -152,11 +122,19 @@ fn differs_from_go_only_by_refusing() {
 #[test]
 fn refusals_name_the_construct_and_its_place() {
     for (template, column, named) in [
-        ("x {{ .a | html }}", 9, "pipe `|`"),
-        ("{{ range .a }}", 4, "`{{ range }}`"),
-        ("{{ $x := .a }}", 4, "`$x`"),
+        ("x {{ .a | js }}", 11, "`js`"),
+        ("{{ .a | .b }}", 9, "behind a pipe"),
+        ("{{ range .a }}", 1, "`{{ range }}`"),
+        ("{{ template .a }}", 4, "`{{ template }}`"),
+        ("{{ $x }}", 4, "`$x`"),
         ("{{ printf .a }}", 4, "`printf`"),
-        ("é{{ 7 }}", 6, "numbers"),
+        ("{{ printf \"%d\" .a }}", 4, "`printf`"),
+        ("{{ printf \"%s\" }}", 4, "more verbs"),
+        ("{{ printf \"%s\" .a .b }}", 4, "more values"),
+        ("{{ printf \"%999999999d\" 1 }}", 4, "at most 1000"),
+        ("{{ printf \"%*d\" 1 1 }}", 4, "`printf`"),
+        ("{{ with .a }}{{ .b }}{{ end }}", 17, "`$.b`"),
+        ("é{{ 7.5 }}", 6, "whole numbers"),
         ("{{ name }}", 4, "`{{ .name }}`"),
         ("{{ .odd-key }}", 8, "index . \"any key\""),
         ("{{ .a.b }}", 6, "field"),
@@ -199,12 +177,23 @@ fn render_errors_name_the_key_and_no_value() {
     };
     let list = RenderError::NotText { key: "list".to_owned(), found: "a list" };
     assert_eq!(list.to_string(), "the key \"list\" holds a list where a text is needed");
-    for template in ["{{ .text }}{{ .list }}", "{{ index . \"list\" }}", "{{ if .list }}{{ end }}", "{{ not .list }}"] {
+    for template in [
+        "{{ .text }}{{ .list }}",
+        "{{ len .list }}",
+        "{{ range .list }}{{ end }}",
+        "{{ index . \"list\" }}",
+        "{{ if .list }}{{ end }}",
+        "{{ not .list }}",
+    ] {
         assert_eq!(render_with(template, &lookup), Err(list.clone()), "{template}");
     }
-    for template in
-        ["{{ .text }}{{ .gone }}", "{{ index . \"gone\" }}", "{{ if .gone }}{{ end }}", "{{ eq .text .gone }}"]
-    {
+    for template in [
+        "{{ .text }}{{ .gone }}",
+        "{{ .text }}{{ index . \"gone\" }}",
+        "{{ .text }}{{ printf \"%3s\" (index . \"gone\") }}",
+        "{{ if .gone }}{{ end }}",
+        "{{ eq .text .gone }}",
+    ] {
         let error = render_with(template, &lookup).expect_err(template);
         assert_eq!(error, RenderError::MissingKey("gone".to_owned()));
         assert!(error.to_string().contains("gone") && !error.to_string().contains("confidential"), "{error}");
@@ -212,6 +201,95 @@ fn render_errors_name_the_key_and_no_value() {
     let mixed = render_with("{{ eq (and .text true) .text }}", &lookup);
     assert_eq!(mixed, Err(RenderError::MixedComparison));
     assert_eq!(render_with("{{ or .text .list }}", &lookup).as_deref(), Ok("confidential"));
+}
+
+#[test]
+fn what_index_does_not_find_is_empty_alone_and_refused_beside_text_and_in_names() {
+    let lookup = |key: &str| if key == "a" { echo(key) } else { Lookup::Missing };
+    for template in
+        ["{{ index . \"gone\" }}", "{{ with index . \"gone\" }}x{{ end }}", "{{ $x := index . \"gone\" }}{{ $x }}"]
+    {
+        assert_eq!(render_with(template, &lookup).as_deref(), Ok(""), "{template}");
+    }
+    for template in
+        ["{{ index . \"gone\" }}", "{{ .a }}{{ index . \"gone\" }}", "{{ printf \"%s%5s\" .a (index . \"gone\") }}"]
+    {
+        let pieces = Template::parse(template).unwrap();
+        assert_eq!(pieces.pieces(&lookup), Err(RenderError::MissingKey("gone".to_owned())), "{template}");
+    }
+    assert_eq!(render_with("{{ or (index . \"gone\") \"default\" }}", &lookup).as_deref(), Ok("default"));
+}
+
+#[test]
+fn lists_are_counted_and_gone_through_within_a_bound() {
+    let list =
+        |length: usize| move |_: &str| Lookup::List((0..length).map(|item| Cow::Owned(item.to_string())).collect());
+    let three = "{{ range .list }}{{ . }},{{ else }}none{{ end }}{{ len .list }}";
+    assert_eq!(render_with(three, &list(3)).as_deref(), Ok("0,1,2,3"));
+    assert_eq!(render_with(three, &list(0)).as_deref(), Ok("none0"));
+    let numbered = "{{ range $i, $e := .list }}{{ if $i }}/{{ end }}{{ $i }}={{ $e }}{{ end }}";
+    assert_eq!(render_with(numbered, &list(2)).as_deref(), Ok("0=0/1=1"));
+    let nested = "{{ range $.list }}{{ range $.list }}{{ range $.list }}{{ end }}{{ end }}{{ end }}";
+    assert!(matches!(render_with(nested, &list(1000)), Err(RenderError::TooMuchWork { .. })));
+    assert_eq!(render_with("{{ range .a }}{{ end }}", &echo), Err(RenderError::NotAList { key: "a".to_owned() }));
+    assert_eq!(render_with("{{ .a }}", &list(1)), Err(RenderError::NotText { key: "a".to_owned(), found: "a list" }));
+}
+
+#[test]
+fn what_functions_make_is_limited_also_where_it_is_not_written() {
+    let doubling = format!("{{{{ $x := .a }}}}{}", "{{ $x = printf \"%s%s\" $x $x }}".repeat(200));
+    assert_eq!(render_with(&doubling, &echo), Err(RenderError::TooLong { limit: OUTPUT_LIMIT }));
+    let empty = |_: &str| Lookup::Text(Cow::Borrowed(""));
+    assert_eq!(render_with(&doubling, &empty).as_deref(), Ok(""));
+    let padded = format!("{{{{ $x := .a }}}}{}", "{{ $x = print $x (printf \"%1000s\" .a) }}".repeat(20));
+    assert_eq!(render_with(&padded, &echo), Err(RenderError::TooLong { limit: OUTPUT_LIMIT }));
+}
+
+#[test]
+fn pipes_are_limited() {
+    let piped = |count: usize| format!("{{{{ .a{} }}}}", " | urlquery".repeat(count));
+    assert_eq!(render_with(&piped(64), &echo).as_deref(), Ok("a"));
+    for count in [65, 100_000] {
+        assert!(Template::parse(&piped(count)).unwrap_err().message.contains("more than 64 pipes"));
+    }
+    let nested = format!("{{{{ {}.a{} }}}}", "(".repeat(DEPTH_LIMIT), " | print)".repeat(DEPTH_LIMIT));
+    assert_eq!(render_with(&nested, &echo).as_deref(), Ok("a"));
+}
+
+#[test]
+fn pieces_name_the_keys_whose_values_made_them() {
+    let pieces = |template: &str| {
+        let template = Template::parse(template).unwrap();
+        let pieces = template.pieces(&echo).unwrap();
+        pieces.into_iter().map(|(keys, text)| (keys.join("+"), text.into_owned())).collect::<Vec<_>>()
+    };
+    let expected = |all: &[(&str, &str)]| {
+        all.iter().map(|(keys, text)| ((*keys).to_owned(), (*text).to_owned())).collect::<Vec<_>>()
+    };
+    assert_eq!(pieces("{{ printf \"h/%s/%v\" .a .b }}"), expected(&[("", "h/"), ("a", "a"), ("", "/"), ("b", "b")]));
+    assert_eq!(pieces("{{ printf \"%3s%s\" .a .b }}"), expected(&[("a+b", "  ab")]));
+    assert_eq!(pieces("{{ $x := .a | urlquery }}{{ slice $x 0 1 }}"), expected(&[("a", "a")]));
+    assert_eq!(pieces("{{ with .a }}{{ print . $.b 1 2 }}{{ end }}"), expected(&[("a+b", "ab1 2")]));
+}
+
+#[test]
+#[ignore = "takes a file of random rows, made by `go run generate.go random 100000 1 > rows` and named by GO_ROWS"]
+fn agrees_with_go_on_random_templates() {
+    let rows = std::fs::read_to_string(std::env::var("GO_ROWS").unwrap()).unwrap();
+    let (mut same, mut refused) = (0_u32, 0_u32);
+    for line in rows.lines() {
+        let row: serde_json::Value = serde_json::from_str(line).unwrap();
+        let data: BTreeMap<String, String> = serde_json::from_value(row["data"].clone()).unwrap();
+        match rendered(row["template"].as_str().unwrap(), &data) {
+            Ok(text) => {
+                assert_eq!(Some(text.as_str()), row["output"].as_str(), "{line}");
+                same += 1;
+            }
+            Err(_) if row["output"].is_string() => refused += 1,
+            Err(_) => same += 1,
+        }
+    }
+    println!("{same} as in Go, {refused} refused only here");
 }
 
 #[test]
@@ -297,7 +375,21 @@ fn template_like() -> impl Strategy<Value = String> {
         "{{ end }}",
         "{{ .a }}",
         "range",
+        "with",
+        "range .a",
         ":=",
+        "$x",
+        "$x := .a",
+        ",",
+        "=",
+        "len",
+        "slice",
+        "print",
+        "printf \"%s\"",
+        "urlquery",
+        "lt",
+        "{{ with .a }}",
+        "{{ $x := .a }}",
         "\u{0}",
         "😀",
     ];
@@ -315,7 +407,7 @@ proptest! {
         match Template::parse(&source) {
             Ok(template) => {
                 let text = template.render(&echo);
-                prop_assert!(matches!(text, Ok(_) | Err(RenderError::MixedComparison)), "{:?}", text);
+                prop_assert!(!matches!(text, Err(RenderError::MissingKey(_) | RenderError::TooLong { .. } | RenderError::TooMuchWork { .. })), "{:?}", text);
             }
             Err(error) => {
                 prop_assert!((1..=source.len() + 1).contains(&error.column));
