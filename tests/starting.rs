@@ -241,7 +241,7 @@ fn what_is_off_is_said_at_the_start() {
         "WARN --rate-limit-per-address is empty: requests of one address are not limited",
         "WARN timestamps of a transparency log are not verified",
         "WARN e-mail addresses are certified without being verified: skip-email-verification issuers=\"https://a.example\"",
-        "WARN whoever is on the way can put in keys of his own: allow-http issuers=\"http://b.example\"",
+        "WARN keys of these issuers are fetched without TLS",
         "WARN the CA's key is in memory",
         "INFO effective settings settings=\"ca=ephemeralca ",
         "ct-log-url=http://127.0.0.1:1/x",

@@ -10,6 +10,8 @@ use zeroize::Zeroizing;
 use crate::authority::aws_kms::{self, AwsKmsOptions};
 #[cfg(feature = "azure")]
 use crate::authority::azure_key_vault::{self, AzureOptions};
+#[cfg(feature = "azure")]
+use crate::authority::cloud_env;
 #[cfg(feature = "gcp")]
 use crate::authority::gcp_kms::{self, GcpKmsOptions};
 use crate::authority::pkcs11::{self, GeneratedKey, Pkcs11Key, Pkcs11Options};
@@ -37,7 +39,7 @@ pub async fn open(name: &str) -> Result<Arc<dyn RemoteKey>, OpenError> {
         "gcpkms" => Err(not_built_in(name, "gcp")),
         #[cfg(feature = "azure")]
         "azurekms" => {
-            let options = AzureOptions::from_environment(|name| std::env::var(name).ok());
+            let options = AzureOptions::from_environment(cloud_env::variable);
             Ok(Arc::new(azure_key_vault::open(name, &options).await?))
         }
         #[cfg(not(feature = "azure"))]

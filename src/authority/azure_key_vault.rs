@@ -69,7 +69,7 @@ impl AzureOptions {
 
 impl Default for AzureOptions {
     fn default() -> Self {
-        Self::from_environment(|name| std::env::var(name).ok())
+        Self::from_environment(super::cloud_env::variable)
     }
 }
 

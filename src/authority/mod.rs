@@ -8,6 +8,7 @@ pub mod aws_kms;
 #[cfg(feature = "azure")]
 pub mod azure_key_vault;
 pub mod chain;
+pub mod cloud_env;
 pub mod ephemeral;
 pub mod file;
 pub mod files;

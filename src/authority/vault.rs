@@ -72,7 +72,7 @@ pub async fn open(name: &str, options: &VaultOptions) -> Result<VaultKey, OpenEr
 
 async fn open_key(name: &str, options: &VaultOptions) -> Result<VaultKey, Fault> {
     let reference = Reference::parse(name)?;
-    let settings = options.settings(|variable| std::env::var(variable).ok())?;
+    let settings = options.settings(super::cloud_env::variable)?;
     let client = Client::new(&settings).await?;
     let place = Place { mount: &settings.mount, key: &reference.key };
 

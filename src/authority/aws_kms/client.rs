@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 use aws_config::{BehaviorVersion, Region, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_sdk_kms::Client;
 use aws_sdk_kms::config::interceptors::BeforeDeserializationInterceptorContextMut;
-use aws_sdk_kms::config::{Builder, ConfigBag, Intercept, RuntimeComponents, SharedHttpClient};
+use aws_sdk_kms::config::{
+    Builder, ConfigBag, Credentials, Intercept, RuntimeComponents, SharedCredentialsProvider, SharedHttpClient,
+};
 use aws_sdk_kms::error::BoxError;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
 use aws_smithy_types::body::SdkBody;
@@ -20,6 +22,7 @@ use url::Url;
 use super::AwsKmsOptions;
 use super::failure::Failure;
 use super::name::KeyName;
+use crate::authority::cloud_env::variable;
 use crate::outside;
 use crate::{pem, text};
 
@@ -36,13 +39,14 @@ pub(super) async fn connect(key: &KeyName, options: &AwsKmsOptions) -> Result<Cl
     let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
         .retry_config(RetryConfig::disabled())
         .timeout_config(timeouts);
-    if let Some(region) = key.region.clone().or_else(|| options.region.clone()) {
+    let environment = Environment::read(&variable);
+    if let Some(region) = key.region.clone().or_else(|| options.region.clone()).or(environment.region) {
         loader = loader.region(Region::new(region));
     }
-    if let Some(credentials) = &options.credentials {
-        loader = loader.credentials_provider(credentials.clone());
+    if let Some(credentials) = options.credentials.clone().or(environment.credentials) {
+        loader = loader.credentials_provider(credentials);
     }
-    if let Some(bundle) = options.ca_bundle.clone().or_else(|| env::var_os("AWS_CA_BUNDLE").map(PathBuf::from)) {
+    if let Some(bundle) = options.ca_bundle.clone().or_else(|| variable("AWS_CA_BUNDLE").map(PathBuf::from)) {
         loader = loader.http_client(https_client(&bundle)?);
     }
     let shared = loader.load().await;
@@ -50,10 +54,49 @@ pub(super) async fn connect(key: &KeyName, options: &AwsKmsOptions) -> Result<Cl
         return Err(Failure::refused("no region is set".to_owned(), "set AWS_REGION, or name the key by its ARN"));
     }
     let mut config = Builder::from(&shared).interceptor(AnswerCap);
+    // The SDK has read the variable too, and panics at one with nothing in it.
+    if ENDPOINTS.into_iter().any(|name| env::var_os(name).is_some()) {
+        config.set_endpoint_url(environment.endpoint.map(|url| usable(&url).map(|()| url)).transpose()?);
+    }
     if let Some(endpoint) = endpoint(key, options)? {
         config = config.endpoint_url(endpoint);
     }
     Ok(Client::from_conf(config.build()))
+}
+
+/// The variables that say where KMS is, the first one that is set counts.
+const ENDPOINTS: [&str; 2] = ["AWS_ENDPOINT_URL_KMS", "AWS_ENDPOINT_URL"];
+
+/// What the SDK would read of the environment, without what stands around it: it takes a line end for a part of a key, and panics.
+struct Environment {
+    region: Option<String>,
+    credentials: Option<SharedCredentialsProvider>,
+    endpoint: Option<String>,
+}
+
+impl Environment {
+    fn read(variable: &dyn Fn(&str) -> Option<String>) -> Self {
+        let keys = variable("AWS_ACCESS_KEY_ID").zip(variable("AWS_SECRET_ACCESS_KEY"));
+        let credentials = keys.map(|(id, secret)| {
+            let session = variable("AWS_SESSION_TOKEN");
+            SharedCredentialsProvider::new(Credentials::new(id, secret, session, None, "environment"))
+        });
+        Self {
+            region: variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION")),
+            credentials,
+            endpoint: ENDPOINTS.into_iter().find_map(variable),
+        }
+    }
+}
+
+fn usable(endpoint: &str) -> Result<(), Failure> {
+    match Url::parse(endpoint) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") && url.host().is_some() => Ok(()),
+        _ => Err(Failure::refused(
+            "AWS_ENDPOINT_URL or AWS_ENDPOINT_URL_KMS is not an http or https URL".to_owned(),
+            "write it with its scheme, like http://localhost:4566, or leave it out",
+        )),
+    }
 }
 
 fn endpoint<'a>(key: &'a KeyName, options: &'a AwsKmsOptions) -> Result<Option<&'a str>, Failure> {
@@ -106,5 +149,36 @@ impl Intercept for AnswerCap {
         let body = response.take_body();
         *response.body_mut() = SdkBody::from_body_1_x(Limited::new(body, LARGEST_ANSWER));
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_environment_is_read_without_what_stands_around_its_values() {
+        let read = |values: &[(&str, &str)]| {
+            let values: Vec<(String, String)> =
+                values.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
+            Environment::read(&move |name| {
+                let found = values.iter().find(|(known, _)| known == name).map(|(_, text)| text.clone());
+                crate::authority::cloud_env::cleaned(found)
+            })
+        };
+        let whole = read(&[
+            ("AWS_REGION", ""),
+            ("AWS_DEFAULT_REGION", "eu-central-1\n"),
+            ("AWS_ACCESS_KEY_ID", "AKID\n"),
+            ("AWS_SECRET_ACCESS_KEY", "x"),
+            ("AWS_ENDPOINT_URL_KMS", ""),
+            ("AWS_ENDPOINT_URL", " http://localhost:4566 "),
+        ]);
+        assert_eq!(whole.region.as_deref(), Some("eu-central-1"));
+        assert_eq!(whole.endpoint.as_deref(), Some("http://localhost:4566"));
+        assert!(whole.credentials.is_some());
+        assert!(read(&[("AWS_ACCESS_KEY_ID", "AKID"), ("AWS_SECRET_ACCESS_KEY", " ")]).credentials.is_none());
+        assert!(usable("http://localhost:4566").is_ok());
+        assert!(usable("localhost:4566").is_err() && usable("x").is_err());
     }
 }

@@ -1,0 +1,31 @@
+//! The variables that the clouds' programs read, as people's secrets and charts set them.
+//!
+//! Owns that a variable with nothing in it is not set, and that blanks and line ends around a value do not count: a file's last line end
+//! often comes along. Knows no variable by name.
+
+use std::env;
+
+/// The value of a variable, unless there is nothing in it.
+#[must_use]
+pub fn variable(name: &str) -> Option<String> {
+    cleaned(env::var(name).ok())
+}
+
+/// What counts of a value.
+#[must_use]
+pub fn cleaned(value: Option<String>) -> Option<String> {
+    value.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_around_a_value_does_not_count_and_nothing_is_no_value() {
+        let of = |text: &str| cleaned(Some(text.to_owned()));
+        assert_eq!(of("AKID\n").as_deref(), Some("AKID"));
+        assert_eq!(of(" a b\r\n").as_deref(), Some("a b"));
+        assert_eq!((of(""), of(" \n"), cleaned(None)), (None, None, None));
+    }
+}
