@@ -175,7 +175,7 @@ fn issuers(root: &Node, warnings: &RefCell<Vec<Fault>>, rules: IssuerRules) -> R
             Err(fault) => refused.push(claiming(entry::claimed_by_meta(name), fault)?),
         }
     }
-    let unused = providers.iter().filter_map(|(_, provider)| provider.as_ref().err());
+    let unused = providers.values().filter_map(|provider| provider.as_ref().err());
     warnings.borrow_mut().extend(unused.cloned());
     let issuers: Issuers = by_url.into_issuers().chain(patterns).collect();
     if let Some((_, first)) = refused.first()

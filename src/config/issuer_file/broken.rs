@@ -21,7 +21,7 @@ fn files_as_operators_and_tools_write_them_load_whole() {
     for file in std::fs::read_dir(folder).unwrap() {
         let path = file.unwrap().path();
         let issuers = Issuers::load(&path, IssuerRules::default()).unwrap_or_else(|error| panic!("{error}"));
-        assert!(issuers.len() > 0 && issuers.refusals().is_empty(), "{}: {:?}", path.display(), issuers.refusals());
+        assert!(!issuers.is_empty() && issuers.refusals().is_empty(), "{}: {:?}", path.display(), issuers.refusals());
         loaded += 1;
     }
     assert_eq!(loaded, 9);
@@ -38,7 +38,7 @@ fn keys_that_other_tools_write_are_passed_over_and_told() {
         assert!(told.iter().any(|one| one.contains(place) && one.contains("unknown key")), "{place}: {told:?}");
     }
     assert_eq!(told.len(), 6, "{told:?}");
-    let many: String = (0..1000).map(|n| format!("unknown-{n}: x\n")).collect();
+    let many = (0..1000).map(|n| format!("unknown-{n}: x\n")).collect::<Vec<_>>().concat();
     let told = parse(&format!("{many}{text}")).unwrap().warnings().len();
     assert_eq!(told, MAX_TOLD + 1);
 }
@@ -150,7 +150,7 @@ fn broken_metadata_breaks_the_issuers_that_name_it_and_no_others() {
 fn restrictions_stand_beside_the_settings_or_under_restrict() {
     let with = |more: &str| format!("oidc-issuers:\n  https://a.example:\n    client-id: s\n    type: email\n{more}");
     let five = "max-certificates-per-token: 1\n, token-types: [JWT]\n, authorized-parties: cli\n, max-token-age: 10m\n, name-policy: {denied-email-domains: x.example}";
-    let beside = issuer(&with(&five.split("\n, ").map(|line| format!("    {line}\n")).collect::<String>()));
+    let beside = issuer(&with(&five.split("\n, ").map(|line| format!("    {line}\n")).collect::<Vec<_>>().concat()));
     let under = issuer(&with(&format!("    restrict: {{{}}}\n", five.replace('\n', ""))));
     assert!(under.is_same_identity(&beside) && under.max_certificates_per_token.is_some());
     for (more, message) in [
