@@ -112,6 +112,31 @@ fn an_unusable_entry_is_left_out_and_nobody_else_takes_its_tokens() {
 }
 
 #[test]
+fn an_unusable_entry_stands_for_its_issuer_url_and_spoils_the_file_if_that_cannot_be_read() {
+    let issuers =
+        entries(&format!("  https://old.example: {{issuerUrl: 'https://a.example.com', type: email}}\n{WIDE}"));
+    assert!(issuers.is_misconfigured("https://a.example.com"));
+    // Whose tokens these are about is not known, and the pattern might take them.
+    for url in
+        ["issuer-url: a.example.com", "IssuerURL: 'https://a.example.com?x'", "issuer_urll: 'https://a.example.com'"]
+    {
+        let broken = format!("  https://old.example: {{{url}, client-id: s, type: email}}\n{WIDE}");
+        let text = format!("oidc-issuers:\n  https://good.example: {{client-id: s, type: email}}\n{broken}");
+        assert_eq!(parse(&text).expect_err(url).line, 3, "{url}");
+    }
+}
+
+#[test]
+fn an_unusable_entry_leaves_alone_the_one_that_it_repeats() {
+    let issuers = entries(
+        "  https://a.example: &base {issuer-url: https://a.example, client-id: s, type: email}\n  https://b.example: {<<: *base, \
+         issuer-url: https://b.example, type: emial}\n",
+    );
+    assert!(issuers.is_misconfigured("https://b.example"));
+    assert_eq!(audiences(&issuers, "https://a.example"), ["s"], "its URL was overridden");
+}
+
+#[test]
 fn an_unusable_pattern_keeps_its_issuers_from_wider_ones_and_not_from_narrower_ones() {
     let text = format!(
         "{WIDE}  https://a-*.example.com: {{client-id: s, type: emial}}\n  https://a-b-*.example.com: {{client-id: n, type: email}}\n"
@@ -174,4 +199,14 @@ fn findings_in_a_file_of_many_issuers_are_told_with_bounds() {
     let text: String = std::iter::once("oidc-issuers:\n".to_owned()).chain((0..2000).map(issuer)).collect();
     let issuers = parse(&text).unwrap();
     assert_eq!((issuers.len(), issuers.warnings().len()), (2000, MAX_TOLD + 1));
+}
+
+/// The bound is wide, since tests share a machine: work that grows with the square of the entries takes longer by far.
+#[test]
+fn ten_thousand_issuers_are_read_at_once() {
+    let issuer = |n: usize| format!("  https://i{n}.example: {{client-id: s, type: email}}\n");
+    let text: String = std::iter::once("oidc-issuers:\n".to_owned()).chain((0..10_000).map(issuer)).collect();
+    let started = std::time::Instant::now();
+    assert_eq!(parse(&text).unwrap().len(), 10_000);
+    assert!(started.elapsed() < std::time::Duration::from_secs(10), "{:?}", started.elapsed());
 }

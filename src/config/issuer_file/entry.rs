@@ -20,7 +20,7 @@ use super::metadata::Providers;
 use super::record::{Field, Foreign, Record};
 use super::restrict::{self, Restricting};
 use super::shape::{ISSUER, Setting};
-use super::tree::Node;
+use super::tree::{MERGE_KEY, Node};
 use crate::config::issuers::{CLUSTER_ISSUER, Issuer, IssuerAddress, KeyAccess, KeyOrigin, MetaPattern};
 use crate::identity::fetch::Reach;
 use crate::identity::kind::{CiProvider, EmailRules, EmailVerification, IdentityType, IssuerClaim};
@@ -65,12 +65,17 @@ pub(super) fn exact(key: &str, field: &Field<'_>, context: &Context<'_>) -> Resu
     })
 }
 
-/// What an unusable entry of `oidc-issuers` would have stood for: everything that it could be meant to say.
+/// What an unusable entry of `oidc-issuers` would have stood for: everything that it could be meant to say. Nothing if it has an
+/// `issuer-url` that cannot be read or is misspelled: nobody knows whose tokens it is about.
 pub(super) fn claimed_by_exact(key: &str, field: &Field<'_>) -> Vec<IssuerAddress> {
-    let mut texts = vec![key];
-    issuer_urls(field.node, &mut texts);
-    texts.retain(|text| address::issuer_url(text).is_ok());
-    texts.into_iter().map(|text| IssuerAddress::Url(text.to_owned())).collect()
+    let mut own = Vec::new();
+    issuer_urls(field.node, &mut own);
+    let is_url = |text: &str| address::issuer_url(text).is_ok();
+    if own.iter().any(|text| !text.is_some_and(is_url)) {
+        return Vec::new();
+    }
+    let texts = own.into_iter().flatten().chain(Some(key).filter(|key| is_url(key)));
+    texts.map(|text| IssuerAddress::Url(text.to_owned())).collect()
 }
 
 /// What an unusable entry of `meta-issuers` would have stood for.
@@ -78,15 +83,19 @@ pub(super) fn claimed_by_meta(key: &str) -> Vec<IssuerAddress> {
     address::meta_pattern(key).map(|(pattern, _)| IssuerAddress::Pattern(pattern)).into_iter().collect()
 }
 
-/// Each `issuer-url` of an entry, wherever it stands.
-fn issuer_urls<'t>(node: &'t Node, found: &mut Vec<&'t str>) {
+/// Each `issuer-url` of an entry, wherever it stands; none for what is no text or stands behind a misspelled key. A
+/// merged one does not count beside the entry's own.
+fn issuer_urls<'t>(node: &'t Node, found: &mut Vec<Option<&'t str>>) {
     match node {
         Node::Map(entries) => {
-            for (key, value) in entries {
+            let has_own = entries.iter().any(|(key, _)| means_issuer_url(key));
+            for (key, value) in entries.iter().filter(|(key, _)| key != MERGE_KEY || !has_own) {
                 match value {
-                    Node::Text(text) if Setting::find(ISSUER, key).is_some_and(|known| known.yaml == "issuer-url") => {
-                        found.push(text);
+                    Node::Absent => {}
+                    Node::Text(text) if means_issuer_url(key) => {
+                        found.extend((!text.is_empty()).then_some(Some(text.as_str())));
                     }
+                    _ if means_issuer_url(key) => found.push(None),
                     _ => issuer_urls(value, found),
                 }
             }
@@ -94,6 +103,11 @@ fn issuer_urls<'t>(node: &'t Node, found: &mut Vec<&'t str>) {
         Node::List(nodes) => nodes.iter().for_each(|node| issuer_urls(node, found)),
         Node::Absent | Node::Text(_) | Node::Ignored => {}
     }
+}
+
+fn means_issuer_url(key: &str) -> bool {
+    let meant = Setting::find(ISSUER, key).map(|known| known.yaml);
+    meant.or_else(|| hint::misspelled(key, ISSUER.iter().map(|known| known.yaml))) == Some("issuer-url")
 }
 
 /// An entry of `meta-issuers`: one identity, or a list of them.
