@@ -369,3 +369,15 @@ async fn a_panic_in_a_signer_is_a_failed_signature() {
     }
     assert_eq!(scene.server.get("/readyz").await.status, 503, "it counts towards readiness");
 }
+
+#[tokio::test]
+async fn reflection_knows_the_detail_that_refusals_carry() {
+    let scene = Scene::new().await;
+    let name = b"google.rpc.ErrorInfo";
+    let question = [&[0x22, u8::try_from(name.len()).unwrap()][..], name].concat();
+    let length = u32::try_from(question.len()).unwrap().to_be_bytes();
+    let path = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
+    let request = scene.http2_to_grpc(path).header("content-type", "application/grpc");
+    let answer = Reply::of(request.body([&[0][..], &length, &question].concat()).send().await.unwrap()).await;
+    assert!(answer.text.contains("google/rpc/error_details.proto"), "{answer:?}");
+}

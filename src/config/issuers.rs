@@ -355,7 +355,7 @@ impl IssuerAddress {
 impl MetaPattern {
     /// The most specific pattern is tried first; equally specific ones in the order of their text.
     fn rank(&self) -> (Reverse<usize>, String) {
-        (Reverse(self.literal_characters()), self.text.clone())
+        (Reverse(self.text.chars().filter(|character| *character != '*').count()), self.text.clone())
     }
 
     /// Takes any text: whether it makes sense as a URL is the file reader's business.
@@ -399,11 +399,6 @@ impl MetaPattern {
                 Some(Host::Ipv4(_) | Host::Ipv6(_)) => true,
                 None => false,
             })
-    }
-
-    /// How many characters are not `*`.
-    fn literal_characters(&self) -> usize {
-        self.text.chars().filter(|character| *character != '*').count()
     }
 }
 
