@@ -14,6 +14,7 @@ mod guard;
 pub(super) mod hint;
 mod holders;
 mod locate;
+mod loose;
 mod metadata;
 #[cfg(test)]
 mod readings;
@@ -117,6 +118,7 @@ impl Issuers {
             message: objection.message,
             hint: objection.hint.to_owned(),
         })?;
+        let text = without_empty_end(text);
         let root = tree::read(text, shape::FILE).map_err(|unreadable| syntax_error(file_name, text, &unreadable))?;
         let warnings = RefCell::new(Vec::new());
         let (issuers, refused) = issuers(&root, &warnings, rules).map_err(|fault| fault.into_error(file_name, text))?;
@@ -166,14 +168,18 @@ fn issuers(root: &Node, warnings: &RefCell<Vec<Fault>>, rules: IssuerRules) -> R
     for (name, field) in entries("oidc-issuers")? {
         match entry::exact(name, &field, &context).and_then(|issuers| by_url.add(issuers, &field.place, warnings)) {
             Ok(()) => {}
-            Err(fault) => refused.push(claiming(entry::claimed_by_exact(name, &field), fault)?),
+            Err(fault) => refused.push((entry::claimed_by_exact(name, &field), fault)),
         }
     }
     for (name, field) in entries("meta-issuers")? {
         match entry::meta(name, &field, &context) {
             Ok(issuers) => patterns.extend(issuers),
-            Err(fault) => refused.push(claiming(entry::claimed_by_meta(name), fault)?),
+            Err(fault) => refused.push((entry::claimed_by_meta(name), fault)),
         }
+    }
+    // An entry that is about nobody's tokens in particular: another one might take those that it was meant for.
+    if let Some((_, fault)) = refused.iter().find(|(claimed, _)| claimed.is_empty()) {
+        return Err(fault.clone());
     }
     let unused = providers.values().filter_map(|provider| provider.as_ref().err());
     warnings.borrow_mut().extend(unused.cloned());
@@ -188,11 +194,6 @@ fn issuers(root: &Node, warnings: &RefCell<Vec<Fault>>, rules: IssuerRules) -> R
         return Err(Place::root().fault("no issuer in the file", hint));
     }
     Ok((issuers, refused))
-}
-
-/// An unusable entry must be about somebody's tokens, or another entry might take them.
-fn claiming(claimed: Vec<IssuerAddress>, fault: Fault) -> Result<Refused, Fault> {
-    if claimed.is_empty() { Err(fault) } else { Ok((claimed, fault)) }
 }
 
 /// The identities of each issuer that has a URL: those of one entry, or of several entries (aliases) with that `issuer-url`.
@@ -268,6 +269,23 @@ fn hint_for_syntax(cause: &str) -> &'static str {
     ];
     let known = hints.iter().find(|(part, _)| cause.contains(part)).map(|(_, hint)| *hint);
     known.unwrap_or("look at the indentation, the colons and the quotes on this line and the one above")
+}
+
+/// The text without a `---` at its end behind which only comments stand: tools that join documents leave it.
+fn without_empty_end(text: &str) -> &str {
+    let says_nothing = |line: &str| line.trim().is_empty() || line.starts_with('#');
+    let mut end = text.len();
+    for line in text.split_inclusive('\n').rev() {
+        end -= line.len();
+        if line.trim_end() == "---" {
+            let before = text.get(..end).unwrap_or(text);
+            return if before.lines().all(says_nothing) { text } else { before };
+        }
+        if !says_nothing(line) {
+            break;
+        }
+    }
+    text
 }
 
 /// The line of the second document's `---`.

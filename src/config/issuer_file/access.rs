@@ -36,7 +36,7 @@ pub(super) fn key_access(
 ) -> Result<KeyAccess, Fault> {
     let plain_http = plain_http(record, url, breadth, rules)?;
     let strangers = if truth(record, "allow-private-addresses")? { Reach::Anywhere } else { Reach::PublicInternet };
-    let origin = origin(record, plain_http)?;
+    let origin = origin(record, plain_http, rules)?;
     if origin == KeyOrigin::Discovery && !is_safe(url, plain_http) {
         let message = "without TLS, whoever is on the way can put in keys of his own";
         return Err(record.place.key().fault(message, format!("use https, or {}", allow_http(record))));
@@ -64,7 +64,8 @@ fn plain_http(record: &Record<'_>, url: &Url, breadth: Breadth, rules: IssuerRul
         let place = if allowed { record.place_of("allow-http") } else { record.place.key() };
         return Err(place.fault("http without TLS, and --require-https is set", "use https"));
     }
-    let named = breadth == Breadth::One && url.scheme() == "http" && !is_loopback(url);
+    let elsewhere = ORIGINS.into_iter().any(|key| !record.text(key).trim().is_empty());
+    let named = breadth == Breadth::One && url.scheme() == "http" && !is_loopback(url) && !elsewhere;
     Ok(if allowed || named { PlainHttp::Anywhere } else { PlainHttp::Loopback })
 }
 
@@ -85,7 +86,7 @@ fn allow_http(record: &Record<'_>) -> String {
     format!("write {}: true if nobody else is on the way", record.spelled("allow-http"))
 }
 
-fn origin(record: &Record<'_>, plain_http: PlainHttp) -> Result<KeyOrigin, Fault> {
+fn origin(record: &Record<'_>, plain_http: PlainHttp, rules: IssuerRules) -> Result<KeyOrigin, Fault> {
     let mut set = ORIGINS.into_iter().filter(|key| !record.text(key).trim().is_empty());
     let Some(key) = set.next() else { return Ok(KeyOrigin::Discovery) };
     if let Some(second) = set.next() {
@@ -104,6 +105,9 @@ fn origin(record: &Record<'_>, plain_http: PlainHttp) -> Result<KeyOrigin, Fault
         _ => match Url::parse(text) {
             Ok(url) if !matches!(url.scheme(), "http" | "https") || !url.username().is_empty() => {
                 Err(place.fault("not an http or https URL", "write the URL of the issuer's JWK set"))
+            }
+            Ok(url) if rules.require_https && url.scheme() == "http" => {
+                Err(place.fault("http without TLS, and --require-https is set", "use https"))
             }
             Ok(url) if !is_safe(&url, plain_http) => {
                 let message = "without TLS, whoever is on the way can put in keys of his own";
@@ -208,6 +212,10 @@ mod tests {
             parse(&file("http://a.example.com", ", jwks-url: 'https://k.example'")).is_ok(),
             "nothing is fetched there"
         );
+        let elsewhere = parse(&file("http://a.example.com", ", jwks-url: 'https://k.example'")).unwrap();
+        assert_eq!(elsewhere.iter().next().unwrap().keys.plain_http, PlainHttp::Loopback, "and so it is no WARN");
+        let error = parse(&file("http://a.example.com", ", jwks-url: 'http://k.example'")).unwrap_err();
+        assert!(error.hint.contains("allow-http: true"), "the URL of the issuer says nothing of another host: {error}");
         refused(&format!("{HEAD}    jwks-url: http://k.example\n"), (5, 15), "without TLS", "allow-http: true");
         refused(&file("http://*.example.com", "").replace("oidc", "meta"), (2, 3), "without TLS", "allow-http");
     }
@@ -222,6 +230,7 @@ mod tests {
             ("http://127.0.0.1:5556", ""),
             ("https://a.example.com", ", allow-http: true"),
             ("http://a.example.com", ", jwks-url: 'https://k.example'"),
+            ("https://a.example.com", ", jwks-url: 'http://127.0.0.1:8080/keys'"),
         ] {
             assert!(read(&file(url, more)).unwrap_err().message.contains("--require-https"), "{url}{more}");
         }

@@ -98,6 +98,14 @@ fn an_unusable_entry_is_left_out_and_nobody_else_takes_its_tokens() {
         "alias: {issuer-url: https://a.example.com, client-id: s, type: emial}",
         "https://a.example.com: {client-id: s, type: email, restrict: {token-type: JWT}}",
         "https://a.example.com: {client-id: s, type: email, client_id: t}",
+        "https://a.example.com: {client-id: [s], type: email}",
+        "https://a.example.com: [{client-id: s, type: email}, {client-id: {a: b}, type: email}]",
+        "https://a.example.com: rubbish",
+        "https://a.example.com: {client-id: s, type: email, restrict: [JWT]}",
+        "https://a.example.com: {client-id: s, type: email, restrict: yes}",
+        "https://a.example.com: {client-id: s, type: email, restrict: {max-token-age: [10m]}}",
+        "https://a.example.com: {client-id: s, type: email, name-policy: example.com}",
+        "alias: {client-id: [s], issuer-url: https://a.example.com, type: email, order: 1}",
     ] {
         let issuers = entries(&format!("  {broken}\n{WIDE}"));
         assert!(issuers.find("https://a.example.com").is_empty(), "{broken}");
@@ -150,7 +158,9 @@ fn an_unusable_pattern_keeps_its_issuers_from_wider_ones_and_not_from_narrower_o
 #[test]
 fn what_claims_nobody_and_what_leaves_nobody_is_refused_whole() {
     let good = "  https://good.example: {client-id: s, type: email}\n";
-    refused(&format!("oidc-issuers:\n{good}  dex: {{client-id: s, type: emial}}\n"), (3, 3), "not a URL", "issuer-url");
+    let nobodys = format!("oidc-issuers:\n{good}  dex: {{client-id: s, type: emial}}\n");
+    refused(&format!("{nobodys}{WIDE}"), (3, 3), "not a URL", "issuer-url");
+    refused(&nobodys, (3, 3), "not a URL", "issuer-url");
     refused("oidc-issuers:\n  https://a.example: {client-id: s, type: emial}\n", (2, 43), "unknown type", "email");
     let strict = IssuerRules { strict: true, ..IssuerRules::default() };
     let text = format!("oidc-issuers:\n{good}  https://a.example: {{client-id: s, type: emial}}\n");
@@ -209,4 +219,52 @@ fn ten_thousand_issuers_are_read_at_once() {
     let started = std::time::Instant::now();
     assert_eq!(parse(&text).unwrap().len(), 10_000);
     assert!(started.elapsed() < std::time::Duration::from_secs(10), "{:?}", started.elapsed());
+}
+
+#[test]
+fn a_wrong_kind_of_value_is_told_with_its_place_and_spoils_its_entry_alone() {
+    let text = format!(
+        "oidc-issuers:\n  https://good.example: {{client-id: s, type: email}}\n  https://a.example.com:\n  - client-id: s\n    \
+         type: email\n  - client-id: t\n    type: [email]\n  https://b.example.com: {{type: {{}}}}\n{WIDE}"
+    );
+    let issuers = parse(&text).unwrap();
+    let [first, second] = issuers.refusals() else { panic!("{:?}", issuers.refusals()) };
+    assert!(first.contains(":7:11: oidc-issuers › https://a.example.com › type: invalid type: sequence"), "{first}");
+    assert!(second.contains(":8:33: oidc-issuers › https://b.example.com › type"), "{second}");
+    let json = text_of_json("[\"s\"]");
+    assert!(parse(&json).unwrap().is_misconfigured("https://a.example"));
+    assert!(parse(&text_of_json("\"s\"")).unwrap().refusals().is_empty());
+    let entry = |n| format!("  https://i{n}.example: {{client-id: [s], type: email}}\n");
+    let many = (0..30).map(entry).collect::<Vec<_>>().concat();
+    let error =
+        parse(&format!("oidc-issuers:\n  https://good.example: {{client-id: s, type: email}}\n{many}")).unwrap_err();
+    assert!(error.message.contains("expected a text"), "each costs a walk through the file: {error}");
+}
+
+/// JSON that is not YAML, since a line break comes before a colon.
+fn text_of_json(audience: &str) -> String {
+    format!(
+        r#"{{"OIDCIssuers"
+: {{"https://good.example": {{"ClientID": "s", "Type": "email"}}, "https://a.example": {{"ClientID": {audience}, "Type": "email"}}}}}}"#
+    )
+}
+
+#[test]
+fn metadata_with_a_wrong_kind_of_value_breaks_the_issuers_that_name_it_and_no_others() {
+    let text = "oidc-issuers:\n  https://a.example: {client-id: s, type: email}\n  https://b.example: {client-id: s, type: \
+                ci-provider, ci-provider: c}\nci-issuer-metadata:\n  c: {subject-alternative-name-template: [x], \
+                extension-templates: {}}\n";
+    let issuers = parse(text).unwrap();
+    assert!(!issuers.is_misconfigured("https://a.example") && issuers.is_misconfigured("https://b.example"));
+    assert!(issuers.refusals()[0].contains("ci-issuer-metadata › c › subject"), "{:?}", issuers.refusals());
+}
+
+#[test]
+fn an_empty_document_at_the_end_is_no_second_one() {
+    let text = "---\noidc-issuers:\n  https://a.example: {client-id: s, type: email}\n";
+    for end in ["---\n", "---", "--- \n# end\n\n", "...\n"] {
+        assert_eq!(parse(&format!("{text}{end}")).unwrap().len(), 1, "{end}");
+    }
+    refused(&format!("{text}---\nmeta-issuers: {{}}\n"), (4, 1), "more than one document", "one document");
+    refused("---\n# nothing\n", (1, 1), "no issuer", "add an entry");
 }

@@ -101,6 +101,7 @@ fn issuer_urls<'t>(node: &'t Node, found: &mut Vec<Option<&'t str>>) {
             }
         }
         Node::List(nodes) => nodes.iter().for_each(|node| issuer_urls(node, found)),
+        Node::Misshapen(misshapen) => issuer_urls(&misshapen.entry, found),
         Node::Absent | Node::Text(_) | Node::Ignored => {}
     }
 }

@@ -67,6 +67,11 @@ impl Place {
         Self { names: Vec::new(), steps: Vec::new(), part: Part::Value }
     }
 
+    /// The value that these keys, and so many entries before it at each level, lead to.
+    pub(super) const fn at(names: Vec<String>, steps: Vec<usize>) -> Self {
+        Self { names, steps, part: Part::Value }
+    }
+
     /// The value of the entry that has `before` others before it.
     pub(super) fn entry(&self, before: usize, name: &str) -> Self {
         let mut place = self.item(before);

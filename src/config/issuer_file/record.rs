@@ -99,6 +99,7 @@ fn gather<'t>(
                 gather(&Field { place: field.place.item(before), node }, canonical, taken, entries)?;
             }
         }
+        Node::Misshapen(misshapen) => return Err(misshapen.fault()),
         Node::Absent | Node::Text(_) | Node::Ignored => {}
     }
     Ok(())

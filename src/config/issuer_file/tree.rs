@@ -8,6 +8,8 @@ use std::fmt;
 
 use serde::de::{Deserialize as _, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+use super::fault::{Fault, Place};
+use super::loose::Loose;
 use super::shape::{Setting, Shape};
 
 /// The key whose value, one mapping or a list of them, fills in what the mapping around it does not say.
@@ -15,6 +17,8 @@ pub(super) const MERGE_KEY: &str = "<<";
 
 /// Entries in a whole file, with aliases followed: bounds what a few lines of nested aliases can blow up to.
 const MAX_ENTRIES: usize = 1_000_000;
+/// Entries with a wrong kind of value that are looked past: each takes another walk through the file.
+const MAX_MISSHAPEN: usize = 20;
 
 /// One value of the file.
 #[derive(Debug)]
@@ -29,6 +33,31 @@ pub(super) enum Node {
     List(Vec<Self>),
     /// What nobody looks at.
     Ignored,
+    /// An entry of a table with a wrong kind of value somewhere.
+    Misshapen(Box<Misshapen>),
+}
+
+/// What is wrong in an entry, and the entry as far as it can be read without knowing what it should be.
+#[derive(Debug)]
+pub(super) struct Misshapen {
+    pub(super) entry: Node,
+    error: WrongKind,
+}
+
+/// A value of the wrong kind.
+#[derive(Clone, Debug)]
+struct WrongKind {
+    names: Vec<String>,
+    steps: Vec<usize>,
+    cause: String,
+}
+
+impl Misshapen {
+    /// What is wrong.
+    pub(super) fn fault(&self) -> Fault {
+        let WrongKind { names, steps, cause } = self.error.clone();
+        Place::at(names, steps).fault(super::without_place(&cause), super::hint_for_syntax(&cause))
+    }
 }
 
 /// A text that cannot be read.
@@ -36,30 +65,58 @@ pub(super) enum Node {
 pub(super) struct Unreadable {
     /// The keys on the way to the place.
     pub(super) names: Vec<String>,
+    /// The same way, by how many entries come before at each level.
+    steps: Vec<usize>,
     /// What the reader of YAML or JSON says.
     pub(super) cause: String,
     /// Line and column from 1, if the reader knows them.
     pub(super) place: Option<(usize, usize)>,
 }
 
-/// Reads a whole file.
+/// Reads a whole file. A wrong kind of value in an entry of a table spoils that entry alone.
 pub(super) fn read(text: &str, settings: &'static [Setting]) -> Result<Node, Unreadable> {
+    let mut misshapen = Vec::new();
+    loop {
+        match read_once(text, settings, &misshapen) {
+            Err(unreadable) if unreadable.is_in_new_entry(settings, &misshapen) => {
+                let Unreadable { names, steps, cause, .. } = unreadable;
+                misshapen.push(WrongKind { names, steps, cause });
+            }
+            result => return result,
+        }
+    }
+}
+
+impl Unreadable {
+    /// Whether this is a wrong kind of value in an entry of a table in which none was found yet.
+    fn is_in_new_entry(&self, settings: &'static [Setting], found: &[WrongKind]) -> bool {
+        let ([table, entry, ..], Some(steps)) = (self.names.as_slice(), self.steps.get(..2)) else { return false };
+        self.cause.contains(WRONG_KIND)
+            && Setting::find(settings, table).is_some_and(|known| matches!(known.shape, Shape::Table(_)))
+            && entry != MERGE_KEY
+            && found.len() < MAX_MISSHAPEN
+            && !found.iter().any(|other| other.steps.starts_with(steps))
+    }
+}
+
+fn read_once(text: &str, settings: &'static [Setting], misshapen: &[WrongKind]) -> Result<Node, Unreadable> {
     if is_json_only(text) {
         let mut json = serde_json::Deserializer::from_str(text);
-        return read_by(&mut json, settings).map_err(|(names, error)| Unreadable {
+        return read_by(&mut json, settings, misshapen).map_err(|(names, steps, error)| Unreadable {
             names,
+            steps,
             cause: error.to_string(),
             place: Some((error.line(), error.column())),
         });
     }
-    read_by(serde_yaml::Deserializer::from_str(text), settings).map_err(|(names, cause)| {
+    read_by(serde_yaml::Deserializer::from_str(text), settings, misshapen).map_err(|(names, steps, cause)| {
         // Broken YAML further down explains more than a value of the wrong kind that it led to.
-        let (names, cause) = match IgnoredAny::deserialize(serde_yaml::Deserializer::from_str(text)) {
-            Err(broken) if broken.to_string() != cause.to_string() => (Vec::new(), broken),
-            _ => (names, cause),
+        let (names, steps, cause) = match IgnoredAny::deserialize(serde_yaml::Deserializer::from_str(text)) {
+            Err(broken) if broken.to_string() != cause.to_string() => (Vec::new(), Vec::new(), broken),
+            _ => (names, steps, cause),
         };
         let place = cause.location().map(|location| (location.line(), location.column()));
-        Unreadable { names, cause: cause.to_string(), place }
+        Unreadable { names, steps, cause: cause.to_string(), place }
     })
 }
 
@@ -70,20 +127,44 @@ pub(super) fn is_json_only(text: &str) -> bool {
         && serde_json::from_str::<IgnoredAny>(text).is_ok()
 }
 
+/// Where reading ended, by the keys on the way and by how many entries come before at each level, and why.
+type Failed<E> = (Vec<String>, Vec<usize>, E);
+
 fn read_by<'de, D: Deserializer<'de>>(
     deserializer: D,
     settings: &'static [Setting],
-) -> Result<Node, (Vec<String>, D::Error)> {
-    let progress = Progress { names: RefCell::new(Vec::new()), left: Cell::new(MAX_ENTRIES) };
+    misshapen: &[WrongKind],
+) -> Result<Node, Failed<D::Error>> {
+    let (names, steps) = Default::default();
+    let progress = Progress { names, steps, left: Cell::new(MAX_ENTRIES), misshapen };
     let reader = Reader { shape: Shape::Settings(settings), merged: false, progress: &progress };
-    reader.deserialize(deserializer).map_err(|error| (progress.names.take(), error))
+    reader.deserialize(deserializer).map_err(|error| (progress.names.take(), progress.steps.take(), error))
 }
 
-struct Progress {
+struct Progress<'m> {
     /// The keys on the way to what is being read; a failure leaves them as they are.
     names: RefCell<Vec<String>>,
+    /// The same way, by how many entries come before at each level.
+    steps: RefCell<Vec<usize>>,
     /// How many more entries may come.
     left: Cell<usize>,
+    /// Where an earlier walk found a wrong kind of value.
+    misshapen: &'m [WrongKind],
+}
+
+impl Progress<'_> {
+    /// What is wrong in the entry of a table that comes now.
+    fn wrong_here(&self) -> Option<WrongKind> {
+        let steps = self.steps.borrow();
+        let mut found = self.misshapen.iter().filter(|_| steps.len() == 2);
+        found.find(|error| error.steps.starts_with(&steps)).cloned()
+    }
+}
+
+/// Counts one more entry.
+pub(super) fn take_one<E: Error>(left: &Cell<usize>) -> Result<(), E> {
+    left.set(left.get().checked_sub(1).ok_or_else(|| E::custom(TOO_MANY))?);
+    Ok(())
 }
 
 #[derive(Clone, Copy)]
@@ -91,7 +172,7 @@ struct Reader<'p> {
     shape: Shape,
     /// Whether this is what stands behind a merge key.
     merged: bool,
-    progress: &'p Progress,
+    progress: &'p Progress<'p>,
 }
 
 impl<'de> DeserializeSeed<'de> for Reader<'_> {
@@ -145,13 +226,20 @@ impl<'de> Visitor<'de> for Reader<'_> {
         }
         let mut entries = Vec::new();
         while let Some(key) = map.next_key_seed(Key)? {
-            let left = self.progress.left.get().checked_sub(1);
-            self.progress.left.set(left.ok_or_else(|| A::Error::custom(TOO_MANY))?);
+            take_one(&self.progress.left)?;
             let merged = key == MERGE_KEY;
             let shape = if merged { self.shape.of_one() } else { self.shape.behind(&key) };
             self.progress.names.borrow_mut().push(key.clone());
-            let node = map.next_value_seed(Self { shape, merged, ..self })?;
+            self.progress.steps.borrow_mut().push(entries.len());
+            let node = match self.progress.wrong_here() {
+                Some(error) => {
+                    let entry = map.next_value_seed(Loose { left: &self.progress.left })?;
+                    Node::Misshapen(Box::new(Misshapen { entry, error }))
+                }
+                None => map.next_value_seed(Self { shape, merged, ..self })?,
+            };
             self.progress.names.borrow_mut().pop();
+            self.progress.steps.borrow_mut().pop();
             entries.push((key, node));
         }
         Ok(Node::Map(entries))
@@ -160,13 +248,20 @@ impl<'de> Visitor<'de> for Reader<'_> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Node, A::Error> {
         let mut nodes = Vec::new();
         let shape = self.shape.of_one();
+        self.progress.steps.borrow_mut().push(0);
         while let Some(node) = seq.next_element_seed(Self { shape, merged: false, ..self })? {
             nodes.push(node);
+            if let Some(before) = self.progress.steps.borrow_mut().last_mut() {
+                *before = nodes.len();
+            }
         }
+        self.progress.steps.borrow_mut().pop();
         Ok(Node::List(nodes))
     }
 }
 
+/// What the readers of YAML and JSON say of a wrong kind of value.
+const WRONG_KIND: &str = "invalid type: ";
 /// The message of a file with more than [`MAX_ENTRIES`].
 pub(super) const TOO_MANY: &str = "more than 1000000 entries, with aliases followed";
 
@@ -192,7 +287,8 @@ impl Shape {
     }
 }
 
-struct Key;
+/// Reads a key of a mapping.
+pub(super) struct Key;
 
 impl<'de> DeserializeSeed<'de> for Key {
     type Value = String;
