@@ -203,7 +203,7 @@ fn pipelines() -> Vec<Identity> {
             forge(),
             "project:17",
             "URI https://forge.example.com/group/app/build.yml@v1",
-            &["sub", "project", "ref", "kind", "sha", "project_id", "forge/trigger"],
+            &["sub", "project", "ref", "kind", "sha", "project_id"],
         ),
     ]
 }
