@@ -114,10 +114,12 @@ pub(super) enum KeyPlace {
 }
 
 /// Names that people write without the scheme of their service, and what they mean.
-const UNSCHEMED: [(&str, &str); 4] = [
+const UNSCHEMED: [(&str, &str); 6] = [
     ("arn:", "awskms:///arn:aws:kms:.."),
     ("alias/", "awskms:///alias/NAME"),
     ("projects/", "gcpkms://projects/.."),
+    ("key/", "awskms:///KEY-ID"),
+    ("mrk-", "awskms:///mrk-.."),
     ("transit/", "hashivault://KEY"),
 ];
 
@@ -129,6 +131,7 @@ impl KeyPlace {
             return Ok(Self::File(text.into()));
         }
         let refused = |hint: String| {
+            let text = without_pin(text);
             let message = format!("{text:?} is neither the name of a key in a service or token nor a path");
             Err(CommandError::usage(message).hint(format!("{hint}; a file of that name is ./{text}")))
         };
@@ -151,6 +154,12 @@ impl KeyPlace {
 
 fn is_of_scheme(character: char) -> bool {
     character.is_ascii_alphanumeric() || matches!(character, '+' | '-' | '.')
+}
+
+/// A key's name without what may hold a PIN.
+fn without_pin(name: &str) -> &str {
+    let (scheme, _) = name.split_once(':').unwrap_or((name, ""));
+    if scheme.eq_ignore_ascii_case("pkcs11") { name.split_once('?').map_or(name, |(shown, _)| shown) } else { name }
 }
 
 /// Where a named key is, for people.
@@ -184,7 +193,7 @@ pub(super) async fn find_or_make(
         KeyPlace::File(path) if path.symlink_metadata().is_err() => in_new_file(path, algorithm, password),
         KeyPlace::Named(name) if keys::can_make(&name) => {
             let key = keys::open_or_make(&name, algorithm.into()).await.map_err(|error| cannot_open(&error))?;
-            Ok(FoundKey { key: remote(key), file: None, place: format!("{name} ({})", service(&name)) })
+            Ok(FoundKey { key: remote(key), file: None, place: format!("{} ({})", without_pin(&name), service(&name)) })
         }
         place => find(place, password).await,
     }
@@ -205,7 +214,7 @@ pub(super) async fn find(place: KeyPlace, password: &Password) -> Result<FoundKe
         }
         KeyPlace::Named(name) => {
             let key = keys::open(&name).await.map_err(|error| cannot_open(&error))?;
-            Ok(FoundKey { key: remote(key), file: None, place: format!("{name} ({})", service(&name)) })
+            Ok(FoundKey { key: remote(key), file: None, place: format!("{} ({})", without_pin(&name), service(&name)) })
         }
     }
 }
@@ -250,12 +259,22 @@ mod tests {
     }
 
     #[test]
+    fn a_pin_in_a_keys_name_is_not_repeated() {
+        assert_eq!(without_pin("pkcs11:token=a;object=b?pin-value=1234"), "pkcs11:token=a;object=b");
+        assert_eq!(without_pin("hashivault://key?version=1"), "hashivault://key?version=1");
+        let error = KeyPlace::parse("PKCS11:token=a?pin-value=1234").unwrap_err();
+        assert!(!format!("{error:?}").contains("1234"), "{error:?}");
+    }
+
+    #[test]
     fn a_name_that_is_nearly_a_services_is_never_a_new_file() {
         for (name, meant) in [
             ("arn:aws:kms:eu-central-1:1:key/x", "awskms:///arn"),
             ("alias/sigmint", "awskms:///alias/NAME"),
             ("projects/p/locations/l/keyRings/r/cryptoKeys/k", "gcpkms://"),
             ("transit/keys/x", "hashivault://"),
+            ("key/1234abcd-12ab-34cd-56ef-1234567890ab", "awskms:///KEY-ID"),
+            ("mrk-1234abcd12ab34cd56ef1234567890ab", "awskms:///mrk-"),
             ("other://x", "awskms:"),
             ("awskm:///alias/x", "awskms:"),
             ("awskms:alias/x", "awskms:"),

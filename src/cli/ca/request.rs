@@ -40,10 +40,9 @@ pub(super) async fn run(args: RequestArgs) -> Result<ExitCode, CommandError> {
     let subject = making::subject(&args.subject).map_err(|error| made(&error))?;
     let found = find_or_make(KeyPlace::parse(&args.key)?, args.algorithm, &args.password.read()?).await?;
     let request = making::request(&subject, &found.key).await.map_err(|error| made(&error))?;
-    if let Some((path, text)) = &found.file {
-        files::create(path, text.as_bytes(), Readers::Owner)?;
-    }
-    files::create(&args.out, text::pem("CERTIFICATE REQUEST", &request).as_bytes(), Readers::All)?;
+    let request = text::pem("CERTIFICATE REQUEST", &request);
+    let key = found.file.iter().map(|(path, text)| (path.as_path(), text.as_bytes(), Readers::Owner));
+    files::create_all(key.chain([(args.out.as_path(), request.as_bytes(), Readers::All)]))?;
     tell(&format!("Wrote {}.\n  key: {}", shown(&args.out), found.place));
     Ok(ExitCode::SUCCESS)
 }
