@@ -20,6 +20,7 @@ use super::files::SeenFile;
 use super::{Authority, IssuingChain};
 use crate::config::watch::Changes;
 use crate::failure::with_sources;
+use crate::panics::caught;
 
 /// The authority that issues, and the chains of others: those that will, and those that did.
 #[derive(Clone, Debug)]
@@ -191,7 +192,9 @@ impl Reloader {
             self.complaint = None;
             return Outcome::Unchanged;
         }
-        match (self.opener)().await {
+        // A panic while opening must not end the task: no later file would be looked at.
+        let opened = caught(async { (self.opener)().await }).await.unwrap_or_else(|panic| Err(panic.into()));
+        match opened {
             Ok(opened) => {
                 announce(&opened.set);
                 self.files = opened.files;

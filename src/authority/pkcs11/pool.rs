@@ -13,6 +13,7 @@ use super::attach::{Attached, Token};
 use super::fault::{Fault, Loss};
 use super::gate;
 use super::method::Method;
+use crate::panics::caught_in;
 
 /// Requests that wait for a thread at most; as many are asked for at once by default.
 const QUEUE: usize = 64;
@@ -73,7 +74,8 @@ impl Worker {
                 continue;
             }
             let Some(inside) = gate::enter() else { break };
-            let outcome = self.sign(&job.octets);
+            // A thread that ended would be one session fewer until the process ends.
+            let outcome = caught_in(|| self.sign(&job.octets)).unwrap_or_else(|_| Err(Fault::broken_module()));
             drop(inside);
             if let Err(fault) = &outcome {
                 tracing::debug!(?fault, "the PKCS#11 token gave no signature");

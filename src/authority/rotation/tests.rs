@@ -12,7 +12,7 @@ use std::{
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, KeyPair};
 use tempfile::TempDir;
 
-use super::{AuthoritySet, Opened, Opener, Outcome, Reason, Reloader, Rotation, Watch};
+use super::{AuthoritySet, Opened, Opener, Opening, Outcome, Reason, Reloader, Rotation, Watch};
 use crate::authority::file::{FileAuthority, FileAuthorityError};
 use crate::authority::files::{FileError, SeenFile, read_trusted_chain};
 use crate::authority::{Authority, AuthorityError, ChainError, key_file::KeyFileError};
@@ -249,4 +249,22 @@ async fn each_refusal_names_its_file() {
         matches!(&error, FileAuthorityError::File(FileError::TooLarge { path }) if path.ends_with("key.pem")),
         "{error}"
     );
+}
+
+#[tokio::test]
+#[allow(clippy::panic, reason = "it is what is survived")]
+async fn a_panic_while_opening_keeps_what_is_served_and_the_next_reload_works() {
+    let directory = TempDir::new().unwrap();
+    write(directory.path(), &pair("first"));
+    let (opens, marker) = (opener(directory.path()), directory.path().join("panics"));
+    let panicking: Opener = Box::new(move || {
+        let opening: Opening = if marker.exists() { Box::pin(async { panic!("a library's bug") }) } else { opens() };
+        opening
+    });
+    let mut reloader = Reloader::open(panicking).await.unwrap();
+    fs::write(directory.path().join("panics"), "").unwrap();
+    assert_eq!(reloader.look(Reason::Asked).await, Outcome::Refused);
+    assert!(reloader.behind.load(Ordering::Relaxed));
+    fs::remove_file(directory.path().join("panics")).unwrap();
+    assert_eq!(reloader.look(Reason::Asked).await, Outcome::Replaced);
 }
