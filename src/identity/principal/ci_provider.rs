@@ -251,13 +251,21 @@ ci-issuer-metadata:
 
     #[test]
     fn claims_of_known_names_do_not_contain_what_separates_them() {
-        let settings = "    type: ci-provider\n    ci-provider: bk\n---\nci-issuer-metadata:\n  bk:\n    default-template-values: {url: 'https://buildkite.com'}\n    \
-            subject-alternative-name-template: '{{.url}}/{{.organization_slug}}/{{.pipeline_slug}}'\n";
-        let name = |organization: &str, pipeline: &str| {
-            principal_of(settings, json!({"organization_slug": organization, "pipeline_slug": pipeline}))
-        };
-        assert_eq!(uri(&name("a", "b/c").unwrap()), "https://buildkite.com/a/b/c");
-        assert_eq!(name("a/b", "c").unwrap_err().claim(), Some("organization_slug"));
+        for template in [
+            "{{.url}}/{{.organization_slug}}/{{.pipeline_slug}}",
+            r#"{{ print .url "/" .organization_slug "/" .pipeline_slug }}"#,
+            r#"{{ printf "%s/%s/%s" .url .organization_slug .pipeline_slug }}"#,
+        ] {
+            let settings = format!(
+                "    type: ci-provider\n    ci-provider: bk\n---\nci-issuer-metadata:\n  bk:\n    default-template-values: {{url: 'https://buildkite.com'}}\n    \
+                 subject-alternative-name-template: '{template}'\n"
+            );
+            let name = |organization: &str, pipeline: &str| {
+                principal_of(&settings, json!({"organization_slug": organization, "pipeline_slug": pipeline}))
+            };
+            assert_eq!(uri(&name("a", "b/c").unwrap()), "https://buildkite.com/a/b/c", "{template}");
+            assert_eq!(name("a/b", "c").unwrap_err().claim(), Some("organization_slug"), "{template}");
+        }
     }
 
     #[test]

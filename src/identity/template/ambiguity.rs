@@ -155,6 +155,8 @@ mod tests {
             "https://ci.example/{{ .project }}",
             "{{ .iss }}/{{ .project }}",
             r#"{{ printf "%s/%s/%s" .url .organization_slug .pipeline_slug }}"#,
+            r#"{{ print .url "/" .organization_slug "/" .pipeline_slug }}"#,
+            r#"{{ .url }}{{ "/" }}{{ .organization_slug }}{{ `/` }}{{ .pipeline_slug }}"#,
             "{{.url}}/{{.organization_slug}}/{{ .pipeline_slug }}",
             r#"{{ .api_url }}/projects/{{ (index . "oidc.circleci.com/project-id") }}"#,
         ] {
@@ -195,6 +197,16 @@ mod tests {
             ("{{ .url }}/{{ lt .a .b }}", "a comparison gives the same text for different claims"),
             ("{{ .url }}/{{ printf \"%s/%s\" .a .b }}", "\"a\" may contain the \"/\" that separates it from \"b\""),
             ("{{ .url }}/{{ print .a .b }}", "nothing separates \"a\" from \"b\""),
+            // A literal separates however it is written.
+            ("{{ .url }}/{{ print .a \"/\" .b }}", "\"a\" may contain the \"/\" that separates it from \"b\""),
+            (
+                "{{ .url }}/{{ printf \"%s%s%s\" .a \"/\" .b }}",
+                "\"a\" may contain the \"/\" that separates it from \"b\"",
+            ),
+            ("{{ .url }}/{{ .a }}{{ `/` }}{{ .b }}", "\"a\" may contain the \"/\" that separates it from \"b\""),
+            ("{{ .url }}/{{ .a }}{{ 1 }}{{ .b }}", "\"a\" may contain the \"1\" that separates it from \"b\""),
+            ("{{ .url }}/{{ .a }}{{ true }}{{ .b }}", "\"a\" may contain the \"true\" that separates it from \"b\""),
+            ("{{ .url }}/{{ .a }}{{ \"\" }}{{ .b }}", "nothing separates \"a\" from \"b\""),
             ("{{ .url }}/{{ eq .a .b }}", "a comparison gives the same text for different claims"),
         ] {
             assert_eq!(found(template), [expected], "{template}");

@@ -132,19 +132,16 @@ impl Expression {
     }
 
     /// The same as text and values one after the other, if it only puts texts together: such a `print` or `printf` leaves a name as
-    /// distinct as its pieces.
+    /// distinct as its pieces. A literal is text, however it is written, so that it counts as what separates two claims.
     pub(super) fn pieces(self) -> Vec<Node> {
-        let is_plain = match &self {
-            Self::Print { values, is_line: false } => values.iter().all(|value| value.kind() == Kind::Text),
-            Self::Format(parts) => parts.iter().all(Part::is_plain),
-            _ => false,
-        };
-        if !is_plain {
-            return vec![Node::Value(self)];
-        }
         match self {
-            Self::Print { values, .. } => values.into_iter().flat_map(Self::pieces).collect(),
-            Self::Format(parts) => parts
+            Self::Text(text) => vec![Node::Text(text)],
+            Self::Boolean(value) => vec![Node::Text(value.to_string().into())],
+            Self::Integer(value) => vec![Node::Text(value.to_string().into())],
+            Self::Print { values, is_line: false } if values.iter().all(|value| value.kind() == Kind::Text) => {
+                values.into_iter().flat_map(Self::pieces).collect()
+            }
+            Self::Format(parts) if parts.iter().all(Part::is_plain) => parts
                 .into_iter()
                 .flat_map(|part| match part {
                     Part::Literal(text) => vec![Node::Text(text)],
