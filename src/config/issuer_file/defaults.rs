@@ -1,4 +1,4 @@
-//! Defaults of `ci-issuer-metadata` that name another provider than the issuer, such as https://gitlab.com for a GitLab of one's own.
+//! Defaults of `ci-issuer-metadata` that name another provider than the issuer, such as `https://gitlab.com` for a GitLab of one's own.
 
 use std::collections::BTreeSet;
 
