@@ -43,6 +43,8 @@ pub enum Fault {
     Dependency,
     /// Nobody's: more is asked at once than is served.
     Load,
+    /// The operator's: a setting cannot be used.
+    Operator,
     /// Ours.
     Own,
 }
@@ -128,7 +130,7 @@ failures! {
     /// The issuer's name policy does not allow the name.
     NameNotAllowed => 403 PermissionDenied Caller "NAME_NOT_ALLOWED" "The issuer's name policy does not allow this identity";
     /// The issuer's entry in the issuer file cannot be used.
-    IssuerMisconfigured => 500 Internal Own "ISSUER_MISCONFIGURED" "The identity token's issuer is not configured correctly on this server";
+    IssuerMisconfigured => 500 Internal Operator "ISSUER_MISCONFIGURED" "The identity token's issuer is not configured correctly on this server";
     /// The issuer cannot be asked for its keys.
     IssuerUnavailable => 503 Unavailable Dependency "ISSUER_UNAVAILABLE" "The identity token's issuer could not be reached for its keys";
     /// The body is not the JSON of the request message.
@@ -314,12 +316,12 @@ mod tests {
                 Fault::Caller => 400..500,
                 Fault::Load if row.http == 429 => 429..430,
                 Fault::Dependency | Fault::Load => 503..504,
-                Fault::Own => 500..501,
+                Fault::Operator | Fault::Own => 500..501,
             };
             assert!(expected.contains(&row.http), "{kind:?}");
             assert_eq!(row.grpc == GrpcCode::Unavailable, row.fault == Fault::Dependency, "{kind:?}");
             assert!(row.fault != Fault::Load || row.grpc == GrpcCode::ResourceExhausted, "{kind:?}");
-            assert_eq!(row.grpc == GrpcCode::Internal, row.fault == Fault::Own, "{kind:?}");
+            assert_eq!(row.grpc == GrpcCode::Internal, matches!(row.fault, Fault::Operator | Fault::Own), "{kind:?}");
         }
     }
 

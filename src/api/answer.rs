@@ -103,6 +103,15 @@ pub(super) fn record_failure(failure: &Failure, path: &str, request_id: Option<&
         Fault::Dependency => {
             tracing::error!(reason, cause, path, request_id, "could not serve a request: a dependency is at fault");
         }
+        Fault::Operator => {
+            tracing::error!(
+                reason,
+                cause,
+                path,
+                request_id,
+                "could not serve a request: the configuration is at fault"
+            );
+        }
         Fault::Own => {
             tracing::error!(reason, cause, path, request_id, "could not serve a request: this is a bug in sigmint");
         }

@@ -19,6 +19,7 @@ use crate::config::issuers::Issuers;
 use crate::config::issuers_location::IssuersLocation;
 use crate::issuance::Issuance;
 use crate::panics::caught_in;
+use crate::telemetry::one_line;
 
 /// How often the file is looked at, to say that it changed and is not loaded.
 const LOOK: Duration = Duration::from_secs(30);
@@ -122,7 +123,10 @@ fn reload(issuance: &Arc<Issuance>, location: &IssuersLocation, rules: IssuerRul
             issuance.keys.keep(&issuers);
         }
         Err(error) => {
-            tracing::error!(error = %error, "the issuer file was not loaded again; the issuers stay as they were");
+            tracing::error!(
+                error = one_line(&error),
+                "the issuer file was not loaded again; the issuers stay as they were"
+            );
         }
     }
 }
