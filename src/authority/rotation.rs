@@ -150,9 +150,15 @@ impl Drop for Rotation {
     }
 }
 
+/// What the opener gives. A panic in a library below is a failure like others: at the start it is the last line, and later it must not end
+/// the task, or no further file would be looked at.
+async fn opened(opener: &Opener) -> Result<Opened, OpeningError> {
+    caught(async { opener().await }).await.unwrap_or_else(|panic| Err(panic.into()))
+}
+
 impl Reloader {
     async fn open(opener: Opener) -> Result<Self, OpeningError> {
-        let Opened { set, files } = opener().await?;
+        let Opened { set, files } = opened(&opener).await?;
         let current = Arc::new(ArcSwap::from_pointee(set));
         Ok(Self { opener, current, files, complaint: None, behind: Arc::default() })
     }
@@ -192,9 +198,7 @@ impl Reloader {
             self.complaint = None;
             return Outcome::Unchanged;
         }
-        // A panic while opening must not end the task: no later file would be looked at.
-        let opened = caught(async { (self.opener)().await }).await.unwrap_or_else(|panic| Err(panic.into()));
-        match opened {
+        match opened(&self.opener).await {
             Ok(opened) => {
                 announce(&opened.set);
                 self.files = opened.files;

@@ -84,9 +84,14 @@ impl Environment {
         Self {
             region: variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION")),
             credentials,
-            endpoint: ENDPOINTS.into_iter().find_map(variable),
+            endpoint: if ignores_endpoints(variable) { None } else { ENDPOINTS.into_iter().find_map(variable) },
         }
     }
+}
+
+/// The SDK's own switch against endpoints that something else in the environment set.
+fn ignores_endpoints(variable: &dyn Fn(&str) -> Option<String>) -> bool {
+    variable("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS").is_some_and(|text| text.eq_ignore_ascii_case("true"))
 }
 
 fn usable(endpoint: &str) -> Result<(), Failure> {
@@ -177,6 +182,8 @@ mod tests {
         assert_eq!(whole.region.as_deref(), Some("eu-central-1"));
         assert_eq!(whole.endpoint.as_deref(), Some("http://localhost:4566"));
         assert!(whole.credentials.is_some());
+        let switch = ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true");
+        assert_eq!(read(&[("AWS_ENDPOINT_URL", "http://localhost:4566"), switch]).endpoint, None);
         assert!(read(&[("AWS_ACCESS_KEY_ID", "AKID"), ("AWS_SECRET_ACCESS_KEY", " ")]).credentials.is_none());
         assert!(usable("http://localhost:4566").is_ok());
         assert!(usable("localhost:4566").is_err() && usable("x").is_err());

@@ -253,6 +253,14 @@ async fn each_refusal_names_its_file() {
 
 #[tokio::test]
 #[allow(clippy::panic, reason = "it is what is survived")]
+async fn a_panic_at_the_start_is_a_cause_like_others() {
+    let panicking: Opener = Box::new(|| Box::pin(async { panic!("a library's bug") }));
+    let refused = Reloader::open(panicking).await.err().unwrap();
+    assert!(refused.to_string().contains("a panic, which an ERROR line of the log describes"), "{refused}");
+}
+
+#[tokio::test]
+#[allow(clippy::panic, reason = "it is what is survived")]
 async fn a_panic_while_opening_keeps_what_is_served_and_the_next_reload_works() {
     let directory = TempDir::new().unwrap();
     write(directory.path(), &pair("first"));
