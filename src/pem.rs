@@ -13,6 +13,8 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 use zeroize::Zeroizing;
 
+use crate::text;
+
 /// As Go and OpenSSL decode: padding may be missing, and spare bits set.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
@@ -69,6 +71,13 @@ pub(crate) struct Certificates {
     pub(crate) ders: Vec<Vec<u8>>,
     /// The labels of blocks that are not certificates.
     pub(crate) others: Vec<String>,
+}
+
+impl Certificates {
+    /// The certificates as PEM with nothing around them, for readers that want it so.
+    pub(crate) fn to_pem(&self) -> String {
+        self.ders.iter().map(|der| text::pem("CERTIFICATE", der)).collect()
+    }
 }
 
 fn hint_for(binary: bool) -> &'static str {

@@ -50,10 +50,18 @@ pub async fn open(name: &str) -> Result<Arc<dyn RemoteKey>, OpenError> {
     }
 }
 
-/// Whether a word is the scheme of a key's name.
+/// Where the keys are whose names have this scheme, for people; nothing if there is no such scheme.
 #[must_use]
-pub fn is_scheme(word: &str) -> bool {
-    matches!(word, "awskms" | "gcpkms" | "azurekms" | "hashivault" | "openbao" | "pkcs11")
+pub fn place(scheme: &str) -> Option<&'static str> {
+    Some(match scheme {
+        "awskms" => "in AWS KMS",
+        "gcpkms" => "in Google Cloud KMS",
+        "azurekms" => "in Azure Key Vault",
+        "hashivault" => "in HashiCorp Vault",
+        "openbao" => "in OpenBao",
+        "pkcs11" => "in the PKCS#11 token",
+        _ => return None,
+    })
 }
 
 /// Whether a key that is not there can be made.

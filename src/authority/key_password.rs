@@ -8,6 +8,13 @@ use secrecy::SecretString;
 
 use super::files::{FileError, read_file};
 
+/// A file's text without its last line break, which an editor or `echo` put there.
+#[must_use]
+pub fn without_line_break(text: &str) -> &str {
+    let text = text.strip_suffix('\n').unwrap_or(text);
+    text.strip_suffix('\r').unwrap_or(text)
+}
+
 /// A password, or the file that holds it, which is read again whenever the key is.
 #[derive(Clone, Debug)]
 pub enum KeyPassword {
@@ -30,9 +37,7 @@ impl KeyPassword {
         };
         let content = read_file(path)?;
         let whole = std::str::from_utf8(&content).map_err(|_| FileError::NotText { path: path.clone() })?;
-        let line = whole.strip_prefix('\u{feff}').unwrap_or(whole);
-        let line = line.strip_suffix('\n').unwrap_or(line);
-        let line = line.strip_suffix('\r').unwrap_or(line);
+        let line = without_line_break(whole.strip_prefix('\u{feff}').unwrap_or(whole));
         let mut candidates = vec![line, whole];
         candidates.dedup();
         Ok(candidates.into_iter().filter(|text| !text.is_empty()).map(SecretString::from).collect())

@@ -47,7 +47,7 @@ use health::Health;
 
 pub use crate::pem::PemError;
 pub use chain::{ChainError, IssuingChain};
-pub use key_password::KeyPassword;
+pub use key_password::{KeyPassword, without_line_break};
 pub use rotation::{AuthoritySet, Rotation};
 pub use signature_check::SignatureCheck;
 pub use signer::{KeyLocation, SignatureAlgorithm, Signer, SignerError};

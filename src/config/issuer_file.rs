@@ -125,10 +125,11 @@ impl Issuers {
         if let Some((_, fault)) = refused.first().filter(|_| rules.strict) {
             return Err(fault.clone().into_error(file_name, text));
         }
-        let mut warnings = placed(warnings.into_inner(), file_name, text);
-        if warnings.len() > MAX_TOLD {
-            let more = warnings.len() - MAX_TOLD;
-            warnings.truncate(MAX_TOLD);
+        let mut found = warnings.into_inner();
+        let more = found.len().saturating_sub(MAX_TOLD);
+        found.truncate(MAX_TOLD);
+        let mut warnings = placed(found, file_name, text);
+        if more > 0 {
             warnings.push(format!("{file_name}: {more} further findings"));
         }
         let (claimed, faults): (Vec<_>, Vec<_>) = refused.into_iter().unzip();
@@ -181,8 +182,9 @@ fn issuers(root: &Node, warnings: &RefCell<Vec<Fault>>, rules: IssuerRules) -> R
     if let Some((_, fault)) = refused.iter().find(|(claimed, _)| claimed.is_empty()) {
         return Err(fault.clone());
     }
-    let unused = providers.values().filter_map(|provider| provider.as_ref().err());
-    warnings.borrow_mut().extend(unused.cloned());
+    // Told by itself as well: it may be that no entry names it.
+    let broken = providers.values().filter_map(|provider| provider.as_ref().err());
+    warnings.borrow_mut().extend(broken.cloned());
     let issuers: Issuers = by_url.into_issuers().chain(patterns).collect();
     if let Some((_, first)) = refused.first()
         && issuers.is_empty()

@@ -145,8 +145,10 @@ enum Begun {
 impl Accept {
     fn new(sources: Sources, admission: Admission) -> std::io::Result<Self> {
         let Sources { grpc, handed, http_serves } = sources;
-        let listener = |Listener { listener, tls }| Ok((tokio::net::TcpListener::from_std(listener)?, tls));
-        let grpc = grpc.map(listener).transpose().map_err(|error: std::io::Error| error)?;
+        let grpc = match grpc {
+            Some(Listener { listener, tls }) => Some((tokio::net::TcpListener::from_std(listener)?, tls)),
+            None => None,
+        };
         Ok(Self { grpc, handed, http_serves, admission })
     }
 

@@ -17,7 +17,7 @@ use tokio::time;
 use super::{Counted, StoreError};
 use crate::certificate::Serial;
 use crate::peer_text::PeerText;
-use crate::{pem, text};
+use crate::pem;
 
 /// Takes a use, in one round trip: the serial numbers of a token's certificates are a set that expires with the token.
 /// KEYS: the token. ARGV: the limit, the serial number, the expiry in seconds since 1970.
@@ -191,8 +191,7 @@ fn client(options: &RedisOptions) -> Result<Client, RedisSetupError> {
         return Err(unusable("there is none".to_owned()));
     }
     // Written anew for the library's own reader of PEM, which wants nothing around the blocks.
-    let certificates: String = found.ders.iter().map(|der| text::pem("CERTIFICATE", der)).collect();
-    let certificates = TlsCertificates { client_tls: None, root_cert: Some(certificates.into_bytes()) };
+    let certificates = TlsCertificates { client_tls: None, root_cert: Some(found.to_pem().into_bytes()) };
     Client::build_with_tls(info, certificates).map_err(|error| unusable(error.to_string()))
 }
 

@@ -229,16 +229,16 @@ impl Log {
             request.try_clone().ok_or_else(unrepeatable)
         };
         let client = self.clients.of_this_thread().map_err(broken)?;
-        let mut at = request.url().clone();
+        let mut moved: Option<Url> = None;
         let mut response = client.execute(again()?).await.map_err(broken)?;
         for _ in 0..MAX_REDIRECTS {
-            let Some(to) = moved_to(&at, &response) else { break };
+            let Some(to) = moved_to(moved.as_ref().unwrap_or(request.url()), &response) else { break };
             let mut next = again()?;
-            if to.host() != at.host() {
+            if to.host() != request.url().host() {
                 next.headers_mut().remove(HOST);
             }
             next.url_mut().clone_from(&to);
-            at = to;
+            moved = Some(to);
             response = client.execute(next).await.map_err(broken)?;
         }
         Ok(response)

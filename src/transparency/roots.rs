@@ -21,18 +21,17 @@ pub(super) fn read(body: &[u8]) -> Result<Vec<Vec<u8>>, serde_json::Error> {
 /// Whether one of the roots is where the chain ends: one of its certificates, another certificate of the same CA, or the issuer of the
 /// last one.
 pub(super) fn lead_to(roots: &[Vec<u8>], chain: &[Vec<u8>]) -> bool {
-    roots.iter().any(|root| chain.contains(root) || is_of(root, chain))
+    let own: Vec<X509Certificate<'_>> = chain.iter().filter_map(|der| parsed(der)).collect();
+    roots.iter().any(|root| chain.contains(root) || parsed(root).is_some_and(|root| is_of(&root, &own)))
 }
 
-fn is_of(root: &[u8], chain: &[Vec<u8>]) -> bool {
-    let Ok((_, root)) = X509Certificate::from_der(root) else { return false };
-    let same_ca = |der: &Vec<u8>| {
-        X509Certificate::from_der(der).is_ok_and(|(_, own)| {
-            own.subject().as_raw() == root.subject().as_raw() && own.public_key().raw == root.public_key().raw
-        })
-    };
-    let issued_last = |der: &Vec<u8>| {
-        X509Certificate::from_der(der).is_ok_and(|(_, own)| own.issuer().as_raw() == root.subject().as_raw())
-    };
-    chain.iter().any(same_ca) || chain.last().is_some_and(issued_last)
+fn parsed(der: &[u8]) -> Option<X509Certificate<'_>> {
+    X509Certificate::from_der(der).ok().map(|(_, certificate)| certificate)
+}
+
+fn is_of(root: &X509Certificate<'_>, chain: &[X509Certificate<'_>]) -> bool {
+    let name = root.subject().as_raw();
+    let is_same_ca =
+        |own: &X509Certificate<'_>| own.subject().as_raw() == name && own.public_key().raw == root.public_key().raw;
+    chain.iter().any(is_same_ca) || chain.last().is_some_and(|last| last.issuer().as_raw() == name)
 }

@@ -17,7 +17,7 @@ use crate::authority::key_file::{NewKey, generate};
 use crate::authority::making::CaKey;
 use crate::authority::pkcs11::GeneratedKey;
 use crate::authority::remote::{Bounds, RemoteSigner};
-use crate::authority::{KeyPassword, SignatureAlgorithm};
+use crate::authority::{KeyPassword, SignatureAlgorithm, without_line_break};
 use crate::cli::error::CommandError;
 use crate::cli::files::{self, shown};
 use crate::failure::with_sources;
@@ -100,8 +100,7 @@ fn from_file(path: &Path) -> Result<SecretString, CommandError> {
     let refused = |problem: String| CommandError::usage(format!("--password-file: {problem}"));
     let content = read_file(path).map_err(|error| refused(with_sources(&error)))?;
     let text = std::str::from_utf8(&content).map_err(|_| refused(format!("{} is no text", shown(path))))?;
-    let text = text.strip_suffix('\n').unwrap_or(text);
-    let text = text.strip_suffix('\r').unwrap_or(text);
+    let text = without_line_break(text);
     if text.is_empty() { Err(refused(format!("{} is empty", shown(path)))) } else { Ok(text.into()) }
 }
 
@@ -140,7 +139,7 @@ impl KeyPlace {
         }
         match text.split_once(':') {
             Some(("pkcs11", _)) => Ok(Self::Named(text.to_owned())),
-            Some((scheme, rest)) if rest.starts_with("//") && keys::is_scheme(scheme) => {
+            Some((scheme, rest)) if rest.starts_with("//") && keys::place(scheme).is_some() => {
                 Ok(Self::Named(text.to_owned()))
             }
             // One letter is a drive.
@@ -162,16 +161,10 @@ fn without_pin(name: &str) -> &str {
     if scheme.eq_ignore_ascii_case("pkcs11") { name.split_once('?').map_or(name, |(shown, _)| shown) } else { name }
 }
 
-/// Where a named key is, for people.
-fn service(name: &str) -> &'static str {
-    match name.split_once(':').map_or(name, |(scheme, _)| scheme) {
-        "awskms" => "in AWS KMS",
-        "gcpkms" => "in Google Cloud KMS",
-        "azurekms" => "in Azure Key Vault",
-        "hashivault" => "in HashiCorp Vault",
-        "openbao" => "in OpenBao",
-        _ => "in the PKCS#11 token",
-    }
+/// A key's name and where it is, for people.
+fn located(name: &str) -> String {
+    let place = name.split_once(':').and_then(|(scheme, _)| keys::place(scheme)).unwrap_or_default();
+    format!("{} ({place})", without_pin(name))
 }
 
 /// A key, and the file that it still has to be written to.
@@ -193,7 +186,7 @@ pub(super) async fn find_or_make(
         KeyPlace::File(path) if path.symlink_metadata().is_err() => in_new_file(path, algorithm, password),
         KeyPlace::Named(name) if keys::can_make(&name) => {
             let key = keys::open_or_make(&name, algorithm.into()).await.map_err(|error| cannot_open(&error))?;
-            Ok(FoundKey { key: remote(key), file: None, place: format!("{} ({})", without_pin(&name), service(&name)) })
+            Ok(FoundKey { key: remote(key), file: None, place: located(&name) })
         }
         place => find(place, password).await,
     }
@@ -214,7 +207,7 @@ pub(super) async fn find(place: KeyPlace, password: &Password) -> Result<FoundKe
         }
         KeyPlace::Named(name) => {
             let key = keys::open(&name).await.map_err(|error| cannot_open(&error))?;
-            Ok(FoundKey { key: remote(key), file: None, place: format!("{} ({})", without_pin(&name), service(&name)) })
+            Ok(FoundKey { key: remote(key), file: None, place: located(&name) })
         }
     }
 }

@@ -13,7 +13,7 @@ use super::record::Record;
 use crate::config::issuers::{ClusterTies, FixedKeys, KeyAccess, KeyOrigin};
 use crate::identity::fetch::{PlainHttp, Reach};
 use crate::outside::is_loopback;
-use crate::{pem, text};
+use crate::pem;
 
 /// The settings of which an entry has one at most.
 const ORIGINS: [&str; 3] = ["jwks-url", "jwks-file", "jwks"];
@@ -139,7 +139,7 @@ fn ca_certificate(record: &Record<'_>) -> Result<Option<String>, Fault> {
         return Err(record.place_of(key).fault("no certificate among its PEM blocks", hint));
     }
     // Written anew: whoever reads it later need not cope with what is around the blocks.
-    Ok(Some(found.ders.iter().map(|der| text::pem("CERTIFICATE", der)).collect()))
+    Ok(Some(found.to_pem()))
 }
 
 #[cfg(test)]

@@ -12,16 +12,12 @@ pub(super) fn for_unknown<'a>(word: &str, known: impl Iterator<Item = &'a str> +
 
 /// The known word that was meant but for two slips of the pen.
 pub(super) fn misspelled<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let plain_word = plain(word);
-    let (edits, candidate) = known.map(|candidate| (distance(&plain_word, &plain(candidate)), candidate)).min()?;
-    (edits <= 2).then_some(candidate)
+    within(word, known, 2)
 }
 
 /// The known word that differs least, unless it differs much.
 pub(in crate::config) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let plain_word = plain(word);
-    let (edits, candidate) = known.map(|candidate| (distance(&plain_word, &plain(candidate)), candidate)).min()?;
-    (edits <= 1 + plain_word.len() / 4).then_some(candidate)
+    within(word, known, 1 + plain(word).len() / 4)
 }
 
 /// The known word that differs least, by so many edits at most.

@@ -21,7 +21,7 @@ const MAX_NUMBER: usize = 1024;
 /// How large an RSA key may be: above, a verification costs an attacker less than it costs us.
 const MODULUS_BITS: RangeInclusive<usize> = 2048..=4096;
 /// 65537, the one exponent that issuers use. A larger one makes every verification dearer, a smaller one forgeries easier.
-const EXPONENT: [u8; 3] = [1, 0, 1];
+pub(super) const EXPONENT: [u8; 3] = [1, 0, 1];
 /// What `use` says of keys that sign tokens. SPIFFE's bundles say `jwt-svid`; hand-made sets say it in words.
 const SIGNING_USES: [&str; 6] = ["", "sig", "sign", "signing", "signature", "jwt-svid"];
 

@@ -12,7 +12,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, DecodingKey};
 
-use super::jwk::{LeftOut, Read};
+use super::jwk::{EXPONENT, LeftOut, Read};
 use crate::identity::token::{CompactJws, TokenAlgorithm};
 use crate::weak_keys::{ed25519, rsa};
 
@@ -159,7 +159,7 @@ impl Material {
         match numbers {
             Numbers::Rsa { modulus } => match rsa::find(modulus) {
                 Some(weakness) => Err(LeftOut::WeakModulus(weakness)),
-                None => Ok(Self::Jwt(DecodingKey::from_rsa_raw_components(modulus, &[1, 0, 1]))),
+                None => Ok(Self::Jwt(DecodingKey::from_rsa_raw_components(modulus, &EXPONENT))),
             },
             // The library refuses points that are not on the curve.
             Numbers::Ec { curve, point } => {

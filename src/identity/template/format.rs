@@ -2,6 +2,8 @@
 //!
 //! Owns which verbs, widths and precisions exist. What Go writes as `%!d(string=a)` is refused.
 
+use std::fmt::Write as _;
+
 use super::TemplateError;
 use super::parse::refuse;
 use super::tree::{Expression, Kind};
@@ -148,10 +150,8 @@ pub(super) fn url_query(text: &str) -> String {
         match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => escaped.push(char::from(byte)),
             b' ' => escaped.push('+'),
-            other => {
-                escaped.push('%');
-                escaped.extend(digits(other).map(|digit| digit.to_ascii_uppercase()));
-            }
+            // A string takes whatever is written to it.
+            other => drop(write!(escaped, "%{other:02X}")),
         }
     }
     escaped
@@ -172,14 +172,4 @@ pub(super) fn html(text: &str) -> String {
         }
     }
     escaped
-}
-
-/// `%x`
-pub(super) fn hexadecimal(text: &str) -> String {
-    text.bytes().flat_map(digits).collect()
-}
-
-/// The two hexadecimal digits of a byte.
-fn digits(byte: u8) -> impl Iterator<Item = char> {
-    [byte >> 4, byte & 15].into_iter().filter_map(|digit| char::from_digit(u32::from(digit), 16))
 }

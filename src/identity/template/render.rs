@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use super::format::{self, Part, Verb};
 use super::tree::{Branch, Escape, Expression, Node, Order};
 use super::{Lookup, OUTPUT_LIMIT, RenderError, Rendered};
+use crate::text::hex;
 
 /// How many repetitions, and pieces within them, `range` may render for one token. Outside of it a template's length is the bound.
 const STEP_LIMIT: usize = 10_000;
@@ -61,10 +62,12 @@ impl<'v> Sourced<'v> {
 
     /// The same sources with another text, within the limit.
     fn with(self, text: String) -> Result<Value<'v>, RenderError> {
-        if text.len() > OUTPUT_LIMIT {
-            return Err(RenderError::TooLong { limit: OUTPUT_LIMIT });
-        }
-        Ok(Value::Text(Self { text: Cow::Owned(text), ..self }))
+        Self { text: Cow::Owned(text), ..self }.limited()
+    }
+
+    fn limited(self) -> Result<Value<'v>, RenderError> {
+        within_limit(&self.text)?;
+        Ok(Value::Text(self))
     }
 
     /// Adds the sources of another text.
@@ -373,24 +376,14 @@ impl<'v, 'l, 'd: 'v> Renderer<'v, 'l, 'd> {
                     }
                     let text = value.written()?;
                     result.add(&text);
-                    let text = if *verb == Verb::Hexadecimal {
-                        format::hexadecimal(&text.text)
-                    } else {
-                        text.text.into_owned()
-                    };
+                    let text =
+                        if *verb == Verb::Hexadecimal { hex(text.text.as_bytes()) } else { text.text.into_owned() };
                     result.text.to_mut().push_str(&format::fit(text, *is_left, *width, *precision));
                 }
             }
             within_limit(&result.text)?;
         }
         Ok(Value::Text(result))
-    }
-}
-
-impl<'v> Sourced<'v> {
-    fn limited(self) -> Result<Value<'v>, RenderError> {
-        within_limit(&self.text)?;
-        Ok(Value::Text(self))
     }
 }
 
