@@ -31,6 +31,7 @@ use crate::identity::keys::{KeyStore, KeyTiming};
 use crate::issuance::{Ambient, Issuance};
 use crate::limits::Limits;
 use crate::limits::connections::ConnectionLimits;
+use crate::outside::SetupError;
 use crate::possession::{BlockedKeys, PermittedAlgorithms};
 use crate::server::{Server, ServerError, ServerOptions, Timeouts, listen_on};
 use crate::single_use::{RedisSetupError, RedisStore, SingleUse};
@@ -71,7 +72,7 @@ pub enum AppError {
     },
     /// The HTTP client for issuers.
     #[error("cannot set up TLS for fetching issuers' keys")]
-    Client(#[from] reqwest::Error),
+    Client(#[from] SetupError),
     /// The list of blocked public keys.
     #[error("{}", with_sources(.0))]
     BlockedKeys(#[from] BlockedKeysFileError),

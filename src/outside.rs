@@ -1,18 +1,21 @@
 //! What every client of other servers has in common.
 //!
-//! Owns our name towards them, the question whether they are on this machine, the cap on what they answer and the words for how they
-//! fail. Knows neither issuers nor logs.
+//! Owns our name towards them, the question whether they are on this machine, who vouches for them, the cap on what they answer and the
+//! words for how they fail. Knows neither issuers nor logs.
 
 pub mod encoding;
+pub mod trust;
 
-use reqwest::{Certificate, Response, Url};
+use reqwest::{Response, Url};
 use url::Host;
 
 use crate::peer_text::PeerText;
-use crate::pem;
 
 /// How we name ourselves.
 pub const USER_AGENT: &str = concat!("sigmint/", env!("CARGO_PKG_VERSION"));
+
+/// `fd00:ec2::254`.
+const AWS_IDENTITY_SERVICE: [u16; 8] = [0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254];
 
 /// Whether the URL's host is this machine: no proxy can reach it for us.
 #[must_use]
@@ -25,17 +28,30 @@ pub fn is_loopback(url: &Url) -> bool {
     }
 }
 
-/// The certificates of a PEM file, to trust when other servers are asked; keys and comments beside them are passed over.
-///
-/// # Errors
-/// Why there is none, or a damaged one.
-pub fn trusted_certificates(content: &[u8]) -> Result<Vec<Certificate>, String> {
-    let found = pem::certificates(content).map_err(|error| error.to_string())?;
-    let read = found.ders.iter().map(|der| Certificate::from_der(der).map_err(|error| error.to_string()));
-    match read.collect::<Result<Vec<_>, _>>()? {
-        none if none.is_empty() => Err("there is no PEM certificate in it".to_owned()),
-        some => Ok(some),
-    }
+/// Whether the URL's host is this machine, or an address at which clouds have a machine's identity service: no proxy can reach either.
+#[must_use]
+pub fn is_near(url: &Url) -> bool {
+    let identity_service = match url.host() {
+        Some(Host::Ipv4(address)) => address.is_link_local(),
+        Some(Host::Ipv6(address)) => address.is_unicast_link_local() || address.segments() == AWS_IDENTITY_SERVICE,
+        _ => false,
+    };
+    identity_service || is_loopback(url)
+}
+
+/// Why there is no client for other servers.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    /// The TLS library refuses.
+    #[error("TLS cannot be set up: {0}")]
+    Tls(#[from] rustls::Error),
+    /// The HTTP library refuses.
+    #[error("HTTP cannot be set up: {0}")]
+    Http(
+        #[source]
+        #[from]
+        reqwest::Error,
+    ),
 }
 
 /// Why a body was not read.
@@ -73,17 +89,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn certificates_to_trust_are_found_in_whatever_is_around_them() {
-        let key = rcgen::KeyPair::generate().unwrap();
-        let certificate = rcgen::CertificateParams::default().self_signed(&key).unwrap().pem();
-        let file =
-            [b"\xef\xbb\xbfM\xfcnchen\n", key.serialize_pem().as_bytes(), certificate.repeat(2).as_bytes()].concat();
-        assert_eq!(trusted_certificates(&file).unwrap().len(), 2);
-        for (none, said) in
-            [(&b""[..], "no PEM certificate"), (b"hello", "no PEM block"), (&file[..file.len() - 30], "END line")]
-        {
-            let error = trusted_certificates(none).unwrap_err();
-            assert!(error.contains(said), "{error}");
+    fn only_this_machine_and_its_identity_service_are_near() {
+        for (url, near) in [
+            ("http://169.254.169.254/metadata", true),
+            ("http://[fd00:ec2::254]/latest", true),
+            ("http://127.0.0.1:41291/msi/token", true),
+            ("http://localhost:12356/msi/token", true),
+            ("http://[fe80::1]/", true),
+            ("http://[fd00:ec2::253]/", false),
+            ("http://169.254.169.254.example.com/", false),
+            ("http://10.0.0.1/", false),
+            ("http://v1.vault.azure.net/", false),
+        ] {
+            assert_eq!(is_near(&Url::parse(url).unwrap()), near, "{url}");
         }
     }
 

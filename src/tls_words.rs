@@ -18,7 +18,10 @@ const BEFORE: [(&str, &str); 8] = [
 /// Variants whose names say too little to find the cause.
 const MORE: [(&str, &str); 12] = [
     ("UnknownIssuer", "no authority that is trusted here signed it"),
-    ("CaUsedAsEndEntity", "it is a certificate authority's, not a server's"),
+    (
+        "CaUsedAsEndEntity",
+        "it is a certificate authority's, not a server's, and not itself among those that are trusted",
+    ),
     ("NotValidForName", "it is for other host names"),
     ("Expired", "its time is over, or a clock is wrong"),
     ("NotValidYet", "its time has not come, or a clock is wrong"),
@@ -135,7 +138,7 @@ mod tests {
         for (text, expected) in [
             (
                 "a: invalid peer certificate: Other(OtherError(CaUsedAsEndEntity)): b",
-                "a: invalid peer certificate: ca used as end entity (it is a certificate authority's, not a server's): b",
+                "a: invalid peer certificate: ca used as end entity (it is a certificate authority's, not a server's, and not itself among those that are trusted): b",
             ),
             (
                 "invalid peer certificate: UnsupportedSignatureAlgorithmContext { id: [1, 2], known: [X(\"\")] }; b",

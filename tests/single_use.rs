@@ -213,9 +213,12 @@ async fn a_store_that_hangs_is_given_up_and_found_again() {
 async fn the_store_may_ask_for_tls_and_a_password() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
-    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
-    std::fs::write(path("cert.pem"), made.cert.pem()).unwrap();
-    std::fs::write(path("key.pem"), made.signing_key.serialize_pem()).unwrap();
+    // As `openssl req -x509` makes it: an authority's certificate, which the server uses as its own.
+    let mut parameters = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    parameters.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let key = rcgen::KeyPair::generate().unwrap();
+    std::fs::write(path("cert.pem"), parameters.self_signed(&key).unwrap().pem()).unwrap();
+    std::fs::write(path("key.pem"), key.serialize_pem()).unwrap();
     std::fs::write(path("password"), "hunter2\n").unwrap();
     let file = |name: &str| path(name).display().to_string();
     let redis = RedisServer::start_with(|port| {

@@ -12,6 +12,7 @@ use crate::config::issuers::Issuers;
 use crate::config::listeners::{Endpoint, Listeners};
 use crate::config::settings::{LogsSettings, Settings};
 use crate::identity::fetch::{PlainHttp, Reach};
+use crate::outside::trust::SystemCertificates;
 use crate::single_use::WhenUnknown;
 
 /// Says what is in effect, and warns of each protection that was taken away.
@@ -36,6 +37,19 @@ pub(super) fn report(settings: &Settings) {
     }
     if settings.bounds.requests.proxies.trusts_everybody() {
         tracing::warn!("every client may say which address it has: --trusted-proxies names the whole Internet");
+    }
+    warn_of_trust(&SystemCertificates::load());
+}
+
+fn warn_of_trust(found: &SystemCertificates) {
+    for problem in &found.problems {
+        tracing::warn!("{problem}; what else is trusted is trusted without it");
+    }
+    if found.system.is_empty() && found.named.is_empty() {
+        tracing::warn!(
+            "this system trusts no certificate authority: servers over https are refused, but for those with a ca-cert of their own; \
+            install the system's package of CA certificates, or name a file in SSL_CERT_FILE"
+        );
     }
 }
 

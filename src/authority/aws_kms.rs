@@ -6,6 +6,7 @@
 mod client;
 mod failure;
 mod name;
+mod transport;
 
 use std::fmt;
 use std::future::Future;
@@ -44,7 +45,7 @@ pub struct AwsKmsOptions {
     pub region: Option<String>,
     /// Where credentials come from. None: the standard chain.
     pub credentials: Option<SharedCredentialsProvider>,
-    /// A PEM file of certificates to trust instead of the system's. None: `AWS_CA_BUNDLE`, else the system's.
+    /// A PEM file of certificates to trust besides the system's. None: `AWS_CA_BUNDLE`.
     pub ca_bundle: Option<PathBuf>,
     /// For one call; connecting may take half of it.
     pub timeout: Duration,

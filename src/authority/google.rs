@@ -15,6 +15,7 @@ use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
 use super::remote::{OpenError, RemoteError};
+use crate::outside::trust::{Protocols, Trust};
 use crate::outside::{self, BodyError, USER_AGENT, is_loopback};
 use crate::peer_text::{JsonFault, PeerText};
 
@@ -100,8 +101,10 @@ impl GoogleApi {
             .ok()
             .filter(|url| url.scheme() == "https" || (url.scheme() == "http" && is_loopback(url)))
             .ok_or_else(|| refused(format!("{} is no https address", options.endpoint)))?;
+        let tls = Trust::of_system().client_config(Protocols::Http).map_err(|error| refused(error.to_string()))?;
         let mut builder = Client::builder()
             .user_agent(USER_AGENT)
+            .tls_backend_preconfigured(tls)
             .timeout(options.timeout)
             .connect_timeout(CONNECT_TIMEOUT)
             .redirect(redirect::Policy::none())

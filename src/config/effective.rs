@@ -55,9 +55,8 @@ fn places(values: &Values) -> Vec<(String, String)> {
 const SHOWN_CHARACTERS: usize = 200;
 
 /// Settings that restrict something, and what is so without them.
-const RESTRICTIONS: [(&str, &str); 11] = [
+const RESTRICTIONS: [(&str, &str); 10] = [
     ("ct-log-public-key-path", "the transparency log's timestamps are not verified"),
-    ("ct-log.tls-ca-cert", "the system's certificates decide whom the transparency log's HTTPS trusts"),
     ("tls-certificate", "HTTP is served without TLS"),
     ("tls-key", "HTTP is served without TLS"),
     ("grpc-tls-certificate", "gRPC is served without TLS"),

@@ -97,7 +97,7 @@ pub const FLAGS: &[Flag] = &[
         "The log's public key, PEM, to verify its timestamps with; for several logs as many files with commas",
     ),
     flag("ct-log-origin", "NAME", "", "The Host header for the log, when it is not the URL's"),
-    flag("ct-log.tls-ca-cert", "FILE", "", "Certificates to trust for the log's HTTPS in place of the system's, PEM"),
+    flag("ct-log.tls-ca-cert", "FILE", "", "Certificates to trust for the log's HTTPS besides the system's, PEM"),
     flag(
         "ct-log-quorum",
         "NUMBER",
@@ -221,7 +221,7 @@ Redis or Valkey; none: in memory, for one replica only",
         "",
         "A file with the store's password; a user name stands in the URL",
     ),
-    flag("single-use-store-ca-cert", "FILE", "", "Certificates to trust for rediss:// in place of the system's, PEM"),
+    flag("single-use-store-ca-cert", "FILE", "", "Certificates to trust for rediss:// besides the system's, PEM"),
     flag("single-use-timeout", "DURATION", "1s", "How long the store may take to answer"),
     flag(
         "single-use-failure",

@@ -72,6 +72,8 @@ pub struct KeyAccess {
     pub origin: KeyOrigin,
     /// `ca-cert`: certificates (PEM) that are trusted for this issuer's HTTPS besides the system's.
     pub ca_certificate: Option<String>,
+    /// `ca-cert-only`: they count alone.
+    pub ca_certificate_only: bool,
     /// `token-file`: a bearer token for the issuer's host, read at each fetch.
     pub token_file: Option<PathBuf>,
     /// `allow-http`: where HTTP without TLS is good enough.
@@ -297,6 +299,7 @@ impl Default for KeyAccess {
         Self {
             origin: KeyOrigin::Discovery,
             ca_certificate: None,
+            ca_certificate_only: false,
             token_file: None,
             plain_http: PlainHttp::Loopback,
             strangers: Reach::PublicInternet,

@@ -69,7 +69,7 @@ pub struct LogsSettings {
     pub logs: Vec<LogLocation>,
     /// The Host header, when it is not the URL's.
     pub origin: Option<String>,
-    /// Certificates to trust in place of the system's.
+    /// Certificates to trust besides the system's.
     pub tls_ca: Option<PathBuf>,
     /// How many different logs must answer; at most as many as there are.
     pub quorum: NonZeroUsize,

@@ -15,7 +15,9 @@ use std::time::Duration;
 use hyper::Uri;
 use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::dns::Resolve;
-use reqwest::{Certificate, Client, Response, StatusCode, Url, redirect};
+use reqwest::{Client, Response, StatusCode, Url, redirect};
+use rustls::ClientConfig;
+use rustls::pki_types::CertificateDer;
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Host;
 
@@ -24,7 +26,8 @@ pub use access::{Access, ClusterFiles, PlainHttp, PodAccess, Reach, TokenFile, i
 pub use address::{SystemResolver, is_public};
 
 use crate::outside::encoding::{self, Undecoded};
-use crate::outside::{self, BodyError, USER_AGENT, is_loopback};
+use crate::outside::trust::{self, Protocols, Trust};
+use crate::outside::{self, BodyError, SetupError, USER_AGENT, is_loopback};
 use crate::peer_text::PeerText;
 use address::PublicOnly;
 
@@ -105,11 +108,13 @@ pub struct Document {
 /// Fetches documents. How many at a time is its callers' business.
 pub struct Fetcher {
     resolver: Arc<dyn Resolve>,
+    /// Whom everybody trusts.
+    trust: Trust,
     /// The proxies of the environment, as the clients see them.
     proxies: Matcher,
     /// Through the environment's proxies, if it names any.
     ordinary: Client,
-    /// For issuers on this machine, which no proxy can reach for us.
+    /// For issuers on this machine or in our own network, which no proxy can reach for us.
     direct: Client,
     /// For hosts that strangers choose: connects to public addresses only.
     guarded: Client,
@@ -124,12 +129,12 @@ enum Way {
 }
 
 impl Fetcher {
-    /// A fetcher with the system's trust anchors and resolver, and the proxies of the environment (`HTTPS_PROXY`, `HTTP_PROXY`,
+    /// A fetcher with the system's certificates to trust and resolver, and the proxies of the environment (`HTTPS_PROXY`, `HTTP_PROXY`,
     /// `ALL_PROXY`, `NO_PROXY`).
     ///
     /// # Errors
     /// When the TLS library cannot be set up.
-    pub fn new() -> Result<Self, reqwest::Error> {
+    pub fn new() -> Result<Self, SetupError> {
         Self::with_resolver(Arc::new(SystemResolver))
     }
 
@@ -137,10 +142,12 @@ impl Fetcher {
     ///
     /// # Errors
     /// When the TLS library cannot be set up.
-    pub fn with_resolver(resolver: Arc<dyn Resolve>) -> Result<Self, reqwest::Error> {
-        let client = |way| builder(way, &resolver).build();
+    pub fn with_resolver(resolver: Arc<dyn Resolve>) -> Result<Self, SetupError> {
+        let trust = Trust::of_system();
+        let tls = trust.client_config(Protocols::Http)?;
+        let client = |way| builder(way, &resolver, tls.clone()).build();
         let (ordinary, direct, guarded) = (client(Way::Ordinary)?, client(Way::Direct)?, client(Way::Guarded)?);
-        Ok(Self { resolver, proxies: Matcher::from_env(), ordinary, direct, guarded })
+        Ok(Self { resolver, trust, proxies: Matcher::from_env(), ordinary, direct, guarded })
     }
 
     /// Gets a document.
@@ -152,7 +159,7 @@ impl Fetcher {
         if !access.permits_scheme(&url) {
             return Err(FetchError::PlainHttp(PeerText::of(url)));
         }
-        let way = self.way(&url, reach)?;
+        let way = self.way(&url, reach, access)?;
         if let Some(pod) = access.pod_for(&url)
             && let Some(document) = self.get_as_pod(way, &url, pod).await?
         {
@@ -166,9 +173,9 @@ impl Fetcher {
     /// Gets a document with the pod's token, trusting the cluster's CA and no other. Nothing if the connection does not come about like
     /// that: then nobody has the token, and the caller may ask without it whomever it trusts.
     async fn get_as_pod(&self, way: Way, url: &Url, pod: &PodAccess) -> Result<Option<Document>, FetchError> {
-        let certificates = certificates(&pod.ca_file().display().to_string(), &pod.certificates().await?)?;
-        let client = builder(way, &self.resolver).tls_certs_only(certificates).build();
-        let client = client.map_err(|error| unusable(&pod.ca_file().display().to_string(), error))?;
+        let name = pod.ca_file().display().to_string();
+        let certificates = certificates(&name, &pod.certificates().await?)?;
+        let client = self.client_trusting(way, &name, Trust::nobody().and(certificates))?;
         match send(&client, url, pod.token().await?).await {
             Ok(response) => Ok(Some(Document { is_of_cluster: true, ..read(url, response).await? })),
             Err(error) if error.is_connect() && !error.is_timeout() => Ok(None),
@@ -177,8 +184,9 @@ impl Fetcher {
     }
 
     /// Hosts that are addresses never see a resolver, so they are looked at here. A proxy resolves names itself: what it reaches is up to
-    /// it, and to whoever set it.
-    fn way(&self, url: &Url, reach: Reach) -> Result<Way, FetchError> {
+    /// it, and to whoever set it. An issuer of one's own network, as its certificates say, is behind no proxy.
+    fn way(&self, url: &Url, reach: Reach, access: &Access) -> Result<Way, FetchError> {
+        let is_near = access.is_of_own_network();
         let public = match url.host() {
             Some(Host::Ipv4(address)) => is_public(address.into()),
             Some(Host::Ipv6(address)) => is_public(address.into()),
@@ -186,8 +194,8 @@ impl Fetcher {
         };
         match reach {
             Reach::PublicInternet if !public => Err(FetchError::Address(PeerText::of(url))),
-            Reach::PublicInternet if !self.is_proxied(url.as_str()) => Ok(Way::Guarded),
-            Reach::Anywhere if is_loopback(url) => Ok(Way::Direct),
+            Reach::PublicInternet if is_near || !self.is_proxied(url.as_str()) => Ok(Way::Guarded),
+            Reach::Anywhere if is_near || is_loopback(url) => Ok(Way::Direct),
             Reach::PublicInternet | Reach::Anywhere => Ok(Way::Ordinary),
         }
     }
@@ -206,8 +214,17 @@ impl Fetcher {
                 Way::Guarded => self.guarded.clone(),
             });
         };
-        let builder = builder(way, &self.resolver).tls_certs_merge(certificates(&name, &pem)?);
-        builder.build().map_err(|error| unusable(&name, error))
+        let base = if access.ca_certificate_only { Trust::nobody() } else { self.trust.clone() };
+        self.client_trusting(way, &name, base.and(certificates(&name, &pem)?))
+    }
+
+    /// `name` is where the certificates are from.
+    fn client_trusting(&self, way: Way, name: &str, trust: Result<Trust, String>) -> Result<Client, FetchError> {
+        let tls = trust.and_then(|trust| trust.client_config(Protocols::Http).map_err(|error| error.to_string()));
+        let client = tls.and_then(|tls| {
+            builder(way, &self.resolver, tls).build().map_err(|error| outside::reason(error).to_string())
+        });
+        client.map_err(|message| FetchError::File { path: name.to_owned(), message })
     }
 }
 
@@ -254,12 +271,8 @@ fn failed(url: &Url, error: reqwest::Error) -> FetchError {
     FetchError::Http { url: PeerText::of(url), problem: outside::reason(error) }
 }
 
-fn certificates(name: &str, content: &[u8]) -> Result<Vec<Certificate>, FetchError> {
-    outside::trusted_certificates(content).map_err(|message| FetchError::File { path: name.to_owned(), message })
-}
-
-fn unusable(name: &str, error: reqwest::Error) -> FetchError {
-    FetchError::File { path: name.to_owned(), message: outside::reason(error).to_string() }
+fn certificates(name: &str, content: &[u8]) -> Result<Vec<CertificateDer<'static>>, FetchError> {
+    trust::named_certificates(content).map_err(|message| FetchError::File { path: name.to_owned(), message })
 }
 
 impl fmt::Debug for Fetcher {
@@ -276,7 +289,7 @@ fn http_url(text: &str) -> Result<Url, FetchError> {
         .ok_or_else(|| FetchError::Url(PeerText::of(text)))
 }
 
-fn builder(way: Way, resolver: &Arc<dyn Resolve>) -> reqwest::ClientBuilder {
+fn builder(way: Way, resolver: &Arc<dyn Resolve>, tls: ClientConfig) -> reqwest::ClientBuilder {
     // Another scheme could be another way: without TLS, or past the proxy. Another port is another server: what listens there may be meant
     // for nobody outside (GHSA-f5mr-q85p-6hh6).
     let same_host = redirect::Policy::custom(|attempt| {
@@ -289,6 +302,7 @@ fn builder(way: Way, resolver: &Arc<dyn Resolve>) -> reqwest::ClientBuilder {
     });
     let builder = Client::builder()
         .user_agent(USER_AGENT)
+        .tls_backend_preconfigured(tls)
         .timeout(TIMEOUT)
         .connect_timeout(CONNECT_TIMEOUT)
         .redirect(same_host)

@@ -436,6 +436,8 @@ impl Shared {
     fn tell_proxied_patterns(&self, issuers: &Issuers) {
         let proxied = |issuer: &&Arc<Issuer>| match &issuer.address {
             IssuerAddress::Url(_) => false,
+            // In a network of one's own, and so not behind the proxy.
+            IssuerAddress::Pattern(_) if issuer.keys.ca_certificate.is_some() => false,
             IssuerAddress::Pattern(pattern) => self.fetcher.is_proxied(&pattern.as_str().replace('*', "x")),
         };
         for issuer in issuers.iter().filter(proxied) {

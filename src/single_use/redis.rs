@@ -1,23 +1,25 @@
 //! The uses of tokens, counted in Redis or Valkey, for replicas that share them.
 //!
-//! Owns the two scripts, the connection and its bounds. What stands in the store is a hash and serial numbers, and goes with the token.
+//! Owns the two scripts, what the store's settings mean and the time limits. What stands in the store is a hash and serial numbers, and goes with the token.
+
+mod connection;
 
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
-use redis::aio::{ConnectionManager, ConnectionManagerConfig};
-use redis::{Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo as _, RedisError, TlsCertificates, Value};
+use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo as _, RedisError, Value};
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::runtime::Handle;
-use tokio::time;
+use tokio::time::{Instant, timeout_at};
 
 use super::{Counted, StoreError};
 use crate::certificate::Serial;
+use crate::outside::trust::{self, Protocols, Trust};
 use crate::peer_text::PeerText;
-use crate::pem;
+
+use connection::Connector;
 
 /// Takes a use, in one round trip: the serial numbers of a token's certificates are a set that expires with the token.
 /// KEYS: the token. ARGV: the limit, the serial number, the expiry in seconds since 1970.
@@ -27,12 +29,6 @@ redis.call('SADD', KEYS[1], ARGV[2]) redis.call('EXPIREAT', KEYS[1], ARGV[3]) re
 const PREFIX: &[u8] = b"sigmint:token:";
 /// How long a count outlives its token: the store's clock may be ahead of ours.
 const CLOCK_SKEW: u64 = 300;
-/// How long connecting may take.
-const CONNECT_LIMIT: Duration = Duration::from_secs(2);
-/// Attempts to connect follow each other after this at least.
-const RECONNECT_AFTER: Duration = Duration::from_millis(50);
-/// Questions that wait for their answer at the same time.
-const MAX_CONCURRENT: usize = 256;
 /// The largest file read, in bytes.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
 
@@ -43,7 +39,7 @@ pub struct RedisOptions {
     pub url: String,
     /// A file that holds the password and nothing else.
     pub password_file: Option<PathBuf>,
-    /// Certificates (PEM) that are trusted for TLS in place of the system's.
+    /// Certificates (PEM) that are trusted for TLS besides the system's.
     pub ca_certificate: Option<PathBuf>,
     /// How long an answer may take.
     pub timeout: Duration,
@@ -66,6 +62,9 @@ pub enum RedisSetupError {
     /// Certificates for a connection without TLS.
     #[error("--single-use-store-ca-cert is for rediss:// URLs")]
     NoTls,
+    /// TLS cannot be set up.
+    #[error("--single-use-store: TLS: {0}")]
+    Tls(String),
     /// The certificates cannot be used.
     #[error("{}: not the PEM of certificates: {message}", path.display())]
     Certificates {
@@ -81,8 +80,7 @@ pub enum RedisSetupError {
 pub struct RedisStore(Arc<Inner>);
 
 struct Inner {
-    client: Client,
-    connection: ArcSwap<ConnectionManager>,
+    connector: Arc<Connector>,
     timeout: Duration,
     /// Requests are served by threads that come and go; the connection's task lives here.
     runtime: Handle,
@@ -94,9 +92,8 @@ impl RedisStore {
     /// # Errors
     /// See [`RedisSetupError`].
     pub fn new(options: &RedisOptions) -> Result<Self, RedisSetupError> {
-        let client = client(options)?;
-        let connection = ArcSwap::from_pointee(manager(&client, options.timeout).map_err(|error| url_error(&error))?);
-        Ok(Self(Arc::new(Inner { client, connection, timeout: options.timeout, runtime: Handle::current() })))
+        let connector = Arc::new(connector(options)?);
+        Ok(Self(Arc::new(Inner { connector, timeout: options.timeout, runtime: Handle::current() })))
     }
 
     /// Takes a use; false when none is left.
@@ -124,30 +121,24 @@ impl RedisStore {
         self.0.runtime.spawn(async move { store.ask(command).await });
     }
 
-    /// Asks within the time limit. A request that is given up does not stop what was asked half-way.
+    /// Asks within the time limit, connecting included. A request that is given up does not stop what was asked half-way.
     async fn ask(&self, command: redis::Cmd) -> Result<Value, StoreError> {
         let store = self.clone();
-        let asking = self.0.runtime.spawn(async move {
-            let used = store.0.connection.load_full();
-            let mut connection = ConnectionManager::clone(&used);
-            let answer = time::timeout(store.0.timeout, command.query_async::<Value>(&mut connection)).await;
-            if answer.is_err() {
-                store.replace(&used);
-            }
-            answer
-        });
-        match asking.await {
-            Ok(Ok(answer)) => answer.map_err(|error| StoreError::Failed(PeerText::of_error(&error))),
-            Ok(Err(_)) => Err(StoreError::Late(self.0.timeout)),
-            Err(error) => Err(StoreError::Failed(PeerText::of_error(&error))),
-        }
+        let asking = self.0.runtime.spawn(async move { store.ask_here(command).await });
+        asking.await.unwrap_or_else(|error| Err(StoreError::Failed(PeerText::of_error(&error))))
     }
 
     /// A connection on which nothing comes back may be dead without knowing it: the next question gets a new one.
-    fn replace(&self, silent: &Arc<ConnectionManager>) {
-        if let Ok(new) = manager(&self.0.client, self.0.timeout) {
-            self.0.connection.compare_and_swap(silent, Arc::new(new));
+    async fn ask_here(&self, command: redis::Cmd) -> Result<Value, StoreError> {
+        let (connector, deadline) = (&self.0.connector, Instant::now() + self.0.timeout);
+        let failed = |error: RedisError| StoreError::Failed(PeerText::of_error(&error));
+        let late = |_| StoreError::Late(self.0.timeout);
+        let (mut connection, used) = timeout_at(deadline, connector.get()).await.map_err(late)?.map_err(failed)?;
+        let answer = timeout_at(deadline, command.query_async::<Value>(&mut connection)).await;
+        if answer.as_ref().map_or(true, |answer| answer.as_ref().is_err_and(RedisError::is_unrecoverable_error)) {
+            connector.leave(&used);
         }
+        answer.map_err(late)?.map_err(failed)
     }
 }
 
@@ -161,18 +152,7 @@ fn key(token: &Counted) -> Vec<u8> {
     [PREFIX, &token.key].concat()
 }
 
-fn manager(client: &Client, timeout: Duration) -> Result<ConnectionManager, RedisError> {
-    // Time limits are ours: one that runs out says that the connection is to be replaced.
-    let config = ConnectionManagerConfig::new()
-        .set_response_timeout(Some(timeout.saturating_mul(2)))
-        .set_connection_timeout(Some(CONNECT_LIMIT))
-        .set_number_of_retries(1)
-        .set_min_delay(RECONNECT_AFTER)
-        .set_concurrency_limit(MAX_CONCURRENT);
-    ConnectionManager::new_lazy_with_config(client.clone(), config)
-}
-
-fn client(options: &RedisOptions) -> Result<Client, RedisSetupError> {
+fn connector(options: &RedisOptions) -> Result<Connector, RedisSetupError> {
     let mut info: ConnectionInfo = options.url.as_str().into_connection_info().map_err(|error| url_error(&error))?;
     if let Some(path) = &options.password_file {
         let not_text = |_| RedisSetupError::File { path: path.clone(), source: std::io::ErrorKind::InvalidData.into() };
@@ -180,19 +160,25 @@ fn client(options: &RedisOptions) -> Result<Client, RedisSetupError> {
         let settings = info.redis_settings().clone().set_password(text.expose_secret().trim_end_matches(['\r', '\n']));
         info = info.set_redis_settings(settings);
     }
-    let Some(path) = &options.ca_certificate else { return Client::open(info).map_err(|error| url_error(&error)) };
-    if !matches!(info.addr(), ConnectionAddr::TcpTls { .. }) {
-        return Err(RedisSetupError::NoTls);
+    let insecure = match info.addr() {
+        ConnectionAddr::TcpTls { insecure, .. } => Some(*insecure),
+        _ => None,
+    };
+    if insecure == Some(true) {
+        return Err(RedisSetupError::Url("#insecure is not supported: name the certificates to trust".to_owned()));
     }
-    let unusable = |message: String| RedisSetupError::Certificates { path: path.clone(), message };
-    let found = pem::certificates(&read(path)?).map_err(|error| unusable(error.to_string()))?;
-    // A file without any would trust nobody, and be noticed at the first connection only.
-    if found.ders.is_empty() {
-        return Err(unusable("there is none".to_owned()));
-    }
-    // Written anew for the library's own reader of PEM, which wants nothing around the blocks.
-    let certificates = TlsCertificates { client_tls: None, root_cert: Some(found.to_pem().into_bytes()) };
-    Client::build_with_tls(info, certificates).map_err(|error| unusable(error.to_string()))
+    let named = match &options.ca_certificate {
+        Some(_) if insecure.is_none() => return Err(RedisSetupError::NoTls),
+        Some(path) => {
+            let unusable = |message| RedisSetupError::Certificates { path: path.clone(), message };
+            trust::named_certificates(&read(path)?).map_err(unusable)?
+        }
+        None => Vec::new(),
+    };
+    let tls = Trust::of_named(named)
+        .and_then(|trust| trust.client_config(Protocols::Other).map_err(|error| error.to_string()))
+        .map_err(RedisSetupError::Tls)?;
+    Ok(Connector::new(&info, tls, options.timeout))
 }
 
 fn url_error(error: &RedisError) -> RedisSetupError {

@@ -6,6 +6,7 @@ use std::fmt;
 
 use super::clock::Skew;
 use super::log_key::PromiseError;
+use crate::outside::SetupError;
 use crate::peer_text::PeerText;
 
 /// Settings that make no usable logs.
@@ -30,13 +31,13 @@ pub enum LogSetupError {
         /// What is wrong.
         problem: String,
     },
-    /// The CA certificates for TLS cannot be used.
-    #[error("log {log}: the TLS CA certificates cannot be used: {source}")]
+    /// The HTTP client cannot be set up.
+    #[error("log {log}: {source}")]
     Tls {
         /// The log.
         log: String,
         /// The library's error.
-        source: reqwest::Error,
+        source: SetupError,
     },
     /// More timestamps wanted than there are logs to make them.
     #[error("a quorum of {quorum} distinct logs cannot be had from {distinct}")]

@@ -7,7 +7,8 @@ use std::num::NonZeroUsize;
 use std::time::{Duration, SystemTime};
 
 use reqwest::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
-use reqwest::{Certificate, Client, Method, Request, Response, StatusCode, Url, redirect};
+use reqwest::{Client, Method, Request, Response, StatusCode, Url, redirect};
+use rustls::ClientConfig;
 use thread_local::ThreadLocal;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
@@ -18,6 +19,7 @@ use super::log_key::LogKey;
 use super::roots;
 use super::sct::{LogEntry, Sct};
 use crate::outside::encoding::{Undecoded, decoded};
+use crate::outside::trust::{self, Protocols, Trust};
 use crate::outside::{self, BodyError, USER_AGENT, is_loopback};
 use crate::panics::caught;
 use crate::peer_text::PeerText;
@@ -52,7 +54,7 @@ pub struct LogSettings {
     pub origin: Option<String>,
     /// The log's key. Without it an answer is checked for its form only.
     pub public_key: Option<LogKey>,
-    /// PEM certificates to trust for `https` in place of the system's.
+    /// PEM certificates to trust for `https` besides the system's.
     pub tls_ca: Option<Vec<u8>>,
 }
 
@@ -100,11 +102,15 @@ impl Log {
             Some(origin) => Some(HeaderValue::try_from(origin).map_err(|_| unusable("the origin is no host name"))?),
             None => None,
         };
+        let named = settings.tls_ca.map(|pem| trust::named_certificates(&pem)).transpose();
+        let trust = named.and_then(|named| Trust::of_named(named.unwrap_or_default()));
+        let trust = trust.map_err(|problem| LogSetupError::Certificates { log: name.clone(), problem })?;
+        // HTTP/2 takes the name from the URL.
+        let protocols = if origin.is_some() { Protocols::Http1 } else { Protocols::Http };
         let unusable_tls = |source| LogSetupError::Tls { log: name.clone(), source };
-        let anchors = settings.tls_ca.map(|pem| outside::trusted_certificates(&pem)).transpose();
-        let anchors = anchors.map_err(|problem| LogSetupError::Certificates { log: name.clone(), problem })?;
-        let recipe = Recipe { anchors, own_host_header: origin.is_some(), on_this_machine: is_loopback(&prefix) };
-        let clients = Clients::new(recipe).map_err(unusable_tls)?;
+        let tls = trust.client_config(protocols).map_err(|error| unusable_tls(error.into()))?;
+        let recipe = Recipe { tls, own_host_header: origin.is_some(), on_this_machine: is_loopback(&prefix) };
+        let clients = Clients::new(recipe).map_err(|error| unusable_tls(error.into()))?;
         let permits = Semaphore::new(max_in_flight.get().min(Semaphore::MAX_PERMITS));
         Ok(Self {
             name,
@@ -318,7 +324,7 @@ struct Clients {
 /// How a client is made.
 #[derive(Debug)]
 struct Recipe {
-    anchors: Option<Vec<Certificate>>,
+    tls: ClientConfig,
     own_host_header: bool,
     on_this_machine: bool,
 }
@@ -339,6 +345,7 @@ impl Recipe {
     fn client(&self) -> Result<Client, reqwest::Error> {
         let mut builder = Client::builder()
             .user_agent(USER_AGENT)
+            .tls_backend_preconfigured(self.tls.clone())
             .redirect(redirect::Policy::none())
             .connect_timeout(CONNECT_TIMEOUT)
             .pool_idle_timeout(IDLE_TIMEOUT)
@@ -347,11 +354,7 @@ impl Recipe {
             builder = builder.no_proxy();
         }
         if self.own_host_header {
-            // HTTP/2 takes the name from the URL.
             builder = builder.http1_only();
-        }
-        if let Some(anchors) = &self.anchors {
-            builder = builder.tls_certs_only(anchors.iter().cloned());
         }
         builder.build()
     }

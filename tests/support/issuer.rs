@@ -90,16 +90,23 @@ impl FakeIssuer {
 
     /// An issuer that speaks TLS, for clients that come by one of these names or addresses; and the certificate to trust it by, PEM.
     pub fn start_tls(names: &[&str]) -> (Self, String) {
-        let certified =
-            rcgen::generate_simple_self_signed(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>())
-                .unwrap();
-        let certificate = CertificateDer::from(certified.cert.der().to_vec());
-        let key = PrivateKeyDer::try_from(certified.signing_key.serialize_der()).unwrap();
+        Self::start_tls_as(names, rcgen::IsCa::NoCa)
+    }
+
+    /// The same with a certificate that says whether it is an authority's.
+    pub fn start_tls_as(names: &[&str], is_ca: rcgen::IsCa) -> (Self, String) {
+        let names = names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let (mut parameters, key) =
+            (rcgen::CertificateParams::new(names).unwrap(), rcgen::KeyPair::generate().unwrap());
+        parameters.is_ca = is_ca;
+        let certified = parameters.self_signed(&key).unwrap();
+        let certificate = CertificateDer::from(certified.der().to_vec());
+        let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
         let config = config.with_no_client_auth().with_single_cert(vec![certificate], key).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        (Self::listen_with(listener, Key::new(Kind::P256), Some(Arc::new(config))), certified.cert.pem())
+        (Self::listen_with(listener, Key::new(Kind::P256), Some(Arc::new(config))), certified.pem())
     }
 
     fn listen(listener: TcpListener, key: Key) -> Self {

@@ -3,28 +3,24 @@
 //! Refuses to know what is asked. Nothing is tried twice here.
 
 use std::env;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use aws_config::{BehaviorVersion, Region, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_sdk_kms::Client;
 use aws_sdk_kms::config::interceptors::BeforeDeserializationInterceptorContextMut;
-use aws_sdk_kms::config::{
-    Builder, ConfigBag, Credentials, Intercept, RuntimeComponents, SharedCredentialsProvider, SharedHttpClient,
-};
+use aws_sdk_kms::config::{Builder, ConfigBag, Credentials, Intercept, RuntimeComponents, SharedCredentialsProvider};
 use aws_sdk_kms::error::BoxError;
-use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
 use aws_smithy_types::body::SdkBody;
 use http_body_util::Limited;
-use rustls::RootCertStore;
-use rustls::pki_types::CertificateDer;
 use url::Url;
 
 use super::AwsKmsOptions;
 use super::failure::Failure;
 use super::name::KeyName;
+use super::transport::KmsTransport;
 use crate::authority::cloud_env::variable;
 use crate::outside;
-use crate::{pem, text};
+use crate::outside::trust::{self, Trust};
 
 /// The most that is read of an answer, in octets. Real ones have a few hundred; a decrypted keyset has at most 4096.
 const LARGEST_ANSWER: usize = 64 * 1024;
@@ -36,7 +32,10 @@ pub(super) async fn connect(key: &KeyName, options: &AwsKmsOptions) -> Result<Cl
         .operation_attempt_timeout(options.timeout)
         .operation_timeout(options.timeout)
         .build();
+    let transport = KmsTransport::new(&trust(options)?, options.timeout / 2)
+        .map_err(|error| Failure::refused(error.to_string(), "see the log of the start"))?;
     let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
+        .http_client(transport)
         .retry_config(RetryConfig::disabled())
         .timeout_config(timeouts);
     let environment = Environment::read(&variable);
@@ -45,9 +44,6 @@ pub(super) async fn connect(key: &KeyName, options: &AwsKmsOptions) -> Result<Cl
     }
     if let Some(credentials) = options.credentials.clone().or(environment.credentials) {
         loader = loader.credentials_provider(credentials);
-    }
-    if let Some(bundle) = options.ca_bundle.clone().or_else(|| variable("AWS_CA_BUNDLE").map(PathBuf::from)) {
-        loader = loader.http_client(https_client(&bundle)?);
     }
     let shared = loader.load().await;
     if shared.region().is_none() {
@@ -112,27 +108,15 @@ fn endpoint<'a>(key: &'a KeyName, options: &'a AwsKmsOptions) -> Result<Option<&
     Ok(Some(Url::as_str(endpoint)))
 }
 
-/// Trusts what the file holds and nothing else, as other AWS programs do with `AWS_CA_BUNDLE`.
-fn https_client(bundle: &Path) -> Result<SharedHttpClient, Failure> {
-    let wrong = |error: String| {
+/// Whom the key's client trusts: what `AWS_CA_BUNDLE` names, as with other AWS programs.
+fn trust(options: &AwsKmsOptions) -> Result<Trust, Failure> {
+    let named = options.ca_bundle.clone().or_else(|| variable("AWS_CA_BUNDLE").map(PathBuf::from));
+    let Some(bundle) = named else { return Ok(Trust::of_system()) };
+    let read = trust::read_pem(&bundle).and_then(|content| trust::named_certificates(&content));
+    read.and_then(Trust::of_named).map_err(|error| {
         let problem = format!("the certificates to trust in {} cannot be used: {error}", bundle.display());
         Failure::refused(problem, "AWS_CA_BUNDLE names a PEM file with the certificates of authorities")
-    };
-    let file = std::fs::read(bundle).map_err(|error| wrong(error.to_string()))?;
-    // Parsed here first: the client would panic on a file that it cannot read.
-    let certificates = pem::certificates(&file).map_err(|error| wrong(error.to_string()))?;
-    let mut roots = RootCertStore::empty();
-    let mut trust = TrustStore::empty();
-    for der in certificates.ders {
-        trust.add_pem_certificate(text::pem("CERTIFICATE", &der));
-        roots.add(CertificateDer::from(der)).map_err(|error| wrong(error.to_string()))?;
-    }
-    if roots.is_empty() {
-        return Err(wrong("it holds no certificate".to_owned()));
-    }
-    let context = TlsContext::builder().with_trust_store(trust).build().map_err(|error| wrong(error.to_string()))?;
-    let builder = aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc));
-    Ok(builder.tls_context(context).build_https())
+    })
 }
 
 /// Ends the reading of an answer that is too large.

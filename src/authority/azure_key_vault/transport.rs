@@ -6,11 +6,13 @@
 use azure_core::error::ErrorKind;
 use azure_core::http::headers::Headers;
 use azure_core::http::{AsyncRawResponse, Body, HttpClient, Method, Request};
-use reqwest::{Certificate, Client, Url, redirect};
-use url::Host;
+use reqwest::{Client, Url, redirect};
+use rustls::ClientConfig;
+use rustls::pki_types::CertificateDer;
 
 use super::AzureOptions;
-use crate::outside::{self, BodyError, USER_AGENT, is_loopback};
+use crate::outside::trust::{Protocols, Trust};
+use crate::outside::{self, BodyError, SetupError, USER_AGENT, is_near};
 
 /// The largest answer, in octets: keys, signatures and tokens are a few thousand.
 const MAX_ANSWER: usize = 256 * 1024;
@@ -24,8 +26,12 @@ pub(super) struct VaultTransport {
 }
 
 impl VaultTransport {
-    pub(super) fn new(options: &AzureOptions) -> Result<Self, reqwest::Error> {
-        Ok(Self { ordinary: builder(options)?.build()?, direct: builder(options)?.no_proxy().build()? })
+    pub(super) fn new(options: &AzureOptions) -> Result<Self, SetupError> {
+        let named = options.roots.iter().cloned().map(CertificateDer::from).collect();
+        let trust = Trust::of_system().and(named).map_err(rustls::Error::General)?;
+        let tls = trust.client_config(Protocols::Http)?;
+        let (ordinary, direct) = (builder(options, tls.clone()), builder(options, tls).no_proxy());
+        Ok(Self { ordinary: ordinary.build()?, direct: direct.build()? })
     }
 
     fn client(&self, url: &Url) -> azure_core::Result<&Client> {
@@ -40,28 +46,17 @@ impl VaultTransport {
     }
 }
 
-fn builder(options: &AzureOptions) -> Result<reqwest::ClientBuilder, reqwest::Error> {
-    let roots: Result<Vec<_>, _> = options.roots.iter().map(|der| Certificate::from_der(der)).collect();
+fn builder(options: &AzureOptions, tls: ClientConfig) -> reqwest::ClientBuilder {
     let mut builder = Client::builder()
         .user_agent(USER_AGENT)
+        .tls_backend_preconfigured(tls)
         .connect_timeout(options.connect_timeout)
         .timeout(options.timeout)
-        .redirect(redirect::Policy::none())
-        .tls_certs_merge(roots?);
+        .redirect(redirect::Policy::none());
     for (host, address) in &options.addresses {
         builder = builder.resolve(host, *address);
     }
-    Ok(builder)
-}
-
-/// Whether the URL's host is this machine, or the link-local address at which clouds have their identity service.
-fn is_near(url: &Url) -> bool {
-    let link_local = match url.host() {
-        Some(Host::Ipv4(address)) => address.is_link_local(),
-        Some(Host::Ipv6(address)) => address.is_unicast_link_local(),
-        _ => false,
-    };
-    link_local || is_loopback(url)
+    builder
 }
 
 #[async_trait::async_trait]
@@ -119,29 +114,13 @@ fn method(method: Method) -> azure_core::Result<reqwest::Method> {
 #[cfg(test)]
 mod tests {
     use azure_core::http::{HttpClient as _, Method, Request};
-    use reqwest::Url;
 
-    use super::{AzureOptions, VaultTransport, is_near};
-
-    #[test]
-    fn only_this_machine_and_its_identity_service_are_near() {
-        for (url, near) in [
-            ("http://169.254.169.254/metadata", true),
-            ("http://127.0.0.1:41291/msi/token", true),
-            ("http://localhost:12356/msi/token", true),
-            ("http://[fe80::1]/", true),
-            ("http://169.254.169.254.example.com/", false),
-            ("http://10.0.0.1/", false),
-            ("http://v1.vault.azure.net/", false),
-        ] {
-            assert_eq!(is_near(&Url::parse(url).unwrap()), near, "{url}");
-        }
-    }
+    use super::{AzureOptions, VaultTransport};
 
     #[tokio::test]
     async fn another_host_is_not_asked_in_clear_text() {
         let transport = VaultTransport::new(&AzureOptions::default()).unwrap();
-        let request = Request::new(Url::parse("http://192.0.2.1/keys").unwrap(), Method::Get);
+        let request = Request::new(reqwest::Url::parse("http://192.0.2.1/keys").unwrap(), Method::Get);
         let error = transport.execute_request(&request).await.unwrap_err();
         assert_eq!(error.to_string(), "192.0.2.1 is not asked without TLS");
     }

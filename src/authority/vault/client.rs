@@ -3,10 +3,8 @@
 //! Owns every bound on one call (time, size, redirects, which certificates are trusted) and what an answer's status means. Refuses
 //! to know keys. Bodies and tokens are never logged.
 
-use std::path::Path;
-
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Certificate, Method, RequestBuilder, Response, StatusCode, Url, redirect};
+use reqwest::{Method, RequestBuilder, Response, StatusCode, Url, redirect};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -15,13 +13,12 @@ use super::options::Settings;
 use super::token::Token;
 use crate::authority::Unfit;
 use crate::authority::remote::RemoteError;
+use crate::outside::trust::{self, Protocols, Trust};
 use crate::outside::{self, BodyError, USER_AGENT, is_loopback};
 use crate::peer_text::{JsonFault, PeerText};
 
 /// The largest answer, in bytes: that of a key with a thousand versions.
 const MAX_ANSWER: usize = 1024 * 1024;
-/// The largest CA file, in bytes.
-const MAX_CA_FILE: u64 = 1024 * 1024;
 /// What transit says with a status of 500 though no repetition changes it: a version that may not sign or is not there, and a key
 /// that is soft-deleted.
 const REFUSALS: [&str; 2] = ["requested version for signing", "refusing to use soft-deleted key"];
@@ -77,8 +74,18 @@ impl Client {
                 HeaderValue::try_from(namespace).map_err(|_| Fault::refused("VAULT_NAMESPACE is no path", hint))?;
             headers.insert(name(NAMESPACE), value);
         }
+        let unusable = |problem: String| Fault::refused(&problem, "VAULT_CACERT has to be a file of PEM certificates");
+        let named = match &settings.ca_file {
+            Some(file) => trust::read_pem(file)
+                .and_then(|pem| trust::named_certificates(&pem))
+                .map_err(|problem| unusable(format!("{}: {problem}", file.display())))?,
+            None => Vec::new(),
+        };
+        let trust = Trust::of_named(named).map_err(unusable)?;
+        let tls = trust.client_config(Protocols::Http1).map_err(|error| unusable(error.to_string()))?;
         let mut builder = reqwest::Client::builder()
             .user_agent(USER_AGENT)
+            .tls_backend_preconfigured(tls)
             .default_headers(headers)
             // The token would go along.
             .redirect(redirect::Policy::none())
@@ -89,12 +96,6 @@ impl Client {
             .tcp_nodelay(true);
         if is_loopback(&settings.address) {
             builder = builder.no_proxy();
-        }
-        let unusable = |problem: String| Fault::refused(&problem, "VAULT_CACERT has to be a file of PEM certificates");
-        if let Some(file) = &settings.ca_file {
-            let anchors =
-                certificates(file).await.map_err(|problem| unusable(format!("{}: {problem}", file.display())))?;
-            builder = builder.tls_certs_only(anchors);
         }
         let http = builder.build().map_err(|error| unusable(format!("the TLS client cannot be set up: {error}")))?;
         Ok(Self { http, address: settings.address.clone(), token: Token::open(&settings.token).await? })
@@ -194,15 +195,6 @@ async fn read_capped(mut response: Response) -> Result<Vec<u8>, Failure> {
 
 fn no_answer(error: reqwest::Error) -> Failure {
     Failure::NoAnswer(outside::reason(error))
-}
-
-async fn certificates(file: &Path) -> Result<Vec<Certificate>, String> {
-    let length = tokio::fs::metadata(file).await.map_err(|error| error.to_string())?.len();
-    if length > MAX_CA_FILE {
-        return Err(format!("larger than {MAX_CA_FILE} bytes"));
-    }
-    let pem = tokio::fs::read(file).await.map_err(|error| error.to_string())?;
-    outside::trusted_certificates(&pem)
 }
 
 fn name(name: &'static str) -> HeaderName {

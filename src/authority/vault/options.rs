@@ -29,7 +29,7 @@ pub struct VaultOptions {
     pub namespace: Option<String>,
     /// Where the transit engine is mounted, else `TRANSIT_SECRET_ENGINE_PATH`, else `transit`.
     pub mount: Option<String>,
-    /// PEM certificates to trust in place of the system's, else `VAULT_CACERT`.
+    /// PEM certificates to trust besides the system's, else `VAULT_CACERT`.
     pub ca_file: Option<PathBuf>,
     /// The longest that a call may take, connecting included; 2 seconds if not set.
     pub timeout: Option<Duration>,

@@ -16,7 +16,8 @@ use serde_json::{Map, Value, json};
 use super::super::error::CommandError;
 use super::super::words::visible;
 use crate::failure::with_sources;
-use crate::outside::{self, BodyError};
+use crate::outside::trust::{Protocols, Trust};
+use crate::outside::{self, BodyError, SetupError};
 use crate::tls_words::in_words;
 
 /// How long a request may take, connection and answer included.
@@ -34,10 +35,14 @@ pub(crate) struct Answer {
 
 /// A client that follows no redirect: the token is for one server only.
 pub(super) fn client_for(url: &Url) -> Result<Client, CommandError> {
-    let builder = Client::builder().timeout(TIMEOUT).redirect(redirect::Policy::none());
-    // This machine is reached without the proxy that the environment may name.
-    let builder = if outside::is_loopback(url) { builder.no_proxy() } else { builder };
-    builder.build().map_err(|error| CommandError::failed(format!("cannot set up HTTP: {}", with_sources(&error))))
+    let build = || -> Result<Client, SetupError> {
+        let tls = Trust::of_system().client_config(Protocols::Http)?;
+        let builder =
+            Client::builder().tls_backend_preconfigured(tls).timeout(TIMEOUT).redirect(redirect::Policy::none());
+        // This machine is reached without the proxy that the environment may name.
+        Ok(if outside::is_loopback(url) { builder.no_proxy() } else { builder }.build()?)
+    };
+    build().map_err(|error| CommandError::failed(with_sources(&error)))
 }
 
 /// Reads an answer up to the limit.

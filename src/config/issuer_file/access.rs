@@ -52,8 +52,20 @@ pub(super) fn key_access(
             }
         }
     }
-    let ca_certificate = ca_certificate(record)?;
-    Ok(KeyAccess { origin, ca_certificate, token_file, plain_http, strangers, cluster: ClusterTies::None })
+    let (ca_certificate, ca_certificate_only) = (ca_certificate(record)?, truth(record, "ca-cert-only")?);
+    if ca_certificate_only && ca_certificate.is_none() {
+        let message = format!("there is no {}: no server could be trusted", record.spelled("ca-cert"));
+        return Err(record.place_of("ca-cert-only").fault(message, "give the certificates, or leave it out"));
+    }
+    Ok(KeyAccess {
+        origin,
+        ca_certificate,
+        ca_certificate_only,
+        token_file,
+        plain_http,
+        strangers,
+        cluster: ClusterTies::None,
+    })
 }
 
 /// Where HTTP without TLS is good enough. An issuer that the file names by such a URL says so by that, as at Fulcio; for the issuers of

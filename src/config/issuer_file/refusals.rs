@@ -289,6 +289,20 @@ fn a_ca_certificate_is_pem_of_certificates() {
     let combined = issuer(&with(&format!("\u{feff}# Zürich\n{key}{}", pem.replace("CERTIFICATE", "X509 CERTIFICATE"))));
     assert_eq!(combined.keys.ca_certificate.as_deref(), Some(pem.replace("\r\n", "\n").as_str()));
     assert!(issuer(&format!("{HEAD}    type: email\n    ca-cert: ''\n")).keys.ca_certificate.as_ref().is_none());
+    for only in ["ca-cert-only: true", "CACertOnly: true", "ca-cert-only: yes"] {
+        assert!(issuer(&format!("{}    {only}\n", with(&pem))).keys.ca_certificate_only, "{only}");
+        let (_, value) = only.split_once(' ').unwrap();
+        let column = 7 + only.len() - value.len() - 1;
+        refused(
+            &format!("{HEAD}    type: email\n    {only}\n"),
+            (5, column - 1),
+            "no server could be trusted",
+            "give the certificates",
+        );
+    }
+    assert!(!issuer(&format!("{}    ca-cert-only: false\n", with(&pem))).keys.ca_certificate_only);
+    let wrong = format!("{HEAD}    type: email\n    ca-cert-only: maybe\n");
+    refused(&wrong, (5, 19), "neither true nor false", "write true or false");
 }
 
 fn certificate() -> String {

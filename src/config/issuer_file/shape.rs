@@ -61,6 +61,7 @@ pub(super) const ISSUER: &[Setting] = &[
     text("description", "Description"),
     text("contact", "Contact"),
     text("ca-cert", "CACert"),
+    text("ca-cert-only", "CACertOnly"),
     text("skip-email-verification", "SkipEmailVerification"),
     text("order", "Order"),
     text("jwks", "JWKS"),

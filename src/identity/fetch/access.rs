@@ -41,6 +41,8 @@ pub struct Access {
     pub plain_http: PlainHttp,
     /// Certificates to trust besides the system's, PEM.
     pub ca_certificate: Option<String>,
+    /// Whether they count alone.
+    pub ca_certificate_only: bool,
     /// The same in a file, which may be replaced at any time.
     pub ca_file: Option<PathBuf>,
     /// A bearer token.
@@ -145,6 +147,12 @@ impl Access {
     pub(super) fn permits_scheme(&self, url: &Url) -> bool {
         let both_here = || is_loopback(url) && Url::parse(&self.home).is_ok_and(|home| is_loopback(&home));
         url.scheme() == "https" || self.plain_http == PlainHttp::Anywhere || both_here()
+    }
+
+    /// Whether the issuer is in a network of one's own: the operator gave certificates for it, or it is the cluster's. Such a one is not
+    /// asked for through the environment's proxy.
+    pub(super) fn is_of_own_network(&self) -> bool {
+        self.ca_certificate.is_some() || self.ca_file.is_some() || self.pod.is_some()
     }
 
     /// Every certificate to trust besides the system's, PEM, with a name for messages.

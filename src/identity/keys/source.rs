@@ -145,6 +145,7 @@ impl Source {
             home: home.to_owned(),
             plain_http: keys.plain_http,
             ca_certificate: keys.ca_certificate.clone(),
+            ca_certificate_only: keys.ca_certificate_only,
             ca_file: is_own.then(|| cluster.ca_certificate_for(home)).flatten(),
             token: keys.token_file.clone().filter(|_| self.pattern().is_none()).map(TokenFile),
             pod: pod.flatten(),
