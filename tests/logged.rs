@@ -41,7 +41,7 @@ const DEADLINE: Duration = Duration::from_millis(700);
 /// A log that works.
 fn good_log(ca: &TestCa) -> LogSettings {
     let root = ca.authority.chain().certificates().last().unwrap().der().to_vec();
-    let log = DevLog::bind(0, root).unwrap();
+    let log = DevLog::bind(0, root, None).unwrap();
     let (url, key) = (log.base(), LogKey::from_spki_der(log.spki_der()).unwrap());
     tokio::spawn(log.run());
     LogSettings { url, origin: None, public_key: Some(key), tls_ca: None }

@@ -1,13 +1,16 @@
-//! Owns certificate authorities that live in memory and die with the process: for trials, tests and development.
+//! Owns certificate authorities that are made in memory, for trials, tests and development, and die with the process unless somebody keeps
+//! the key.
 //!
-//! Refuses to know files. Nobody else can trust such an authority for longer than one run.
+//! Refuses to know files.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use zeroize::Zeroizing;
+
 use super::chain::{ChainError, IssuingChain};
 use super::key_file::{GenerateError, generate};
-use super::local::KeyRejected;
+use super::local::{KeyRejected, LocalSigner};
 use super::making::{self, CaDescription, CaIssuer, CaKey, MakingError};
 use super::signer::SignatureAlgorithm;
 use super::{Authority, AuthorityError};
@@ -54,12 +57,25 @@ pub async fn root_and_intermediate(
     algorithm: SignatureAlgorithm,
     now: SystemTime,
 ) -> Result<Authority, EphemeralError> {
-    let (root_key, key) = (new_key(algorithm)?, new_key(algorithm)?);
+    Ok(root_and_intermediate_with_key(algorithm, now).await?.0)
+}
+
+/// The same, and the issuing key as PEM (PKCS #8), for somebody who keeps it.
+///
+/// # Errors
+/// [`EphemeralError`], none of which is expected on a working system.
+pub async fn root_and_intermediate_with_key(
+    algorithm: SignatureAlgorithm,
+    now: SystemTime,
+) -> Result<(Authority, Zeroizing<String>), EphemeralError> {
+    let (root_key, new) = (new_key(algorithm)?, generate(algorithm)?);
+    let pem = new.to_pem(None)?;
+    let key = ca_key(new.signer)?;
     let root = making::root(&description("sigmint development root", now)?, &root_key).await?;
     let issuer = CaIssuer { certificate: &root, key: &root_key };
     let intermediate =
         making::intermediate(&description("sigmint development CA", now)?, &key.spki_der, issuer).await?;
-    authority(vec![intermediate, root], key, now).await
+    Ok((authority(vec![intermediate, root], key, now).await?, pem))
 }
 
 async fn authority(chain: Vec<Vec<u8>>, key: CaKey, now: SystemTime) -> Result<Authority, EphemeralError> {
@@ -67,7 +83,10 @@ async fn authority(chain: Vec<Vec<u8>>, key: CaKey, now: SystemTime) -> Result<A
 }
 
 fn new_key(algorithm: SignatureAlgorithm) -> Result<CaKey, EphemeralError> {
-    let signer = generate(algorithm)?.signer;
+    ca_key(generate(algorithm)?.signer)
+}
+
+fn ca_key(signer: LocalSigner) -> Result<CaKey, EphemeralError> {
     Ok(CaKey { spki_der: signer.spki_der()?, signer: Arc::new(signer) })
 }
 

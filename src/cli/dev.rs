@@ -3,6 +3,7 @@
 //!
 //! Owns the order of the demonstration and its words. The server is the real one; the certificate comes over real HTTP.
 
+mod authority;
 mod clients;
 mod deployment;
 
@@ -15,7 +16,7 @@ use reqwest::Url;
 use super::error::CommandError;
 use super::files;
 use super::request::{self, Obtained, RequestKeyKind};
-use crate::dev::{self, DevIdentity, DevIssuer, Folder};
+use crate::dev::{self, DevIdentity, DevIssuer, Folder, FolderError};
 use crate::failure::with_sources;
 use crate::telemetry::{self, LogFormat};
 
@@ -32,7 +33,7 @@ Examples:
   Show a certificate for a GitHub Actions workflow, and stop:
     sigmint dev --once --identity github-workflow
 
-  Let the system choose free ports, and put the files for clients into a folder:
+  Let the system choose free ports, and put keys and the files for clients into a folder:
     sigmint dev --port 0 --issuer-port 0 --log-port 0 --dir sigstore
 
   Tokens for a certificate authority of your own:
@@ -40,8 +41,10 @@ Examples:
     sigmint serve --ca ephemeralca --config-path issuer/issuers.yaml
 
 FOR DEVELOPMENT ONLY. The issuer gives anybody on this machine a token for any
-identity, and the keys of the CA and the log are forgotten at the end. All of
-them listen on 127.0.0.1 and nowhere else.")]
+identity. The keys of CA, log and issuer are forgotten at the end, unless --dir
+names a folder: there they stay for the next start, so that clients go on
+trusting what they trusted. The log begins empty at each start. All of them
+listen on 127.0.0.1 and nowhere else.")]
 pub struct DevArgs {
     /// The certificate authority's port, REST and gRPC; 0 lets the system choose
     #[arg(long, value_name = "PORT", default_value_t = 5555)]
@@ -61,7 +64,8 @@ pub struct DevArgs {
     /// Whom the first certificate and the identity token are for
     #[arg(long, value_name = "TYPE", value_enum, default_value = "email")]
     identity: DevIdentity,
-    /// Where the files for clients go: a new or empty folder, or one of an earlier run; by default a new one among the temporary files
+    /// Where keys and the files for clients go: a new or empty folder, or one of an earlier run, whose keys are used again; by default a
+    /// new one among the temporary files, and no key is kept
     #[arg(long, value_name = "FOLDER")]
     dir: Option<PathBuf>,
 }
@@ -77,17 +81,19 @@ pub async fn run(args: DevArgs) -> Result<ExitCode, CommandError> {
 
 async fn start(args: DevArgs) -> Result<ExitCode, CommandError> {
     say(&format!("{}\n", dev::WARNING))?;
-    let issuer =
-        DevIssuer::bind(args.issuer_port).map_err(|error| start_error(&error, "--issuer-port", args.issuer_port))?;
+    let folder = folder(&args)?;
+    let kept = folder.as_ref().filter(|_| args.dir.is_some());
     if args.issuer_only {
-        return issuer_only(issuer, &args).await;
+        return issuer_only(&args, folder.as_ref(), kept).await;
     }
-    let bound = Bound::new(issuer, &args).await?;
+    if let Some(folder) = kept {
+        say(&about_keys(folder))?;
+    }
+    let bound = Bound::new(&args, kept).await?;
     let (base, address, deployment) = (bound.issuer.base(), bound.server.local_addr(), bound.deployment.clone());
     let servers = bound.start();
     let obtained = demonstrate(&base, &deployment.authority, args.identity).await?;
     say(&format!("{}\n{}\n", obtained.chain, obtained.report))?;
-    let folder = folder(&args)?;
     if let Some(folder) = &folder {
         let token = long_lived_token(&base, args.identity).await?;
         clients::write(folder, &deployment, &base, &token).map_err(|error| CommandError::failed(error.to_string()))?;
@@ -107,12 +113,14 @@ async fn start(args: DevArgs) -> Result<ExitCode, CommandError> {
 }
 
 /// Tokens for somebody else's server.
-async fn issuer_only(issuer: DevIssuer, args: &DevArgs) -> Result<ExitCode, CommandError> {
+async fn issuer_only(args: &DevArgs, folder: Option<&Folder>, kept: Option<&Folder>) -> Result<ExitCode, CommandError> {
+    let issuer = DevIssuer::bind(args.issuer_port, kept)
+        .map_err(|error| start_error(&error, "--issuer-port", args.issuer_port))?;
     let base = issuer.base();
     let running = tokio::spawn(issuer.run());
-    if let Some(folder) = folder(args)? {
+    if let Some(folder) = folder {
         let token = long_lived_token(&base, args.identity).await?;
-        clients::write_for_issuer(&folder, &base, &token).map_err(|error| CommandError::failed(error.to_string()))?;
+        clients::write_for_issuer(folder, &base, &token).map_err(|error| CommandError::failed(error.to_string()))?;
         say(&format!("Wrote issuers.yaml and identity-token to {}.", folder.path().display()))?;
     }
     say(&format!("Serving tokens at {base}. Ctrl-C ends it."))?;
@@ -131,7 +139,29 @@ fn folder(args: &DevArgs) -> Result<Option<Folder>, CommandError> {
         None if args.once => Ok(None),
         None => Folder::temporary().map(Some),
     };
-    folder.map_err(|error| CommandError::usage(error.to_string()).hint("choose another folder with --dir"))
+    folder.map_err(|error| folder_error(&error))
+}
+
+fn about_keys(folder: &Folder) -> String {
+    let path = folder.path().display();
+    if authority::is_kept(folder) {
+        format!("The keys of an earlier run in {path} are used again: what clients trust stays the same.\n")
+    } else {
+        format!("New keys, which stay in {path} for the next start: remove the folder to forget them.\n")
+    }
+}
+
+fn folder_error(error: &FolderError) -> CommandError {
+    let hint = match error {
+        FolderError::InUse(_) => "stop that one, or choose another folder with --dir",
+        FolderError::Damaged { .. } => "put the file back, or remove the folder to begin anew with other keys",
+        _ => "choose another folder with --dir",
+    };
+    CommandError::usage(error.to_string()).hint(hint)
+}
+
+fn failed(error: &(dyn std::error::Error + 'static)) -> CommandError {
+    CommandError::failed(with_sources(error))
 }
 
 /// One certificate, over real HTTP from end to end.
@@ -154,8 +184,11 @@ fn url(text: &str) -> Result<Url, CommandError> {
 
 /// A port that is taken is the one thing that often goes wrong: the flag that chooses another is named.
 fn start_error(error: &(dyn std::error::Error + 'static), flag: &str, port: u16) -> CommandError {
-    let mut causes = std::iter::successors(Some(error), |error| error.source());
-    let kind = causes.find_map(|cause| cause.downcast_ref::<io::Error>()).map(io::Error::kind);
+    let causes = || std::iter::successors(Some(error), |error| error.source());
+    if let Some(of_folder) = causes().find_map(|cause| cause.downcast_ref::<FolderError>()) {
+        return folder_error(of_folder);
+    }
+    let kind = causes().find_map(|cause| cause.downcast_ref::<io::Error>()).map(io::Error::kind);
     match kind {
         Some(io::ErrorKind::AddrInUse) => CommandError::failed(format!("port {port} is taken"))
             .hint(format!("choose another one with {flag}; {flag} 0 takes any that is free")),
@@ -163,7 +196,7 @@ fn start_error(error: &(dyn std::error::Error + 'static), flag: &str, port: u16)
             CommandError::failed(format!("port {port} may not be used by this user"))
                 .hint(format!("choose one above 1023 with {flag}"))
         }
-        _ => CommandError::failed(with_sources(error)),
+        _ => failed(error),
     }
 }
 
@@ -198,7 +231,7 @@ mod tests {
 
     /// Everything started: the issuer's base and the authority's URL.
     async fn serve() -> (String, String) {
-        let bound = Bound::new(DevIssuer::bind(0).unwrap(), &args()).await.unwrap();
+        let bound = Bound::new(&args(), None).await.unwrap();
         let addresses = (bound.issuer.base(), bound.deployment.authority.clone());
         assert!(bound.server.local_addr().ip().is_loopback());
         bound.start();

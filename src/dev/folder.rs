@@ -1,14 +1,18 @@
-//! A folder with files for clients.
+//! A folder with files for clients, and with the keys that the next start uses again.
 //!
-//! Owns whose folder it may be: a new one, an empty one, or one that an earlier run made. Knows no file's content.
+//! Owns whose folder it may be: a new one, an empty one, or one that an earlier run made and no run has now. Knows no file's content.
 
-use std::fs::{self, DirBuilder, OpenOptions};
-use std::io::{self, Write as _};
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-/// In every folder of ours: what stands beside it may be written anew.
+/// In every folder of ours: what stands beside it may be written anew. Locked for as long as a run has the folder.
 const MARK: &str = ".sigmint-dev";
+/// What is in it.
+const MARK_TEXT: &[u8] = b"Written by `sigmint dev`; files in this folder are written anew by it.\n";
+/// The largest file that is read, in bytes: a key and two certificates.
+const MAX_FILE_BYTES: u64 = 64 * 1024;
 
 /// Why there is no folder, or no file in it.
 #[derive(Debug, thiserror::Error)]
@@ -16,6 +20,17 @@ pub enum FolderError {
     /// It holds somebody else's files.
     #[error("{} is not empty, and was not made by `sigmint dev`", .0.display())]
     Foreign(PathBuf),
+    /// Another run has it.
+    #[error("another `sigmint dev` is running in {}", .0.display())]
+    InUse(PathBuf),
+    /// A file of an earlier run is of no use.
+    #[error("{} cannot be used: {problem}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// The system refused.
     #[error("cannot write {}: {source}", path.display())]
     Write {
@@ -48,9 +63,13 @@ impl Readers {
     }
 }
 
-/// A folder that files can be put into.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Folder(PathBuf);
+/// A folder that files can be put into, and that no other run has.
+#[derive(Debug)]
+pub struct Folder {
+    path: PathBuf,
+    /// The lock goes with it, also when the process is killed.
+    _mark: File,
+}
 
 impl Folder {
     /// A new folder among the system's temporary files.
@@ -66,31 +85,68 @@ impl Folder {
             .mode(0o700)
             .create(&path)
             .map_err(|source| FolderError::Write { path: path.clone(), source })?;
-        Self(path).marked()
+        Self::taken(path)
     }
 
     /// The folder at `path`: made if it is absent, taken if it is empty or was made here earlier.
     ///
     /// # Errors
-    /// When it holds other files, or cannot be written.
+    /// When it holds other files, another run has it, or it cannot be written.
     pub fn at(path: &Path) -> Result<Self, FolderError> {
         let refused = |source| FolderError::Write { path: path.to_owned(), source };
         DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(refused)?;
         let path = fs::canonicalize(path).map_err(refused)?;
         let is_empty = fs::read_dir(&path).map_err(refused)?.next().is_none();
         let is_ours = path.join(MARK).symlink_metadata().is_ok_and(|mark| mark.is_file());
-        if is_empty || is_ours { Self(path).marked() } else { Err(FolderError::Foreign(path)) }
+        if is_empty || is_ours { Self::taken(path) } else { Err(FolderError::Foreign(path)) }
     }
 
-    fn marked(self) -> Result<Self, FolderError> {
-        self.put(MARK, b"Written by `sigmint dev`; files in this folder are written anew by it.\n", Readers::All)?;
-        Ok(self)
+    fn taken(path: PathBuf) -> Result<Self, FolderError> {
+        let refused = |source| FolderError::Write { path: path.join(MARK), source };
+        let open = OpenOptions::new().append(true).create(true).mode(Readers::All.mode()).open(path.join(MARK));
+        let mut mark = open.map_err(refused)?;
+        match mark.try_lock() {
+            Err(TryLockError::WouldBlock) => return Err(FolderError::InUse(path)),
+            // Some network file systems have no locks.
+            Err(TryLockError::Error(error)) if error.kind() != io::ErrorKind::Unsupported => {
+                return Err(refused(error));
+            }
+            _ => {}
+        }
+        if mark.metadata().map_err(refused)?.len() == 0 {
+            mark.write_all(MARK_TEXT).map_err(refused)?;
+        }
+        Ok(Self { path, _mark: mark })
     }
 
     /// Where it is: an absolute path.
     #[must_use]
     pub fn path(&self) -> &Path {
-        &self.0
+        &self.path
+    }
+
+    /// Reads a file of an earlier run; nothing if there is none.
+    ///
+    /// # Errors
+    /// [`FolderError::Damaged`] when it cannot be read or is too large to be one of ours.
+    pub fn get(&self, name: &str) -> Result<Option<Vec<u8>>, FolderError> {
+        let mut content = Vec::new();
+        let read =
+            File::open(self.path.join(name)).and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_end(&mut content));
+        match read {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(self.damaged(name, error.to_string())),
+            Ok(_) if content.len() as u64 > MAX_FILE_BYTES => {
+                Err(self.damaged(name, format!("larger than {MAX_FILE_BYTES} bytes")))
+            }
+            Ok(_) => Ok(Some(content)),
+        }
+    }
+
+    /// What is said of a file that is of no use.
+    #[must_use]
+    pub fn damaged(&self, name: &str, problem: impl Into<String>) -> FolderError {
+        FolderError::Damaged { path: self.path.join(name), problem: problem.into() }
     }
 
     /// Writes a file anew. A link in its place is replaced, not followed.
@@ -98,7 +154,7 @@ impl Folder {
     /// # Errors
     /// When it cannot be written.
     pub fn put(&self, name: &str, content: &[u8], readers: Readers) -> Result<(), FolderError> {
-        let path = self.0.join(name);
+        let path = self.path.join(name);
         let write = || {
             match fs::remove_file(&path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -141,9 +197,33 @@ mod tests {
     }
 
     #[test]
+    fn a_folder_is_one_run_s_at_a_time() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("dev");
+        let first = Folder::at(&path).unwrap();
+        assert!(matches!(Folder::at(&path), Err(FolderError::InUse(_))));
+        drop(first);
+        let again = Folder::at(&path).unwrap();
+        assert_eq!(again.get(MARK).unwrap().unwrap(), MARK_TEXT, "written once");
+    }
+
+    #[test]
+    fn what_cannot_be_a_file_of_ours_is_told_by_its_name() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = Folder::at(place.path()).unwrap();
+        assert!(folder.get("missing").unwrap().is_none());
+        fs::create_dir(place.path().join("folder")).unwrap();
+        symlink("/dev/zero", place.path().join("endless")).unwrap();
+        for name in ["folder", "endless"] {
+            let error = folder.get(name).unwrap_err();
+            assert!(error.to_string().contains(name), "{error}");
+        }
+    }
+
+    #[test]
     fn temporary_folders_are_new_and_private() {
         let (one, other) = (Folder::temporary().unwrap(), Folder::temporary().unwrap());
-        assert_ne!(one, other);
+        assert_ne!(one.path(), other.path());
         assert_eq!(fs::metadata(one.path()).unwrap().permissions().mode() & 0o777, 0o700);
         for folder in [one, other] {
             fs::remove_dir_all(folder.path()).unwrap();

@@ -15,10 +15,14 @@ use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use serde_json::{Value, json};
 
 use super::claims::compose;
+use super::folder::{Folder, FolderError};
+use super::kept_key;
 use super::key::TokenKey;
 use super::loopback::{HEADER_TIMEOUT, MAX_CONNECTIONS, listen, loopback_only, text};
 use super::{DevIdentity, TOKEN_LIFETIME, WARNING};
 
+/// Its key in the folder.
+const KEY_FILE: &str = "issuer-key.pem";
 /// The longest request body, in bytes.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
 
@@ -33,9 +37,9 @@ pub enum DevIssuerError {
         /// The system's error.
         source: io::Error,
     },
-    /// No key could be made.
-    #[error("the issuer's key could not be made")]
-    Key,
+    /// There is no key.
+    #[error("the issuer's key cannot be used")]
+    Key(#[from] FolderError),
     /// The server failed.
     #[error("the development issuer stopped: {0}")]
     Run(io::Error),
@@ -53,15 +57,15 @@ struct Shared {
 }
 
 impl DevIssuer {
-    /// Binds 127.0.0.1 with a new key; port 0 lets the system choose.
+    /// Binds 127.0.0.1 with the folder's key, or a new one; port 0 lets the system choose.
     ///
     /// # Errors
     /// See [`DevIssuerError`].
-    pub fn bind(port: u16) -> Result<Self, DevIssuerError> {
+    pub fn bind(port: u16, folder: Option<&Folder>) -> Result<Self, DevIssuerError> {
         let refused = |source| DevIssuerError::Listen { port, source };
         let listener = listen(port).map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;
-        let key = TokenKey::generate().map_err(|_| DevIssuerError::Key)?;
+        let key = kept_key::open(folder, KEY_FILE, |der| TokenKey::from_pkcs8(der).ok())?;
         let shared = web::Data::from(Arc::new(Shared { base: format!("http://{address}"), key }));
         let server = HttpServer::new(move || {
             App::new()
@@ -209,7 +213,7 @@ mod tests {
 
     /// A running issuer's base URL.
     fn start() -> String {
-        let issuer = DevIssuer::bind(0).unwrap();
+        let issuer = DevIssuer::bind(0, None).unwrap();
         let base = issuer.base();
         tokio::spawn(issuer.run());
         base
@@ -306,9 +310,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_port_that_is_taken_is_named() {
-        let first = DevIssuer::bind(0).unwrap();
+        let first = DevIssuer::bind(0, None).unwrap();
         let port = first.address.port();
-        let error = DevIssuer::bind(port).err().unwrap();
+        let error = DevIssuer::bind(port, None).err().unwrap();
         assert!(
             matches!(&error, DevIssuerError::Listen { port: named, source } if *named == port && source.kind() == io::ErrorKind::AddrInUse)
         );

@@ -1,4 +1,4 @@
-//! The development issuer's key: made at start, gone at the end.
+//! The development issuer's key.
 //!
 //! Owns the JOSE forms: JWK (RFC 7517), its thumbprint (RFC 7638) and compact signing (RFC 7515). Knows no claim.
 
@@ -19,9 +19,9 @@ pub(super) struct TokenKey {
 }
 
 impl TokenKey {
-    /// A new key.
-    pub(super) fn generate() -> Result<Self, Unspecified> {
-        let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING)?;
+    /// From PKCS #8.
+    pub(super) fn from_pkcs8(der: &[u8]) -> Result<Self, Unspecified> {
+        let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, der).map_err(|_| Unspecified)?;
         // 4 || x || y: SEC 1 section 2.3.3.
         let point = pair.public_key().as_ref().get(1..).ok_or(Unspecified)?;
         let (x, y) = point.split_at_checked(32).ok_or(Unspecified)?;
@@ -48,13 +48,15 @@ impl TokenKey {
 
 #[cfg(test)]
 mod tests {
+    use super::super::kept_key;
     use super::*;
     use jsonwebtoken::jwk::JwkSet;
     use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode};
 
     #[test]
     fn another_library_verifies_the_token_with_the_published_key() {
-        let key = TokenKey::generate().unwrap();
+        let new = || TokenKey::from_pkcs8(&kept_key::new().unwrap()).unwrap();
+        let key = new();
         let claims = json!({"iss": "https://i.example", "aud": "sigstore", "exp": 4_000_000_000_u64});
         let token = key.sign(claims.as_object().unwrap()).unwrap();
         let set: JwkSet = serde_json::from_value(key.key_set()).unwrap();
@@ -63,7 +65,7 @@ mod tests {
         let mut validation = Validation::new(Algorithm::ES256);
         validation.set_audience(&["sigstore"]);
         assert_eq!(decode::<Value>(&token, &decoding, &validation).unwrap().claims, claims);
-        let other: JwkSet = serde_json::from_value(TokenKey::generate().unwrap().key_set()).unwrap();
+        let other: JwkSet = serde_json::from_value(new().key_set()).unwrap();
         assert!(decode::<Value>(&token, &DecodingKey::from_jwk(&other.keys[0]).unwrap(), &validation).is_err());
     }
 }

@@ -7,6 +7,7 @@ mod folder;
 mod identity;
 mod issuer;
 mod issuers_file;
+mod kept_key;
 mod key;
 mod log;
 mod loopback;

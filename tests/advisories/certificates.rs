@@ -57,7 +57,7 @@ async fn cve_2026_24122_an_issuer_that_expires_first() {
 /// A log that works, and its second name.
 fn log(ca: &TestCa, key_is_known: bool) -> [LogSettings; 2] {
     let root = ca.authority.chain().certificates().last().unwrap().der().to_vec();
-    let log = DevLog::bind(0, root).unwrap();
+    let log = DevLog::bind(0, root, None).unwrap();
     let key = key_is_known.then(|| LogKey::from_spki_der(log.spki_der()).unwrap());
     let url = log.base();
     let other = url.replace("127.0.0.1", "localhost");

@@ -9,16 +9,14 @@ use std::time::SystemTime;
 use tokio::task::{JoinError, JoinHandle};
 
 use super::super::error::CommandError;
-use super::{DevArgs, start_error};
+use super::{DevArgs, authority, failed, start_error};
 use crate::app;
+use crate::authority::AuthoritySource;
 use crate::authority::chain::ChainCertificate;
-use crate::authority::ephemeral::root_and_intermediate;
-use crate::authority::{AuthoritySource, SignatureAlgorithm};
 use crate::certificate::ValidityPolicy;
 use crate::config::issuers::Issuers;
 use crate::config::listeners::{Address, Endpoint, Listeners};
-use crate::dev::{self, Deployment, DevIssuer, DevIssuerError, DevLog, DevLogError, LogDescription};
-use crate::failure::with_sources;
+use crate::dev::{self, Deployment, DevIssuer, DevIssuerError, DevLog, DevLogError, Folder, LogDescription};
 use crate::possession::PermittedAlgorithms;
 use crate::server::{Server, ServerError, ServerOptions};
 use crate::transparency::{LogKey, LogSettings, Logs, LogsOptions};
@@ -39,17 +37,18 @@ pub(super) struct Running {
 }
 
 impl Bound {
-    /// The real server, with a CA and a log that die with it, trusting the development issuers only.
-    pub(super) async fn new(issuer: DevIssuer, args: &DevArgs) -> Result<Self, CommandError> {
+    /// The real server, with the CA and the log of the folder, or ones that die with it, trusting the development issuers only.
+    pub(super) async fn new(args: &DevArgs, kept: Option<&Folder>) -> Result<Self, CommandError> {
+        let issuer = DevIssuer::bind(args.issuer_port, kept)
+            .map_err(|error| start_error(&error, "--issuer-port", args.issuer_port))?;
         let base = issuer.base();
         let issuers =
             Issuers::parse("development issuers", &dev::issuers_file(&base)).map_err(|error| failed(&error))?;
-        let since = SystemTime::now();
-        let authority =
-            root_and_intermediate(SignatureAlgorithm::EcdsaP256Sha256, since).await.map_err(|error| failed(&error))?;
+        let authority = authority::open(kept).await?;
+        let since = authority.chain().not_before();
         let chain: Vec<Vec<u8>> =
             authority.chain().certificates().iter().map(ChainCertificate::der).map(<[u8]>::to_vec).collect();
-        let log = DevLog::bind(args.log_port, chain.last().cloned().unwrap_or_default())
+        let log = DevLog::bind(args.log_port, chain.last().cloned().unwrap_or_default(), kept)
             .map_err(|error| start_error(&error, "--log-port", args.log_port))?;
         let issuance = app::issuance_with_logs(
             issuers,
@@ -112,8 +111,4 @@ fn logs(log: &DevLog) -> Result<Logs, CommandError> {
     let key = LogKey::from_spki_der(log.spki_der()).map_err(|error| failed(&error))?;
     let settings = LogSettings { url: log.base(), origin: None, public_key: Some(key), tls_ca: None };
     Logs::new(vec![settings], &LogsOptions::new(SystemTime::now)).map_err(|error| failed(&error))
-}
-
-fn failed(error: &(dyn std::error::Error + 'static)) -> CommandError {
-    CommandError::failed(with_sources(error))
 }

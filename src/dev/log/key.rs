@@ -1,4 +1,4 @@
-//! The development log's key: made at start, gone at the end.
+//! The development log's key.
 //!
 //! Owns signing (RFC 6962 section 2.1.4) and the forms of the public half. Knows neither entries nor trees.
 
@@ -19,9 +19,9 @@ pub(super) struct SigningKey {
 }
 
 impl SigningKey {
-    /// A new key.
-    pub(super) fn generate() -> Result<Self, Unspecified> {
-        let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING)?;
+    /// From PKCS #8.
+    pub(super) fn from_pkcs8(der: &[u8]) -> Result<Self, Unspecified> {
+        let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, der).map_err(|_| Unspecified)?;
         let public: PublicKeyX509Der<'_> = pair.public_key().as_der()?;
         let spki = public.as_ref().to_vec();
         let id = digest::digest(&digest::SHA256, &spki).as_ref().try_into().map_err(|_| Unspecified)?;

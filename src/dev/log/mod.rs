@@ -15,10 +15,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
 
+use super::folder::{Folder, FolderError};
+use super::kept_key;
 use super::loopback::{HEADER_TIMEOUT, MAX_CONNECTIONS, listen, loopback_only};
 use key::SigningKey;
 use ledger::{Ledger, MAX_ENTRIES};
 
+/// Its key in the folder.
+const KEY_FILE: &str = "ctlog-key.pem";
 /// The longest request body, in bytes: a chain of eight certificates.
 const MAX_BODY_BYTES: usize = 256 * 1024;
 
@@ -33,9 +37,9 @@ pub enum DevLogError {
         /// The system's error.
         source: io::Error,
     },
-    /// No key could be made.
-    #[error("the log's key could not be made")]
-    Key,
+    /// There is no key.
+    #[error("the log's key cannot be used")]
+    Key(#[from] FolderError),
     /// The server failed.
     #[error("the development log stopped: {0}")]
     Run(io::Error),
@@ -64,15 +68,15 @@ impl Shared {
 }
 
 impl DevLog {
-    /// Binds 127.0.0.1 with a new key; port 0 lets the system choose. Chains must end at `root`, a certificate in DER.
+    /// Binds 127.0.0.1 with the folder's key, or a new one; port 0 lets the system choose. Chains must end at `root`, a certificate in DER.
     ///
     /// # Errors
     /// See [`DevLogError`].
-    pub fn bind(port: u16, root: Vec<u8>) -> Result<Self, DevLogError> {
+    pub fn bind(port: u16, root: Vec<u8>, folder: Option<&Folder>) -> Result<Self, DevLogError> {
         let refused = |source| DevLogError::Listen { port, source };
         let listener = listen(port).map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;
-        let key = SigningKey::generate().map_err(|_| DevLogError::Key)?;
+        let key = kept_key::open(folder, KEY_FILE, |der| SigningKey::from_pkcs8(der).ok())?;
         let (spki, id) = (key.spki_der().to_vec(), key.id());
         let shared = web::Data::new(Shared { key, root, ledger: Mutex::new(Ledger::new(MAX_ENTRIES)) });
         let server = HttpServer::new(move || {
