@@ -7,6 +7,7 @@ mod client;
 mod hint;
 mod options;
 mod reference;
+mod tls;
 mod token;
 mod transit_key;
 

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{self, CryptoProvider};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 use x509_parser::prelude::{FromDer as _, X509Certificate, X509Version};
@@ -36,6 +36,26 @@ pub struct Trust {
     anchors: RootCertStore,
     /// Those that the operator named: each is accepted as a server's own, too.
     named: Vec<CertificateDer<'static>>,
+}
+
+/// A certificate of ours, its chain behind it, and its key.
+pub struct ClientIdentity {
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+}
+
+impl ClientIdentity {
+    /// Reads both from PEM.
+    ///
+    /// # Errors
+    /// Why one of them cannot be used.
+    pub fn from_pem(chain: &[u8], key: &[u8]) -> Result<Self, String> {
+        let block = pem::parse(key).into_iter().find(pem::Block::is_private_key);
+        let block = block.ok_or_else(|| "there is no private key in PEM".to_owned())?;
+        let der = block.data().map_err(|error| error.to_string())?;
+        let unknown = |_| "the private key is encrypted, or of no kind that TLS has".to_owned();
+        Ok(Self { chain: named_certificates(chain)?, key: PrivateKeyDer::try_from(der.to_vec()).map_err(unknown)? })
+    }
 }
 
 /// What a client speaks behind TLS.
@@ -113,7 +133,10 @@ fn of_system(variable: &dyn Fn(&str) -> Option<OsString>) -> Vec<CertificateDer<
 }
 
 /// Every certificate of a folder's files; what else lies there is passed over.
-fn certificates_in(folder: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+///
+/// # Errors
+/// Why there is none.
+pub fn certificates_in(folder: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).map_err(|error| error.to_string())?.flatten() {
         if fs::metadata(entry.path()).is_ok_and(|file| file.is_file()) {
@@ -223,10 +246,26 @@ impl Trust {
     /// # Errors
     /// When the TLS library cannot be set up.
     pub fn client_config(&self, protocols: Protocols) -> Result<ClientConfig, Error> {
+        self.client_config_as(None, protocols)
+    }
+
+    /// The same, of a client that servers may ask for a certificate.
+    ///
+    /// # Errors
+    /// When the TLS library cannot be set up, or the client's key does not fit its certificate.
+    pub fn client_config_as(
+        &self,
+        client: Option<ClientIdentity>,
+        protocols: Protocols,
+    ) -> Result<ClientConfig, Error> {
         let provider = Arc::new(crypto::aws_lc_rs::default_provider());
         let verifier = Verifier::new(self, &provider)?;
         let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
-        let mut config = builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier)).with_no_client_auth();
+        let builder = builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier));
+        let mut config = match client {
+            None => builder.with_no_client_auth(),
+            Some(client) => builder.with_client_auth_cert(client.chain, client.key)?,
+        };
         config.alpn_protocols = match protocols {
             Protocols::Http => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
             Protocols::Http1 => vec![b"http/1.1".to_vec()],

@@ -3,17 +3,17 @@
 //! Owns every bound on one call (time, size, redirects, which certificates are trusted) and what an answer's status means. Refuses
 //! to know keys. Bodies and tokens are never logged.
 
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, RequestBuilder, Response, StatusCode, Url, redirect};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::hint::Fault;
 use super::options::Settings;
+use super::tls::{OneHost, renamed};
 use super::token::Token;
 use crate::authority::Unfit;
 use crate::authority::remote::RemoteError;
-use crate::outside::trust::{self, Protocols, Trust};
 use crate::outside::{self, BodyError, USER_AGENT, is_loopback};
 use crate::peer_text::{JsonFault, PeerText};
 
@@ -74,19 +74,10 @@ impl Client {
                 HeaderValue::try_from(namespace).map_err(|_| Fault::refused("VAULT_NAMESPACE is no path", hint))?;
             headers.insert(name(NAMESPACE), value);
         }
-        let unusable = |problem: String| Fault::refused(&problem, "VAULT_CACERT has to be a file of PEM certificates");
-        let named = match &settings.ca_file {
-            Some(file) => trust::read_pem(file)
-                .and_then(|pem| trust::named_certificates(&pem))
-                .map_err(|problem| unusable(format!("{}: {problem}", file.display())))?,
-            None => Vec::new(),
-        };
-        let trust = Trust::of_named(named).map_err(unusable)?;
-        let tls = trust.client_config(Protocols::Http1).map_err(|error| unusable(error.to_string()))?;
+        headers.extend(settings.headers.clone());
         let mut builder = reqwest::Client::builder()
             .user_agent(USER_AGENT)
-            .tls_backend_preconfigured(tls)
-            .default_headers(headers)
+            .tls_backend_preconfigured(settings.tls.client_config()?)
             // The token would go along.
             .redirect(redirect::Policy::none())
             .timeout(settings.timeout)
@@ -94,11 +85,26 @@ impl Client {
             // A call that is given up closes its connection. With HTTP/2 all calls would share one, and a dead one for long.
             .http1_only()
             .tcp_nodelay(true);
-        if is_loopback(&settings.address) {
+        if is_loopback(&settings.address) || settings.proxy.is_some() {
             builder = builder.no_proxy();
         }
-        let http = builder.build().map_err(|error| unusable(format!("the TLS client cannot be set up: {error}")))?;
-        Ok(Self { http, address: settings.address.clone(), token: Token::open(&settings.token).await? })
+        if let Some(proxy) = settings.proxy.clone() {
+            builder = builder.proxy(proxy);
+        }
+        let mut address = settings.address.clone();
+        if let Some(name) = settings.tls.server_name.as_ref().filter(|_| address.scheme() == "https") {
+            let (host, port) = (address.host_str().unwrap_or_default(), address.port());
+            let authority = port.map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+            builder = builder.dns_resolver(OneHost(host.to_owned())).no_proxy();
+            if let Ok(value) = HeaderValue::try_from(authority) {
+                headers.insert(HOST, value);
+            }
+            address = renamed(&address, name);
+        }
+        let hint = "see the other settings of Vault";
+        let http = builder.default_headers(headers).build();
+        let http = http.map_err(|error| Fault::refused(&format!("the client cannot be set up: {error}"), hint))?;
+        Ok(Self { http, address, token: Token::open(&settings.token).await? })
     }
 
     /// Whether the token is the same until the end.
