@@ -1,8 +1,9 @@
 //! What every client of other servers has in common.
 //!
 //! Owns our name towards them, the question whether they are on this machine, who vouches for them, the cap on what they answer and the
-//! words for how they fail. Knows neither issuers nor logs.
+//! words for how they fail, a clock that is off among them. Knows neither issuers nor logs.
 
+pub mod clock;
 pub mod encoding;
 pub mod trust;
 

@@ -214,8 +214,8 @@ async fn settings_that_lead_nowhere_are_reported_with_what_to_mend() {
         (NAME, VaultOptions { address: Some("vault".into()), ..options() }, "set VAULT_ADDR"),
         (NAME, VaultOptions { token_file: Some(empty.clone()), ..options() }, "one token"),
         (NAME, VaultOptions { token: Some("two words".into()), ..options() }, "one token"),
-        (NAME, VaultOptions { ca_file: Some(empty.clone()), ..options() }, "PEM certificates"),
-        (NAME, VaultOptions { ca_file: Some("/nowhere.pem".into()), ..options() }, "PEM certificates"),
+        (NAME, VaultOptions { ca_file: Some(empty.clone()), ..options() }, "VAULT_CACERT"),
+        (NAME, VaultOptions { ca_file: Some("/nowhere.pem".into()), ..options() }, "VAULT_CACERT"),
         (NAME, VaultOptions { namespace: Some("a\nb".into()), ..options() }, "VAULT_NAMESPACE"),
     ] {
         let error = refusal(name, &options).await;

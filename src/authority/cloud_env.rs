@@ -11,6 +11,17 @@ pub fn variable(name: &str) -> Option<String> {
     cleaned(env::var(name).ok())
 }
 
+/// The first of these variables that is set to nothing, or to something with blanks around: a library that reads them itself takes that
+/// as it stands.
+#[must_use]
+pub fn unclean(names: &[&'static str]) -> Option<&'static str> {
+    let is_unclean = |name: &&&str| {
+        let value = env::var(name).ok();
+        value.is_some() && cleaned(value.clone()) != value
+    };
+    names.iter().find(is_unclean).copied()
+}
+
 /// What counts of a value.
 #[must_use]
 pub fn cleaned(value: Option<String>) -> Option<String> {

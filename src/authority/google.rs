@@ -7,14 +7,16 @@ mod credentials;
 pub(super) mod json;
 
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use reqwest::header::DATE;
 use reqwest::{Client, Method, StatusCode, Url, redirect};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
 use super::remote::{OpenError, RemoteError};
+use crate::outside::clock::with_difference;
 use crate::outside::trust::{Protocols, Trust};
 use crate::outside::{self, BodyError, USER_AGENT, is_loopback};
 use crate::peer_text::{JsonFault, PeerText};
@@ -150,10 +152,11 @@ impl GoogleApi {
         let request = self.client.request(method, url).headers(self.tokens.headers().await?);
         let request = request.header("content-type", "application/json").body(body);
         let response = request.send().await.map_err(unreachable)?;
-        let status = response.status();
+        let (status, headers) = (response.status(), response.headers().clone());
         let answer = read(response).await?;
         if status != StatusCode::OK {
-            return Err(refusal(status, &answer));
+            let date = headers.get(DATE).and_then(|date| date.to_str().ok());
+            return Err(refusal(status, &answer, date));
         }
         serde_json::from_slice(&answer)
             .map_err(|error| RemoteError::Unusable(PeerText::of(JsonFault::from(error))).into())
@@ -182,10 +185,11 @@ fn unreachable(error: reqwest::Error) -> RemoteError {
 }
 
 /// Reads `{"error": {"status", "message"}}` (AIP-193), or makes do with the HTTP status.
-fn refusal(http: StatusCode, answer: &[u8]) -> CallError {
+fn refusal(http: StatusCode, answer: &[u8], date: Option<&str>) -> CallError {
     let answer: json::ErrorAnswer = serde_json::from_slice(answer).unwrap_or_default();
     let word = Some(answer.error.status).filter(|word| !word.is_empty());
     let text = format!("{} {}: {}", http.as_u16(), word.as_deref().unwrap_or("?"), printable(&answer.error.message));
+    let text = with_difference(text, date, SystemTime::now());
     let problem = match (word.as_deref(), http.as_u16()) {
         (Some("RESOURCE_EXHAUSTED"), _) | (None, 429) => RemoteError::Throttled(text.into()),
         (Some("UNAVAILABLE" | "INTERNAL" | "DEADLINE_EXCEEDED" | "ABORTED" | "CANCELLED" | "UNKNOWN"), _)

@@ -2,15 +2,15 @@
 //!
 //! Refuses to know what is asked. Nothing is tried twice here.
 
-use std::env;
 use std::path::PathBuf;
 
-use aws_config::{BehaviorVersion, Region, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_sdk_kms::Client;
 use aws_sdk_kms::config::interceptors::BeforeDeserializationInterceptorContextMut;
 use aws_sdk_kms::config::{Builder, ConfigBag, Credentials, Intercept, RuntimeComponents, SharedCredentialsProvider};
 use aws_sdk_kms::error::BoxError;
 use aws_smithy_types::body::SdkBody;
+use aws_types::service_config::ServiceConfigKey;
 use http_body_util::Limited;
 use url::Url;
 
@@ -18,7 +18,7 @@ use super::AwsKmsOptions;
 use super::failure::Failure;
 use super::name::KeyName;
 use super::transport::KmsTransport;
-use crate::authority::cloud_env::variable;
+use crate::authority::cloud_env::{cleaned, variable};
 use crate::outside;
 use crate::outside::trust::{self, Trust};
 
@@ -50,10 +50,9 @@ pub(super) async fn connect(key: &KeyName, options: &AwsKmsOptions) -> Result<Cl
         return Err(Failure::refused("no region is set".to_owned(), "set AWS_REGION, or name the key by its ARN"));
     }
     let mut config = Builder::from(&shared).interceptor(AnswerCap);
-    // The SDK has read the variable too, and panics at one with nothing in it.
-    if ENDPOINTS.into_iter().any(|name| env::var_os(name).is_some()) {
-        config.set_endpoint_url(environment.endpoint.map(|url| usable(&url).map(|()| url)).transpose()?);
-    }
+    // The SDK has read variables and profile too, and panics at one with nothing in it.
+    let configured = environment.endpoint.or_else(|| cleaned(of_profile(&shared)));
+    config.set_endpoint_url(configured.map(|url| usable(&url).map(|()| url)).transpose()?);
     if let Some(endpoint) = endpoint(key, options)? {
         config = config.endpoint_url(endpoint);
     }
@@ -90,11 +89,20 @@ fn ignores_endpoints(variable: &dyn Fn(&str) -> Option<String>) -> bool {
     variable("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS").is_some_and(|text| text.eq_ignore_ascii_case("true"))
 }
 
+/// What `endpoint_url` says in the profile, or in its section of services.
+fn of_profile(shared: &SdkConfig) -> Option<String> {
+    let key =
+        ServiceConfigKey::builder().service_id("kms").env("AWS_ENDPOINT_URL").profile("endpoint_url").build().ok()?;
+    let of_service = shared.service_config().and_then(|config| config.load_config(key));
+    of_service.or_else(|| shared.endpoint_url().map(ToOwned::to_owned))
+}
+
 fn usable(endpoint: &str) -> Result<(), Failure> {
     match Url::parse(endpoint) {
         Ok(url) if matches!(url.scheme(), "http" | "https") && url.host().is_some() => Ok(()),
         _ => Err(Failure::refused(
-            "AWS_ENDPOINT_URL or AWS_ENDPOINT_URL_KMS is not an http or https URL".to_owned(),
+            "AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_KMS or endpoint_url of the AWS profile is not an http or https URL"
+                .to_owned(),
             "write it with its scheme, like http://localhost:4566, or leave it out",
         )),
     }
@@ -143,7 +151,30 @@ impl Intercept for AnswerCap {
 
 #[cfg(test)]
 mod tests {
+    use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
+
     use super::*;
+
+    /// What the profile's file leaves of the endpoint.
+    async fn endpoint_of(profile: &str) -> Option<String> {
+        let files = EnvConfigFiles::builder().with_contents(EnvConfigFileKind::Config, profile).build();
+        let loader = aws_config::defaults(BehaviorVersion::v2026_01_12()).profile_files(files);
+        cleaned(of_profile(&loader.region("eu-central-1").load().await))
+    }
+
+    #[tokio::test]
+    async fn the_profile_s_endpoint_counts_and_an_empty_one_is_none() {
+        let default = "[default]\nendpoint_url =";
+        let services = "[default]\nservices = mine\n[services mine]\nkms =\n  endpoint_url =";
+        for profile in [default, services] {
+            assert_eq!(endpoint_of(&format!("{profile}\n")).await, None, "{profile}");
+            let set = endpoint_of(&format!("{profile} http://localhost:4566\n")).await;
+            assert_eq!(set.as_deref(), Some("http://localhost:4566"), "{profile}");
+        }
+        assert_eq!(endpoint_of("[default]\nregion = eu-central-1\n").await, None);
+        let switched_off = format!("{default} http://localhost:4566\nignore_configured_endpoint_urls = true\n");
+        assert_eq!(endpoint_of(&switched_off).await, None);
+    }
 
     #[test]
     fn the_environment_is_read_without_what_stands_around_its_values() {

@@ -3,6 +3,7 @@
 //! Refuses to know what was signed. Texts are cut to one short line: AWS repeats request headers in some, tokens among them.
 
 use std::error::Error;
+use std::time::SystemTime;
 
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_kms::config::http::HttpResponse;
@@ -10,6 +11,7 @@ use aws_sdk_kms::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 
 use crate::authority::remote::{OpenError, RemoteError};
 use crate::authority::unfit::Unfit;
+use crate::outside::clock::with_difference;
 use crate::peer_text::PeerText;
 
 /// The longest text of AWS that goes into ours, in characters.
@@ -49,8 +51,11 @@ impl Failure {
             SdkError::ServiceError(answer) => {
                 let (code, status) = (answer.err().code().unwrap_or_default(), answer.raw().status().as_u16());
                 let message = one_line(answer.err().message().unwrap_or_default());
+                let code = if is_about_time(&message) { "RequestTimeTooSkewed" } else { code };
                 let cause = if status < 400 { Cause::Nonsense } else { Cause::Code(code) };
-                (kind_of(code, status)(format!("{call:?}: {code} (status {status}): {message}").into()), cause)
+                let text = format!("{call:?}: {code} (status {status}): {message}");
+                let text = with_difference(text, answer.raw().headers().get("date"), SystemTime::now());
+                (kind_of(code, status)(text.into()), cause)
             }
             SdkError::ResponseError(_) if found::<hyper::Error>(error).is_some() => {
                 (RemoteError::Unreachable(text.into()), Cause::Network)
@@ -94,6 +99,11 @@ impl Failure {
     pub(super) fn into_open_error(self, name: &str) -> OpenError {
         OpenError { key: name.to_owned(), problem: self.problem, hint: self.hint }
     }
+}
+
+/// AWS refuses a signature for its time and for its key by the same code.
+fn is_about_time(message: &str) -> bool {
+    ["Signature expired", "Signature not yet current"].iter().any(|begin| message.starts_with(begin))
 }
 
 /// Which kind an error of this code is. What KMS itself calls retryable comes with a 5xx.
@@ -202,6 +212,17 @@ mod tests {
             ("", 200, "unusable answer: x"),
         ] {
             assert_eq!(kind_of(code, status)("x".into()).to_string(), expected, "{code} {status}");
+        }
+    }
+
+    #[test]
+    fn a_signature_that_is_refused_for_its_time_is_told_from_one_with_another_key() {
+        for (message, expected) in [
+            ("Signature expired: 20260101T000000Z is now earlier than 20260101T010000Z", true),
+            ("Signature not yet current: 20260101T010000Z is still later than 20260101T000000Z", true),
+            ("The request signature we calculated does not match the signature you provided.", false),
+        ] {
+            assert_eq!(is_about_time(message), expected, "{message}");
         }
     }
 

@@ -20,6 +20,7 @@ use azure_identity::{
 };
 use secrecy::{ExposeSecret as _, SecretString};
 
+use crate::authority::cloud_env::unclean;
 use crate::peer_text::PeerText;
 
 /// Who asks for signatures.
@@ -63,6 +64,18 @@ const REFRESH: Duration = Duration::from_mins(5);
 /// A token with less than this left may expire on its way.
 const LEFT: Duration = Duration::from_secs(30);
 
+/// What the library itself reads of a machine's identity; one that is set to nothing would choose the wrong service.
+const OF_MACHINE: [&str; 6] = [
+    "IDENTITY_ENDPOINT",
+    "IDENTITY_HEADER",
+    "IDENTITY_SERVER_THUMBPRINT",
+    "IMDS_ENDPOINT",
+    "MSI_ENDPOINT",
+    "MSI_SECRET",
+];
+const UNCLEAN_OF_MACHINE: &str = "one of IDENTITY_ENDPOINT, IDENTITY_HEADER, IDENTITY_SERVER_THUMBPRINT, IMDS_ENDPOINT, MSI_ENDPOINT and \
+    MSI_SECRET is set and empty, or has blanks around its value: write it without, or unset it";
+
 impl AzureCredential {
     /// What the environment says, in the order of the official libraries: secret, workload identity, machine.
     pub fn from_environment(variable: impl Fn(&str) -> Option<String>) -> Self {
@@ -85,7 +98,10 @@ impl AzureCredential {
             (_, _, None, Some(_)) => {
                 Self::Unusable("AZURE_FEDERATED_TOKEN_FILE needs AZURE_TENANT_ID and AZURE_CLIENT_ID beside it")
             }
-            (_, client, None, None) => Self::Machine { client },
+            (_, client, None, None) => match unclean(&OF_MACHINE) {
+                None => Self::Machine { client },
+                Some(_) => Self::Unusable(UNCLEAN_OF_MACHINE),
+            },
         }
     }
 

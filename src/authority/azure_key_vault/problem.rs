@@ -2,13 +2,17 @@
 //!
 //! Refuses to know how the vault is asked.
 
+use std::time::SystemTime;
+
 use azure_core::error::ErrorKind;
+use azure_core::http::headers::HeaderName;
 use serde_json::Value;
 
 use super::AzureOptions;
 use super::key_name::KeyName;
 use super::public_key::Hint;
 use crate::authority::remote::RemoteError;
+use crate::outside::clock::with_difference;
 
 /// A library's error, sorted.
 pub(super) struct Problem {
@@ -32,6 +36,7 @@ impl Problem {
             token |= *inner.kind() == ErrorKind::Credential;
         }
         let text = brief(&told_by_service(innermost).unwrap_or_else(|| innermost.to_string()));
+        let text = with_difference(text, date(innermost), SystemTime::now());
         let text = if token { format!("no token from Microsoft Entra ID: {text}") } else { text };
         let status = innermost.http_status().map(u16::from);
         let error = match (innermost.kind(), status) {
@@ -89,6 +94,12 @@ pub(super) fn hint_for_key(hint: Hint, name: &KeyName) -> String {
     }
 }
 
+/// When its answer is from.
+fn date(error: &azure_core::Error) -> Option<&str> {
+    let ErrorKind::HttpResponse { raw_response: Some(response), .. } = error.kind() else { return None };
+    response.headers().get_optional_str(&HeaderName::from_static("date"))
+}
+
 /// What the service itself said. Read here, because the library gives up on a text with an escaped character in it, which
 /// Azure's own have.
 fn told_by_service(error: &azure_core::Error) -> Option<String> {
@@ -110,7 +121,31 @@ fn brief(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::brief;
+    use azure_core::Error;
+    use azure_core::error::ErrorKind;
+    use azure_core::http::headers::Headers;
+    use azure_core::http::{RawResponse, StatusCode};
+
+    use super::{Problem, brief};
+
+    #[test]
+    fn a_refusal_names_the_clock_that_is_off() {
+        let of = |date: &str| {
+            let mut headers = Headers::new();
+            headers.insert("date", date.to_owned());
+            let body = r#"{"error": {"message": "token not yet valid"}}"#;
+            let answer = RawResponse::from_bytes(StatusCode::Unauthorized, headers, body);
+            let kind = ErrorKind::HttpResponse {
+                status: StatusCode::Unauthorized,
+                error_code: None,
+                raw_response: Some(Box::new(answer)),
+            };
+            Problem::of(&Error::from(kind)).error.to_string()
+        };
+        let off = of("Sun, 06 Nov 1994 08:49:37 GMT");
+        assert!(off.contains("this machine's clock is") && off.contains("token not yet valid"), "{off}");
+        assert!(!of(&httpdate::fmt_http_date(std::time::SystemTime::now())).contains("clock"));
+    }
 
     #[test]
     fn a_services_text_becomes_one_short_line() {

@@ -9,15 +9,19 @@ use std::time::Duration;
 
 use google_cloud_auth::build_errors::Error as BuildError;
 use google_cloud_auth::credentials::{
-    Builder, CacheableResource, Credentials, external_account, impersonated, service_account, user_account,
+    CacheableResource, Credentials, external_account, impersonated, mds, service_account, user_account,
 };
 use hyper::http::{Extensions, HeaderMap};
 use tokio::time::{Instant, timeout};
 
+use crate::authority::cloud_env::{unclean, variable};
 use crate::authority::remote::RemoteError;
 
 /// How long credentials that give no token are kept, before they are made anew.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// What the library reads where an identity at AWS stands for one at Google.
+const OF_AWS: [&str; 5] =
+    ["AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
 /// The longest that one call waits for a token.
 const TOKEN_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -62,7 +66,9 @@ impl AccessTokens {
             Ok(Err(error)) => error,
             Err(_) => return Err(RemoteError::Unreachable("no access token: it took too long".into())),
         };
-        let text = format!("no access token: {}", super::printable(&causes(&error)));
+        let causes = super::printable(&causes(&error));
+        let clock = if is_about_time(&causes) { "this machine's clock is wrong: " } else { "" };
+        let text = format!("no access token: {clock}{causes}");
         Err(if error.is_transient() {
             RemoteError::Unreachable(text.into())
         } else {
@@ -92,11 +98,52 @@ impl AccessTokens {
 
 impl CredentialsSource {
     fn read(&self) -> Result<Credentials, RemoteError> {
-        let built = match self {
-            Self::Default => Builder::default().build(),
-            Self::File(path) => return read_file(path),
-        };
-        built.map_err(|error| unusable("the default credentials", &error))
+        match self {
+            Self::File(path) => read_file(path),
+            Self::Default => match default_file(&variable) {
+                Some(path) => read_file(&path),
+                None => of_machine(),
+            },
+        }
+    }
+}
+
+/// The file that the environment names, or gcloud's own. Looked for here, because the library takes a variable with nothing in it for a
+/// file's name.
+fn default_file(variable: &dyn Fn(&str) -> Option<String>) -> Option<PathBuf> {
+    let of_gcloud = || {
+        let home = PathBuf::from(variable("HOME")?);
+        Some(home.join(".config/gcloud/application_default_credentials.json")).filter(|file| file.exists())
+    };
+    variable("GOOGLE_APPLICATION_CREDENTIALS").map(PathBuf::from).or_else(of_gcloud)
+}
+
+/// Those that the metadata server gives.
+fn of_machine() -> Result<Credentials, RemoteError> {
+    let what = "the metadata server's credentials";
+    refuse_unclean(what, &["GCE_METADATA_HOST"])?;
+    let builder = mds::Builder::default();
+    let builder = match quota_project() {
+        Some(project) => builder.with_quota_project_id(project),
+        None => builder,
+    };
+    builder.build().map_err(|error| unusable(what, &error))
+}
+
+fn quota_project() -> Option<String> {
+    variable("GOOGLE_CLOUD_QUOTA_PROJECT")
+}
+
+/// The library reads these itself, as they stand.
+fn refuse_unclean(what: &str, names: &[&'static str]) -> Result<(), RemoteError> {
+    match unclean(names) {
+        None => Ok(()),
+        Some(name) => {
+            let problem = format!(
+                "{what}: {name} is set and empty, or has blanks around its value: write it without, or unset it"
+            );
+            Err(RemoteError::Refused(problem.into()))
+        }
     }
 }
 
@@ -107,14 +154,30 @@ fn read_file(path: &Path) -> Result<Credentials, RemoteError> {
     // What serde_json says of a value may hold a part of the key.
     let json: serde_json::Value = serde_json::from_slice(&text).map_err(|_| refused("no JSON"))?;
     let kind = json.get("type").and_then(|kind| kind.as_str()).unwrap_or_default().to_owned();
+    if json.pointer("/credential_source/environment_id").is_some() {
+        refuse_unclean(&path.display().to_string(), &OF_AWS)?;
+    }
+    macro_rules! build {
+        ($kind:ident) => {
+            match quota_project() {
+                Some(project) => $kind::Builder::new(json).with_quota_project_id(project).build(),
+                None => $kind::Builder::new(json).build(),
+            }
+        };
+    }
     let built = match kind.as_str() {
-        "service_account" => service_account::Builder::new(json).build(),
-        "external_account" => external_account::Builder::new(json).build(),
-        "authorized_user" => user_account::Builder::new(json).build(),
-        "impersonated_service_account" => impersonated::Builder::new(json).build(),
+        "service_account" => build!(service_account),
+        "external_account" => build!(external_account),
+        "authorized_user" => build!(user_account),
+        "impersonated_service_account" => build!(impersonated),
         _ => return Err(refused("not the JSON file of credentials: its `type` is none that is known")),
     };
     built.map_err(|error| unusable(&path.display().to_string(), &error))
+}
+
+/// Google refuses an assertion whose times are not near its own, with these words among others.
+fn is_about_time(text: &str) -> bool {
+    text.contains("reasonable timeframe") || text.contains("iat and exp")
 }
 
 fn unusable(what: &str, error: &BuildError) -> RemoteError {
@@ -142,7 +205,8 @@ mod tests {
 
     use serde_json::{Value, json};
 
-    use super::{AccessTokens, CredentialsSource, PATIENCE, RemoteError};
+    use super::{AccessTokens, CredentialsSource, PATIENCE, RemoteError, default_file, is_about_time};
+    use crate::authority::cloud_env::cleaned;
 
     fn account(private_key: &str) -> Value {
         json!({"type": "service_account", "project_id": "p", "private_key_id": "1", "private_key": private_key,
@@ -164,6 +228,33 @@ mod tests {
         assert!(tokens.headers().await.unwrap().contains_key("authorization"));
         tokio::time::advance(Duration::from_mins(30)).await;
         assert!(tokens.headers().await.is_ok(), "what answers is kept");
+    }
+
+    #[test]
+    fn the_file_is_found_as_google_s_own_programs_find_it_and_an_empty_variable_is_none() {
+        let home = tempfile::tempdir().unwrap();
+        let found = |named: Option<&str>| {
+            let (named, home) = (named.map(str::to_owned), home.path().display().to_string());
+            default_file(&move |name| match name {
+                "GOOGLE_APPLICATION_CREDENTIALS" => cleaned(named.clone()),
+                "HOME" => Some(home.clone()),
+                _ => None,
+            })
+        };
+        assert_eq!(found(Some("/run/key.json\n")), Some("/run/key.json".into()));
+        assert_eq!((found(None), found(Some(" \n"))), (None, None), "then the metadata server is asked");
+        let of_gcloud = home.path().join(".config/gcloud/application_default_credentials.json");
+        std::fs::create_dir_all(of_gcloud.parent().unwrap()).unwrap();
+        std::fs::write(&of_gcloud, "{}").unwrap();
+        assert_eq!((found(None), found(Some(""))), (Some(of_gcloud.clone()), Some(of_gcloud)));
+    }
+
+    #[test]
+    fn a_refusal_for_an_assertion_s_times_names_the_clock() {
+        assert!(is_about_time(
+            "Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe. Check your iat and exp values in the JWT claim."
+        ));
+        assert!(!is_about_time("invalid_grant: account not found"));
     }
 
     #[tokio::test(start_paused = true)]

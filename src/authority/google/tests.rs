@@ -6,13 +6,21 @@ use super::super::remote::RemoteError;
 use super::{CredentialsSource, GoogleApi, GoogleOptions, is_name_part, printable, refusal};
 
 fn kind(http: u16, body: &str) -> &'static str {
-    match refusal(StatusCode::from_u16(http).unwrap(), body.as_bytes()).problem {
+    match refusal(StatusCode::from_u16(http).unwrap(), body.as_bytes(), None).problem {
         RemoteError::Unreachable(_) => "unreachable",
         RemoteError::Throttled(_) => "throttled",
         RemoteError::Refused(_) => "refused",
         RemoteError::Unusable(_) => "unusable",
         RemoteError::Unfit(_) => "unfit",
     }
+}
+
+#[test]
+fn a_refusal_names_the_clock_that_is_off() {
+    let said = |date: Option<&str>| refusal(StatusCode::UNAUTHORIZED, b"{}", date).problem.to_string();
+    assert!(said(Some("Sun, 06 Nov 1994 08:49:37 GMT")).contains("this machine's clock is"));
+    let now = httpdate::fmt_http_date(std::time::SystemTime::now());
+    assert!(!said(Some(&now)).contains("clock") && !said(None).contains("clock"));
 }
 
 #[test]

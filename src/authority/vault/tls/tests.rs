@@ -123,8 +123,13 @@ async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, mut connection: 
     }
     connection.head = String::from_utf8(head).unwrap().to_lowercase();
     seen.lock().unwrap().push(connection);
-    let body = r#"{"data":7}"#;
-    let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len());
+    let (status, body) = match seen.lock().unwrap().last() {
+        Some(last) if last.head.contains("/denied") => {
+            ("403 Forbidden\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT", r#"{"errors":["permission denied"]}"#)
+        }
+        _ => ("200 OK", r#"{"data":7}"#),
+    };
+    let answer = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len());
     let _ = stream.write_all(answer.as_bytes()).await;
     let _ = stream.shutdown().await;
 }
@@ -163,7 +168,7 @@ async fn a_server_that_demands_a_certificate_is_shown_ours() {
     };
     assert_eq!(server.ask(&with("client.pem", "client.key")).await, Ok(7));
     assert!(server.last().has_certificate);
-    assert!(server.ask(&[trust.clone()]).await.is_err(), "without one");
+    assert!(server.ask(std::slice::from_ref(&trust)).await.is_err(), "without one");
     for (variables, expected) in [
         (with("client.pem", "other.key").to_vec(), "the key does not fit the certificate"),
         (with("client.pem", "ca.pem").to_vec(), "there is no private key"),
@@ -181,7 +186,7 @@ async fn the_server_is_known_by_the_name_that_is_set() {
     let server = Server::start("vault.internal", false).await;
     let trust = ("VAULT_CACERT", server.file("ca.pem"));
     let named = |name: &str| [trust.clone(), ("VAULT_TLS_SERVER_NAME", name.to_owned())];
-    assert!(server.ask(&[trust.clone()]).await.is_err(), "the certificate is not the address's");
+    assert!(server.ask(std::slice::from_ref(&trust)).await.is_err(), "the certificate is not the address's");
     assert_eq!(server.ask(&named("vault.internal")).await, Ok(7));
     let seen = server.last();
     assert_eq!(seen.name.as_deref(), Some("vault.internal"));
@@ -190,6 +195,14 @@ async fn the_server_is_known_by_the_name_that_is_set() {
     assert!(server.ask(&named("not a name")).await.unwrap_err().contains("VAULT_TLS_SERVER_NAME"));
     let proxied = [&named("vault.internal")[..], &[("VAULT_PROXY_ADDR", "http://127.0.0.1:1".to_owned())]].concat();
     assert!(server.ask(&proxied).await.unwrap_err().contains("VAULT_TLS_SERVER_NAME and a proxy"));
+}
+
+#[tokio::test]
+async fn a_refusal_names_the_clock_that_is_off() {
+    let server = Server::listen(None, tempfile::tempdir().unwrap()).await;
+    let here = ("VAULT_ADDR", format!("http://127.0.0.1:{}/denied", server.port));
+    let error = server.ask(&[here]).await.unwrap_err();
+    assert!(error.contains("this machine's clock is") && error.contains("permission denied"), "{error}");
 }
 
 #[tokio::test]
