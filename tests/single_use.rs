@@ -207,6 +207,16 @@ async fn a_store_that_hangs_is_given_up_and_found_again() {
     eventually("the token is worth its certificate", back).await;
     assert_is(&scene.ask(0, &token).await, FailureKind::TokenSpent);
     assert_eq!(scene.signatures(), 2);
+    redis.freeze();
+    for id in 0..5 {
+        assert_is(&scene.ask(0, &scene.token(&format!("again {id}"))).await, FailureKind::TokenUsesUnknown);
+    }
+    redis.thaw();
+    let works = || async { (scene.ask(0, &scene.token("after")).await.status == 200).then_some(()) };
+    eventually("the store is found again", works).await;
+    // Each connection that was given up is closed: of those that remain one is the store's, and one asks here.
+    let closed = || async { (redis.ask(&["CLIENT", "LIST"]).matches("addr=").count() <= 4).then_some(()) };
+    eventually("the silent connections are closed", closed).await;
 }
 
 #[tokio::test]

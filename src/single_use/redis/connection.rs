@@ -64,10 +64,13 @@ impl Connector {
             MultiplexedConnection::new_with_config(&self.settings, self.stream().await?, config).await
         });
         let (connection, driver) = made.await.map_err(io::Error::from)??;
-        let (connector, used) = (Arc::clone(self), InUse(Arc::clone(cell)));
+        // It must not hold the connection that it drives: then a connection that is left would never be closed.
+        let (connector, cell) = (Arc::downgrade(self), Arc::downgrade(cell));
         Handle::current().spawn(async move {
             driver.await;
-            connector.leave(&used);
+            if let Some((connector, cell)) = connector.upgrade().zip(cell.upgrade()) {
+                connector.leave(&InUse(cell));
+            }
         });
         Ok(connection)
     }
