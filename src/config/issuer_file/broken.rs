@@ -27,6 +27,22 @@ fn files_as_operators_and_tools_write_them_load_whole() {
     assert_eq!(loaded, 9);
 }
 
+/// As Fulcio takes it: a deployment may bring its issuers later. A file that is cut off is no such file, and a reload takes nobody away.
+#[test]
+fn sections_without_an_entry_start_with_a_warning() {
+    for text in
+        ["oidc-issuers: {}\nmeta-issuers: {}\n", "meta-issuers: {}\n", r#"{"OIDCIssuers": {}, "MetaIssuers": null}"#]
+    {
+        let issuers = parse(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+        assert!(issuers.is_empty() && issuers.warnings()[0].contains("nobody gets a certificate"), "{text}");
+        let strict = IssuerRules { strict: true, ..IssuerRules::default() };
+        assert!(Issuers::parse_with("issuers.yaml", text, strict).is_err(), "{text}");
+    }
+    for text in ["", "\n", "{}", "ci-issuer-metadata: {}\n"] {
+        assert!(parse(text).unwrap_err().to_string().contains("no issuer in the file"), "{text:?}");
+    }
+}
+
 #[test]
 fn keys_that_other_tools_write_are_passed_over_and_told() {
     let text = "owner: us\noidc-issuers:\n  https://a.example:\n    issuer: x\n    _comment: x\n    scopes: [a]\n    client-id: s\n    \
