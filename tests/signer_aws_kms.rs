@@ -379,6 +379,35 @@ async fn credentials_are_found_the_standard_way() {
     assert!(printed.contains("no region is set\n  hint: set AWS_REGION, or name the key by its ARN"), "{printed}");
 }
 
+#[tokio::test]
+async fn empty_variables_are_none_and_the_profile_says_region_and_endpoint() {
+    let service = Counterpart::start();
+    let arn = service.signing_key("ECC_NIST_P256").await;
+    let key = format!("awskms:///{}", arn.rsplit('/').next().unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let (keys, kms) = ([("AWS_ACCESS_KEY_ID", OPERATOR.0), ("AWS_SECRET_ACCESS_KEY", OPERATOR.1)], service.endpoint());
+    let profile = |name: &str, endpoint: &str| {
+        file(folder.path(), name, &format!("[default]\nregion = {REGION}\nendpoint_url = {endpoint}\n"))
+    };
+    let (whole, without, unusable) = (profile("whole", &kms), profile("without", ""), profile("unusable", "x"));
+    let no_region = [("AWS_REGION", ""), ("AWS_DEFAULT_REGION", " \n")];
+    for (what, expected, variables) in [
+        ("the profile's", "OPENED", vec![("AWS_CONFIG_FILE", whole.as_str())]),
+        (
+            "the profile's region",
+            "OPENED",
+            vec![("AWS_CONFIG_FILE", without.as_str()), no_region[0], no_region[1], ("AWS_ENDPOINT_URL_KMS", &kms)],
+        ),
+        ("no region at all", "no region is set", vec![no_region[0], no_region[1], ("AWS_ENDPOINT_URL_KMS", &kms)]),
+        ("an unusable endpoint", "endpoint_url of the AWS profile", vec![("AWS_CONFIG_FILE", unusable.as_str())]),
+        // The region's own, which is not reached from here.
+        ("no endpoint", "REFUSED", vec![("AWS_CONFIG_FILE", without.as_str()), ("HTTPS_PROXY", "http://127.0.0.1:1")]),
+    ] {
+        let printed = with_environment(&key, &[&keys[..], &variables].concat()).await;
+        assert!(printed.contains(expected), "{what}: {printed}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_host_in_the_name_is_spoken_to_over_tls_that_is_verified() {
     let service = Counterpart::start();

@@ -4,6 +4,9 @@
 
 use std::path::PathBuf;
 
+use aws_config::imds::region::ImdsRegionProvider;
+use aws_config::meta::region::RegionProviderChain;
+use aws_config::profile::ProfileFileRegionProvider;
 use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_sdk_kms::Client;
 use aws_sdk_kms::config::interceptors::BeforeDeserializationInterceptorContextMut;
@@ -18,7 +21,7 @@ use super::AwsKmsOptions;
 use super::failure::Failure;
 use super::name::KeyName;
 use super::transport::KmsTransport;
-use crate::authority::cloud_env::{cleaned, variable};
+use crate::authority::cloud_env::{cleaned, unclean, variable};
 use crate::outside;
 use crate::outside::trust::{self, Trust};
 
@@ -41,6 +44,10 @@ pub(super) async fn connect(key: &KeyName, options: &AwsKmsOptions) -> Result<Cl
     let environment = Environment::read(&variable);
     if let Some(region) = key.region.clone().or_else(|| options.region.clone()).or(environment.region) {
         loader = loader.region(Region::new(region));
+    } else if unclean(&OF_REGION).is_some() {
+        // The SDK takes an empty variable for the region, and looks no further.
+        let of_instance = ImdsRegionProvider::builder().build();
+        loader = loader.region(RegionProviderChain::first_try(ProfileFileRegionProvider::new()).or_else(of_instance));
     }
     if let Some(credentials) = options.credentials.clone().or(environment.credentials) {
         loader = loader.credentials_provider(credentials);
@@ -59,6 +66,8 @@ pub(super) async fn connect(key: &KeyName, options: &AwsKmsOptions) -> Result<Cl
     Ok(Client::from_conf(config.build()))
 }
 
+/// The variables that say which region is asked.
+const OF_REGION: [&str; 2] = ["AWS_REGION", "AWS_DEFAULT_REGION"];
 /// The variables that say where KMS is, the first one that is set counts.
 const ENDPOINTS: [&str; 2] = ["AWS_ENDPOINT_URL_KMS", "AWS_ENDPOINT_URL"];
 
@@ -77,7 +86,7 @@ impl Environment {
             SharedCredentialsProvider::new(Credentials::new(id, secret, session, None, "environment"))
         });
         Self {
-            region: variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION")),
+            region: OF_REGION.into_iter().find_map(variable),
             credentials,
             endpoint: if ignores_endpoints(variable) { None } else { ENDPOINTS.into_iter().find_map(variable) },
         }

@@ -51,8 +51,8 @@ impl Failure {
             SdkError::ServiceError(answer) => {
                 let (code, status) = (answer.err().code().unwrap_or_default(), answer.raw().status().as_u16());
                 let message = one_line(answer.err().message().unwrap_or_default());
-                let code = if is_about_time(&message) { "RequestTimeTooSkewed" } else { code };
-                let cause = if status < 400 { Cause::Nonsense } else { Cause::Code(code) };
+                let meant = if is_about_time(&message) { "RequestTimeTooSkewed" } else { code };
+                let cause = if status < 400 { Cause::Nonsense } else { Cause::Code(meant) };
                 let text = format!("{call:?}: {code} (status {status}): {message}");
                 let text = with_difference(text, answer.raw().headers().get("date"), SystemTime::now());
                 (kind_of(code, status)(text.into()), cause)
@@ -142,7 +142,8 @@ fn hint(call: Call, cause: &Cause<'_>) -> String {
         }
         "SignatureDoesNotMatch" | "InvalidSignatureException" | "IncompleteSignature" => SECRET,
         "UnrecognizedClientException" | "InvalidClientTokenId" | "MissingAuthenticationTokenException" => ACCESS_KEY,
-        "ExpiredTokenException" | "ExpiredToken" | "RequestExpired" | "RequestTimeTooSkewed" => EXPIRED,
+        "ExpiredTokenException" | "ExpiredToken" | "RequestExpired" => EXPIRED,
+        "RequestTimeTooSkewed" => CLOCK,
         "NotFoundException" | "InvalidArnException" | "ValidationException" => MISSING,
         "DisabledException" => "enable the key: aws kms enable-key --key-id ID",
         "KMSInvalidStateException" => STATE,
@@ -162,6 +163,7 @@ const ACCESS_KEY: &str =
     "AWS does not know this access key: check AWS_ACCESS_KEY_ID, and AWS_SESSION_TOKEN if it is a temporary one";
 const EXPIRED: &str =
     "the credentials have expired or this machine's clock is wrong: use a role that renews them, and check the clock";
+const CLOCK: &str = "this machine's clock is wrong: set it, or have it set (NTP)";
 const MISSING: &str = "check the name, the account and the region: aws kms describe-key --key-id ID --region REGION";
 const STATE: &str = "see the key's state: aws kms describe-key --key-id ID; a key to be deleted is kept by \
     aws kms cancel-key-deletion, and then aws kms enable-key";
