@@ -78,7 +78,7 @@ prepare_npm() {
     fi
     export npm_config_cache="$tools/npm" npm_config_update_notifier=false
     (cd "$work" && npx --yes "@sigstore/cli@$sigstore_js" --version) || {
-        echo "npx could not fetch @sigstore/cli@$sigstore_js: is registry.npmjs.org reachable?" >&2
+        echo "npx could not fetch @sigstore/cli@$sigstore_js: is the npm registry reachable (npm config get registry)?" >&2
         return 1
     }
 }
