@@ -389,6 +389,7 @@ async fn empty_variables_are_none_and_the_profile_says_region_and_endpoint() {
     let profile = |name: &str, endpoint: &str| {
         file(folder.path(), name, &format!("[default]\nregion = {REGION}\nendpoint_url = {endpoint}\n"))
     };
+    let named = file(folder.path(), "named", &format!("[profile ca]\nregion = {REGION}\nendpoint_url = {kms}\n"));
     let (whole, without, unusable) = (profile("whole", &kms), profile("without", ""), profile("unusable", "x"));
     let no_region = [("AWS_REGION", ""), ("AWS_DEFAULT_REGION", " \n")];
     for (what, expected, variables) in [
@@ -400,11 +401,23 @@ async fn empty_variables_are_none_and_the_profile_says_region_and_endpoint() {
         ),
         ("no region at all", "no region is set", vec![no_region[0], no_region[1], ("AWS_ENDPOINT_URL_KMS", &kms)]),
         ("an unusable endpoint", "endpoint_url of the AWS profile", vec![("AWS_CONFIG_FILE", unusable.as_str())]),
+        ("a padded profile", "OPENED", vec![("AWS_CONFIG_FILE", named.as_str()), ("AWS_PROFILE", " ca\n")]),
         // The region's own, which is not reached from here.
         ("no endpoint", "REFUSED", vec![("AWS_CONFIG_FILE", without.as_str()), ("HTTPS_PROXY", "http://127.0.0.1:1")]),
     ] {
         let printed = with_environment(&key, &[&keys[..], &variables].concat()).await;
         assert!(printed.contains(expected), "{what}: {printed}");
+    }
+    for (name, value) in [
+        ("AWS_WEB_IDENTITY_TOKEN_FILE", ""),
+        ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1:1\n"),
+        ("AWS_ROLE_ARN", "arn\n"),
+    ] {
+        let printed = with_environment(&key, &[("AWS_REGION", REGION), (name, value)]).await;
+        assert!(
+            printed.contains(&format!("REFUSED {key}: refused: {name} is set and empty, or has blanks")),
+            "{printed}"
+        );
     }
 }
 

@@ -22,6 +22,18 @@ pub fn unclean(names: &[&'static str]) -> Option<&'static str> {
     names.iter().find(is_unclean).copied()
 }
 
+/// The first of these variables that has blanks around its value.
+#[must_use]
+pub fn padded(names: &[&'static str]) -> Option<&'static str> {
+    names.iter().find(|name| variable(name).is_some() && unclean(&[*name]).is_some()).copied()
+}
+
+/// What is said of such a variable.
+#[must_use]
+pub fn unclean_problem(name: &str) -> String {
+    format!("{name} is set and empty, or has blanks around its value: write it without, or unset it")
+}
+
 /// What counts of a value.
 #[must_use]
 pub fn cleaned(value: Option<String>) -> Option<String> {

@@ -21,7 +21,7 @@ use super::AwsKmsOptions;
 use super::failure::Failure;
 use super::name::KeyName;
 use super::transport::KmsTransport;
-use crate::authority::cloud_env::{cleaned, unclean, variable};
+use crate::authority::cloud_env::{cleaned, padded, unclean, unclean_problem, variable};
 use crate::outside;
 use crate::outside::trust::{self, Trust};
 
@@ -49,8 +49,12 @@ pub(super) async fn connect(key: &KeyName, options: &AwsKmsOptions) -> Result<Cl
         let of_instance = ImdsRegionProvider::builder().build();
         loader = loader.region(RegionProviderChain::first_try(ProfileFileRegionProvider::new()).or_else(of_instance));
     }
-    if let Some(credentials) = options.credentials.clone().or(environment.credentials) {
-        loader = loader.credentials_provider(credentials);
+    if let Some(profile) = variable("AWS_PROFILE") {
+        loader = loader.profile_name(profile);
+    }
+    match options.credentials.clone().or(environment.credentials) {
+        Some(credentials) => loader = loader.credentials_provider(credentials),
+        None => refuse_unclean()?,
     }
     let shared = loader.load().await;
     if shared.region().is_none() {
@@ -64,6 +68,26 @@ pub(super) async fn connect(key: &KeyName, options: &AwsKmsOptions) -> Result<Cl
         config = config.endpoint_url(endpoint);
     }
     Ok(Client::from_conf(config.build()))
+}
+
+/// What the SDK itself reads to find credentials. It takes nothing for a value of these, and a line end for a part of the others.
+const OF_CREDENTIALS: [&str; 5] = [
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+];
+const OF_FILES_AND_ROLES: [&str; 4] =
+    ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_ROLE_ARN", "AWS_ROLE_SESSION_NAME"];
+
+fn refuse_unclean() -> Result<(), Failure> {
+    match unclean(&OF_CREDENTIALS).or_else(|| padded(&OF_FILES_AND_ROLES)) {
+        Some(name) => {
+            Err(Failure::refused(unclean_problem(name), "a Secret made with `echo` has a line end: use `printf`"))
+        }
+        None => Ok(()),
+    }
 }
 
 /// The variables that say which region is asked.

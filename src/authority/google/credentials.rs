@@ -14,7 +14,7 @@ use google_cloud_auth::credentials::{
 use hyper::http::{Extensions, HeaderMap};
 use tokio::time::{Instant, timeout};
 
-use crate::authority::cloud_env::{unclean, variable};
+use crate::authority::cloud_env::{unclean, unclean_problem, variable};
 use crate::authority::remote::RemoteError;
 
 /// How long credentials that give no token are kept, before they are made anew.
@@ -138,12 +138,7 @@ fn quota_project() -> Option<String> {
 fn refuse_unclean(what: &str, names: &[&'static str]) -> Result<(), RemoteError> {
     match unclean(names) {
         None => Ok(()),
-        Some(name) => {
-            let problem = format!(
-                "{what}: {name} is set and empty, or has blanks around its value: write it without, or unset it"
-            );
-            Err(RemoteError::Refused(problem.into()))
-        }
+        Some(name) => Err(RemoteError::Refused(format!("{what}: {}", unclean_problem(name)).into())),
     }
 }
 
