@@ -84,6 +84,31 @@ pub enum AppError {
     Server(#[from] ServerError),
 }
 
+/// What [`check`] found, in numbers; what it is, the log says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Checked {
+    /// Issuers and patterns that would be trusted.
+    pub issuers: usize,
+    /// What is odd about the issuer file.
+    pub findings: usize,
+    /// Entries of it that cannot be used.
+    pub refused: usize,
+}
+
+/// Reads and says what a start reads and says before it opens a key; of the issuer file alone if the settings are not whole.
+///
+/// # Errors
+/// When the issuer file cannot be used.
+pub fn check(settings: &Settings, is_whole: bool) -> Result<Checked, AppError> {
+    let issuers = issuers::load(&settings.issuers, settings.issuer_rules)?;
+    if is_whole {
+        protections::report(settings);
+        key_files::warn(settings);
+    }
+    let (findings, refused) = (issuers.warnings().len(), issuers.refusals().len());
+    Ok(Checked { issuers: issuers.len(), findings, refused })
+}
+
 /// Runs `sigmint serve` until it is told to stop.
 ///
 /// # Errors
@@ -143,6 +168,7 @@ fn watch_gauges(issuance: &Arc<Issuance>, log: LogSink) {
         Some(Reading {
             issuers: issuance.issuers.load().len(),
             issuers_refused: issuance.issuers.load().refusals().len(),
+            issuer_file_findings: issuance.issuers.load().warnings().len(),
             ca_not_after: active.chain().not_after(),
             ca_expires_soon: expiry::is_soon(active.chain(), SystemTime::now()),
             ca_refused: issuance.authority.is_behind(),

@@ -57,3 +57,44 @@ fn exit_codes_tell_a_refusal_from_a_mistake() {
         assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{words:?}: {}", text(&output.stderr));
     }
 }
+
+/// `config check` in a folder with these issuers: its exit code, what it prints, and what it logs.
+fn checked(issuers: &str, more: &[&str]) -> (Option<i32>, String, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("issuers.yaml");
+    std::fs::write(&path, issuers).unwrap();
+    let output = sigmint(&[&["config", "check", "--config-path", path.to_str().unwrap()], more].concat(), "");
+    (output.status.code(), text(&output.stdout), text(&output.stderr))
+}
+
+#[test]
+fn config_check_says_what_a_start_would_say_and_ends_with_the_verdict() {
+    let good = "oidc-issuers:\n  https://a.example: {client-id: s, type: email}\n";
+    let odd = format!("{good}  http://b.example: {{client-id: s, type: email, issuer-name: x}}\n");
+    let broken = format!("{good}  https://c.example: {{client-id: s, type: nonsense}}\n");
+    for (issuers, code, verdict, logged) in [
+        (good, 0, "can be used: 1 issuers and patterns, 0 findings", ""),
+        (&odd, 0, "can be used: 2 issuers and patterns, 1 findings", "issuer-name"),
+        (&broken, 1, "1 entries of the issuer file cannot be used; 1 can", "ERROR"),
+        ("oidc-issuers: {}\n", 0, "can be used: 0 issuers and patterns, 1 findings", "nobody gets a certificate"),
+    ] {
+        let (found, printed, said) = checked(issuers, &[]);
+        assert_eq!(found, Some(code), "{printed}{said}");
+        assert!(printed.contains(verdict) && said.contains(logged), "{printed}{said}");
+        assert!(!said.contains("effective settings"), "the issuer file alone is judged: {said}");
+    }
+    let (code, printed, said) = checked("oidc-issuers: [\n", &[]);
+    assert!(code == Some(1) && printed.is_empty() && said.contains("issuers.yaml:"), "{said}");
+    let (code, _, said) = checked(&broken, &["--strict-config"]);
+    assert!(code == Some(1) && said.contains("nonsense"), "{said}");
+
+    let (code, printed, said) = checked(good, &["--ca", "ephemeralca", "--ct-log-url="]);
+    assert!(code == Some(0) && printed.contains("can be used"), "{said}");
+    assert!(said.contains("effective settings") && said.contains("--ct-log-url is empty"), "{said}");
+    for (more, expected) in
+        [(&["--ca", "fileca"][..], "--fileca-cert"), (&["--certificate-lifetime", "2h"], "use 10m to 20m")]
+    {
+        let (code, printed, said) = checked(good, more);
+        assert!(code == Some(2) && printed.is_empty() && said.contains(expected), "{said}");
+    }
+}

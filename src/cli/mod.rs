@@ -3,6 +3,7 @@
 //! Owns names, help and exit codes. What a command does is done elsewhere.
 
 pub mod ca;
+mod config;
 pub mod dev;
 pub mod error;
 mod files;
@@ -101,6 +102,7 @@ async fn run(matches: &ArgMatches) -> Result<ExitCode, CliError> {
         Some(("request", matches)) => Ok(request::run(request::RequestArgs::from_arg_matches(matches)?).await?),
         Some(("inspect", matches)) => Ok(inspect::run(&inspect::InspectArgs::from_arg_matches(matches)?)?),
         Some(("ca", matches)) => ca::run(matches).await,
+        Some(("config", matches)) => config::run(matches),
         Some(("createca", matches)) => {
             Ok(ca::createca::run(ca::createca::CreateCaArgs::from_arg_matches(matches)?).await?)
         }
@@ -131,6 +133,7 @@ pub fn command() -> Command {
         .subcommand(inspect::InspectArgs::augment_args(Command::new("inspect")))
         .subcommand(serve::command())
         .subcommand(ca::command())
+        .subcommand(config::command())
         .subcommand(ca::createca::CreateCaArgs::augment_args(Command::new("createca")).args_override_self(true))
         .subcommand(completions)
         .subcommand(version::command())

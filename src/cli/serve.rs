@@ -59,7 +59,7 @@ pub(super) async fn run(matches: &ArgMatches) -> Result<ExitCode, CliError> {
 }
 
 /// What the command line and the environment say to nobody.
-fn unread(matches: &ArgMatches) -> Result<Vec<String>, CommandError> {
+pub(super) fn unread(matches: &ArgMatches) -> Result<Vec<String>, CommandError> {
     let ours = |name: &OsString| name.as_encoded_bytes().starts_with(slips::PREFIX.as_bytes());
     let mut variables = Vec::new();
     for (name, value) in std::env::vars_os().filter(|(name, _)| ours(name)) {

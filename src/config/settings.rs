@@ -126,6 +126,22 @@ impl Settings {
         Self::from_values(&values(matches, variable)?)
     }
 
+    /// Reads the same for somebody who checks it, and says whether a CA is among it; if none is, one stands in that needs nothing.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn read_to_check(
+        matches: &ArgMatches,
+        variable: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<(Self, bool), SettingsError> {
+        let mut values = values(matches, variable)?;
+        let has_ca = values.is_set("ca") || values.is_set("ca-config");
+        if let Some(ca) = super::flags::find("ca").filter(|_| !has_ca) {
+            values.add_from_file(ca, "ephemeralca".to_owned(), "config check".to_owned());
+        }
+        Ok((Self::from_values(&values)?, has_ca))
+    }
+
     /// Reads the same, and heeds only what says who signs.
     ///
     /// # Errors

@@ -92,6 +92,7 @@ fn reading(issuers: usize, ca_not_after: std::time::SystemTime) -> Reading {
     Reading {
         issuers,
         issuers_refused: 2,
+        issuer_file_findings: 3,
         ca_not_after,
         ca_expires_soon: true,
         ca_refused: true,
@@ -303,6 +304,8 @@ fn gauges_are_read_at_each_scrape_and_absent_without_a_source() {
     issuers.store(5, Ordering::Relaxed);
     assert!(samples(&metrics).contains("sigmint_issuers 5"));
     for sample in [
+        "sigmint_issuers_refused 2",
+        "sigmint_issuer_file_findings 3",
         "sigmint_issuers_without_keys 1",
         "sigmint_issuers_with_stale_keys 2",
         "sigmint_matched_issuers 3",

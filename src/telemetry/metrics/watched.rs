@@ -21,6 +21,8 @@ pub struct Reading {
     pub issuers: usize,
     /// How many entries of the issuer file cannot be used.
     pub issuers_refused: usize,
+    /// What is odd about the issuer file.
+    pub issuer_file_findings: usize,
     /// When the CA's certificate, or the first of its chain to, expires.
     pub ca_not_after: SystemTime,
     /// Whether that is within thirty days.
@@ -75,6 +77,11 @@ impl Collector for Watched {
             "sigmint_issuers_refused",
             "Entries of the issuer file that cannot be used and whose tokens are refused",
             i64::try_from(reading.issuers_refused).unwrap_or(i64::MAX),
+        )?;
+        gauge(
+            "sigmint_issuer_file_findings",
+            "What is odd about the issuer file, and was taken all the same",
+            i64::try_from(reading.issuer_file_findings).unwrap_or(i64::MAX),
         )?;
         gauge(
             "sigmint_ca_certificate_not_after_seconds",
