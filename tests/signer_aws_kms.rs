@@ -400,6 +400,15 @@ async fn empty_variables_are_none_and_the_profile_says_region_and_endpoint() {
             vec![("AWS_CONFIG_FILE", without.as_str()), no_region[0], no_region[1], ("AWS_ENDPOINT_URL_KMS", &kms)],
         ),
         ("no region at all", "no region is set", vec![no_region[0], no_region[1], ("AWS_ENDPOINT_URL_KMS", &kms)]),
+        (
+            "no instance to say it",
+            "no region is set",
+            vec![
+                no_region[0],
+                ("AWS_EC2_METADATA_DISABLED", "false"),
+                ("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://127.0.0.1:1"),
+            ],
+        ),
         ("an unusable endpoint", "endpoint_url of the AWS profile", vec![("AWS_CONFIG_FILE", unusable.as_str())]),
         ("a padded profile", "OPENED", vec![("AWS_CONFIG_FILE", named.as_str()), ("AWS_PROFILE", " ca\n")]),
         // The region's own, which is not reached from here.

@@ -192,6 +192,14 @@ pub fn named_certificates(content: &[u8]) -> Result<Vec<CertificateDer<'static>>
     if found.is_empty() { Err("there is no PEM certificate in it".to_owned()) } else { Ok(found) }
 }
 
+/// The same of a file.
+///
+/// # Errors
+/// Also why it cannot be read.
+pub fn named_certificates_in(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+    read_pem(file).and_then(|content| named_certificates(&content))
+}
+
 /// Whether the certificates that variables of other programs and our flags name count alone. Whatever it is set to switches it on, but
 /// for what says no.
 #[must_use]

@@ -85,6 +85,7 @@ impl Counterpart {
         let config = aws_sdk_kms::Config::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
             .region(Region::new(REGION))
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
             .endpoint_url(self.endpoint())
             .credentials_provider(Credentials::new(OPERATOR.0, OPERATOR.1, None, None, "tests"));
         Client::from_conf(config.build())

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use aws_config::imds::region::ImdsRegionProvider;
 use aws_config::meta::region::RegionProviderChain;
 use aws_config::profile::ProfileFileRegionProvider;
+use aws_config::provider_config::ProviderConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_sdk_kms::Client;
 use aws_sdk_kms::config::interceptors::BeforeDeserializationInterceptorContextMut;
@@ -36,20 +37,18 @@ pub(super) async fn connect(key: &KeyName, options: &AwsKmsOptions) -> Result<Cl
         .operation_timeout(options.timeout)
         .build();
     let transport = KmsTransport::new(&trust(options)?, options.timeout / 2)
-        .map_err(|error| Failure::refused(error.to_string(), "see the log of the start"))?;
+        .map_err(|error| Failure::refused(error.to_string(), "this should not happen: please report it"))?;
     let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
-        .http_client(transport)
+        .http_client(transport.clone())
         .retry_config(RetryConfig::disabled())
         .timeout_config(timeouts);
-    let environment = Environment::read(&variable);
+    let (environment, profile) = (Environment::read(&variable), variable("AWS_PROFILE"));
     if let Some(region) = key.region.clone().or_else(|| options.region.clone()).or(environment.region) {
         loader = loader.region(Region::new(region));
     } else if unclean(&OF_REGION).is_some() {
-        // The SDK takes an empty variable for the region, and looks no further.
-        let of_instance = ImdsRegionProvider::builder().build();
-        loader = loader.region(RegionProviderChain::first_try(ProfileFileRegionProvider::new()).or_else(of_instance));
+        loader = loader.region(without_variables(transport, profile.as_deref()));
     }
-    if let Some(profile) = variable("AWS_PROFILE") {
+    if let Some(profile) = profile {
         loader = loader.profile_name(profile);
     }
     match options.credentials.clone().or(environment.credentials) {
@@ -68,6 +67,17 @@ pub(super) async fn connect(key: &KeyName, options: &AwsKmsOptions) -> Result<Cl
         config = config.endpoint_url(endpoint);
     }
     Ok(Client::from_conf(config.build()))
+}
+
+/// The profile's region, or the instance's: the SDK takes an empty variable for the region, and looks no further.
+fn without_variables(transport: KmsTransport, profile: Option<&str>) -> RegionProviderChain {
+    let config = ProviderConfig::without_region().with_http_client(transport);
+    let mut of_profile = ProfileFileRegionProvider::builder().configure(&config);
+    if let Some(name) = profile {
+        of_profile = of_profile.profile_name(name);
+    }
+    let of_instance = ImdsRegionProvider::builder().configure(&config);
+    RegionProviderChain::first_try(of_profile.build()).or_else(of_instance.build())
 }
 
 /// What the SDK itself reads to find credentials. It takes nothing for a value of these, and a line end for a part of the others.
@@ -153,8 +163,7 @@ fn endpoint<'a>(key: &'a KeyName, options: &'a AwsKmsOptions) -> Result<Option<&
 fn trust(options: &AwsKmsOptions) -> Result<Trust, Failure> {
     let named = options.ca_bundle.clone().or_else(|| variable("AWS_CA_BUNDLE").map(PathBuf::from));
     let Some(bundle) = named else { return Ok(Trust::of_system()) };
-    let read = trust::read_pem(&bundle).and_then(|content| trust::named_certificates(&content));
-    read.and_then(Trust::of_named).map_err(|error| {
+    trust::named_certificates_in(&bundle).and_then(Trust::of_named).map_err(|error| {
         let problem = format!("the certificates to trust in {} cannot be used: {error}", bundle.display());
         Failure::refused(problem, "AWS_CA_BUNDLE names a PEM file with the certificates of authorities")
     })
@@ -184,6 +193,8 @@ impl Intercept for AnswerCap {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
 
     use super::*;
@@ -191,7 +202,8 @@ mod tests {
     /// What the profile's file leaves of the endpoint.
     async fn endpoint_of(profile: &str) -> Option<String> {
         let files = EnvConfigFiles::builder().with_contents(EnvConfigFileKind::Config, profile).build();
-        let loader = aws_config::defaults(BehaviorVersion::v2026_01_12()).profile_files(files);
+        let transport = KmsTransport::new(&Trust::nobody(), Duration::from_secs(1)).unwrap();
+        let loader = aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(transport).profile_files(files);
         cleaned(of_profile(&loader.region("eu-central-1").load().await))
     }
 
