@@ -7,7 +7,7 @@ pub mod clock;
 pub mod encoding;
 pub mod trust;
 
-use reqwest::{Response, Url};
+use reqwest::{Client, ClientBuilder, Response, Url};
 use url::Host;
 
 use crate::peer_text::PeerText;
@@ -40,6 +40,29 @@ pub fn is_near(url: &Url) -> bool {
     identity_service || is_loopback(url)
 }
 
+/// A client that goes through the environment's proxies, and the same for hosts that no proxy can reach for us.
+#[derive(Clone, Debug)]
+pub struct Clients {
+    ordinary: Client,
+    direct: Client,
+}
+
+impl Clients {
+    /// Builds both alike.
+    ///
+    /// # Errors
+    /// The HTTP library's.
+    pub fn new(builder: impl Fn() -> ClientBuilder) -> Result<Self, reqwest::Error> {
+        Ok(Self { ordinary: builder().build()?, direct: builder().no_proxy().build()? })
+    }
+
+    /// The one for this URL.
+    #[must_use]
+    pub fn to(&self, url: &Url) -> &Client {
+        if is_near(url) { &self.direct } else { &self.ordinary }
+    }
+}
+
 /// Why there is no client for other servers.
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
@@ -48,11 +71,7 @@ pub enum SetupError {
     Tls(#[from] rustls::Error),
     /// The HTTP library refuses.
     #[error("HTTP cannot be set up: {0}")]
-    Http(
-        #[source]
-        #[from]
-        reqwest::Error,
-    ),
+    Http(#[from] reqwest::Error),
 }
 
 /// Why a body was not read.

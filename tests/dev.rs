@@ -10,16 +10,19 @@
     reason = "a test that fails must stop"
 )]
 
-use std::io::{BufRead as _, BufReader, Read as _};
+#[path = "support/dev.rs"]
+mod running;
+
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Output};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use p256::ecdsa::signature::Verifier as _;
 use p256::ecdsa::{Signature, VerifyingKey};
 use p256::pkcs8::DecodePublicKey as _;
+use running::serving;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use sigmint::certificate::logged_tbs;
@@ -55,20 +58,9 @@ impl Dev {
     fn start() -> Self {
         let place = tempfile::tempdir().unwrap();
         let folder = place.path().join("dev");
-        let mut process = sigmint()
-            .args(["dev", "--port", "0", "--issuer-port", "0", "--log-port", "0", "--dir"])
-            .arg(&folder)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut output = BufReader::new(process.stdout.take().unwrap());
-        let mut text = String::new();
-        while !text.lines().last().unwrap_or_default().starts_with("Serving ") {
-            assert_ne!(output.read_line(&mut text).unwrap(), 0, "it ended: {text}");
-        }
-        // It must not block on a full pipe.
-        std::thread::spawn(move || output.read_to_end(&mut Vec::new()));
+        let mut command = sigmint();
+        command.args(["dev", "--port", "0", "--issuer-port", "0", "--log-port", "0", "--dir"]).arg(&folder);
+        let (process, text) = serving(&mut command);
         let config = read(&folder.join("signing_config.json"));
         let issuer = config["oidcUrls"][0]["url"].as_str().unwrap().strip_suffix("/email").unwrap().to_owned();
         Self {

@@ -8,13 +8,16 @@
     reason = "a test that fails must stop"
 )]
 
+#[path = "support/dev.rs"]
+mod running;
+
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Output};
 
+use running::serving;
 use serde_json::Value;
 
 /// What clients trust, and whom they ask.
@@ -47,14 +50,7 @@ fn command(folder: &Path, ports: [u16; 3], more: &[&str]) -> Command {
 
 impl Dev {
     fn start(mut command: Command) -> Self {
-        let mut process = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-        let mut output = BufReader::new(process.stdout.take().unwrap());
-        let mut told = String::new();
-        while !told.lines().last().unwrap_or_default().starts_with("Serving ") {
-            assert_ne!(output.read_line(&mut told).unwrap(), 0, "it ended: {told}");
-        }
-        // It must not block on a full pipe.
-        std::thread::spawn(move || output.read_to_end(&mut Vec::new()));
+        let (process, told) = serving(&mut command);
         Self { process, told }
     }
 }

@@ -14,7 +14,7 @@ use std::net::SocketAddr;
 
 use serde_json::{Value, json};
 use sigmint::identity::keys::KeyTiming;
-use support::identities::{email_claims, email_file};
+use support::identities::{ca_cert, email_claims, email_file};
 use support::issuer::{ALGORITHMS, KEYS, signed};
 use support::scene::ADDRESS;
 use support::{Answer, FakeIssuer, Key, Kind, Names, Running, eventually};
@@ -35,7 +35,7 @@ impl Tls {
 
     /// The setting that makes its certificate trusted.
     fn ca_cert(&self) -> String {
-        format!("    ca-cert: |\n      {}\n", self.certificate.trim().replace('\n', "\n      "))
+        ca_cert(&self.certificate)
     }
 
     /// A token of the issuer by this URL.

@@ -15,7 +15,6 @@ mod support;
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -23,28 +22,22 @@ use rcgen::{BasicConstraints, IsCa};
 use serde_json::json;
 use sigmint::identity::keys::KeyTiming;
 use sigmint::outside::trust::{Protocols, Trust, named_certificates};
-use support::identities::{email_claims, email_file};
+use support::identities::{ca_cert, email_claims, email_file};
 use support::scene::ADDRESS;
-use support::{FakeIssuer, Key, Kind, Names, Running};
+use support::{FakeIssuer, Key, Kind, Names, Running, run_again};
 
 /// The folder of the run with the environment.
 const INNER: &str = "SIGMINT_TRUST_INNER";
 
 /// Runs a test of this file with `SSL_CERT_FILE` and `SSL_CERT_DIR` in a folder, and more variables.
-fn run_again(test: &str, variables: &[(&str, &str)]) {
+fn run_with_folder(test: &str, variables: &[(&str, &str)]) {
     let folder = tempfile::tempdir().unwrap();
-    let run = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", test, "--ignored", "--nocapture"])
-        .env(INNER, folder.path())
-        .env("SSL_CERT_FILE", folder.path().join("file.pem"))
-        .env("SSL_CERT_DIR", folder.path().join("certificates"))
-        .env_remove("NO_PROXY")
-        .env_remove("no_proxy")
-        .envs(variables.iter().copied())
-        .output()
-        .unwrap();
-    let told = format!("{}{}", String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
-    assert!(run.status.success() && told.contains("1 passed"), "{told}");
+    run_again(test, |run| {
+        run.env(INNER, folder.path())
+            .env("SSL_CERT_FILE", folder.path().join("file.pem"))
+            .env("SSL_CERT_DIR", folder.path().join("certificates"))
+            .envs(variables.iter().copied())
+    });
 }
 
 /// The folder, in the run with the environment.
@@ -72,10 +65,6 @@ fn put_into_environment(folder: &Path, in_file: &str, in_folder: &str) {
     std::fs::write(folder.join("certificates/corporate.crt"), in_folder).unwrap();
 }
 
-fn ca_cert(pem: &str) -> String {
-    format!("    ca-cert: |\n      {}\n", pem.trim().replace('\n', "\n      "))
-}
-
 /// The answer to a token of the issuer at this URL.
 async fn ask(issuer: &FakeIssuer, file: &str, url: &str) -> u16 {
     let names: [(&str, SocketAddr); 1] = [("idp.example.com", issuer.address())];
@@ -89,7 +78,7 @@ async fn ask(issuer: &FakeIssuer, file: &str, url: &str) -> u16 {
 
 #[test]
 fn certificates_of_the_environment_and_of_the_file_add_up() {
-    run_again("they_add_up", &[]);
+    run_with_folder("they_add_up", &[]);
 }
 
 #[tokio::test]
@@ -133,7 +122,7 @@ async fn a_self_signed_certificate_of_an_authority_that_a_server_uses_as_its_own
 #[test]
 fn an_issuer_with_its_own_certificates_is_not_asked_for_through_a_proxy() {
     let (url, asked) = proxy();
-    run_again("past_the_proxy", &[("https_proxy", &url), ("HTTPS_PROXY", &url)]);
+    run_with_folder("past_the_proxy", &[("https_proxy", &url), ("HTTPS_PROXY", &url)]);
     assert_eq!(asked.load(Ordering::SeqCst), 1, "the one without certificates, and no other");
 }
 
@@ -160,7 +149,7 @@ async fn past_the_proxy() {
 fn certificates_of_flags_and_other_programs_variables_add_up_unless_they_count_alone() {
     for (value, adds_up) in [("", true), ("false", true), ("true", false), ("1", false)] {
         let expected = if adds_up { "adds up" } else { "counts alone" };
-        run_again("flags_add_up", &[("SIGMINT_CA_CERT_ONLY", value), ("EXPECTED", expected)]);
+        run_with_folder("flags_add_up", &[("SIGMINT_CA_CERT_ONLY", value), ("EXPECTED", expected)]);
     }
 }
 

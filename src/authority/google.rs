@@ -9,14 +9,13 @@ pub(super) mod json;
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
-use reqwest::header::DATE;
 use reqwest::{Client, Method, StatusCode, Url, redirect};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
 use super::remote::{OpenError, RemoteError};
-use crate::outside::clock::with_difference;
+use crate::outside::clock::{self, with_difference};
 use crate::outside::trust::{Protocols, Trust};
 use crate::outside::{self, BodyError, USER_AGENT, is_loopback};
 use crate::peer_text::{JsonFault, PeerText};
@@ -152,12 +151,12 @@ impl GoogleApi {
         let request = self.client.request(method, url).headers(self.tokens.headers().await?);
         let request = request.header("content-type", "application/json").body(body);
         let response = request.send().await.map_err(unreachable)?;
-        let (status, headers) = (response.status(), response.headers().clone());
-        let answer = read(response).await?;
+        let status = response.status();
         if status != StatusCode::OK {
-            let date = headers.get(DATE).and_then(|date| date.to_str().ok());
-            return Err(refusal(status, &answer, date));
+            let date = clock::date(response.headers());
+            return Err(refusal(status, &read(response).await?, date.as_deref()));
         }
+        let answer = read(response).await?;
         serde_json::from_slice(&answer)
             .map_err(|error| RemoteError::Unusable(PeerText::of(JsonFault::from(error))).into())
     }

@@ -186,7 +186,7 @@ impl Fetcher {
     /// Hosts that are addresses never see a resolver, so they are looked at here. A proxy resolves names itself: what it reaches is up to
     /// it, and to whoever set it. An issuer of one's own network, as its certificates say, is behind no proxy.
     fn way(&self, url: &Url, reach: Reach, access: &Access) -> Result<Way, FetchError> {
-        let is_near = access.is_of_own_network();
+        let is_own = access.is_of_own_network();
         let public = match url.host() {
             Some(Host::Ipv4(address)) => is_public(address.into()),
             Some(Host::Ipv6(address)) => is_public(address.into()),
@@ -194,8 +194,8 @@ impl Fetcher {
         };
         match reach {
             Reach::PublicInternet if !public => Err(FetchError::Address(PeerText::of(url))),
-            Reach::PublicInternet if is_near || !self.is_proxied(url.as_str()) => Ok(Way::Guarded),
-            Reach::Anywhere if is_near || is_loopback(url) => Ok(Way::Direct),
+            Reach::PublicInternet if is_own || !self.is_proxied(url.as_str()) => Ok(Way::Guarded),
+            Reach::Anywhere if is_own || is_loopback(url) => Ok(Way::Direct),
             Reach::PublicInternet | Reach::Anywhere => Ok(Way::Ordinary),
         }
     }

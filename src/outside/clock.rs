@@ -4,6 +4,8 @@
 
 use std::time::{Duration, SystemTime};
 
+use reqwest::header::{DATE, HeaderMap};
+
 /// A difference that no refusal comes from: services allow some minutes, and answers take some seconds.
 const UNREMARKABLE: Duration = Duration::from_mins(1);
 
@@ -14,6 +16,12 @@ pub fn with_difference(text: String, date: Option<&str>, now: SystemTime) -> Str
         Some(difference) => format!("{difference}: {text}"),
         None => text,
     }
+}
+
+/// What the answer's headers say.
+#[must_use]
+pub fn date(headers: &HeaderMap) -> Option<String> {
+    headers.get(DATE)?.to_str().ok().map(ToOwned::to_owned)
 }
 
 fn difference(date: Option<&str>, now: SystemTime) -> Option<String> {

@@ -175,9 +175,8 @@ fn connector(options: &RedisOptions) -> Result<Connector, RedisSetupError> {
         }
         None => Vec::new(),
     };
-    let tls = Trust::of_named(named)
-        .and_then(|trust| trust.client_config(Protocols::Other).map_err(|error| error.to_string()))
-        .map_err(RedisSetupError::Tls)?;
+    let trusting = || Trust::of_named(named)?.client_config(Protocols::Other).map_err(|error| error.to_string());
+    let tls = insecure.map(|_| trusting()).transpose().map_err(RedisSetupError::Tls)?;
     Ok(Connector::new(&info, tls, options.timeout))
 }
 

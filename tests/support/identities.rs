@@ -40,6 +40,11 @@ pub fn email_file(url: &str) -> String {
     format!("oidc-issuers:\n  {url}:\n    client-id: sigstore\n    type: email\n")
 }
 
+/// The setting of such an issuer that makes these certificates trusted.
+pub fn ca_cert(pem: &str) -> String {
+    format!("    ca-cert: |\n      {}\n", pem.trim().replace('\n', "\n      "))
+}
+
 /// Claims that fit an `email` issuer; the challenge is the address.
 pub fn email_claims() -> Value {
     json!({"sub": "1234567890", "email": "dev@example.com", "email_verified": true})

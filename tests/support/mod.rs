@@ -12,6 +12,7 @@
 )]
 
 pub mod adapters;
+pub mod again;
 pub mod authority;
 #[cfg(feature = "aws-kms")]
 pub mod aws_kms;
@@ -33,6 +34,7 @@ pub mod scene;
 pub mod server;
 pub mod vault;
 
+pub use again::run_again;
 pub use authority::TestCa;
 pub use issuer::{Answer, FakeIssuer};
 pub use keys::{Key, Kind};

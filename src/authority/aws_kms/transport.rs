@@ -15,20 +15,16 @@ use aws_smithy_types::body::SdkBody;
 use reqwest::{Body, Client, Request, redirect};
 
 use crate::outside::trust::{Protocols, Trust};
-use crate::outside::{SetupError, USER_AGENT, is_near};
+use crate::outside::{Clients, SetupError, USER_AGENT};
 
 /// The client of one opened key, for KMS and for whoever gives credentials.
 #[derive(Clone, Debug)]
-pub(super) struct KmsTransport {
-    ordinary: Client,
-    /// For this machine and its identity service, which no proxy can reach for us.
-    direct: Client,
-}
+pub(super) struct KmsTransport(Clients);
 
 impl KmsTransport {
     pub(super) fn new(trust: &Trust, connect_timeout: Duration) -> Result<Self, SetupError> {
         let tls = trust.client_config(Protocols::Http1)?;
-        let builder = || {
+        Ok(Self(Clients::new(|| {
             Client::builder()
                 .user_agent(USER_AGENT)
                 .tls_backend_preconfigured(tls.clone())
@@ -37,8 +33,7 @@ impl KmsTransport {
                 // A call that is given up closes its connection. With HTTP/2 all calls would share one, and a dead one for long.
                 .http1_only()
                 .tcp_nodelay(true)
-        };
-        Ok(Self { ordinary: builder().build()?, direct: builder().no_proxy().build()? })
+        })?))
     }
 }
 
@@ -62,8 +57,7 @@ impl HttpConnector for Connector {
         HttpConnectorFuture::new(async move {
             let mut request = translated(request)?;
             *request.timeout_mut() = longest;
-            let client = if is_near(request.url()) { &transport.direct } else { &transport.ordinary };
-            let answer = client.execute(request).await.map_err(failed)?;
+            let answer = transport.0.to(request.url()).execute(request).await.map_err(failed)?;
             let answer = hyper::Response::<Body>::from(answer).map(SdkBody::from_body_1_x);
             HttpResponse::try_from(answer).map_err(|error| ConnectorError::other(error.into(), None))
         })

@@ -20,7 +20,7 @@ use azure_identity::{
 };
 use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::authority::cloud_env::unclean;
+use crate::authority::cloud_env::{unclean, unclean_problem};
 use crate::peer_text::PeerText;
 
 /// Who asks for signatures.
@@ -73,8 +73,6 @@ const OF_MACHINE: [&str; 6] = [
     "MSI_ENDPOINT",
     "MSI_SECRET",
 ];
-const UNCLEAN_OF_MACHINE: &str = "one of IDENTITY_ENDPOINT, IDENTITY_HEADER, IDENTITY_SERVER_THUMBPRINT, IMDS_ENDPOINT, MSI_ENDPOINT and \
-    MSI_SECRET is set and empty, or has blanks around its value: write it without, or unset it";
 
 impl AzureCredential {
     /// What the environment says, in the order of the official libraries: secret, workload identity, machine.
@@ -98,10 +96,7 @@ impl AzureCredential {
             (_, _, None, Some(_)) => {
                 Self::Unusable("AZURE_FEDERATED_TOKEN_FILE needs AZURE_TENANT_ID and AZURE_CLIENT_ID beside it")
             }
-            (_, client, None, None) => match unclean(&OF_MACHINE) {
-                None => Self::Machine { client },
-                Some(_) => Self::Unusable(UNCLEAN_OF_MACHINE),
-            },
+            (_, client, None, None) => Self::Machine { client },
         }
     }
 
@@ -130,6 +125,9 @@ impl AzureCredential {
     }
 
     fn source(&self, options: ClientOptions) -> azure_core::Result<Arc<dyn TokenCredential>> {
+        if let (Self::Machine { .. }, Some(name)) = (self, unclean(&OF_MACHINE)) {
+            return Err(azure_core::Error::with_message(ErrorKind::Credential, unclean_problem(name)));
+        }
         Ok(match self {
             Self::ClientSecret { tenant, client, secret } => {
                 let secret = Secret::new(secret.expose_secret().to_owned());

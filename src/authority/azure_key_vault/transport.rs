@@ -12,37 +12,29 @@ use rustls::pki_types::CertificateDer;
 
 use super::AzureOptions;
 use crate::outside::trust::{Protocols, Trust};
-use crate::outside::{self, BodyError, SetupError, USER_AGENT, is_near};
+use crate::outside::{self, BodyError, Clients, SetupError, USER_AGENT, is_near};
 
 /// The largest answer, in octets: keys, signatures and tokens are a few thousand.
 const MAX_ANSWER: usize = 256 * 1024;
 
 /// The client of one opened key, for the vault and for tokens alike.
 #[derive(Debug)]
-pub(super) struct VaultTransport {
-    ordinary: Client,
-    /// For this machine and its identity service, which no proxy can reach for us.
-    direct: Client,
-}
+pub(super) struct VaultTransport(Clients);
 
 impl VaultTransport {
     pub(super) fn new(options: &AzureOptions) -> Result<Self, SetupError> {
         let named = options.roots.iter().cloned().map(CertificateDer::from).collect();
         let trust = Trust::of_system().and(named).map_err(rustls::Error::General)?;
         let tls = trust.client_config(Protocols::Http)?;
-        let (ordinary, direct) = (builder(options, tls.clone()), builder(options, tls).no_proxy());
-        Ok(Self { ordinary: ordinary.build()?, direct: direct.build()? })
+        Ok(Self(Clients::new(|| builder(options, tls.clone()))?))
     }
 
     fn client(&self, url: &Url) -> azure_core::Result<&Client> {
-        match (is_near(url), url.scheme()) {
-            (true, _) => Ok(&self.direct),
-            (false, "https") => Ok(&self.ordinary),
-            (false, _) => Err(azure_core::Error::with_message(
-                ErrorKind::Other,
-                format!("{} is not asked without TLS", name(url)),
-            )),
+        if url.scheme() == "https" || is_near(url) {
+            return Ok(self.0.to(url));
         }
+        let text = format!("{} is not asked without TLS", name(url));
+        Err(azure_core::Error::with_message(ErrorKind::Other, text))
     }
 }
 

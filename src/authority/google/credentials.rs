@@ -25,6 +25,16 @@ const OF_AWS: [&str; 5] =
 /// The longest that one call waits for a token.
 const TOKEN_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// What a builder builds, for the project that the environment names: the builders have that alike, and no trait for it.
+macro_rules! built {
+    ($builder:expr) => {
+        match variable("GOOGLE_CLOUD_QUOTA_PROJECT") {
+            Some(project) => $builder.with_quota_project_id(project).build(),
+            None => $builder.build(),
+        }
+    };
+}
+
 /// Where credentials come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CredentialsSource {
@@ -122,16 +132,7 @@ fn default_file(variable: &dyn Fn(&str) -> Option<String>) -> Option<PathBuf> {
 fn of_machine() -> Result<Credentials, RemoteError> {
     let what = "the metadata server's credentials";
     refuse_unclean(what, &["GCE_METADATA_HOST"])?;
-    let builder = mds::Builder::default();
-    let builder = match quota_project() {
-        Some(project) => builder.with_quota_project_id(project),
-        None => builder,
-    };
-    builder.build().map_err(|error| unusable(what, &error))
-}
-
-fn quota_project() -> Option<String> {
-    variable("GOOGLE_CLOUD_QUOTA_PROJECT")
+    built!(mds::Builder::default()).map_err(|error| unusable(what, &error))
 }
 
 /// The library reads these itself, as they stand.
@@ -152,19 +153,11 @@ fn read_file(path: &Path) -> Result<Credentials, RemoteError> {
     if json.pointer("/credential_source/environment_id").is_some() {
         refuse_unclean(&path.display().to_string(), &OF_AWS)?;
     }
-    macro_rules! build {
-        ($kind:ident) => {
-            match quota_project() {
-                Some(project) => $kind::Builder::new(json).with_quota_project_id(project).build(),
-                None => $kind::Builder::new(json).build(),
-            }
-        };
-    }
     let built = match kind.as_str() {
-        "service_account" => build!(service_account),
-        "external_account" => build!(external_account),
-        "authorized_user" => build!(user_account),
-        "impersonated_service_account" => build!(impersonated),
+        "service_account" => built!(service_account::Builder::new(json)),
+        "external_account" => built!(external_account::Builder::new(json)),
+        "authorized_user" => built!(user_account::Builder::new(json)),
+        "impersonated_service_account" => built!(impersonated::Builder::new(json)),
         _ => return Err(refused("not the JSON file of credentials: its `type` is none that is known")),
     };
     built.map_err(|error| unusable(&path.display().to_string(), &error))

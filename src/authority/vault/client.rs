@@ -5,7 +5,7 @@
 
 use std::time::SystemTime;
 
-use reqwest::header::{CONTENT_TYPE, DATE, HOST, HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, RequestBuilder, Response, StatusCode, Url, redirect};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -16,7 +16,7 @@ use super::tls::{OneHost, renamed};
 use super::token::Token;
 use crate::authority::Unfit;
 use crate::authority::remote::RemoteError;
-use crate::outside::clock::with_difference;
+use crate::outside::clock::{self, with_difference};
 use crate::outside::{self, BodyError, USER_AGENT, is_loopback};
 use crate::peer_text::{JsonFault, PeerText};
 
@@ -143,15 +143,15 @@ impl Client {
         let token = self.token.current().await;
         let response = request.header(TOKEN, &*token).send().await.map_err(no_answer)?;
         let status = response.status();
-        let date = response.headers().get(DATE).and_then(|date| date.to_str().ok()).map(ToOwned::to_owned);
         if status == StatusCode::FORBIDDEN && self.token.replaces(&token).await {
             return Err(Failure::TokenReplaced);
         }
-        let body = read_capped(response).await?;
         if !status.is_success() {
-            let said = with_difference(words(&body).to_string(), date.as_deref(), SystemTime::now());
-            return Err(Failure::Status(status, said.into()));
+            let date = clock::date(response.headers());
+            let said = words(&read_capped(response).await?).to_string();
+            return Err(Failure::Status(status, with_difference(said, date.as_deref(), SystemTime::now()).into()));
         }
+        let body = read_capped(response).await?;
         let answer: Result<Envelope<T>, _> = serde_json::from_slice(&body);
         answer.map(|answer| answer.data).map_err(|error| Failure::Unusable(PeerText::of(JsonFault::from(error))))
     }

@@ -76,8 +76,7 @@ impl TlsSettings {
         let unusable = |name: String| move |problem| Fault::refused(&format!("{name}: {problem}"), PEM_HINT);
         let mut named = Vec::new();
         if let Some(file) = &self.ca_file {
-            let read = trust::read_pem(file).and_then(|pem| trust::named_certificates(&pem));
-            named.extend(read.map_err(unusable(file.display().to_string()))?);
+            named.extend(trust::named_certificates_in(file).map_err(unusable(file.display().to_string()))?);
         }
         if let Some(pem) = &self.ca_pem {
             let read = trust::named_certificates(pem.as_bytes());

@@ -31,15 +31,16 @@ pub(super) struct Connector {
     address: ConnectionAddr,
     /// User, password and database.
     settings: RedisConnectionInfo,
-    tls: TlsConnector,
+    /// For `rediss://`.
+    tls: Option<TlsConnector>,
     response_timeout: Duration,
     current: ArcSwap<Cell>,
 }
 
 impl Connector {
-    pub(super) fn new(info: &ConnectionInfo, tls: ClientConfig, response_timeout: Duration) -> Self {
+    pub(super) fn new(info: &ConnectionInfo, tls: Option<ClientConfig>, response_timeout: Duration) -> Self {
         let (address, settings) = (info.addr().clone(), info.redis_settings().clone());
-        let (tls, current) = (TlsConnector::from(Arc::new(tls)), ArcSwap::default());
+        let (tls, current) = (tls.map(|tls| TlsConnector::from(Arc::new(tls))), ArcSwap::default());
         Self { address, settings, tls, response_timeout, current }
     }
 
@@ -76,13 +77,13 @@ impl Connector {
     }
 
     async fn stream(&self) -> io::Result<Box<dyn Stream>> {
-        Ok(match &self.address {
-            ConnectionAddr::Tcp(host, port) => Box::new(tcp(host, *port).await?),
-            ConnectionAddr::TcpTls { host, port, .. } => {
+        Ok(match (&self.address, &self.tls) {
+            (ConnectionAddr::Tcp(host, port), _) => Box::new(tcp(host, *port).await?),
+            (ConnectionAddr::TcpTls { host, port, .. }, Some(tls)) => {
                 let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned()).map_err(io::Error::other)?;
-                Box::new(self.tls.connect(name, tcp(host, *port).await?).await?)
+                Box::new(tls.connect(name, tcp(host, *port).await?).await?)
             }
-            ConnectionAddr::Unix(path) => Box::new(UnixStream::connect(path).await?),
+            (ConnectionAddr::Unix(path), _) => Box::new(UnixStream::connect(path).await?),
             _ => return Err(io::ErrorKind::Unsupported.into()),
         })
     }

@@ -1,0 +1,17 @@
+//! A `sigmint dev` that serves.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::process::{Child, Command, Stdio};
+
+/// Starts it and waits until it serves; answers what it has printed until then.
+pub fn serving(command: &mut Command) -> (Child, String) {
+    let mut process = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut output = BufReader::new(process.stdout.take().unwrap());
+    let mut told = String::new();
+    while !told.lines().last().unwrap_or_default().starts_with("Serving ") {
+        assert_ne!(output.read_line(&mut told).unwrap(), 0, "it ended: {told}");
+    }
+    // It must not block on a full pipe.
+    std::thread::spawn(move || output.read_to_end(&mut Vec::new()));
+    (process, told)
+}
