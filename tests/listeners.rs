@@ -316,16 +316,30 @@ async fn connections_with_tls_weigh_more() {
     };
     let server = Running::serve_on(Arc::new(issuance), ca, &options);
     // HTTP/1 weighs two once its client has said something, HTTP/2 three: each makes the one before go.
-    let mut before = shake_hands(&server.url, &certificate, b"http/1.1").await.unwrap();
-    before.write_all(b"G").await.unwrap();
+    let mut before = begun(&server.url, &certificate, b"http/1.1").await;
     for (url, protocol) in [(&server.url, &b"http/1.1"[..]), (&server.grpc_url, b"h2"), (&server.url, b"h2")] {
-        let mut new = shake_hands(url, &certificate, protocol).await.unwrap();
-        new.write_all(if protocol == b"h2" { b"PRI" } else { b"G" }).await.unwrap();
+        let new = begun(url, &certificate, protocol).await;
         // What HTTP/2's server says first may come before the end.
         let mut rest = Vec::new();
         let _ = tokio::time::timeout(DEADLINE, before.read_to_end(&mut rest)).await.expect("stays open");
         before = new;
     }
+}
+
+/// A connection that the server has heard from, as its answer shows, and that waits for its client again.
+async fn begun(url: &str, certificate: &[u8], protocol: &[u8]) -> TlsStream<TcpStream> {
+    let mut stream = shake_hands(url, certificate, protocol).await.unwrap();
+    let (said, answer): (&[u8], &[u8]) = if protocol == b"h2" {
+        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0", b"\0\0")
+    } else {
+        let head = b"POST /api/v2/signingCert HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n";
+        (head, b"HTTP/1.1 100 ")
+    };
+    stream.write_all(said).await.unwrap();
+    let mut read = vec![0; answer.len()];
+    tokio::time::timeout(DEADLINE, stream.read_exact(&mut read)).await.expect("an answer").unwrap();
+    assert_eq!(read, answer);
+    stream
 }
 
 /// The command itself, with its ports.
