@@ -23,11 +23,12 @@ use aws_lc_rs::signature::{
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use criterion::{Criterion, criterion_group, criterion_main};
+use sigmint::authority::AuthoritySource;
 use sigmint::authority::ephemeral::root_and_intermediate;
-use sigmint::authority::{AuthoritySource, SignatureAlgorithm};
 use sigmint::certificate::ValidityPolicy;
-use sigmint::config::issuers::Issuers;
+use sigmint::crypto::algorithm::SignatureAlgorithm;
 use sigmint::identity::UnverifiedToken;
+use sigmint::identity::issuers::Issuers;
 use sigmint::issuance::{Issuance, Request};
 use sigmint::possession::{KeyRequest, PermittedAlgorithms};
 

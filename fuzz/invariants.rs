@@ -6,13 +6,13 @@
 use std::borrow::Cow;
 
 use sigmint::api::proto_json::{CreateSigningCertificateRequest, Fields, v1};
-use sigmint::config::issuers::{IssuerAddress, Issuers};
+use sigmint::ct::{LogEntry, LogKey, Sct, parse_list, serialize_list};
 use sigmint::identity::UnverifiedToken;
+use sigmint::identity::issuers::{IssuerAddress, Issuers};
 use sigmint::identity::keys::{KeyBudget, KeySet, SignatureCheck};
 use sigmint::identity::template::{Lookup, OUTPUT_LIMIT, RenderError, Template};
 use sigmint::identity::token::{CompactJws, MAX_TOKEN_BYTES};
 use sigmint::possession::{KeyRequest, MAX_CSR_BYTES, PermittedAlgorithms, PossessionError, PublicKey, prove};
-use sigmint::transparency::{LogEntry, LogKey, Sct, parse_list, serialize_list};
 
 /// One way into sigmint: its name, which is its corpus's folder, and what must hold.
 pub type Invariant = (&'static str, fn(&[u8]));

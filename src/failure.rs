@@ -6,8 +6,8 @@ use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
-use crate::peer_text::bounded;
-use crate::tls_words::in_words;
+use crate::text::peer_text::bounded;
+use crate::text::tls_words::in_words;
 
 /// When a failure does not say: an issuer or signer that came back is found by then.
 const RETRY_AFTER: Duration = Duration::from_secs(5);

@@ -14,10 +14,10 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use serde_json::json;
-use sigmint::config::issuers::Issuers;
 use sigmint::failure::FailureKind;
 use sigmint::identity::UnverifiedToken;
 use sigmint::identity::fetch::{ClusterFiles, Fetcher};
+use sigmint::identity::issuers::Issuers;
 use sigmint::identity::keys::{KeyStore, KeyTiming};
 use sigmint::identity::verify::{VerifyError, verify};
 use support::identities::{email_claims, email_file};

@@ -20,8 +20,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rcgen::{BasicConstraints, IsCa};
 use serde_json::json;
+use sigmint::http::trust::{Protocols, Trust, named_certificates};
 use sigmint::identity::keys::KeyTiming;
-use sigmint::outside::trust::{Protocols, Trust, named_certificates};
 use support::identities::{ca_cert, email_claims, email_file};
 use support::scene::ADDRESS;
 use support::{FakeIssuer, Key, Kind, Names, Running, run_again};

@@ -11,7 +11,7 @@
 mod support;
 
 use serde_json::{Value, json};
-use sigmint::authority::chain::ChainCertificate;
+use sigmint::certificate::chain::ChainCertificate;
 use support::certificate::{assert_chain, extensions, hex, parse, subject_alternative_names};
 use support::identities::{email_claims, email_file, identities, issuers_file};
 use support::server::{key_body, request_body};

@@ -18,11 +18,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 use sigmint::authority::managed::{Answering, ManagedCa, ManagedCertificate};
-use sigmint::authority::{Authority, AuthoritySource, IssuingChain, Signer, Unfit};
+use sigmint::authority::{Authority, AuthoritySource};
 use sigmint::certificate::LintedTbs;
+use sigmint::certificate::chain::IssuingChain;
+use sigmint::ct::{LogKey, LogSettings, Logs, LogsOptions, Sct, parse_list};
 use sigmint::dev::DevLog;
 use sigmint::issuance::Issuance;
-use sigmint::transparency::{LogKey, LogSettings, Logs, LogsOptions, Sct, parse_list};
+use sigmint::signer::Signer;
+use sigmint::signer::unfit::Unfit;
 use support::certificate::{assert_chain, parse};
 use support::grpc::{GrpcClient, key_message};
 use support::identities::{email_claims, email_file};
@@ -269,7 +272,7 @@ async fn a_managed_ca_gets_a_detached_timestamp() {
     let detached = reply.json()["signedCertificateDetachedSct"]["signedCertificateTimestamp"].clone();
     let answer = STANDARD.decode(detached.as_str().unwrap()).unwrap();
     let sct = Sct::from_add_chain_response(&answer).unwrap();
-    assert!(key.verify(&sct, &sigmint::transparency::LogEntry::X509(&leaf)).is_ok());
+    assert!(key.verify(&sct, &sigmint::ct::LogEntry::X509(&leaf)).is_ok());
     // REST v1 carries it in a header.
     let body = json!({"publicKey": {"content": STANDARD.encode(client.spki_pem())},
         "signedEmailAddress": STANDARD.encode(client.prove(ADDRESS))});

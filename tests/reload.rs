@@ -19,9 +19,9 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 use sigmint::authority::file::FileAuthority;
-use sigmint::authority::files::SeenFile;
 use sigmint::authority::rotation::{Opened, Opener, Watch};
 use sigmint::authority::{AuthoritySet, AuthoritySource, Rotation};
+use sigmint::files::SeenFile;
 use sigmint::issuance::Issuance;
 use support::authority::{chain_der, pem_file};
 use support::certificate::assert_chain;

@@ -13,11 +13,14 @@ mod support;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use sigmint::authority::local::LocalSigner;
-use sigmint::authority::remote::{Asking, Bounds, RemoteError, RemoteKey, RemotePublicKey, SigningRequest};
-use sigmint::authority::{AuthoritySource, SignatureAlgorithm, Signer as _, Unfit};
+use sigmint::authority::AuthoritySource;
+use sigmint::crypto::algorithm::SignatureAlgorithm;
 use sigmint::failure::FailureKind;
 use sigmint::issuance::Issuance;
+use sigmint::signer::Signer as _;
+use sigmint::signer::local::LocalSigner;
+use sigmint::signer::remote::{Asking, Bounds, RemoteError, RemoteKey, RemotePublicKey, SigningRequest};
+use sigmint::signer::unfit::Unfit;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;

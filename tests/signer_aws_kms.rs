@@ -17,10 +17,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use aws_sdk_kms::types::KeyUsageType;
-use sigmint::authority::Unfit;
-use sigmint::authority::aws_kms::{self, AwsKmsKey, AwsKmsOptions};
-use sigmint::authority::remote::{Bounds, OpenError, RemoteError, RemoteKey as _, SigningRequest};
 use sigmint::failure::FailureKind;
+use sigmint::signer::aws_kms::{self, AwsKmsKey, AwsKmsOptions};
+use sigmint::signer::remote::{Bounds, OpenError, RemoteError, RemoteKey as _, SigningRequest};
+use sigmint::signer::unfit::Unfit;
 
 use support::aws_kms::{Counterpart, OPERATOR, READER, REGION, STRANGER};
 use support::remote::{RemoteScene, authority_of, conforms};

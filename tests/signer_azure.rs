@@ -17,10 +17,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use azure::{ASSERTION, CLIENT, FakeAzure, IDENTITY_HEADER, Mood, VAULT, VaultKey};
-use sigmint::authority::SignatureAlgorithm;
-use sigmint::authority::azure_key_vault::{AzureCredential, AzureOptions, open};
-use sigmint::authority::remote::{Bounds, OpenError, RemoteError, RemoteKey as _};
+use sigmint::crypto::algorithm::SignatureAlgorithm;
 use sigmint::failure::FailureKind;
+use sigmint::signer::azure_key_vault::{AzureCredential, AzureOptions, open};
+use sigmint::signer::remote::{Bounds, OpenError, RemoteError, RemoteKey as _};
 use support::eventually;
 use support::keys::Kind;
 use support::remote::{RemoteScene, authority_of, conforms};

@@ -14,11 +14,12 @@ use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use sigmint::authority::gcp_kms::{GcpKmsKey, GcpKmsOptions, decrypt, open};
-use sigmint::authority::google::CredentialsSource;
-use sigmint::authority::remote::{Bounds, RemoteSigner};
-use sigmint::authority::{AuthorityError, Signer as _, SignerError};
+use sigmint::authority::AuthorityError;
 use sigmint::failure::FailureKind;
+use sigmint::signer::gcp_kms::{GcpKmsKey, GcpKmsOptions, decrypt, open};
+use sigmint::signer::google::CredentialsSource;
+use sigmint::signer::remote::{Bounds, RemoteSigner};
+use sigmint::signer::{Signer as _, SignerError};
 
 use support::google::kms::{RING, encrypted};
 use support::google::{FakeGoogle, Fault, KmsLie};

@@ -17,14 +17,14 @@ use rcgen::ExtendedKeyUsagePurpose;
 use sigmint::authority::Authority;
 use sigmint::authority::google_ca::{GoogleCa, GoogleCaOptions, Wanted};
 use sigmint::authority::managed::{ManagedCa as _, ManagedCertificate};
-use sigmint::authority::remote::RemoteError;
 use sigmint::certificate::{Ingredients, LintedTbs, Serial, ValidityPolicy};
-use sigmint::config::issuers::Issuers;
 use sigmint::identity::fetch::{ClusterFiles, Fetcher};
+use sigmint::identity::issuers::Issuers;
 use sigmint::identity::keys::{KeyStore, KeyTiming};
 use sigmint::identity::verify::verify;
 use sigmint::identity::{Principal, UnverifiedToken};
 use sigmint::possession::{KeyRequest, PermittedAlgorithms, prove};
+use sigmint::signer::remote::RemoteError;
 
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer as _;

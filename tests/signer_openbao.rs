@@ -17,8 +17,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
-use sigmint::authority::remote::{RemoteError, RemoteKey as _, SigningRequest};
-use sigmint::authority::vault::{self, VaultKey, VaultOptions};
+use sigmint::signer::remote::{RemoteError, RemoteKey as _, SigningRequest};
+use sigmint::signer::vault::{self, VaultKey, VaultOptions};
 
 use support::openbao::OpenBao;
 use support::remote::{CLIENTS, RemoteScene, conforms};

@@ -17,10 +17,10 @@ use std::time::Duration;
 
 use cryptoki::object::{Attribute, AttributeType, ObjectClass};
 use secrecy::SecretString;
-use sigmint::authority::pkcs11::{
+use sigmint::signer::pkcs11::{
     GeneratedKey, Login, Pkcs11Key, Pkcs11Options, certificate, generate_key_pair, store_certificate,
 };
-use sigmint::authority::remote::{Bounds, OpenError, RemoteError, RemoteKey, SigningRequest};
+use sigmint::signer::remote::{Bounds, OpenError, RemoteError, RemoteKey, SigningRequest};
 
 use support::pkcs11::{Bench, Kind, PIN, TOKEN, alone};
 use support::remote::{CLIENTS, RemoteScene, authority_of, chain_for, conforms, openssl_verifies};

@@ -15,9 +15,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sigmint::authority::remote::{Bounds, OpenError, RemoteError, RemoteKey as _, SigningRequest};
-use sigmint::authority::vault::{self, VaultKey, VaultOptions};
 use sigmint::failure::FailureKind;
+use sigmint::signer::remote::{Bounds, OpenError, RemoteError, RemoteKey as _, SigningRequest};
+use sigmint::signer::vault::{self, VaultKey, VaultOptions};
 
 use support::log::Log;
 use support::remote::{RemoteScene, authority_of, conforms};

@@ -17,7 +17,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use sigmint::failure::FailureKind;
 use sigmint::issuance::Issuance;
-use sigmint::single_use::{RedisOptions, RedisStore, SingleUse, WhenUnknown};
+use sigmint::limits::single_use::{RedisOptions, RedisStore, SingleUse, WhenUnknown};
 use support::identities::{email_claims, email_file};
 use support::scene::ADDRESS;
 use support::server::by_hand;

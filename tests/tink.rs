@@ -19,10 +19,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use keyset_kms::{AWS_KEY, GCP_KEY};
 use serde_json::{Value, json};
-use sigmint::authority::local::LocalSigner;
-use sigmint::authority::remote::{OpenError, RemoteError};
-use sigmint::authority::tink::{KeysetService, TinkError, open};
-use sigmint::authority::{Authority, AuthorityError, IssuingChain};
+use sigmint::authority::{Authority, AuthorityError};
+use sigmint::certificate::chain::IssuingChain;
+use sigmint::signer::local::LocalSigner;
+use sigmint::signer::remote::{OpenError, RemoteError};
+use sigmint::signer::tink::{KeysetService, TinkError, open};
 use support::remote::{RemoteScene, chain_for};
 use zeroize::Zeroizing;
 

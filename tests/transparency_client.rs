@@ -24,7 +24,7 @@ use std::time::{Duration, SystemTime};
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ct_log::{CERTIFICATE, FakeLog, LEAF_INDEX, Manner, TBS, serve, spki};
-use sigmint::transparency::{
+use sigmint::ct::{
     LogEntry, LogFault, LogKey, LogSettings, LogSetupError, Logs, LogsOptions, Sct, Submission, TransparencyError,
 };
 use tokio::net::TcpListener;
@@ -179,7 +179,7 @@ async fn the_skew_of_each_log_is_known_and_its_bound_can_be_set() {
     let (ahead, behind) = (FakeLog::start(Manner::Ahead(50_000)).await, FakeLog::start(Manner::Behind(20_000)).await);
     let settings = || vec![ahead.settings(), behind.settings()];
     let both = logs(settings(), 2);
-    assert!(both.clock_skews().all(|(_, skew)| skew == sigmint::transparency::Skew::default()));
+    assert!(both.clock_skews().all(|(_, skew)| skew == sigmint::ct::Skew::default()));
     assert_eq!(both.submit(precertificate()).await.unwrap().len(), 2);
     let skews: Vec<f64> = both.clock_skews().map(|(_, skew)| skew.as_secs_f64()).collect();
     assert!((skews[0] - 50.0).abs() < 2.0 && (skews[1] + 20.0).abs() < 2.0, "{skews:?}");

@@ -15,8 +15,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde_json::{Value, json};
-use sigmint::authority::SignatureCheck;
-use sigmint::authority::signature_check::KeyError;
+use sigmint::crypto::signature_check::KeyError;
+use sigmint::crypto::signature_check::SignatureCheck;
 use sigmint::identity::keys::{KeyBudget, KeySet, SignatureCheck as TokenCheck};
 use sigmint::identity::token::CompactJws;
 use sigmint::possession::{KeyRequest, PermittedAlgorithms, PossessionError, PublicKey, PublicKeyError, prove};

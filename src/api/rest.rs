@@ -16,10 +16,10 @@ use super::request_id::{REQUEST_ID, RequestId};
 use super::{BODY_TIMEOUT, MAX_FIELDS, cross_origin, rest_v1, rest_v2};
 use crate::failure::{Failure, FailureKind};
 use crate::issuance::Issuance;
-use crate::limits::address::Networks;
 use crate::limits::connections::Serving;
 use crate::limits::memory::Reservation;
 use crate::limits::{Limits, overloaded};
+use crate::networks::Networks;
 use crate::panics::caught;
 
 /// What is set aside for a body before any of it is here. More is given only to those who have filled it: an announcement alone costs nothing.

@@ -7,9 +7,9 @@ use serde::Serialize;
 use super::answer::{Answer, chain_texts, log_issued};
 use super::proto_json::{CreateSigningCertificateRequest, JsonProblem, encode};
 use super::rest::{Arriving, Fields, Head, admit, bearer_token, read_body};
-use crate::authority::chain::{ChainCertificate, IssuingChain};
-use crate::config::issuers::{Issuer, IssuerAddress};
+use crate::certificate::chain::{ChainCertificate, IssuingChain};
 use crate::failure::{Failure, FailureKind};
+use crate::identity::issuers::{Issuer, IssuerAddress};
 use crate::issuance::{Issuance, Issued, Request, SctDelivery};
 use crate::possession::KeyRequest;
 

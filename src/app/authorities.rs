@@ -6,18 +6,21 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use crate::authority::chain_file::{read_chain, read_trusted_chain};
 use crate::authority::file::FileAuthority;
-use crate::authority::files::{SeenFile, read_chain, read_file, read_trusted_chain};
 #[cfg(feature = "gcp")]
 use crate::authority::google_ca::{GoogleCa, GoogleCaOptions};
-use crate::authority::pkcs11::{self, Pkcs11Key, Pkcs11Options};
-use crate::authority::remote::{Bounds, RemoteKey, RemoteSigner};
 use crate::authority::rotation::{Opened, OpeningError, Watch};
-use crate::authority::{Authority, AuthoritySet, AuthoritySource, IssuingChain, Rotation, ephemeral, tink};
+use crate::authority::{Authority, AuthoritySet, AuthoritySource, Rotation, ephemeral};
+use crate::certificate::chain::IssuingChain;
 use crate::config::authority_file::{AuthorityFile, Trusted};
 use crate::config::settings::AuthoritySettings;
 use crate::config::signer::{Pkcs11Chain, SignerSettings};
 use crate::failure::with_sources;
+use crate::files::{SeenFile, read_file};
+use crate::signer::pkcs11::{self, Pkcs11Key, Pkcs11Options};
+use crate::signer::remote::{Bounds, RemoteKey, RemoteSigner};
+use crate::signer::tink;
 
 /// How often replaced CA files are looked for, besides being told of them.
 const FILE_POLL: Duration = Duration::from_mins(1);

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::authority::files::{FileError, read_file};
-use crate::config::watch::Changes;
 use crate::failure::with_sources;
+use crate::files::watch::Changes;
+use crate::files::{FileError, read_file};
 use crate::issuance::Issuance;
 use crate::possession::{BlockedKeys, BlockedKeysError};
 

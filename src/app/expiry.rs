@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time;
 
-use crate::authority::IssuingChain;
+use crate::certificate::chain::IssuingChain;
 use crate::issuance::Issuance;
 
 /// How long before its end a CA's certificate is worth a warning.

@@ -13,10 +13,10 @@ use tokio::time::{self, MissedTickBehavior};
 
 use super::blocked_keys::BlockedKeysFile;
 use super::protections;
-use crate::authority::files::SeenFile;
 use crate::config::issuer_file::{IssuerFileError, IssuerRules};
-use crate::config::issuers::Issuers;
 use crate::config::issuers_location::IssuersLocation;
+use crate::files::SeenFile;
+use crate::identity::issuers::Issuers;
 use crate::issuance::Issuance;
 use crate::panics::caught_in;
 use crate::telemetry::one_line;

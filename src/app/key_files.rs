@@ -4,10 +4,10 @@
 
 use std::path::Path;
 
-use crate::authority::files::warn_if_shared;
 use crate::config::authority_file::{AuthorityFile, Trusted};
-use crate::config::listeners::{Endpoint, Listeners};
 use crate::config::settings::Settings;
+use crate::files::warn_if_shared;
+use crate::server::listeners::{Endpoint, Listeners};
 
 /// Looks at what the listeners and the store use; the CA's own are looked at when it is opened.
 pub(super) fn warn(settings: &Settings) {

@@ -7,17 +7,17 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 #[cfg(feature = "aws-kms")]
-use crate::authority::aws_kms::{self, AwsKmsOptions};
+use crate::signer::aws_kms::{self, AwsKmsOptions};
 #[cfg(feature = "azure")]
-use crate::authority::azure_key_vault::{self, AzureOptions};
+use crate::signer::azure_key_vault::{self, AzureOptions};
 #[cfg(feature = "azure")]
-use crate::authority::cloud_env;
+use crate::signer::cloud_env;
 #[cfg(feature = "gcp")]
-use crate::authority::gcp_kms::{self, GcpKmsOptions};
-use crate::authority::pkcs11::{self, GeneratedKey, Pkcs11Key, Pkcs11Options};
-use crate::authority::remote::{OpenError, RemoteError, RemoteKey};
-use crate::authority::tink::KeysetService;
-use crate::authority::vault::{self, VaultOptions};
+use crate::signer::gcp_kms::{self, GcpKmsOptions};
+use crate::signer::pkcs11::{self, GeneratedKey, Pkcs11Key, Pkcs11Options};
+use crate::signer::remote::{OpenError, RemoteError, RemoteKey};
+use crate::signer::tink::KeysetService;
+use crate::signer::vault::{self, VaultOptions};
 
 /// The kinds of names, for messages.
 pub const SCHEMES: &str = "awskms:///ID, gcpkms://NAME, azurekms://VAULT/KEY, hashivault://KEY or pkcs11:URI";

@@ -6,14 +6,14 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::issuers::listed;
-use crate::authority::files::warn_if_shared;
 use crate::config::effective::Effective;
-use crate::config::issuers::Issuers;
-use crate::config::listeners::{Endpoint, Listeners};
 use crate::config::settings::{LogsSettings, Settings};
+use crate::files::warn_if_shared;
+use crate::http::trust::SystemCertificates;
 use crate::identity::fetch::{PlainHttp, Reach};
-use crate::outside::trust::SystemCertificates;
-use crate::single_use::WhenUnknown;
+use crate::identity::issuers::Issuers;
+use crate::limits::single_use::WhenUnknown;
+use crate::server::listeners::{Endpoint, Listeners};
 
 /// Says what is in effect, and warns of each protection that was taken away.
 pub(super) fn report(settings: &Settings) {
@@ -97,7 +97,7 @@ pub(super) fn warn_of_issuers(issuers: &Issuers) {
     }
     let tokens: BTreeSet<&Path> = issuers.iter().filter_map(|issuer| issuer.keys.token_file.as_deref()).collect();
     tokens.into_iter().for_each(warn_if_shared);
-    let named = |is_meant: &dyn Fn(&crate::config::issuers::Issuer) -> bool| {
+    let named = |is_meant: &dyn Fn(&crate::identity::issuers::Issuer) -> bool| {
         let mut names: Vec<String> =
             issuers.iter().filter(|issuer| is_meant(issuer)).map(|issuer| issuer.address.as_str().to_owned()).collect();
         names.dedup();

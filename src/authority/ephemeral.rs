@@ -8,12 +8,12 @@ use std::time::{Duration, SystemTime};
 
 use zeroize::Zeroizing;
 
-use super::chain::{ChainError, IssuingChain};
-use super::key_file::{GenerateError, generate};
-use super::local::{KeyRejected, LocalSigner};
-use super::making::{self, CaDescription, CaIssuer, CaKey, MakingError};
-use super::signer::SignatureAlgorithm;
+use super::ca_profile::{self, CaDescription, CaIssuer, CaKey, MakingError};
 use super::{Authority, AuthorityError};
+use crate::certificate::chain::{ChainError, IssuingChain};
+use crate::crypto::algorithm::SignatureAlgorithm;
+use crate::signer::key_file::{GenerateError, generate};
+use crate::signer::local::{KeyRejected, LocalSigner};
 
 /// How long a CA made here is valid: ten years, leap days included.
 const LIFETIME: Duration = Duration::from_hours(3652 * 24);
@@ -45,7 +45,7 @@ pub enum EphemeralError {
 pub async fn root(now: SystemTime) -> Result<Authority, EphemeralError> {
     let key = new_key(SignatureAlgorithm::EcdsaP384Sha384)?;
     // One CA may stand below: the incumbent's ephemeral root says the same.
-    let root = making::root(&description("sigmint ephemeral CA", now)?, &key).await?;
+    let root = ca_profile::root(&description("sigmint ephemeral CA", now)?, &key).await?;
     authority(vec![root], key, now).await
 }
 
@@ -71,10 +71,10 @@ pub async fn root_and_intermediate_with_key(
     let (root_key, new) = (new_key(algorithm)?, generate(algorithm)?);
     let pem = new.to_pem(None)?;
     let key = ca_key(new.signer)?;
-    let root = making::root(&description("sigmint development root", now)?, &root_key).await?;
+    let root = ca_profile::root(&description("sigmint development root", now)?, &root_key).await?;
     let issuer = CaIssuer { certificate: &root, key: &root_key };
     let intermediate =
-        making::intermediate(&description("sigmint development CA", now)?, &key.spki_der, issuer).await?;
+        ca_profile::intermediate(&description("sigmint development CA", now)?, &key.spki_der, issuer).await?;
     Ok((authority(vec![intermediate, root], key, now).await?, pem))
 }
 
@@ -91,7 +91,7 @@ fn ca_key(signer: LocalSigner) -> Result<CaKey, EphemeralError> {
 }
 
 fn description(common_name: &str, now: SystemTime) -> Result<CaDescription, EphemeralError> {
-    let subject = making::subject(&format!("O=sigmint,CN={common_name}"))?;
+    let subject = ca_profile::subject(&format!("O=sigmint,CN={common_name}"))?;
     Ok(CaDescription { subject, not_before: now, lifetime: LIFETIME })
 }
 
@@ -100,7 +100,7 @@ mod tests {
     use std::time::SystemTime;
 
     use super::{root, root_and_intermediate};
-    use crate::authority::signer::SignatureAlgorithm;
+    use crate::crypto::algorithm::SignatureAlgorithm;
 
     #[tokio::test]
     async fn the_root_alone_is_p384_and_signs() {

@@ -9,11 +9,13 @@ use std::time::SystemTime;
 
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::chain::IssuingChain;
-use super::files::{FileError, read_chain, read_file};
-use super::key_file::{self, KeyFileError};
-use super::local::LocalSigner;
-use super::{Authority, AuthorityError, KeyPassword};
+use super::chain_file::{ChainFileError, read_chain};
+use super::{Authority, AuthorityError};
+use crate::certificate::chain::IssuingChain;
+use crate::files::{FileError, read_file};
+use crate::signer::key_file::{self, KeyFileError};
+use crate::signer::key_password::KeyPassword;
+use crate::signer::local::LocalSigner;
 
 /// Where the files are.
 #[derive(Clone, Debug)]
@@ -29,9 +31,12 @@ pub struct FileAuthority {
 /// Why the files make no authority.
 #[derive(Debug, thiserror::Error)]
 pub enum FileAuthorityError {
-    /// A file cannot be read, or the chain is refused.
+    /// The key or its password cannot be read.
     #[error(transparent)]
     File(#[from] FileError),
+    /// The chain cannot be read, or is refused.
+    #[error(transparent)]
+    Chain(#[from] ChainFileError),
     /// The key is refused.
     #[error("the private key in {} is refused", path.display())]
     Key {

@@ -7,10 +7,10 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use super::chain::IssuingChain;
-use super::remote::RemoteError;
-use super::unfit::Unfit;
 use crate::certificate::LintedTbs;
+use crate::certificate::chain::IssuingChain;
+use crate::signer::remote::RemoteError;
+use crate::signer::unfit::Unfit;
 
 /// What a [`ManagedCa`] is asked for: the future of one answer.
 pub type Answering<'a, T> = Pin<Box<dyn Future<Output = Result<T, RemoteError>> + Send + 'a>>;

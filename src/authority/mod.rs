@@ -3,55 +3,33 @@
 //!
 //! Refuses to know what is in a leaf certificate, and transports. Each kind of key has its own file.
 
-#[cfg(feature = "aws-kms")]
-pub mod aws_kms;
-#[cfg(feature = "azure")]
-pub mod azure_key_vault;
-pub mod chain;
-pub mod cloud_env;
+pub mod ca_profile;
+pub mod chain_file;
 pub mod ephemeral;
 pub mod file;
-pub mod files;
-#[cfg(feature = "gcp")]
-pub mod gcp_kms;
-#[cfg(feature = "gcp")]
-pub mod google;
 #[cfg(feature = "gcp")]
 pub mod google_ca;
 mod health;
-pub mod key_file;
-mod key_password;
-pub mod local;
-pub mod making;
 pub mod managed;
-pub mod pkcs11;
-pub mod remote;
 pub mod rotation;
-pub mod signature_check;
-pub mod signer;
-mod spki_der;
-pub mod tink;
-mod unfit;
-pub mod vault;
 
 use std::sync::Arc;
 
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use crate::certificate::LintedTbs;
+use crate::certificate::chain::IssuingChain;
+use crate::crypto::algorithm::SignatureAlgorithm;
+use crate::crypto::signature_check::SignatureCheck;
 use crate::panics::caught;
+use crate::signer::unfit::Unfit;
+use crate::signer::{KeyLocation, Signer, SignerError};
 use crate::text;
 use managed::ManagedCa;
 
 use health::Health;
 
-pub use crate::pem::PemError;
-pub use chain::{ChainError, IssuingChain};
-pub use key_password::{KeyPassword, without_line_break};
 pub use rotation::{AuthoritySet, Rotation};
-pub use signature_check::SignatureCheck;
-pub use signer::{KeyLocation, SignatureAlgorithm, Signer, SignerError};
-pub use unfit::Unfit;
 
 /// What a new authority signs once to show that key and certificate belong together. No certificate can begin like it.
 const SELF_TEST: &[u8] = b"sigmint self-test: does this key belong to the certificate?";

@@ -8,8 +8,10 @@ use std::{
     time::SystemTime,
 };
 
-use super::signer::Signing;
-use super::{Authority, AuthorityError, KeyLocation, Maker, SignatureAlgorithm, Signer, SignerError, ephemeral};
+use super::{Authority, AuthorityError, Maker, ephemeral};
+use crate::crypto::algorithm::SignatureAlgorithm;
+use crate::signer::Signing;
+use crate::signer::{KeyLocation, Signer, SignerError};
 
 /// A remote signer that is right for the self-test and then answers with a signature of something else.
 #[derive(Debug)]

@@ -10,9 +10,9 @@ use der::asn1::{
 };
 use der::{Choice, Decode, Encode, Sequence, TagMode, TagNumber};
 
-use super::extensions::{Encoding, OTHER_NAME};
 use super::{ComposeError, Ingredients};
-use crate::identity::principal::SubjectAlternativeName;
+use crate::identity::extensions::{Encoding, OTHER_NAME};
+use crate::identity::kinds::SubjectAlternativeName;
 
 pub(super) const KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.15");
 pub(super) const EXTENDED_KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.37");

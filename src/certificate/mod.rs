@@ -3,8 +3,8 @@
 //! Owns the profile (RFC 5280). Knows the issuing chain, but neither signs nor knows who does.
 
 mod append;
+pub mod chain;
 mod compose;
-pub mod extensions;
 mod lint;
 mod serial;
 
@@ -13,8 +13,8 @@ use std::time::{Duration, SystemTime};
 use der::asn1::{AnyRef, BitStringRef};
 use der::{Decode, Encode, Sequence};
 
-use crate::authority::chain::IssuingChain;
-use crate::authority::signer::SignatureAlgorithm;
+use crate::certificate::chain::IssuingChain;
+use crate::crypto::algorithm::SignatureAlgorithm;
 use crate::identity::Principal;
 use crate::possession::ProvenKey;
 

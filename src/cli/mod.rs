@@ -42,7 +42,7 @@ pub async fn main() -> ExitCode {
     };
     let outcome = run(&matches).await;
     // Many modules crash when the process ends while one of its threads is inside them.
-    crate::authority::pkcs11::leave_modules(MODULES_LEFT);
+    crate::signer::pkcs11::leave_modules(MODULES_LEFT);
     match outcome {
         Ok(code) => code,
         Err(error) => {

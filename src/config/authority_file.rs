@@ -10,7 +10,7 @@ use super::flags::{self, Values};
 use super::settings::SettingsError;
 use super::settings_file::Entries;
 use super::signer::{self, SignerSettings};
-use crate::authority::KeyPassword;
+use crate::signer::key_password::KeyPassword;
 
 /// What the file says.
 #[derive(Clone, Debug)]

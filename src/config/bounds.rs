@@ -11,8 +11,8 @@ use super::settings::{SettingsError, duration, parsed};
 use crate::limits::address::{TrustedProxies, read_networks};
 use crate::limits::connections::ConnectionLimits;
 use crate::limits::rate::Rate;
+use crate::limits::single_use::{RedisOptions, WhenUnknown};
 use crate::limits::{LimitsOptions, MessageBytes};
-use crate::single_use::{RedisOptions, WhenUnknown};
 
 /// Longer than a client waits for its certificate makes no sense.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);

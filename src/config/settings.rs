@@ -14,13 +14,14 @@ use super::effective::{self, Effective};
 use super::flags::{FLAGS, Values};
 use super::issuer_file::IssuerRules;
 use super::issuers_location::{self, IssuersLocation};
-use super::listeners::{self, Address, Listeners};
+use super::listeners;
 use super::settings_file;
 use super::signer::{self, SignerSettings};
 use super::slips;
-use crate::authority::KeyPassword;
 use crate::certificate::ValidityPolicy;
 use crate::possession::PermittedAlgorithms;
+use crate::server::listeners::{Address, Listeners};
+use crate::signer::key_password::KeyPassword;
 use crate::telemetry::LogFormat;
 
 /// Everything that `serve` was told.

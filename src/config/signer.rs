@@ -9,8 +9,8 @@ use secrecy::SecretString;
 
 use super::flags::Values;
 use super::settings::{SettingsError, duration, parsed};
-use crate::authority::KeyPassword;
-use crate::authority::remote::Bounds;
+use crate::signer::key_password::KeyPassword;
+use crate::signer::remote::Bounds;
 
 /// Who signs (`--ca`).
 #[derive(Clone, Debug)]

@@ -59,7 +59,7 @@ pub fn issuers_file(base: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::issuers::Issuers;
+    use crate::identity::issuers::Issuers;
 
     #[test]
     fn the_configuration_reads_it_and_trusts_every_type() {

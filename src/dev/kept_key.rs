@@ -7,7 +7,8 @@ use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair};
 use zeroize::Zeroizing;
 
 use super::folder::{Folder, FolderError, Readers};
-use crate::{pem, text};
+use crate::crypto::pem;
+use crate::text;
 
 /// A key in PKCS #8, DER.
 type KeyDer = Zeroizing<Vec<u8>>;

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::certificate::extensions::ExtensionId;
+use crate::identity::extensions::ExtensionId;
 use crate::identity::template::Template;
 
 /// The `type` of an issuer. A new type is a new variant here, a file in `principal`, and what the compiler then lists.

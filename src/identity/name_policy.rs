@@ -2,7 +2,7 @@
 //!
 //! Owns how domains and prefixes are compared. Knows neither tokens nor the file in which a policy is written.
 
-use super::principal::SubjectAlternativeName;
+use super::kinds::SubjectAlternativeName;
 
 /// The rules of one issuer; the default allows every name. What is denied counts more than what is allowed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use super::claims::{ClaimError, Claims};
 use super::token_type::TokenType;
-use crate::peer_text::JsonFault;
+use crate::text::peer_text::JsonFault;
 
 /// The longest token that is looked at, in bytes.
 pub const MAX_TOKEN_BYTES: usize = 64 * 1024;

@@ -8,17 +8,17 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use super::choice::identify;
 use super::claims::{ClaimError, Claims, json_type, wrong_type};
 use super::fetch::Reach;
 use super::keys::{KeyError, KeyStore, KeyWait, LeftOut, SignatureCheck};
-use super::principal::PrincipalError;
+use super::kinds::PrincipalError;
 use super::restrictions::RestrictionError;
+use super::select::identify;
 use super::token::UnverifiedToken;
 use super::token_type::TokenType;
-use crate::config::issuers::{Issuer, Issuers};
-use crate::limits::address::Networks;
-use crate::peer_text::PeerText;
+use crate::identity::issuers::{Issuer, Issuers};
+use crate::networks::Networks;
+use crate::text::peer_text::PeerText;
 
 /// How far ahead of our clock `nbf` may be: issuers' clocks differ.
 const NOT_BEFORE_LEEWAY: Duration = Duration::from_mins(5);

@@ -3,18 +3,20 @@
 //! Owns the choice of a [`FailureKind`] for every error of the core, and of what helps the client. Exhaustive: a new error does not
 //! compile until it has a name here.
 
-use crate::authority::{MakeError, SignerError, Unfit};
+use crate::authority::MakeError;
 use crate::certificate::ComposeError;
+use crate::ct::TransparencyError;
 use crate::failure::{Failure, FailureKind};
 use crate::identity::fetch::Reach;
-use crate::identity::principal::PrincipalError;
+use crate::identity::kinds::PrincipalError;
 use crate::identity::restrictions::RestrictionError;
 use crate::identity::token::TokenError;
 use crate::identity::verify::VerifyError;
+use crate::limits::single_use::{LONGEST_LIFE, SingleUseError};
 use crate::panics::Panicked;
 use crate::possession::{CsrError, PossessionError, PublicKeyError};
-use crate::single_use::{LONGEST_LIFE, SingleUseError};
-use crate::transparency::TransparencyError;
+use crate::signer::SignerError;
+use crate::signer::unfit::Unfit;
 
 /// Said of every issuer of a pattern that could not be reached and would be refused a private address, not only of those that have one:
 /// a stranger learns nothing of the names of our network.

@@ -15,7 +15,7 @@ use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use super::address::network;
+use crate::networks::network;
 
 /// Connections at the same time, of all listeners together, when nothing else is set.
 pub const DEFAULT_CONNECTIONS: NonZeroUsize = NonZeroUsize::new(16_384).unwrap();

@@ -9,7 +9,7 @@ use der::{Decode, Encode, Sequence};
 use spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef};
 
 use super::algorithms::KeyKind;
-use crate::weak_keys::{ed25519, rsa};
+use crate::crypto::weak_keys::{ed25519, rsa};
 
 /// The longest key that is looked at, in bytes.
 pub const MAX_KEY_BYTES: usize = 16 * 1024;

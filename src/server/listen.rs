@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddr
 use rustix::net::sockopt::set_ipv6_v6only;
 use tokio::net::TcpSocket;
 
-use crate::config::listeners::{Address, HostKind};
+use crate::server::listeners::{Address, HostKind};
 
 /// Connections that the system holds ready to be accepted.
 const BACKLOG: u32 = 2048;

@@ -14,9 +14,9 @@ use rustls::server::{ClientHello, ResolvesServerCert, ServerConfig};
 use rustls::sign::CertifiedKey;
 use zeroize::Zeroizing;
 
-use crate::config::listeners::TlsFiles;
-use crate::config::watch::Changes;
-use crate::pem::{self, PemError};
+use crate::crypto::pem::{self, PemError};
+use crate::files::watch::Changes;
+use crate::server::listeners::TlsFiles;
 use crate::telemetry::metrics::Metrics;
 
 /// How often replaced files are looked for, besides being told of them.

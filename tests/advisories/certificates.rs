@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use rcgen::{ExtendedKeyUsagePurpose, Issuer};
+use sigmint::ct::{LogKey, LogSettings, LogSetupError, Logs, LogsOptions, parse_list};
 use sigmint::dev::DevLog;
 use sigmint::failure::FailureKind;
 use sigmint::issuance::Issuance;
-use sigmint::transparency::{LogKey, LogSettings, LogSetupError, Logs, LogsOptions, parse_list};
 
 use crate::support::adapters::{ask_all, assert_kind, good};
 use crate::support::authority::params;
@@ -107,7 +107,7 @@ async fn ghsa_9vcr_p3rj_q5q6_one_log_is_no_quorum_of_two() {
     }
 }
 
-fn log_ids(leaf: &[u8]) -> Vec<sigmint::transparency::LogId> {
+fn log_ids(leaf: &[u8]) -> Vec<sigmint::ct::LogId> {
     let last = parse(leaf).extensions().last().unwrap().clone();
     // An OCTET STRING around the TLS list, with one or two octets of length.
     let header = match last.value[1] {
@@ -115,5 +115,5 @@ fn log_ids(leaf: &[u8]) -> Vec<sigmint::transparency::LogId> {
         0x81 => 3,
         _ => 2,
     };
-    parse_list(&last.value[header..]).unwrap().iter().map(sigmint::transparency::Sct::log_id).collect()
+    parse_list(&last.value[header..]).unwrap().iter().map(sigmint::ct::Sct::log_id).collect()
 }

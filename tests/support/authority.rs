@@ -8,9 +8,12 @@ use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod,
     KeyUsagePurpose, SerialNumber,
 };
-use sigmint::authority::local::LocalSigner;
-use sigmint::authority::signer::Signing;
-use sigmint::authority::{Authority, IssuingChain, KeyLocation, SignatureAlgorithm, Signer, SignerError};
+use sigmint::authority::Authority;
+use sigmint::certificate::chain::IssuingChain;
+use sigmint::crypto::algorithm::SignatureAlgorithm;
+use sigmint::signer::Signing;
+use sigmint::signer::local::LocalSigner;
+use sigmint::signer::{KeyLocation, Signer, SignerError};
 
 use tokio::sync::watch;
 

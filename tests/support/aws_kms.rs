@@ -10,7 +10,7 @@ use aws_sdk_kms::config::{BehaviorVersion, Credentials, Region, SharedCredential
 use aws_sdk_kms::primitives::Blob;
 use aws_sdk_kms::types::{KeySpec, KeyUsageType};
 use rustls::pki_types::PrivateKeyDer;
-use sigmint::authority::aws_kms::AwsKmsOptions;
+use sigmint::signer::aws_kms::AwsKmsOptions;
 use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;

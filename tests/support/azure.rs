@@ -22,7 +22,7 @@ use rcgen::{CertificateParams, Issuer, KeyPair};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::{Value, json};
-use sigmint::authority::azure_key_vault::{AzureCredential, AzureOptions};
+use sigmint::signer::azure_key_vault::{AzureCredential, AzureOptions};
 
 use crate::support::keys::{Key, Kind};
 

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 
 use serde_json::{Value, json};
-use sigmint::authority::vault::VaultOptions;
+use sigmint::signer::vault::VaultOptions;
 
 use super::eventually;
 

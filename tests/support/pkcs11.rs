@@ -12,7 +12,7 @@ use std::process::{Child, Command, Stdio};
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use cryptoki::session::{Session, UserType};
 use secrecy::SecretString;
-use sigmint::authority::pkcs11::{GeneratedKey, KeySelector, Login, Pkcs11Options, TokenSelector, leave_modules};
+use sigmint::signer::pkcs11::{GeneratedKey, KeySelector, Login, Pkcs11Options, TokenSelector, leave_modules};
 
 /// The token's label, and the PINs of its user and its security officer.
 pub const TOKEN: &str = "test token";

@@ -6,9 +6,12 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use rcgen::{BasicConstraints, Issuer, PublicKeyData};
-use sigmint::authority::remote::{Bounds, RemoteKey, RemotePublicKey, RemoteSigner};
-use sigmint::authority::{Authority, AuthorityError, AuthoritySource, IssuingChain, SignatureAlgorithm, Signer};
+use sigmint::authority::{Authority, AuthorityError, AuthoritySource};
+use sigmint::certificate::chain::IssuingChain;
+use sigmint::crypto::algorithm::SignatureAlgorithm;
 use sigmint::issuance::Issuance;
+use sigmint::signer::Signer;
+use sigmint::signer::remote::{Bounds, RemoteKey, RemotePublicKey, RemoteSigner};
 
 use x509_parser::prelude::FromDer as _;
 use x509_parser::x509::SubjectPublicKeyInfo;

@@ -10,14 +10,14 @@ use serde_json::{Value, json};
 use sigmint::app;
 use sigmint::authority::AuthoritySource;
 use sigmint::certificate::ValidityPolicy;
-use sigmint::config::issuers::Issuers;
 use sigmint::identity::fetch::{ClusterFiles, Fetcher};
+use sigmint::identity::issuers::Issuers;
 use sigmint::identity::keys::{KeyStore, KeyTiming};
 use sigmint::issuance::{Ambient, Issuance};
 use sigmint::limits::Limits;
+use sigmint::limits::single_use::SingleUse;
 use sigmint::possession::{BlockedKeys, PermittedAlgorithms};
 use sigmint::server::{Server, ServerOptions};
-use sigmint::single_use::SingleUse;
 use sigmint::telemetry::metrics::{BuildInfo, Metrics};
 
 use super::authority::{CountingSigner, TestCa};

@@ -14,7 +14,7 @@ use aws_lc_rs::signature::{self, EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519Key
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-use sigmint::authority::vault::VaultOptions;
+use sigmint::signer::vault::VaultOptions;
 
 use super::keys::{Key, Kind};
 

@@ -27,9 +27,9 @@ use crate::api::MAX_FIELDS;
 use crate::api::request_id::{REQUEST_ID, RequestId};
 use crate::failure::{Failure, FailureKind};
 use crate::issuance::Issuance;
-use crate::limits::address::Networks;
 use crate::limits::connections::Lease;
 use crate::limits::inbound::CallMemory;
+use crate::networks::Networks;
 use crate::panics::caught;
 use crate::telemetry::metrics::Metrics;
 

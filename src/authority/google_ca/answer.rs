@@ -12,8 +12,8 @@ use x509_parser::der_parser::{Oid, oid};
 use x509_parser::extensions::{ParsedExtension, X509Extension};
 use x509_parser::prelude::FromDer as _;
 
-use crate::authority::chain::IssuingChain;
 use crate::certificate::MAX_BACKDATING;
+use crate::certificate::chain::IssuingChain;
 
 /// How far the service's clock may be from ours, and how long a call may take.
 const TOLERANCE: Duration = Duration::from_mins(1);

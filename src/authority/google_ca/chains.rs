@@ -8,10 +8,10 @@ use std::time::SystemTime;
 use serde::Deserialize;
 
 use super::{Parent, certificates_of};
-use crate::authority::chain::{ChainError, IssuingChain};
-use crate::authority::google::{CallError, GoogleApi};
-use crate::authority::remote::{OpenError, RemoteError};
-use crate::peer_text::PeerText;
+use crate::certificate::chain::{ChainError, IssuingChain};
+use crate::signer::google::{CallError, GoogleApi};
+use crate::signer::remote::{OpenError, RemoteError};
+use crate::text::peer_text::PeerText;
 
 /// Pages of authorities that are read; a pool has a handful.
 const MAX_PAGES: usize = 20;

@@ -12,8 +12,8 @@ use x509_parser::der_parser::{Oid, oid};
 use x509_parser::extensions::{GeneralName, ParsedExtension, X509Extension};
 use x509_parser::prelude::FromDer as _;
 
-use crate::authority::google::json::base64;
-use crate::authority::unfit::Unfit;
+use crate::signer::google::json::base64;
+use crate::signer::unfit::Unfit;
 
 const RSA_ENCRYPTION: Oid<'static> = oid!(1.2.840.113549.1.1.1);
 const EC_PUBLIC_KEY: Oid<'static> = oid!(1.2.840.10045.2.1);

@@ -13,9 +13,12 @@ use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, KeyPair};
 use tempfile::TempDir;
 
 use super::{AuthoritySet, Opened, Opener, Opening, Outcome, Reason, Reloader, Rotation, Watch};
+use crate::authority::chain_file::{ChainFileError, read_trusted_chain};
 use crate::authority::file::{FileAuthority, FileAuthorityError};
-use crate::authority::files::{FileError, SeenFile, read_trusted_chain};
-use crate::authority::{Authority, AuthorityError, ChainError, key_file::KeyFileError};
+use crate::authority::{Authority, AuthorityError};
+use crate::certificate::chain::ChainError;
+use crate::files::{FileError, SeenFile};
+use crate::signer::key_file::KeyFileError;
 
 /// So long that no test waits for it.
 const NEVER: Duration = Duration::from_hours(24);
@@ -230,7 +233,7 @@ async fn each_refusal_names_its_file() {
 
     let error = open().await;
     assert!(
-        matches!(&error, FileAuthorityError::File(FileError::Read { path, .. }) if path.ends_with("chain.pem")),
+        matches!(&error, FileAuthorityError::Chain(ChainFileError::File(FileError::Read { path, .. })) if path.ends_with("chain.pem")),
         "{error}"
     );
     write(directory.path(), &Pair { chain: first.chain.clone(), key: second.key });
@@ -241,7 +244,10 @@ async fn each_refusal_names_its_file() {
     assert!(matches!(&error, FileAuthorityError::Key { source: KeyFileError::Pem(_), .. }), "{error}");
     put("chain.pem", "");
     let error = open().await;
-    assert!(matches!(&error, FileAuthorityError::File(FileError::Chain { source: ChainError::Empty, .. })), "{error}");
+    assert!(
+        matches!(&error, FileAuthorityError::Chain(ChainFileError::Chain { source: ChainError::Empty, .. })),
+        "{error}"
+    );
     put("chain.pem", &first.chain);
     put("key.pem", &" ".repeat(1024 * 1024 + 1));
     let error = open().await;

@@ -1,21 +1,23 @@
 //! Each rule, broken once: bytes that were composed for one thing must not pass for another, and no octet that matters may differ.
 
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use rcgen::SigningKey as _;
 use serde_json::json;
 
 use super::super::{ComposeError, Form, Ingredients, LintedTbs, Serial, ValidityPolicy, append, compose};
 use super::{LintError, check, check_extended};
-use crate::authority::Authority;
-use crate::authority::ephemeral::root_and_intermediate;
-use crate::authority::signer::SignatureAlgorithm;
+use crate::certificate::chain::{IssuingChain, tests as chains};
+use crate::crypto::algorithm::SignatureAlgorithm;
 use crate::identity::Principal;
-use crate::identity::principal::testing::principal_of;
+use crate::identity::kinds::testing::principal_of;
 use crate::possession::{ProvenKey, PublicKey};
 
+const ALGORITHM: SignatureAlgorithm = SignatureAlgorithm::EcdsaP256Sha256;
+
 struct Kitchen {
-    authority: Arc<Authority>,
+    chain: IssuingChain,
+    ca_key: rcgen::KeyPair,
     principal: Principal,
     key: ProvenKey,
     serial: Serial,
@@ -32,10 +34,18 @@ fn email(address: &str) -> Principal {
     principal_of("    type: email", json!({"email": address, "email_verified": true})).unwrap()
 }
 
-async fn kitchen() -> Kitchen {
+fn kitchen() -> Kitchen {
     let now = SystemTime::now();
-    let authority = Arc::new(root_and_intermediate(SignatureAlgorithm::EcdsaP256Sha256, now).await.unwrap());
-    Kitchen { authority, principal: email("dev@example.com"), key: key(7), serial: Serial::from_random([5; 20]), now }
+    let (intermediate, root) = (chains::intermediate(), chains::root());
+    let chain = chains::load_pair(&intermediate, &root).unwrap();
+    Kitchen {
+        chain,
+        ca_key: intermediate.key,
+        principal: email("dev@example.com"),
+        key: key(7),
+        serial: Serial::from_random([5; 20]),
+        now,
+    }
 }
 
 impl Kitchen {
@@ -43,8 +53,8 @@ impl Kitchen {
         Ingredients {
             principal: &self.principal,
             key: &self.key,
-            issuer: self.authority.chain(),
-            algorithm: self.authority.algorithm(),
+            issuer: &self.chain,
+            algorithm: ALGORITHM,
             validity: ValidityPolicy::default(),
             now: self.now,
             serial: &self.serial,
@@ -52,9 +62,9 @@ impl Kitchen {
     }
 }
 
-#[tokio::test]
-async fn what_is_composed_passes() {
-    let mut kitchen = kitchen().await;
+#[test]
+fn what_is_composed_passes() {
+    let mut kitchen = kitchen();
     assert!(LintedTbs::compose(&kitchen.ingredients()).is_ok());
     for (settings, claims) in [
         ("    type: username\n    subject-domain: example.com", json!({"sub": "späß"})),
@@ -65,9 +75,9 @@ async fn what_is_composed_passes() {
     }
 }
 
-#[tokio::test]
-async fn bytes_for_one_thing_do_not_pass_for_another() {
-    let (good, other) = (kitchen().await, kitchen().await);
+#[test]
+fn bytes_for_one_thing_do_not_pass_for_another() {
+    let (good, other) = (kitchen(), kitchen());
     let der = compose::tbs_certificate(&good.ingredients()).unwrap();
     let (other_principal, other_key) = (email("eve@example.com"), key(8));
     let uri = principal_of(
@@ -91,7 +101,7 @@ async fn bytes_for_one_thing_do_not_pass_for_another() {
         assert_eq!(check(&der, &expected), Err(LintError(broken)));
     }
     // The other authority has the same names and another key: only the key identifier tells them apart.
-    let expected = Ingredients { issuer: other.authority.chain(), ..good.ingredients() };
+    let expected = Ingredients { issuer: &other.chain, ..good.ingredients() };
     assert!(check(&der, &expected).is_err());
 }
 
@@ -103,9 +113,9 @@ fn place(haystack: &[u8], needle: &[u8]) -> usize {
     places[0]
 }
 
-#[tokio::test]
-async fn every_octet_that_matters_is_looked_at() {
-    let kitchen = kitchen().await;
+#[test]
+fn every_octet_that_matters_is_looked_at() {
+    let kitchen = kitchen();
     let good = compose::tbs_certificate(&kitchen.ingredients()).unwrap();
     // Extension identifier and criticality as they stand in the DER, and what they are turned into.
     let cases: [(&[u8], &[u8], &str); 9] = [
@@ -135,9 +145,9 @@ async fn every_octet_that_matters_is_looked_at() {
     assert_eq!(check(&good, &kitchen.ingredients()), Ok(()));
 }
 
-#[tokio::test]
-async fn the_two_issuers_and_the_subject_are_needed() {
-    let mut kitchen = kitchen().await;
+#[test]
+fn the_two_issuers_and_the_subject_are_needed() {
+    let mut kitchen = kitchen();
     let user = principal_of("    type: username\n    subject-domain: example.com", json!({"sub": "jane"})).unwrap();
     for (whole, needed) in [(user, 3), (kitchen.principal.clone(), 2)] {
         for missing in 0..whole.extensions().len() {
@@ -150,20 +160,20 @@ async fn the_two_issuers_and_the_subject_are_needed() {
     }
 }
 
-#[tokio::test]
-async fn a_certificate_neither_outlives_its_issuer_nor_comes_before_it() {
-    let kitchen = kitchen().await;
+#[test]
+fn a_certificate_neither_outlives_its_issuer_nor_comes_before_it() {
+    let kitchen = kitchen();
     let at = |now| LintedTbs::compose(&Ingredients { now, ..kitchen.ingredients() }).map(drop);
-    let (begin, end) = (kitchen.authority.chain().not_before(), kitchen.authority.chain().not_after());
+    let (begin, end) = (kitchen.chain.not_before(), kitchen.chain.not_after());
     assert!(at(end - Duration::from_mins(10)).is_ok());
     assert!(matches!(at(end - Duration::from_secs(599)), Err(ComposeError::IssuerExpires)));
     assert!(matches!(at(begin - Duration::from_secs(1)), Err(ComposeError::IssuerNotYetValid)));
 }
 
-#[tokio::test]
-async fn validity_follows_the_policy() {
+#[test]
+fn validity_follows_the_policy() {
     use x509_parser::prelude::{FromDer as _, TbsCertificate};
-    let kitchen = kitchen().await;
+    let kitchen = kitchen();
     let now = kitchen.now + Duration::from_hours(1);
     let validity = ValidityPolicy::new(Duration::from_mins(20), Duration::from_mins(1)).unwrap();
     let tbs = LintedTbs::compose(&Ingredients { validity, now, ..kitchen.ingredients() }).unwrap();
@@ -175,19 +185,17 @@ async fn validity_follows_the_policy() {
     }
 }
 
-#[tokio::test]
-async fn the_certificate_carries_the_signature_and_its_algorithm() {
+#[test]
+fn the_certificate_carries_the_signature_and_its_algorithm() {
     use x509_parser::prelude::{FromDer as _, X509Certificate};
-    let kitchen = kitchen().await;
+    let kitchen = kitchen();
     let tbs = LintedTbs::compose(&kitchen.ingredients()).unwrap();
-    let der = kitchen.authority.make(&tbs).await.unwrap().certificate;
+    let der = tbs.assemble(ALGORITHM, &kitchen.ca_key.sign(tbs.as_der()).unwrap()).unwrap();
     let (rest, certificate) = X509Certificate::from_der(&der).unwrap();
     assert!(rest.is_empty());
     assert_eq!(certificate.tbs_certificate.as_ref(), tbs.as_der());
     assert_eq!(certificate.signature_algorithm, certificate.tbs_certificate.signature);
-    assert!(
-        kitchen.authority.chain().signature_check().verify(tbs.as_der(), &certificate.signature_value.data).is_ok()
-    );
+    assert!(kitchen.chain.signature_check().verify(tbs.as_der(), &certificate.signature_value.data).is_ok());
 }
 
 /// One SCT in a list, with nothing in it that makes sense but its lengths (RFC 6962 sections 3.2 and 3.3).
@@ -197,10 +205,10 @@ fn sct_list() -> Vec<u8> {
     [&(length + 2).to_be_bytes()[..], &length.to_be_bytes(), &sct].concat()
 }
 
-#[tokio::test]
-async fn precertificate_and_certificate_differ_in_one_extension_only() {
+#[test]
+fn precertificate_and_certificate_differ_in_one_extension_only() {
     use x509_parser::prelude::{FromDer as _, ParsedExtension, TbsCertificate};
-    let kitchen = kitchen().await;
+    let kitchen = kitchen();
     let plain = LintedTbs::compose(&kitchen.ingredients()).unwrap();
     let precertificate = plain.precertificate().unwrap();
     let certificate = plain.with_timestamps(&sct_list()).unwrap();
@@ -219,9 +227,9 @@ async fn precertificate_and_certificate_differ_in_one_extension_only() {
     assert!(certificate.with_timestamps(&sct_list()).is_err(), "never two lists");
 }
 
-#[tokio::test]
-async fn wrong_extended_forms_are_refused() {
-    let kitchen = kitchen().await;
+#[test]
+fn wrong_extended_forms_are_refused() {
+    let kitchen = kitchen();
     let plain = LintedTbs::compose(&kitchen.ingredients()).unwrap();
     for bad in [&[][..], &[0, 0], &[0, 3, 0, 1, 9], b"rubbish"] {
         assert!(plain.with_timestamps(bad).is_err(), "{bad:02x?}");

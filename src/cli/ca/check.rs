@@ -7,7 +7,7 @@ use clap::ArgMatches;
 
 use super::keys::PASSWORD;
 use crate::app::{authorities, expiry};
-use crate::authority::IssuingChain;
+use crate::certificate::chain::IssuingChain;
 use crate::cli::CliError;
 use crate::cli::files::print;
 use crate::config::settings::Settings;

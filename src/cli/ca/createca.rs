@@ -11,12 +11,12 @@ use std::time::{Duration, SystemTime};
 
 use super::init::{checked, made};
 use super::keys::{BOUNDS, cannot_open};
-use crate::authority::making::{self, CaDescription, CaKey};
-use crate::authority::pkcs11::{self, GeneratedKey, Pkcs11Key, Pkcs11Options};
-use crate::authority::remote::{RemoteKey as _, RemoteSigner};
+use crate::authority::ca_profile::{self, CaDescription, CaKey};
 use crate::cli::error::CommandError;
 use crate::cli::files::{self, Readers, shown, tell};
 use crate::failure::with_sources;
+use crate::signer::pkcs11::{self, GeneratedKey, Pkcs11Key, Pkcs11Options};
+use crate::signer::remote::{RemoteKey as _, RemoteSigner};
 
 /// The label of key and certificate, as at the incumbent.
 const LABEL: &str = "PKCS11CA";
@@ -98,15 +98,15 @@ pub async fn run(args: CreateCaArgs) -> Result<ExitCode, CommandError> {
     }
     let key = key(&options, id).await?;
     let now = SystemTime::now();
-    let subject = making::subject(&subject(&args)).map_err(|error| made(&error))?;
+    let subject = ca_profile::subject(&subject(&args)).map_err(|error| made(&error))?;
     let description = CaDescription { subject, not_before: now, lifetime: LIFETIME };
-    let root = making::root(&description, &key).await.map_err(|error| made(&error))?;
+    let root = ca_profile::root(&description, &key).await.map_err(|error| made(&error))?;
     let chain = checked(std::slice::from_ref(&root), now)?;
     if args.hsm == Hsm::Softhsm {
         pkcs11::store_certificate(&options, &root, LABEL, id).await.map_err(|error| cannot_open(&error))?;
         tell(&format!("The root is in the token with the id {}.", args.hsm_caroot_id));
     }
-    let text = chain.certificates().first().map(crate::authority::chain::ChainCertificate::pem).unwrap_or_default();
+    let text = chain.certificates().first().map(crate::certificate::chain::ChainCertificate::pem).unwrap_or_default();
     if let Some(path) = &args.out {
         files::create(path, text.as_bytes(), Readers::All)?;
         tell(&format!("Wrote {}.", shown(path)));
@@ -117,7 +117,7 @@ pub async fn run(args: CreateCaArgs) -> Result<ExitCode, CommandError> {
 
 /// The key of the usual label; a new one if there is none, whose id the certificate then shares.
 async fn key(options: &Pkcs11Options, id: &[u8]) -> Result<CaKey, CommandError> {
-    let failed = |error: crate::authority::remote::OpenError| cannot_open(&error);
+    let failed = |error: crate::signer::remote::OpenError| cannot_open(&error);
     if !pkcs11::has_key(options).await.map_err(failed)? {
         pkcs11::generate_key_pair(options, GeneratedKey::EcdsaP384, LABEL, id).await.map_err(failed)?;
         tell(&format!("A new P-384 key pair is in the token with the label {LABEL}."));
@@ -180,7 +180,7 @@ mod tests {
         let words = ["createca", "--hsm-caroot-id=1", "--org=Example, Inc.", "--country=DE", "--postal-code=10115"];
         let args =
             Line::try_parse_from([&words[..], &["--street-address=Street 1", "--province=BE"]].concat()).unwrap().args;
-        let name = making::subject(&subject(&args)).unwrap();
+        let name = ca_profile::subject(&subject(&args)).unwrap();
         assert_eq!(name.to_string(), "POSTALCODE=10115,STREET=Street 1,ST=BE,O=Example\\, Inc.,C=DE");
         assert!(Line::try_parse_from(["createca"]).is_err(), "the id must be set");
     }

@@ -5,9 +5,9 @@ use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
 use super::keys::{Algorithm, FoundKey, KeyPlace, Password, PasswordArgs, find, find_or_make};
-use crate::authority::files::read_trusted_chain;
-use crate::authority::making::{self, CaDescription, CaIssuer, MakingError};
-use crate::authority::{IssuingChain, chain::ChainCertificate};
+use crate::authority::ca_profile::{self, CaDescription, CaIssuer, MakingError};
+use crate::authority::chain_file::read_trusted_chain;
+use crate::certificate::chain::{ChainCertificate, IssuingChain};
 use crate::cli::error::CommandError;
 use crate::cli::files::{self, Readers, shown, tell};
 use crate::failure::with_sources;
@@ -79,10 +79,10 @@ pub(super) async fn run(args: InitArgs) -> Result<ExitCode, CommandError> {
     let key = find_or_make(place, args.algorithm, &password).await?;
     let Some(issuing) = above.certificates.first() else { return Err(CommandError::usage("no root certificate")) };
     let issuer = CaIssuer { certificate: issuing, key: &above.key.key };
-    let subject = making::complete_subject(&args.subject).map_err(|error| made(&error))?;
+    let subject = ca_profile::complete_subject(&args.subject).map_err(|error| made(&error))?;
     let description = CaDescription { subject, not_before: now, lifetime: args.lifetime };
     let intermediate =
-        making::intermediate(&description, &key.key.spki_der, issuer).await.map_err(|error| made(&error))?;
+        ca_profile::intermediate(&description, &key.key.spki_der, issuer).await.map_err(|error| made(&error))?;
     let chain = checked(&[vec![intermediate], above.certificates].concat(), now)?;
     write(&chain, &chain_path, &root_path, &[above.key, key])?;
     Ok(ExitCode::SUCCESS)
@@ -96,9 +96,9 @@ async fn above(args: &InitArgs, password: &Password, now: SystemTime) -> Result<
         return Ok(Above { key: find(place, password).await?, certificates });
     }
     let key = find_or_make(place, args.algorithm, password).await?;
-    let subject = making::complete_subject(&args.root_subject).map_err(|error| made(&error))?;
+    let subject = ca_profile::complete_subject(&args.root_subject).map_err(|error| made(&error))?;
     let description = CaDescription { subject, not_before: now, lifetime: args.root_lifetime };
-    let certificate = making::root(&description, &key.key).await.map_err(|error| made(&error))?;
+    let certificate = ca_profile::root(&description, &key.key).await.map_err(|error| made(&error))?;
     Ok(Above { key, certificates: vec![certificate] })
 }
 

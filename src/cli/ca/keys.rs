@@ -11,16 +11,17 @@ use secrecy::SecretString;
 use zeroize::Zeroizing;
 
 use crate::app::keys;
+use crate::authority::ca_profile::CaKey;
 use crate::authority::file::read_key;
-use crate::authority::files::read_file;
-use crate::authority::key_file::{NewKey, generate};
-use crate::authority::making::CaKey;
-use crate::authority::pkcs11::GeneratedKey;
-use crate::authority::remote::{Bounds, RemoteSigner};
-use crate::authority::{KeyPassword, SignatureAlgorithm, without_line_break};
 use crate::cli::error::CommandError;
 use crate::cli::files::{self, shown};
+use crate::crypto::algorithm::SignatureAlgorithm;
 use crate::failure::with_sources;
+use crate::files::read_file;
+use crate::signer::key_file::{NewKey, generate};
+use crate::signer::key_password::{KeyPassword, without_line_break};
+use crate::signer::pkcs11::GeneratedKey;
+use crate::signer::remote::{Bounds, RemoteSigner};
 
 /// A tool that people wait for may wait longer than a server with clients.
 pub(super) const BOUNDS: Bounds =
@@ -212,12 +213,12 @@ pub(super) async fn find(place: KeyPlace, password: &Password) -> Result<FoundKe
     }
 }
 
-fn remote(key: Arc<dyn crate::authority::remote::RemoteKey>) -> CaKey {
+fn remote(key: Arc<dyn crate::signer::remote::RemoteKey>) -> CaKey {
     let spki_der = key.public_key().spki_der().to_vec();
     CaKey { spki_der, signer: Arc::new(RemoteSigner::new(key, BOUNDS)) }
 }
 
-pub(super) fn cannot_open(error: &crate::authority::remote::OpenError) -> CommandError {
+pub(super) fn cannot_open(error: &crate::signer::remote::OpenError) -> CommandError {
     CommandError::failed(format!("{}: {}", error.key, error.problem)).hint(error.hint.clone())
 }
 

@@ -10,13 +10,14 @@ use x509_parser::prelude::{FromDer as _, X509CertificationRequest};
 
 use super::init::{checked, made};
 use super::keys::{KeyPlace, PasswordArgs, find};
-use crate::authority::SignatureCheck;
-use crate::authority::files::{read_file, read_trusted_chain};
-use crate::authority::making::{self, CaDescription, CaIssuer};
+use crate::authority::ca_profile::{self, CaDescription, CaIssuer};
+use crate::authority::chain_file::read_trusted_chain;
 use crate::cli::error::CommandError;
 use crate::cli::files::{self, Readers, shown, tell};
+use crate::crypto::pem;
+use crate::crypto::signature_check::SignatureCheck;
 use crate::failure::with_sources;
-use crate::pem;
+use crate::files::read_file;
 
 /// Sign an intermediate's request (`ca csr`) with the root's key
 #[derive(clap::Args, Debug)]
@@ -57,7 +58,7 @@ pub(super) async fn run(args: SignArgs) -> Result<ExitCode, CommandError> {
         read_trusted_chain(&args.existing_root, now).map_err(|error| CommandError::usage(with_sources(&error)))?;
     let key = find(KeyPlace::parse(&args.root_key)?, &args.password.read()?).await?;
     let subject = match &args.subject {
-        Some(text) => making::subject(text).map_err(|error| made(&error))?,
+        Some(text) => ca_profile::subject(text).map_err(|error| made(&error))?,
         None => request.subject,
     };
     let above = root.to_ders();
@@ -65,7 +66,7 @@ pub(super) async fn run(args: SignArgs) -> Result<ExitCode, CommandError> {
     let description = CaDescription { subject, not_before: now, lifetime: args.lifetime };
     let issuer = CaIssuer { certificate, key: &key.key };
     let intermediate =
-        making::intermediate(&description, &request.spki_der, issuer).await.map_err(|error| made(&error))?;
+        ca_profile::intermediate(&description, &request.spki_der, issuer).await.map_err(|error| made(&error))?;
     let chain = checked(&[vec![intermediate], above].concat(), now)?;
     let text = chain.to_pem();
     files::create(&args.out, text.as_bytes(), Readers::All)?;

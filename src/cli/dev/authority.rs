@@ -9,11 +9,13 @@ use zeroize::Zeroizing;
 
 use super::super::error::CommandError;
 use super::{failed, folder_error};
-use crate::authority::chain::IssuingChain;
+use crate::authority::Authority;
 use crate::authority::ephemeral::root_and_intermediate_with_key;
-use crate::authority::{Authority, SignatureAlgorithm, key_file};
+use crate::certificate::chain::IssuingChain;
+use crate::crypto::algorithm::SignatureAlgorithm;
+use crate::crypto::pem;
 use crate::dev::{Folder, Readers};
-use crate::pem;
+use crate::signer::key_file;
 
 /// The issuing CA's key and chain.
 const FILE: &str = "ca-key.pem";

@@ -12,14 +12,14 @@ use super::super::error::CommandError;
 use super::{DevArgs, authority, failed, start_error};
 use crate::app;
 use crate::authority::AuthoritySource;
-use crate::authority::chain::ChainCertificate;
 use crate::certificate::ValidityPolicy;
-use crate::config::issuers::Issuers;
-use crate::config::listeners::{Address, Endpoint, Listeners};
+use crate::certificate::chain::ChainCertificate;
+use crate::ct::{LogKey, LogSettings, Logs, LogsOptions};
 use crate::dev::{self, Deployment, DevIssuer, DevIssuerError, DevLog, DevLogError, Folder, LogDescription};
+use crate::identity::issuers::Issuers;
 use crate::possession::PermittedAlgorithms;
+use crate::server::listeners::{Address, Endpoint, Listeners};
 use crate::server::{Server, ServerError, ServerOptions};
-use crate::transparency::{LogKey, LogSettings, Logs, LogsOptions};
 
 /// All of them, listening but not serving yet.
 pub(super) struct Bound {

@@ -10,7 +10,7 @@ use x509_parser::x509::{AlgorithmIdentifier, SubjectPublicKeyInfo};
 
 use super::read::utf8_string;
 use super::report::Name;
-use crate::certificate::extensions::OTHER_NAME;
+use crate::identity::extensions::OTHER_NAME;
 use crate::text::hex;
 
 /// The kind of a key, with curve or size.

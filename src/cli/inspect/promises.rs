@@ -8,8 +8,8 @@ use x509_parser::prelude::FromDer as _;
 
 use super::report::{Report, TimestampSignature};
 use crate::certificate::{TIMESTAMPS, logged_tbs};
+use crate::ct::{LogEntry, LogKey, Sct, parse_list};
 use crate::text::hex;
-use crate::transparency::{LogEntry, LogKey, Sct, parse_list};
 
 const MALFORMED: &str = "the certificate or its list of timestamps is malformed";
 

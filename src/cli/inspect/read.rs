@@ -14,8 +14,8 @@ use super::report::{
     CertificateKind, ChainEntry, OtherExtension, Report, SignedBy, Timestamp, TimestampList, TimestampSignature,
     TokenExtension, Validity, ValidityState, ValueForm,
 };
-use crate::authority::SignatureCheck;
-use crate::certificate::extensions::{Encoding, ExtensionId};
+use crate::crypto::signature_check::SignatureCheck;
+use crate::identity::extensions::{Encoding, ExtensionId};
 use crate::text::hex;
 
 /// The most certificates that are looked at.

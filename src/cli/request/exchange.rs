@@ -16,9 +16,9 @@ use serde_json::{Map, Value, json};
 use super::super::error::CommandError;
 use super::super::words::visible;
 use crate::failure::with_sources;
-use crate::outside::trust::{Protocols, Trust};
-use crate::outside::{self, BodyError, SetupError};
-use crate::tls_words::in_words;
+use crate::http::trust::{Protocols, Trust};
+use crate::http::{self, BodyError, SetupError};
+use crate::text::tls_words::in_words;
 
 /// How long a request may take, connection and answer included.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -40,7 +40,7 @@ pub(super) fn client_for(url: &Url) -> Result<Client, CommandError> {
         let builder =
             Client::builder().tls_backend_preconfigured(tls).timeout(TIMEOUT).redirect(redirect::Policy::none());
         // This machine is reached without the proxy that the environment may name.
-        Ok(if outside::is_loopback(url) { builder.no_proxy() } else { builder }.build()?)
+        Ok(if http::is_loopback(url) { builder.no_proxy() } else { builder }.build()?)
     };
     build().map_err(|error| CommandError::failed(with_sources(&error)))
 }
@@ -48,8 +48,8 @@ pub(super) fn client_for(url: &Url) -> Result<Client, CommandError> {
 /// Reads an answer up to the limit.
 pub(super) async fn read_answer(mut answer: Response) -> Result<Vec<u8>, CommandError> {
     let mut body = Vec::new();
-    outside::read_body(&mut answer, MAX_ANSWER_BYTES, &mut body).await.map_err(|error| match error {
-        BodyError::Broken(error) => CommandError::failed(format!("the answer broke off: {}", outside::reason(error))),
+    http::read_body(&mut answer, MAX_ANSWER_BYTES, &mut body).await.map_err(|error| match error {
+        BodyError::Broken(error) => CommandError::failed(format!("the answer broke off: {}", http::reason(error))),
         BodyError::TooLong => CommandError::failed("the answer is longer than 4 MiB: this is no certificate authority"),
     })?;
     Ok(body)

@@ -10,10 +10,10 @@ use x509_parser::prelude::{FromDer as _, X509Certificate};
 use super::IssuerRules;
 use super::fault::Fault;
 use super::record::Record;
-use crate::config::issuers::{ClusterTies, FixedKeys, KeyAccess, KeyOrigin};
+use crate::crypto::pem;
+use crate::http::is_loopback;
 use crate::identity::fetch::{PlainHttp, Reach};
-use crate::outside::is_loopback;
-use crate::pem;
+use crate::identity::issuers::{ClusterTies, FixedKeys, KeyAccess, KeyOrigin};
 
 /// The settings of which an entry has one at most.
 const ORIGINS: [&str; 3] = ["jwks-url", "jwks-file", "jwks"];
@@ -158,7 +158,7 @@ fn ca_certificate(record: &Record<'_>) -> Result<Option<String>, Fault> {
 mod tests {
     use super::super::refusals::{issuer, parse, refused};
     use super::*;
-    use crate::config::issuers::Issuers;
+    use crate::identity::issuers::Issuers;
 
     const HEAD: &str = "oidc-issuers:\n  https://a.example.com:\n    client-id: s\n    type: email\n";
     const JWKS: &str =

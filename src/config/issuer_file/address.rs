@@ -4,7 +4,7 @@
 
 use url::{Host, Url};
 
-use crate::config::issuers::MetaPattern;
+use crate::identity::issuers::MetaPattern;
 use crate::identity::kind::SubjectOrigin;
 
 /// Message and hint.

@@ -21,11 +21,11 @@ use super::record::{Field, Foreign, Record};
 use super::restrict::{self, Restricting};
 use super::shape::{ISSUER, Setting};
 use super::tree::{MERGE_KEY, Node};
-use crate::config::issuers::{CLUSTER_ISSUER, Issuer, IssuerAddress, KeyAccess, KeyOrigin, MetaPattern};
 use crate::identity::fetch::Reach;
+use crate::identity::issuers::{CLUSTER_ISSUER, Issuer, IssuerAddress, KeyAccess, KeyOrigin, MetaPattern};
 use crate::identity::kind::{CiProvider, EmailRules, EmailVerification, IdentityType, IssuerClaim};
-use crate::peer_text::PeerText;
-use crate::single_use::MAX_USES;
+use crate::limits::single_use::MAX_USES;
+use crate::text::peer_text::PeerText;
 
 /// What all entries share.
 pub(super) struct Context<'t> {

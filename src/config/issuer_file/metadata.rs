@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::fault::Fault;
 use super::record::{Field, Foreign, Record, unknown_key};
 use super::shape::{self, METADATA};
-use crate::certificate::extensions::ExtensionId;
+use crate::identity::extensions::ExtensionId;
 use crate::identity::kind::{CiProvider, ValueTemplate};
 use crate::identity::template::Template;
 

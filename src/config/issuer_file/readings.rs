@@ -2,7 +2,7 @@
 
 use super::refusals::{issuer, parse, refused};
 use super::*;
-use crate::certificate::extensions::ExtensionId;
+use crate::identity::extensions::ExtensionId;
 use crate::identity::kind::{EmailVerification, IdentityType, ValueTemplate};
 
 #[test]

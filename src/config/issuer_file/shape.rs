@@ -2,7 +2,7 @@
 //!
 //! Knows nothing of what the values mean.
 
-use crate::certificate::extensions::ExtensionId;
+use crate::identity::extensions::ExtensionId;
 
 /// What kind of value is expected at a place.
 #[derive(Clone, Copy, Debug)]

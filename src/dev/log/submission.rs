@@ -8,8 +8,8 @@ use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::X509Extension;
 use x509_parser::prelude::FromDer as _;
 
-use crate::authority::SignatureCheck;
 use crate::certificate::{POISON, logged_tbs};
+use crate::crypto::signature_check::SignatureCheck;
 
 /// The most certificates in a chain.
 const MAX_CHAIN: usize = 8;

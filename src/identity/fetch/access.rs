@@ -8,7 +8,7 @@ use reqwest::Url;
 use secrecy::SecretString;
 
 use super::{Document, FetchError};
-use crate::outside::is_loopback;
+use crate::http::is_loopback;
 
 /// The largest certificate, token or key file, in bytes.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;

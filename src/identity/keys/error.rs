@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use crate::identity::fetch::FetchError;
-use crate::peer_text::{JsonFault, PeerText};
+use crate::text::peer_text::{JsonFault, PeerText};
 
 /// Why an issuer's keys could not be had. Always the issuer's fault or the network's, never the caller's.
 #[derive(Debug, thiserror::Error)]

@@ -13,8 +13,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, DecodingKey};
 
 use super::jwk::{EXPONENT, LeftOut, Read};
+use crate::crypto::weak_keys::{ed25519, rsa};
 use crate::identity::token::{CompactJws, TokenAlgorithm};
-use crate::weak_keys::{ed25519, rsa};
 
 /// What a key takes in memory besides its numbers and its id, in bytes: what the library keeps of it when it has been used.
 const OVERHEAD: usize = 1024;

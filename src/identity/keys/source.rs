@@ -10,11 +10,11 @@ use reqwest::Url;
 use super::document::Discovery;
 use super::error::KeyError;
 use super::set::{KeyBudget, KeySet};
-use crate::config::issuers::{ClusterTies, Issuer, IssuerAddress, KeyOrigin};
 use crate::identity::fetch::{
     Access, ClusterFiles, FetchError, Fetcher, LONGEST_URL, PlainHttp, PodAccess, Reach, TokenFile, read_file,
 };
-use crate::peer_text::PeerText;
+use crate::identity::issuers::{ClusterTies, Issuer, IssuerAddress, KeyOrigin};
+use crate::text::peer_text::PeerText;
 
 /// One concrete issuer: for an entry with a pattern there are many.
 #[derive(Debug)]

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 
 use serde_json::{Value, json};
-use sigmint::authority::google::{CredentialsSource, GoogleOptions};
+use sigmint::signer::google::{CredentialsSource, GoogleOptions};
 
 pub use ca::Lie as CaLie;
 pub use kms::Lie as KmsLie;

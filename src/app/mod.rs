@@ -1,0 +1,292 @@
+//! The composition root: settings become backends, backends become a running server.
+//!
+//! Owns the start, and is the only place that names concrete backends. Listeners are [`crate::server`]'s.
+
+pub mod authorities;
+pub mod blocked_keys;
+pub mod expiry;
+mod issuers;
+mod key_files;
+pub mod keys;
+mod protections;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use arc_swap::ArcSwap;
+
+use self::blocked_keys::{BlockedKeysFile, BlockedKeysFileError};
+use crate::authority::AuthoritySource;
+use crate::authority::rotation::OpeningError;
+use crate::certificate::{Serial, ValidityPolicy};
+use crate::config::bounds::{BoundsSettings, SingleUseSettings};
+use crate::config::issuer_file::IssuerFileError;
+use crate::config::settings::{LogLocation, LogsSettings, Settings};
+use crate::ct::{LogKey, LogKeyError, LogSettings, LogSetupError, Logs, LogsOptions, Skew};
+use crate::failure::with_sources;
+use crate::http::SetupError;
+use crate::identity::fetch::{ClusterFiles, Fetcher};
+use crate::identity::issuers::Issuers;
+use crate::identity::keys::{KeyStore, KeyTiming};
+use crate::issuance::{Ambient, Issuance};
+use crate::limits::Limits;
+use crate::limits::connections::ConnectionLimits;
+use crate::limits::single_use::{RedisSetupError, RedisStore, SingleUse};
+use crate::possession::{BlockedKeys, PermittedAlgorithms};
+use crate::server::listeners::Address;
+use crate::server::{Server, ServerError, ServerOptions, Timeouts, listen_on};
+use crate::telemetry::endpoint::{self, MetricsEndpoint};
+use crate::telemetry::metrics::{BuildInfo, Metrics, Reading};
+use crate::telemetry::sink::LogSink;
+
+/// Why the server does not start or stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// The issuer file.
+    #[error(transparent)]
+    Issuers(#[from] IssuerFileError),
+    /// The CA.
+    #[error("{}", with_sources(.0.as_ref()))]
+    Authority(OpeningError),
+    /// The transparency logs.
+    #[error(transparent)]
+    Logs(#[from] LogSetupError),
+    /// A file that belongs to a log.
+    #[error("{path}: {message}")]
+    LogFile {
+        /// The file.
+        path: String,
+        /// What is wrong.
+        message: String,
+    },
+    /// The metrics' listener.
+    #[error("cannot serve metrics on {host}:{port} (--metrics-host, --metrics-port): {source}")]
+    Metrics {
+        /// The host that was asked for; empty for every address.
+        host: String,
+        /// The port that was asked for.
+        port: u16,
+        /// The system's error.
+        source: std::io::Error,
+    },
+    /// The HTTP client for issuers.
+    #[error("cannot set up TLS for fetching issuers' keys")]
+    Client(#[from] SetupError),
+    /// The list of blocked public keys.
+    #[error("{}", with_sources(.0))]
+    BlockedKeys(#[from] BlockedKeysFileError),
+    /// The store that counts tokens' uses.
+    #[error(transparent)]
+    SingleUse(#[from] RedisSetupError),
+    /// The listeners.
+    #[error(transparent)]
+    Server(#[from] ServerError),
+}
+
+/// What [`check`] found, in numbers; what it is, the log says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Checked {
+    /// Issuers and patterns that would be trusted.
+    pub issuers: usize,
+    /// What is odd about the issuer file.
+    pub findings: usize,
+    /// Entries of it that cannot be used.
+    pub refused: usize,
+}
+
+/// Reads and says what a start reads and says before it opens a key; of the issuer file alone if the settings are not whole.
+///
+/// # Errors
+/// When the issuer file cannot be used.
+pub fn check(settings: &Settings, is_whole: bool) -> Result<Checked, AppError> {
+    let issuers = issuers::load(&settings.issuers, settings.issuer_rules)?;
+    if is_whole {
+        protections::report(settings);
+        key_files::warn(settings);
+    }
+    let (findings, refused) = (issuers.warnings().len(), issuers.refusals().len());
+    Ok(Checked { issuers: issuers.len(), findings, refused })
+}
+
+/// Runs `sigmint serve` until it is told to stop.
+///
+/// # Errors
+/// See [`AppError`].
+pub async fn serve(settings: Settings, log: &LogSink) -> Result<(), AppError> {
+    // A file that cannot be used is the one thing to be read: nothing is said before it.
+    let issuers = issuers::load(&settings.issuers, settings.issuer_rules)?;
+    protections::report(&settings);
+    key_files::warn(&settings);
+    let authority = authorities::open(settings.authority, settings.watch).await.map_err(AppError::Authority)?;
+    let chain_owner = authority.current();
+    tracing::info!(subject = chain_owner.chain().subject(), algorithm = %chain_owner.algorithm(), "the CA is ready");
+    let logs = settings.logs.map(open_logs).transpose()?;
+    let guards = open_guards(settings.bounds, settings.single_use)?;
+    let connections = guards.connections;
+    let issuance = guarded_issuance(issuers, authority, settings.algorithms, settings.validity, logs, guards)?;
+    watch_gauges(&issuance, log.clone());
+    expiry::watch(&issuance);
+    compare_roots(&issuance);
+    issuance.keys.keep(&issuance.issuers.load());
+    let blocked_keys = settings.blocked_public_keys.map(|path| BlockedKeysFile::start(path, &issuance)).transpose()?;
+    issuers::reload_on_hangup(&issuance, (settings.issuers, settings.issuer_rules), blocked_keys);
+    let metrics = bind_metrics(&settings.metrics, &issuance.metrics)?;
+    let timeouts = Timeouts { headers: settings.header_timeout, idle: settings.idle_timeout };
+    let server = Server::bind(issuance, &ServerOptions { listeners: settings.listeners, timeouts, connections })?;
+    tracing::info!(http = %server.local_addr(), grpc = %server.grpc_addr(), metrics = %metrics.local_addr(), "listening");
+    // The metrics go last: what happens while the server stops is seen as well.
+    let (stop_metrics, metrics) = (metrics.handle(), tokio::spawn(metrics.run()));
+    let outcome = server.run().await;
+    stop_metrics.stop(false).await;
+    let _ = metrics.await;
+    Ok(outcome?)
+}
+
+fn bind_metrics(at: &Address, metrics: &Metrics) -> Result<MetricsEndpoint, AppError> {
+    let bound = listen_on(at).and_then(|listener| endpoint::on(listener, metrics.clone()));
+    bound.map_err(|source| AppError::Metrics { host: at.host.clone(), port: at.port, source })
+}
+
+/// Finds out, beside the start, whether the logs will take what this CA issues.
+fn compare_roots(issuance: &Arc<Issuance>) {
+    let issuance = Arc::clone(issuance);
+    tokio::spawn(async move {
+        if let Some(logs) = &issuance.logs {
+            logs.compare_roots(&issuance.authority.current().chain().to_ders()).await;
+        }
+    });
+}
+
+/// Has the gauges read what is in force at each scrape.
+fn watch_gauges(issuance: &Arc<Issuance>, log: LogSink) {
+    let issuance_of = Arc::downgrade(issuance);
+    issuance.metrics.watch(move || {
+        let issuance = issuance_of.upgrade()?;
+        let authorities = issuance.authority.all();
+        let active = &authorities.active;
+        Some(Reading {
+            issuers: issuance.issuers.load().len(),
+            issuers_refused: issuance.issuers.load().refusals().len(),
+            issuer_file_findings: issuance.issuers.load().warnings().len(),
+            ca_not_after: active.chain().not_after(),
+            ca_expires_soon: expiry::is_soon(active.chain(), SystemTime::now()),
+            ca_refused: issuance.authority.is_behind(),
+            signer_ready: active.is_ready(),
+            trusted_chains: authorities.chains().len(),
+            uncounted_uses: issuance.single_use.uncounted(),
+            log_lines_lost: log.lost(),
+            keys: issuance.keys.reading(),
+            log_clock_skews: issuance.logs.iter().flat_map(Logs::clock_skews).map(log_clock_skew).collect(),
+        })
+    });
+}
+
+fn log_clock_skew((log, skew): (&str, Skew)) -> (String, f64) {
+    (log.to_owned(), skew.as_secs_f64())
+}
+
+/// Puts the core together without logs, with the system's clock and randomness.
+///
+/// # Errors
+/// When the HTTP client cannot be set up.
+pub fn issuance(
+    issuers: Issuers,
+    authority: AuthoritySource,
+    algorithms: PermittedAlgorithms,
+    validity: ValidityPolicy,
+) -> Result<Arc<Issuance>, AppError> {
+    issuance_with_logs(issuers, authority, algorithms, validity, None)
+}
+
+/// Puts the core together, with the system's clock and randomness.
+///
+/// # Errors
+/// When the HTTP client cannot be set up.
+pub fn issuance_with_logs(
+    issuers: Issuers,
+    authority: AuthoritySource,
+    algorithms: PermittedAlgorithms,
+    validity: ValidityPolicy,
+    logs: Option<Logs>,
+) -> Result<Arc<Issuance>, AppError> {
+    guarded_issuance(issuers, authority, algorithms, validity, logs, Guards::default())
+}
+
+/// What keeps callers within their bounds.
+#[derive(Debug, Default)]
+struct Guards {
+    connections: ConnectionLimits,
+    limits: Limits,
+    single_use: SingleUse,
+}
+
+fn open_guards(bounds: BoundsSettings, single_use: SingleUseSettings) -> Result<Guards, AppError> {
+    let when_unknown = single_use.when_unknown;
+    let single_use = match single_use.store {
+        Some(options) => SingleUse::in_redis(RedisStore::new(&options)?, when_unknown),
+        None => SingleUse::in_memory(when_unknown),
+    };
+    Ok(Guards { connections: bounds.connections, limits: Limits::new(bounds.requests), single_use })
+}
+
+fn guarded_issuance(
+    issuers: Issuers,
+    authority: AuthoritySource,
+    algorithms: PermittedAlgorithms,
+    validity: ValidityPolicy,
+    logs: Option<Logs>,
+    guards: Guards,
+) -> Result<Arc<Issuance>, AppError> {
+    let keys = KeyStore::new(Fetcher::new()?, ClusterFiles::default(), &KeyTiming::default());
+    Ok(Arc::new(Issuance {
+        issuers: ArcSwap::from_pointee(issuers),
+        keys,
+        algorithms,
+        blocked_keys: ArcSwap::from_pointee(BlockedKeys::default()),
+        validity,
+        authority,
+        logs,
+        limits: guards.limits,
+        single_use: guards.single_use,
+        metrics: Metrics::new(&BuildInfo::default()),
+        ambient: Ambient { clock: Box::new(SystemTime::now), random: Box::new(random_octets) },
+    }))
+}
+
+fn random_octets() -> Option<[u8; Serial::LENGTH]> {
+    let mut octets = [0; Serial::LENGTH];
+    aws_lc_rs::rand::fill(&mut octets).ok().map(|()| octets)
+}
+
+/// Sets up the logs; none is asked before the first certificate.
+fn open_logs(settings: LogsSettings) -> Result<Logs, AppError> {
+    let read = |path: &Path| {
+        std::fs::read(path)
+            .map_err(|error| AppError::LogFile { path: path.display().to_string(), message: error.to_string() })
+    };
+    let tls_ca = settings.tls_ca.as_deref().map(read).transpose()?;
+    let key = |path: &Path| {
+        let unusable =
+            |error: LogKeyError| AppError::LogFile { path: path.display().to_string(), message: error.to_string() };
+        LogKey::from_pem(&read(path)?).map_err(unusable)
+    };
+    let log = |location: LogLocation| {
+        let public_key = location.public_key.as_deref().map(key).transpose()?;
+        Ok(LogSettings { url: location.url, origin: settings.origin.clone(), public_key, tls_ca: tls_ca.clone() })
+    };
+    let logs = settings.logs.into_iter().map(log).collect::<Result<Vec<_>, AppError>>()?;
+    let options = LogsOptions {
+        quorum: settings.quorum,
+        deadline: settings.timeout,
+        clock_skew: settings.clock_skew,
+        ..LogsOptions::new(SystemTime::now)
+    };
+    let logs = Logs::new(logs, &options)?;
+    tracing::info!(
+        logs = logs.names().collect::<Vec<_>>().join(", "),
+        quorum = settings.quorum,
+        "certificates are logged"
+    );
+    Ok(logs)
+}

@@ -1,0 +1,149 @@
+//! What can go wrong with logs: while they are set up, and while they are asked.
+//!
+//! Owns the words for the operator. Refuses to know what a client is told: every [`TransparencyError`] is a dependency's fault.
+
+use std::fmt;
+
+use super::clock::Skew;
+use super::log_key::PromiseError;
+use crate::http::SetupError;
+use crate::text::peer_text::PeerText;
+
+/// Settings that make no usable logs.
+#[derive(Debug, thiserror::Error)]
+pub enum LogSetupError {
+    /// Not a URL of a log.
+    #[error("{0:?} is no log: it must be an http or https URL without a query, a fragment or a password")]
+    Url(String),
+    /// Another setting of one log.
+    #[error("log {log}: {what}")]
+    Unusable {
+        /// The log.
+        log: String,
+        /// What is wrong.
+        what: &'static str,
+    },
+    /// The CA certificates for TLS cannot be read.
+    #[error("log {log}: the TLS CA certificates cannot be read: {problem}")]
+    Certificates {
+        /// The log.
+        log: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// The HTTP client cannot be set up.
+    #[error("log {log}: {source}")]
+    Tls {
+        /// The log.
+        log: String,
+        /// The library's error.
+        source: SetupError,
+    },
+    /// More timestamps wanted than there are logs to make them.
+    #[error("a quorum of {quorum} distinct logs cannot be had from {distinct}")]
+    Quorum {
+        /// What is wanted.
+        quorum: usize,
+        /// How many logs are set, those with the same key counted once.
+        distinct: usize,
+    },
+}
+
+/// Why one log gave no timestamp.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LogFault {
+    /// No connection, or one that broke, twice.
+    #[error("unreachable: {0}")]
+    Unreachable(PeerText),
+    /// Another status than 200.
+    #[error("answered {status}{}{said}", if said.as_str().is_empty() { "" } else { ": " })]
+    Refused {
+        /// The HTTP status.
+        status: u16,
+        /// The beginning of the answer's body, which is where logs say why.
+        said: PeerText,
+    },
+    /// An answer that is no timestamp, or cannot be one of this entry.
+    #[error("bad answer: {0}")]
+    BadAnswer(PeerText),
+    /// A timestamp that the log's key did not make for this entry.
+    #[error("wrong signature: {0}")]
+    WrongSignature(#[from] PromiseError),
+    /// A timestamp too long before the request or after the answer.
+    #[error("its timestamp lies {0}: compare both clocks")]
+    Clock(Skew),
+    /// The deadline passed while the log was asked.
+    #[error("no answer in time")]
+    Timeout,
+    /// The deadline passed while too many other submissions to this log were under way.
+    #[error("too many submissions under way")]
+    Busy,
+    /// A good timestamp of a log that has already been counted.
+    #[error("its timestamp is of the same log as another's")]
+    SameLog,
+}
+
+impl LogFault {
+    /// A stable word for metrics and alerts.
+    #[must_use]
+    pub const fn label(&self) -> &'static str {
+        match self {
+            Self::Unreachable(_) => "unreachable",
+            Self::Refused { .. } => "refused",
+            Self::BadAnswer(_) => "bad_answer",
+            Self::WrongSignature(_) => "wrong_signature",
+            Self::Clock(_) => "clock",
+            Self::Timeout => "timeout",
+            Self::Busy => "busy",
+            Self::SameLog => "same_log",
+        }
+    }
+}
+
+/// Too few logs gave a timestamp.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TransparencyError {
+    pub(super) quorum: usize,
+    pub(super) obtained: usize,
+    pub(super) faults: Vec<(String, LogFault)>,
+}
+
+impl TransparencyError {
+    /// A stable word for metrics and alerts: the fault's when only one log is at fault, else `quorum_impossible`.
+    #[must_use]
+    pub fn label(&self) -> &'static str {
+        match self.faults.as_slice() {
+            [(_, fault)] => fault.label(),
+            _ => "quorum_impossible",
+        }
+    }
+
+    /// Whether nothing but clocks is wrong.
+    #[must_use]
+    pub fn is_about_clocks(&self) -> bool {
+        !self.faults.is_empty() && self.faults.iter().all(|(_, fault)| matches!(fault, LogFault::Clock(_)))
+    }
+
+    /// How many distinct logs had given a timestamp, and how many were needed.
+    #[must_use]
+    pub const fn obtained_of(&self) -> (usize, usize) {
+        (self.obtained, self.quorum)
+    }
+
+    /// The logs that failed, by name (host and path), in configured order.
+    pub fn faults(&self) -> impl Iterator<Item = (&str, &LogFault)> {
+        self.faults.iter().map(|(log, fault)| (log.as_str(), fault))
+    }
+}
+
+impl fmt::Display for TransparencyError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} of {} timestamps", self.obtained, self.quorum)?;
+        for (log, fault) in &self.faults {
+            write!(formatter, "; log {log}: {fault}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for TransparencyError {}

@@ -1,0 +1,142 @@
+//! What every client of other servers has in common.
+//!
+//! Owns our name towards them, the question whether they are on this machine, who vouches for them, the cap on what they answer and the
+//! words for how they fail, a clock that is off among them. Knows neither issuers nor logs.
+
+pub mod clock;
+pub mod encoding;
+pub mod trust;
+
+use reqwest::{Client, ClientBuilder, Response, Url};
+use url::Host;
+
+use crate::text::peer_text::PeerText;
+
+/// How we name ourselves.
+pub const USER_AGENT: &str = concat!("sigmint/", env!("CARGO_PKG_VERSION"));
+
+/// `fd00:ec2::254`.
+const AWS_IDENTITY_SERVICE: [u16; 8] = [0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254];
+
+/// Whether the URL's host is this machine: no proxy can reach it for us.
+#[must_use]
+pub fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+/// Whether the URL's host is this machine, or an address at which clouds have a machine's identity service: no proxy can reach either.
+#[must_use]
+pub fn is_near(url: &Url) -> bool {
+    let identity_service = match url.host() {
+        Some(Host::Ipv4(address)) => address.is_link_local(),
+        Some(Host::Ipv6(address)) => address.is_unicast_link_local() || address.segments() == AWS_IDENTITY_SERVICE,
+        _ => false,
+    };
+    identity_service || is_loopback(url)
+}
+
+/// A client that goes through the environment's proxies, and the same for hosts that no proxy can reach for us.
+#[derive(Clone, Debug)]
+pub struct Clients {
+    ordinary: Client,
+    direct: Client,
+}
+
+impl Clients {
+    /// Builds both alike.
+    ///
+    /// # Errors
+    /// The HTTP library's.
+    pub fn new(builder: impl Fn() -> ClientBuilder) -> Result<Self, reqwest::Error> {
+        Ok(Self { ordinary: builder().build()?, direct: builder().no_proxy().build()? })
+    }
+
+    /// The one for this URL.
+    #[must_use]
+    pub fn to(&self, url: &Url) -> &Client {
+        if is_near(url) { &self.direct } else { &self.ordinary }
+    }
+}
+
+/// Why there is no client for other servers.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    /// The TLS library refuses.
+    #[error("TLS cannot be set up: {0}")]
+    Tls(#[from] rustls::Error),
+    /// The HTTP library refuses.
+    #[error("HTTP cannot be set up: {0}")]
+    Http(#[from] reqwest::Error),
+}
+
+/// Why a body was not read.
+#[derive(Debug)]
+pub enum BodyError {
+    /// It broke off.
+    Broken(reqwest::Error),
+    /// It is longer than allowed.
+    TooLong,
+}
+
+/// Reads an answer's body behind what is in `body` already, which gets no longer than `most` octets.
+///
+/// # Errors
+/// [`BodyError`]; `body` then holds a part.
+pub async fn read_body(response: &mut Response, most: usize, body: &mut Vec<u8>) -> Result<(), BodyError> {
+    while let Some(chunk) = response.chunk().await.map_err(BodyError::Broken)? {
+        if body.len() + chunk.len() > most {
+            return Err(BodyError::TooLong);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(())
+}
+
+/// The library's error down to its cause, because the outermost says only that a request failed; without the URL, which may hold secrets.
+/// Bounded: the cause may list every name of a peer's certificate.
+#[must_use]
+pub fn reason(error: reqwest::Error) -> PeerText {
+    PeerText::of_error(&error.without_url())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_this_machine_and_its_identity_service_are_near() {
+        for (url, near) in [
+            ("http://169.254.169.254/metadata", true),
+            ("http://[fd00:ec2::254]/latest", true),
+            ("http://127.0.0.1:41291/msi/token", true),
+            ("http://localhost:12356/msi/token", true),
+            ("http://[fe80::1]/", true),
+            ("http://[fd00:ec2::253]/", false),
+            ("http://169.254.169.254.example.com/", false),
+            ("http://10.0.0.1/", false),
+            ("http://v1.vault.azure.net/", false),
+        ] {
+            assert_eq!(is_near(&Url::parse(url).unwrap()), near, "{url}");
+        }
+    }
+
+    #[test]
+    fn loopback_in_every_form_and_nothing_else() {
+        for (url, expected) in [
+            ("http://127.0.0.1:80/", true),
+            ("http://127.9.9.9/", true),
+            ("http://[::1]/", true),
+            ("http://localhost/", true),
+            ("http://localhost.example.com/", false),
+            ("http://10.0.0.1/", false),
+            ("http://127.0.0.1.example.com/", false),
+        ] {
+            assert_eq!(is_loopback(&Url::parse(url).unwrap()), expected, "{url}");
+        }
+    }
+}

@@ -1,0 +1,599 @@
+//! The trusted issuers as typed, validated values, and the choice of one for a token's `iss`.
+//!
+//! Knows neither the file they were written in (see `issuer_file`) nor tokens, keys or discovery.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use url::{Host, Url};
+
+use crate::identity::fetch::{PlainHttp, Reach, is_api_server_name};
+use crate::identity::keys::{KeyBudget, KeySet};
+use crate::identity::kind::IdentityType;
+use crate::identity::restrictions::Restrictions;
+use crate::text::peer_text::JsonFault;
+
+/// The issuer of service account tokens as a pod sees it.
+pub(crate) const CLUSTER_ISSUER: &str = "https://kubernetes.default.svc";
+/// The longest `iss` that fits a pattern, in bytes: a stranger chooses it, and it is kept.
+const LONGEST_MATCH: usize = 1024;
+
+/// The trusted issuers, as one immutable value. The default trusts nobody.
+#[derive(Clone, Debug, Default)]
+pub struct Issuers {
+    exact: BTreeMap<String, Vec<Arc<Issuer>>>,
+    meta: Vec<(MetaPattern, Vec<Arc<Issuer>>)>,
+    warnings: Vec<String>,
+    refusals: Vec<String>,
+}
+
+/// One entry of `oidc-issuers` or `meta-issuers`; of an issuer with several identities, one of them.
+#[derive(Clone, Debug)]
+pub struct Issuer {
+    /// The URL, or the pattern that stands for many.
+    pub address: IssuerAddress,
+    /// `client-id`: what `aud` must contain.
+    pub audience: String,
+    /// `type`, with everything that the type needs.
+    pub identity: IdentityType,
+    /// The claim that clients are told to sign; the identity type alone decides what is checked.
+    pub challenge_claim: String,
+    /// `spiffe-trust-domain` as written, for `/api/v2/configuration`; empty if none.
+    pub spiffe_trust_domain: String,
+    /// `subject-domain` as written, for `/api/v2/configuration`; empty if none.
+    pub subject_domain: String,
+    /// `skip-email-verification` as written: reported for every type, heeded by `email` alone.
+    pub skip_email_verification: bool,
+    /// `order`: which of several identities that fit a token counts, the lowest first. All identities of an issuer have one, or none has.
+    pub order: Option<u32>,
+    /// Where its keys come from; the same for all identities of an issuer.
+    pub keys: Arc<KeyAccess>,
+    /// What it demands of tokens and names beyond its type; nothing by default.
+    pub restrictions: Restrictions,
+    /// `key-outage-window`: for how long after they were fetched its keys are used while it does not answer; the server's default if none
+    /// is set. The same for all identities of an issuer.
+    pub key_outage_window: Option<Duration>,
+    /// How many certificates one token may make; any number if none is set.
+    pub max_certificates_per_token: Option<NonZeroU32>,
+    /// For people.
+    pub description: Option<String>,
+    /// For people.
+    pub contact: Option<String>,
+}
+
+/// How an issuer's keys are come by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyAccess {
+    /// Where they are.
+    pub origin: KeyOrigin,
+    /// `ca-cert`: certificates (PEM) that are trusted for this issuer's HTTPS besides the system's.
+    pub ca_certificate: Option<String>,
+    /// `ca-cert-only`: they count alone.
+    pub ca_certificate_only: bool,
+    /// `token-file`: a bearer token for the issuer's host, read at each fetch.
+    pub token_file: Option<PathBuf>,
+    /// `allow-http`: where HTTP without TLS is good enough.
+    pub plain_http: PlainHttp,
+    /// `allow-private-addresses`: which addresses the hosts may have that the operator did not choose.
+    pub strangers: Reach,
+    /// What the issuer has to do with a Kubernetes cluster.
+    pub cluster: ClusterTies,
+}
+
+/// What an issuer has to do with a Kubernetes cluster. The pod's token goes to the cluster's own API server only, whatever this is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ClusterTies {
+    /// Nothing.
+    #[default]
+    None,
+    /// Its type is `kubernetes`: where its keys are may be an API server, and those are in private networks.
+    Kubernetes,
+    /// The same, and it is asked with the CA of the cluster that we run in: the file names or covers `https://kubernetes.default.svc`, or
+    /// the issuer is that one by a longer name.
+    Own,
+}
+
+/// Where an issuer's keys are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum KeyOrigin {
+    /// Where its discovery document says.
+    #[default]
+    Discovery,
+    /// `jwks-url`: there, and discovery is not asked.
+    Url(String),
+    /// `jwks-file`: in a file, read as often as others are fetched.
+    File(PathBuf),
+    /// `jwks`: in the issuer file.
+    Fixed(FixedKeys),
+}
+
+/// Keys that stand in the issuer file. Equal if their text is.
+#[derive(Clone, Debug)]
+pub struct FixedKeys {
+    text: String,
+    keys: Arc<KeySet>,
+}
+
+/// Which `iss` an entry stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum IssuerAddress {
+    /// This URL, byte for byte.
+    Url(String),
+    /// Every URL that fits.
+    Pattern(MetaPattern),
+}
+
+/// A URL in which `*` stands for one or more of `[-_a-zA-Z0-9]`, so never for a dot, a slash, a colon or an at sign.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MetaPattern {
+    text: String,
+}
+
+impl Issuers {
+    /// The identities of the issuer that answers for an `iss`, by their order if they have one: exact match first, then the meta patterns
+    /// in their fixed order. None if the issuer is unknown.
+    #[must_use]
+    pub fn find(&self, issuer_url: &str) -> &[Arc<Issuer>] {
+        self.group(issuer_url).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether the entry that answers for an `iss` cannot be used: its tokens are for nobody else to take.
+    #[must_use]
+    pub fn is_misconfigured(&self, issuer_url: &str) -> bool {
+        self.group(issuer_url).is_some_and(Vec::is_empty)
+    }
+
+    /// The identities of an issuer; none of them if its entry cannot be used.
+    fn group(&self, issuer_url: &str) -> Option<&Vec<Arc<Issuer>>> {
+        let by_pattern = || {
+            let mut patterns = self.meta.iter().filter(|_| issuer_url.len() <= LONGEST_MATCH);
+            patterns.find(|(pattern, _)| pattern.matches(issuer_url)).map(|(_, group)| group)
+        };
+        self.exact.get(issuer_url).or_else(by_pattern)
+    }
+
+    /// Every identity: of the exact issuers sorted by URL, then of the meta ones in the order in which they are tried.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Issuer>> {
+        self.exact.values().chain(self.meta.iter().map(|(_, group)| group)).flatten()
+    }
+
+    /// What an operator should know of the file though it is used as it is, each with its place.
+    #[must_use]
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// Entries of the file that cannot be used, each with its place and what is wrong: see [`Self::is_misconfigured`].
+    #[must_use]
+    pub fn refusals(&self) -> &[String] {
+        &self.refusals
+    }
+
+    /// The same issuers but for these, whose entries cannot be used, and why.
+    #[must_use]
+    pub fn without(mut self, addresses: impl IntoIterator<Item = IssuerAddress>, refusals: Vec<String>) -> Self {
+        for address in addresses {
+            match address {
+                IssuerAddress::Url(url) => drop(self.exact.insert(url, Vec::new())),
+                IssuerAddress::Pattern(pattern) => {
+                    self.meta.retain(|(other, _)| *other != pattern);
+                    self.meta.push((pattern, Vec::new()));
+                }
+            }
+        }
+        self.meta.sort_by_cached_key(|(pattern, _)| pattern.rank());
+        Self { refusals, ..self }
+    }
+
+    /// The same issuers with these warnings.
+    #[must_use]
+    pub fn with_warnings(self, warnings: Vec<String>) -> Self {
+        Self { warnings, ..self }
+    }
+
+    /// How many issuers there are whose tokens are accepted.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.exact.values().chain(self.meta.iter().map(|(_, group)| group)).filter(|group| !group.is_empty()).count()
+    }
+
+    /// Whether nobody is trusted.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl Issuer {
+    /// Whether another one of the same issuer takes the same tokens and makes the same certificates of them.
+    #[must_use]
+    pub fn is_same_identity(&self, other: &Self) -> bool {
+        let essence = |issuer: &Self| {
+            format!(
+                "{:?}",
+                (
+                    &issuer.audience,
+                    &issuer.identity,
+                    &issuer.restrictions,
+                    issuer.max_certificates_per_token,
+                    issuer.order
+                )
+            )
+        };
+        self.audience == other.audience && essence(self) == essence(other)
+    }
+
+    /// Which addresses the issuer with this URL may have: the operator chose its host, or a stranger did, by what a `*` of the pattern
+    /// stands for or by DNS.
+    #[must_use]
+    pub fn reach(&self, url: &str) -> Reach {
+        match &self.address {
+            IssuerAddress::Url(_) => Reach::Anywhere,
+            IssuerAddress::Pattern(pattern) if pattern.spells_address() => Reach::Anywhere,
+            IssuerAddress::Pattern(_) if self.cluster_ties(url) == ClusterTies::Own => Reach::Anywhere,
+            IssuerAddress::Pattern(_) => self.keys.strangers,
+        }
+    }
+
+    /// What the issuer with this URL has to do with a cluster. Of a pattern's issuers only the cluster's own one, by the name that it has
+    /// in every cluster, has anything to do with it.
+    #[must_use]
+    pub fn cluster_ties(&self, url: &str) -> ClusterTies {
+        match (&self.address, self.keys.cluster) {
+            (IssuerAddress::Url(_), ties) => ties,
+            (IssuerAddress::Pattern(_), ClusterTies::None) => ClusterTies::None,
+            (IssuerAddress::Pattern(_), _) if url == CLUSTER_ISSUER => ClusterTies::Own,
+            (IssuerAddress::Pattern(_), _) => ClusterTies::None,
+        }
+    }
+}
+
+impl FromIterator<Issuer> for Issuers {
+    /// Puts each issuer in its place; those with the same address are identities of one issuer.
+    fn from_iter<I: IntoIterator<Item = Issuer>>(issuers: I) -> Self {
+        let (mut exact, mut meta) = (BTreeMap::<String, Vec<Issuer>>::new(), BTreeMap::new());
+        for issuer in issuers {
+            match issuer.address.clone() {
+                IssuerAddress::Url(url) => exact.entry(url).or_default().push(issuer),
+                IssuerAddress::Pattern(pattern) => {
+                    meta.entry(pattern.rank()).or_insert_with(|| (pattern, Vec::new())).1.push(issuer);
+                }
+            }
+        }
+        let covers_cluster = exact.contains_key(CLUSTER_ISSUER)
+            || meta.values().any(|(pattern, _): &(MetaPattern, _)| pattern.matches(CLUSTER_ISSUER));
+        Self {
+            exact: exact.into_iter().map(|(url, group)| (url, identities(group, covers_cluster))).collect(),
+            meta: meta.into_values().map(|(pattern, group)| (pattern, identities(group, false))).collect(),
+            warnings: Vec::new(),
+            refusals: Vec::new(),
+        }
+    }
+}
+
+/// The identities of one issuer in their order, with one and the same access to its keys.
+fn identities(mut group: Vec<Issuer>, covers_cluster: bool) -> Vec<Arc<Issuer>> {
+    group.sort_by_key(|issuer| issuer.order);
+    let is_kubernetes = group.iter().any(|issuer| matches!(issuer.identity, IdentityType::Kubernetes));
+    let Some(first) = group.first() else { return Vec::new() };
+    let is_api_server = match &first.address {
+        IssuerAddress::Url(url) => Url::parse(url).is_ok_and(|url| url.host_str().is_some_and(is_api_server_name)),
+        IssuerAddress::Pattern(_) => false,
+    };
+    let cluster = match is_kubernetes {
+        false => ClusterTies::None,
+        true if covers_cluster || is_api_server => ClusterTies::Own,
+        true => ClusterTies::Kubernetes,
+    };
+    let keys = Arc::new(KeyAccess { cluster, ..first.keys.as_ref().clone() });
+    group.into_iter().map(|issuer| Arc::new(Issuer { keys: Arc::clone(&keys), ..issuer })).collect()
+}
+
+impl Default for KeyAccess {
+    /// Discovery over https, and no favours.
+    fn default() -> Self {
+        Self {
+            origin: KeyOrigin::Discovery,
+            ca_certificate: None,
+            ca_certificate_only: false,
+            token_file: None,
+            plain_http: PlainHttp::Loopback,
+            strangers: Reach::PublicInternet,
+            cluster: ClusterTies::None,
+        }
+    }
+}
+
+impl FixedKeys {
+    /// Reads a JWK set.
+    ///
+    /// # Errors
+    /// Why it is none, or that no key of it can verify a token.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let keys = KeySet::parse(text.as_bytes(), None, KeyBudget::NAMED)
+            .map_err(|error| JsonFault::from(error).to_string())?;
+        if keys.is_empty() {
+            let why = keys.left_out().next().map(|(_, reason)| format!("; of its first key: {reason}"));
+            return Err(format!("no key in it can verify a token{}", why.unwrap_or_default()));
+        }
+        Ok(Self { text: text.to_owned(), keys: Arc::new(keys) })
+    }
+
+    /// The JWK set as written.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The keys.
+    #[must_use]
+    pub fn keys(&self) -> &KeySet {
+        &self.keys
+    }
+}
+
+impl PartialEq for FixedKeys {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for FixedKeys {}
+
+impl IssuerAddress {
+    /// The URL or the pattern as written.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Url(url) => url,
+            Self::Pattern(pattern) => pattern.as_str(),
+        }
+    }
+}
+
+impl MetaPattern {
+    /// The most specific pattern is tried first; equally specific ones in the order of their text.
+    fn rank(&self) -> (Reverse<usize>, String) {
+        (Reverse(self.text.chars().filter(|character| *character != '*').count()), self.text.clone())
+    }
+
+    /// Takes any text: whether it makes sense as a URL is the file reader's business.
+    #[must_use]
+    pub fn new(text: &str) -> Self {
+        Self { text: text.to_owned() }
+    }
+
+    /// The pattern as written.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether the whole of `url` fits the whole pattern.
+    ///
+    /// Taking the first place where a piece of literal text fits is enough, without going back: a piece with a character
+    /// that `*` cannot stand for fits in one place at most, and after any other piece the next `*` can stand for whatever
+    /// a later place would have skipped. So the work is bounded by the product of the two lengths.
+    #[must_use]
+    pub fn matches(&self, url: &str) -> bool {
+        let mut pieces = self.text.split('*');
+        let Some(mut rest) = pieces.next().and_then(|first| url.strip_prefix(first)) else { return false };
+        let Some(last) = pieces.next_back() else { return rest.is_empty() };
+        for piece in pieces {
+            let Some(after) = after_gap_and(piece, rest) else { return false };
+            rest = after;
+        }
+        rest.strip_suffix(last).is_some_and(|gap| !gap.is_empty() && gap.bytes().all(fits_star))
+    }
+
+    /// Whether the pattern spells out the address of its host, as `http://127.0.0.1:*/x` does: then nobody but its writer chose it.
+    #[must_use]
+    pub fn spells_address(&self) -> bool {
+        let authority = self.text.split_once("://").map_or("", |(_, rest)| rest.split('/').next().unwrap_or_default());
+        let host = authority.trim_end_matches(|character: char| character.is_ascii_digit() || character == '*');
+        let host = host.strip_suffix(':').filter(|host| !host.ends_with(':')).unwrap_or(authority);
+        !host.contains('*')
+            && Url::parse(&format!("http://{host}/")).is_ok_and(|url| match url.host() {
+                Some(Host::Domain(name)) => name == "localhost",
+                Some(Host::Ipv4(_) | Host::Ipv6(_)) => true,
+                None => false,
+            })
+    }
+}
+
+/// What follows the first `piece` in `text` that has one or more characters before it, all of which fit `*`.
+fn after_gap_and<'a>(piece: &str, text: &'a str) -> Option<&'a str> {
+    let longest_gap = text.bytes().take_while(|byte| fits_star(*byte)).count();
+    (1..=longest_gap).find_map(|gap| text.get(gap..)?.strip_prefix(piece))
+}
+
+const fn fits_star(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The definition, by trying everything.
+    fn by_definition(pattern: &[u8], url: &[u8]) -> bool {
+        match pattern.split_first() {
+            None => url.is_empty(),
+            Some((b'*', after)) => {
+                (1..=url.len()).any(|n| url[..n].iter().all(|b| fits_star(*b)) && by_definition(after, &url[n..]))
+            }
+            Some((byte, after)) => url.first() == Some(byte) && by_definition(after, &url[1..]),
+        }
+    }
+
+    fn words(alphabet: &[char], longest: usize) -> Vec<String> {
+        let mut all = vec![String::new()];
+        let mut newest = all.clone();
+        for _ in 0..longest {
+            newest = newest.iter().flat_map(|word| alphabet.iter().map(move |c| format!("{word}{c}"))).collect();
+            all.extend(newest.clone());
+        }
+        all
+    }
+
+    #[test]
+    fn matching_without_going_back_agrees_with_the_definition() {
+        let urls = words(&['a', 'b', '.'], 6);
+        let mut fits = 0;
+        for pattern in words(&['a', '.', '*'], 5) {
+            let meta = MetaPattern::new(&pattern);
+            for url in &urls {
+                let expected = by_definition(pattern.as_bytes(), url.as_bytes());
+                assert_eq!(meta.matches(url), expected, "{pattern} {url}");
+                fits += usize::from(expected);
+            }
+        }
+        assert!(fits > 1000, "{fits}");
+    }
+
+    #[test]
+    fn a_star_stands_for_one_label_and_the_pattern_is_anchored() {
+        let eks = MetaPattern::new("https://oidc.eks.*.amazonaws.com/id/*");
+        for (url, expected) in [
+            ("https://oidc.eks.us-west-2.amazonaws.com/id/B02C93B6A2D30341AD01E1B6D48164CB", true),
+            ("https://oidc.eks..amazonaws.com/id/B02C", false),
+            ("https://oidc.eks.us-west-2.amazonaws.com/id/", false),
+            ("https://oidc.eks.us-west-2.amazonaws.com/id/B0/2C", false),
+            ("https://oidc.eks.evil.com/x.amazonaws.com/id/B0", false),
+            ("http://localhost:3000?https://oidc.eks.us-west-2.amazonaws.com/id/B0", false),
+            ("https://oidc.eks.us-west-2.amazonaws.com/id/B0\n", false),
+            ("https://oidc.eks.\u{e9}.amazonaws.com/id/B0", false),
+        ] {
+            assert_eq!(eks.matches(url), expected, "{url}");
+        }
+        assert!(MetaPattern::new("https://a.example").matches("https://a.example"));
+        assert!(!MetaPattern::new("https://a.example").matches("https://a.example/"));
+    }
+
+    #[test]
+    fn a_hostile_url_does_not_take_for_ever() {
+        let pattern = MetaPattern::new(&format!("https://{}.example", "*a".repeat(40)));
+        assert!(!pattern.matches(&format!("https://{}", "a".repeat(64 * 1024))));
+    }
+
+    fn issuer(address: IssuerAddress) -> Issuer {
+        Issuer {
+            address,
+            audience: "sigstore".into(),
+            identity: IdentityType::Kubernetes,
+            challenge_claim: "sub".into(),
+            spiffe_trust_domain: String::new(),
+            subject_domain: String::new(),
+            skip_email_verification: false,
+            order: None,
+            keys: Arc::default(),
+            restrictions: Restrictions::default(),
+            key_outage_window: None,
+            max_certificates_per_token: None,
+            description: None,
+            contact: None,
+        }
+    }
+
+    #[test]
+    fn exact_comes_before_meta_and_the_most_literal_meta_first() {
+        let exact = ["https://b.example/x", "https://a.example/x"].map(|url| IssuerAddress::Url(url.into()));
+        let meta = ["https://*.example/*", "https://b.example/*", "https://a.example/*", "https://*.example/x"]
+            .map(|text| IssuerAddress::Pattern(MetaPattern::new(text)));
+        let issuers: Issuers = meta.into_iter().chain(exact).map(issuer).collect();
+        let order: Vec<&str> = issuers.iter().map(|issuer| issuer.address.as_str()).collect();
+        assert_eq!(
+            order,
+            [
+                "https://a.example/x",
+                "https://b.example/x",
+                "https://*.example/x",
+                "https://a.example/*",
+                "https://b.example/*",
+                "https://*.example/*",
+            ]
+        );
+        let found = |url| issuers.find(url).first().map(|issuer| issuer.address.as_str());
+        assert_eq!(found("https://a.example/x"), Some("https://a.example/x"));
+        assert_eq!(found("https://a.example/y"), Some("https://a.example/*"));
+        assert_eq!(found("https://c.example/x"), Some("https://*.example/x"));
+        assert_eq!(found("https://c.example/y"), Some("https://*.example/*"));
+        assert_eq!(found("https://c.example"), None);
+    }
+
+    #[test]
+    fn kubernetes_issuers_are_the_clusters_own_once_an_entry_covers_its_issuer() {
+        let (named, other) = ("https://oidc.private.example", "https://kubernetes.other.svc");
+        let ties = |addresses: &[IssuerAddress], url: &str| {
+            let issuers: Issuers = addresses.iter().cloned().map(issuer).collect();
+            let found = issuers.find(url);
+            found.first().map(|found| (found.cluster_ties(url), found.reach(url)))
+        };
+        let url = |url: &str| IssuerAddress::Url(url.to_owned());
+        let pattern = |text: &str| IssuerAddress::Pattern(MetaPattern::new(text));
+        let (anywhere, public) = (Reach::Anywhere, Reach::PublicInternet);
+        for (addresses, asked, expected) in [
+            (vec![url(named)], named, (ClusterTies::Kubernetes, anywhere)),
+            (vec![url(named), url(CLUSTER_ISSUER)], named, (ClusterTies::Own, anywhere)),
+            (vec![url(named), pattern("https://kubernetes.*.svc")], named, (ClusterTies::Own, anywhere)),
+            (vec![url(named), pattern("https://*.example.svc")], named, (ClusterTies::Kubernetes, anywhere)),
+            (vec![pattern("https://kubernetes.*.svc")], CLUSTER_ISSUER, (ClusterTies::Own, anywhere)),
+            (vec![pattern("https://kubernetes.*.svc")], other, (ClusterTies::None, public)),
+            (vec![pattern("https://kubernetes.*.svc"), url(CLUSTER_ISSUER)], other, (ClusterTies::None, public)),
+            (
+                vec![url("https://kubernetes.default.svc.a.b")],
+                "https://kubernetes.default.svc.a.b",
+                (ClusterTies::Own, anywhere),
+            ),
+        ] {
+            assert_eq!(ties(&addresses, asked), Some(expected), "{addresses:?}");
+        }
+        let email = Issuer { identity: IdentityType::GithubWorkflow, ..issuer(pattern("https://kubernetes.*.svc")) };
+        let issuers: Issuers = [email].into_iter().collect();
+        let found = &issuers.find(CLUSTER_ISSUER)[0];
+        assert_eq!((found.cluster_ties(CLUSTER_ISSUER), found.reach(CLUSTER_ISSUER)), (ClusterTies::None, public));
+    }
+
+    #[test]
+    fn a_pattern_spells_an_address_or_leaves_the_host_to_others() {
+        for (pattern, expected) in [
+            ("http://127.0.0.1:8080/*", true),
+            ("http://127.0.0.1:*/x/*", true),
+            ("http://127.0.0.1/*", true),
+            ("http://[::1]:80/*", true),
+            ("http://[::1]/*", true),
+            ("https://10.1.2.3/*", true),
+            ("http://localhost:3000/*", true),
+            ("https://127.0.0.*/x", false),
+            ("https://127.0.0.1*/x", false),
+            ("https://*/x", false),
+            ("https://[*]/x", false),
+            ("https://*.example.com/x", false),
+            ("https://internal.example.com/*", false),
+            ("https://localhost.example.com/*", false),
+        ] {
+            assert_eq!(MetaPattern::new(pattern).spells_address(), expected, "{pattern}");
+        }
+    }
+
+    #[test]
+    fn identities_of_one_issuer_share_its_keys_and_stand_in_their_order() {
+        let of = |audience: &str, order| Issuer {
+            audience: audience.to_owned(),
+            order,
+            ..issuer(IssuerAddress::Url("https://a.example".into()))
+        };
+        let issuers: Issuers =
+            [of("third", Some(3)), of("first", Some(1)), of("second", Some(2))].into_iter().collect();
+        let found = issuers.find("https://a.example");
+        let audiences: Vec<&str> = found.iter().map(|issuer| issuer.audience.as_str()).collect();
+        assert_eq!(audiences, ["first", "second", "third"]);
+        assert!(Arc::ptr_eq(&found[0].keys, &found[2].keys));
+        assert_eq!((issuers.len(), issuers.iter().count()), (1, 3));
+        assert!(issuers.find("https://b.example").is_empty());
+    }
+}

@@ -1,0 +1,226 @@
+//! The pipeline: from a token and a key to a certificate.
+//!
+//! Owns the order of the steps and what each failure is called. Knows no transport, no file and no concrete backend.
+
+mod conversion;
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use arc_swap::ArcSwap;
+
+use crate::authority::{Authority, AuthoritySource, Made, MakeError};
+use crate::certificate::chain::ChainCertificate;
+use crate::certificate::chain::IssuingChain;
+use crate::certificate::{ComposeError, Ingredients, LintedTbs, Serial, ValidityPolicy};
+use crate::ct::{LogEntry, Logs, Sct, Submission, TransparencyError, serialize_list};
+use crate::failure::{Failure, FailureKind};
+use crate::identity::issuers::Issuers;
+use crate::identity::keys::KeyStore;
+use crate::identity::verify::{Patience, Verification, VerifiedClaims, verify_now};
+use crate::identity::{Principal, UnverifiedToken, identify};
+use crate::limits::single_use::{SingleUse, SingleUseError, Use};
+use crate::limits::{Limits, Place};
+use crate::networks::Networks;
+use crate::possession::{BlockedKeys, KeyRequest, PermittedAlgorithms, PossessionError, ProvenKey, prove};
+use crate::telemetry::metrics::{Metrics, Stage};
+
+/// What a client sends, whatever the transport.
+pub struct Request {
+    /// The identity token; empty when none was sent.
+    pub token: String,
+    /// The key to certify.
+    pub key: KeyRequest,
+    /// The networks that it came from, if it came over a network.
+    pub client: Option<Networks>,
+}
+
+/// An issued certificate.
+#[derive(Debug)]
+pub struct Issued {
+    /// DER.
+    pub certificate: Vec<u8>,
+    /// The chain whose first certificate issued it.
+    pub chain: Arc<IssuingChain>,
+    /// Where its timestamps are.
+    pub timestamps: SctDelivery,
+    /// What the audit log says of it.
+    pub record: Record,
+}
+
+/// How the logs' timestamps reach the client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SctDelivery {
+    /// No log is set.
+    None,
+    /// Inside the certificate.
+    Embedded,
+    /// Beside it: the AddChainResponse JSON (RFC 6962 section 4.1). For signers that cannot sign precertificates.
+    Detached(Vec<u8>),
+}
+
+/// What the audit log says of an issued certificate: no e-mail address, no claim.
+#[derive(Debug)]
+pub struct Record {
+    /// The certificate's serial number, hexadecimal.
+    pub serial: String,
+    /// The issuer of the token.
+    pub issuer: String,
+    /// The identity type's name.
+    pub identity: &'static str,
+    /// The kind of key.
+    pub key: &'static str,
+}
+
+/// The clock and the source of randomness.
+pub struct Ambient {
+    /// The time.
+    pub clock: Box<dyn Fn() -> SystemTime + Send + Sync>,
+    /// Twenty random octets, or nothing when there is no randomness to be had.
+    pub random: Box<dyn Fn() -> Option<[u8; Serial::LENGTH]> + Send + Sync>,
+}
+
+/// Everything that issuing needs.
+pub struct Issuance {
+    /// The trusted issuers; replaced as a whole.
+    pub issuers: ArcSwap<Issuers>,
+    /// Their keys.
+    pub keys: KeyStore,
+    /// Which client keys are accepted.
+    pub algorithms: PermittedAlgorithms,
+    /// Which client keys are refused whoever holds them; replaced as a whole.
+    pub blocked_keys: ArcSwap<BlockedKeys>,
+    /// How long certificates live.
+    pub validity: ValidityPolicy,
+    /// Who signs.
+    pub authority: AuthoritySource,
+    /// Who is told of every certificate, if anybody is.
+    pub logs: Option<Logs>,
+    /// What callers may ask of this process.
+    pub limits: Limits,
+    /// How often a token may be used, where its issuer says so.
+    pub single_use: SingleUse,
+    /// What is counted and timed.
+    pub metrics: Metrics,
+    /// Clock and randomness.
+    pub ambient: Ambient,
+}
+
+impl Issuance {
+    /// Issues a certificate. Nothing is signed before the token is verified, the key proven and the certificate linted.
+    ///
+    /// # Errors
+    /// A [`Failure`] says what the client may know; its cause is for the log.
+    pub async fn issue(&self, request: Request) -> Result<Issued, Failure> {
+        let (_place, claims) = self.believe(&request).await?;
+        self.limits.admit_identity(claims.issuer_url(), claims.party())?;
+        let (claims, principal) = identify(claims)?;
+        let key = self.prove(&request.key, &principal)?;
+        let (authority, serial) = (self.authority.current(), self.serial()?);
+        let tbs = self.compose(&Ingredients {
+            principal: &principal,
+            key: &key,
+            issuer: authority.chain(),
+            algorithm: authority.algorithm(),
+            validity: self.validity,
+            now: (self.ambient.clock)(),
+            serial: &serial,
+        })?;
+        authority.check(&tbs, self.logs.as_ref().map_or(0, Logs::timestamps_length))?;
+        let one_use = self.take_use(&claims, &serial).await?;
+        let (made, timestamps) = match self.make_and_log(&authority, &tbs).await {
+            Ok(made) => made,
+            Err(failure) => {
+                self.single_use.give_back(one_use).await;
+                return Err(failure);
+            }
+        };
+        let record = Record {
+            serial: made.serial().unwrap_or_else(|| serial.to_hex()),
+            issuer: claims.issuer_url().to_owned(),
+            identity: claims.issuer().identity.name(),
+            key: key.public_key().kind().name(),
+        };
+        self.metrics.issued(record.identity, record.key);
+        Ok(Issued { certificate: made.certificate, chain: made.chain, timestamps, record })
+    }
+
+    /// One signature without logs. With logs, a precertificate before them and the certificate with their timestamps after; authorities
+    /// that make no precertificates have their certificates logged as they are.
+    async fn make_and_log(&self, authority: &Authority, tbs: &LintedTbs) -> Result<(Made, SctDelivery), Failure> {
+        let Some(logs) = &self.logs else { return Ok((self.make(authority, tbs).await?, SctDelivery::None)) };
+        if !authority.signs_precertificates() {
+            let made = self.make(authority, tbs).await?;
+            let timestamps = self.log(logs, &made, LogEntry::X509(&made.certificate)).await?;
+            let first = timestamps.first().map(Sct::add_chain_response_json).unwrap_or_default();
+            return Ok((made, SctDelivery::Detached(first)));
+        }
+        let precertificate = self.make(authority, &tbs.precertificate()?).await?;
+        let issuer_key_hash = precertificate.chain.spki_sha256();
+        let entry = LogEntry::Precertificate { issuer_key_hash, tbs: tbs.as_der() };
+        let timestamps = self.log(logs, &precertificate, entry).await?;
+        let list = serialize_list(&timestamps).map_err(|error| Failure::new(FailureKind::LogUnavailable, error))?;
+        Ok((self.make(authority, &tbs.with_timestamps(&list)?).await?, SctDelivery::Embedded))
+    }
+
+    /// A place among the requests in flight, and claims that are believed. Whoever waits for an issuer's keys has no such place, and of his
+    /// token only the text: others are served meanwhile.
+    async fn believe(&self, request: &Request) -> Result<(Place<'_>, VerifiedClaims), Failure> {
+        let _timer = self.metrics.stage(Stage::Token);
+        let mut patience = Patience::Waits(request.client);
+        loop {
+            let place = self.limits.begin()?;
+            let (token, now) = (UnverifiedToken::parse(&request.token)?, (self.ambient.clock)());
+            let wait = match verify_now(token, &self.issuers.load(), &self.keys, now, patience)? {
+                Verification::Believed(claims) => {
+                    if claims.has_unknown_type() {
+                        self.metrics.unknown_token_type();
+                    }
+                    return Ok((place, claims));
+                }
+                Verification::Waits(_, wait) => wait,
+            };
+            drop(place);
+            wait.over().await?;
+            patience = Patience::Waited;
+        }
+    }
+
+    fn prove(&self, request: &KeyRequest, principal: &Principal) -> Result<ProvenKey, PossessionError> {
+        let _timer = self.metrics.stage(Stage::Proof);
+        prove(request, principal.challenge(), &self.algorithms).and_then(|key| self.blocked_keys.load().admit(key))
+    }
+
+    fn compose(&self, ingredients: &Ingredients<'_>) -> Result<LintedTbs, ComposeError> {
+        let _timer = self.metrics.stage(Stage::Compose);
+        LintedTbs::compose(ingredients)
+    }
+
+    /// Nothing for issuers whose tokens are not counted; those cost no time here.
+    async fn take_use(&self, claims: &VerifiedClaims, serial: &Serial) -> Result<Option<Use>, SingleUseError> {
+        if !SingleUse::counts(claims) {
+            return Ok(None);
+        }
+        let _timer = self.metrics.stage(Stage::SingleUse);
+        self.single_use.take(claims, serial, (self.ambient.clock)()).await
+    }
+
+    async fn make(&self, authority: &Authority, tbs: &LintedTbs) -> Result<Made, MakeError> {
+        let _timer = self.metrics.stage(Stage::Sign);
+        authority.make(tbs).await
+    }
+
+    /// Sends a (pre)certificate and everything above it to the logs.
+    async fn log(&self, logs: &Logs, made: &Made, entry: LogEntry<'_>) -> Result<Vec<Sct>, TransparencyError> {
+        let _timer = self.metrics.stage(Stage::Log);
+        let above = made.chain.certificates().iter().map(ChainCertificate::der);
+        let chain = std::iter::once(made.certificate.as_slice()).chain(above).collect();
+        logs.submit(Submission { chain, entry }).await
+    }
+
+    fn serial(&self) -> Result<Serial, Failure> {
+        let octets =
+            (self.ambient.random)().ok_or_else(|| Failure::new(FailureKind::Internal, "no randomness is to be had"))?;
+        Ok(Serial::from_random(octets))
+    }
+}

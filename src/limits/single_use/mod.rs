@@ -1,0 +1,327 @@
+//! How many certificates one token may make, for issuers that limit it.
+//!
+//! Owns what makes two tokens the same, the count of their uses, and what happens when the count cannot be had. Knows no transport and
+//! nothing of certificates but their serial numbers, by which a use can be taken back.
+
+mod memory;
+mod redis;
+
+use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+
+use crate::certificate::Serial;
+use crate::identity::claims::{ClaimError, wrong_type};
+use crate::identity::verify::VerifiedClaims;
+use crate::text::peer_text::PeerText;
+pub use memory::CAPACITY;
+use memory::MemoryStore;
+pub use redis::{RedisOptions, RedisSetupError, RedisStore};
+
+/// The most that `max-certificates-per-token` may say: a count, not a rate.
+pub const MAX_USES: NonZeroU32 = NonZeroU32::new(1000).unwrap();
+
+/// How long a token that is counted may have until it expires: it is remembered for as long. Tokens for one use live for minutes.
+pub const LONGEST_LIFE: Duration = Duration::from_hours(24);
+
+/// What happens to a request whose token's uses cannot be counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WhenUnknown {
+    /// It is refused, and may be tried again.
+    #[default]
+    Refuse,
+    /// It passes: an outage of the store costs the limit and no certificates.
+    Pass,
+}
+
+/// Counts the uses of tokens.
+#[derive(Debug)]
+pub struct SingleUse {
+    store: Store,
+    when_unknown: WhenUnknown,
+    uncounted: AtomicU64,
+}
+
+#[derive(Debug)]
+enum Store {
+    Memory(MemoryStore),
+    Redis(RedisStore),
+}
+
+/// A token as it is counted. Says nothing about whom it is for: issuer and `jti` are hashed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Counted {
+    key: [u8; 32],
+    /// Seconds since 1970; the token is worth nothing from then on, and the count neither.
+    expires: u64,
+    limit: NonZeroU32,
+    /// Whose it is, for the memory's shares: the issuer.
+    issuer: Party,
+    /// The same for all issuers of one entry of the issuer file.
+    entry: Party,
+}
+
+/// Who has a share of the memory, by hash.
+type Party = u128;
+
+/// One use of a token. It counts unless it is given back.
+#[derive(Debug)]
+#[must_use = "a use that made no certificate is to be given back"]
+pub struct Use {
+    token: Counted,
+    serial: Serial,
+}
+
+/// Why a token does not make another certificate.
+#[derive(Debug, thiserror::Error)]
+pub enum SingleUseError {
+    /// `jti` is there but no text.
+    #[error(transparent)]
+    Claim(#[from] ClaimError),
+    /// It expires later than is remembered. To forget it earlier would let it be used again.
+    #[error("the token is counted, and expires in more than {}", humantime::format_duration(LONGEST_LIFE))]
+    LivesTooLong,
+    /// All its uses are taken.
+    #[error("the token has made as many certificates as its issuer's setting allows")]
+    Spent,
+    /// The count cannot be had.
+    #[error("the uses of the token cannot be counted")]
+    Unknown(#[source] StoreError),
+}
+
+/// Why a count cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The issuer has its share of the tokens that are remembered, none of which has expired.
+    #[error("the issuer has its share of the {CAPACITY} tokens that are remembered")]
+    Full,
+    /// The store did not answer in time.
+    #[error("the store did not answer within {}", humantime::format_duration(*.0))]
+    Late(Duration),
+    /// The store answered with an error, or cannot be reached.
+    #[error("the store failed: {0}")]
+    Failed(PeerText),
+}
+
+impl Default for SingleUse {
+    fn default() -> Self {
+        Self::in_memory(WhenUnknown::default())
+    }
+}
+
+impl SingleUse {
+    /// Counts in this process: for one replica.
+    #[must_use]
+    pub fn in_memory(when_unknown: WhenUnknown) -> Self {
+        Self::new(Store::Memory(MemoryStore::new(CAPACITY)), when_unknown)
+    }
+
+    /// Counts in Redis or Valkey: for any number of replicas.
+    #[must_use]
+    pub const fn in_redis(store: RedisStore, when_unknown: WhenUnknown) -> Self {
+        Self::new(Store::Redis(store), when_unknown)
+    }
+
+    const fn new(store: Store, when_unknown: WhenUnknown) -> Self {
+        Self { store, when_unknown, uncounted: AtomicU64::new(0) }
+    }
+
+    /// How many uses passed though they could not be counted.
+    #[must_use]
+    pub fn uncounted(&self) -> u64 {
+        self.uncounted.load(Ordering::Relaxed)
+    }
+
+    /// Whether the issuer's tokens are counted at all.
+    #[must_use]
+    pub fn counts(claims: &VerifiedClaims) -> bool {
+        claims.issuer().max_certificates_per_token.is_some()
+    }
+
+    /// Takes one of the token's uses for the certificate with this serial number; none when its issuer sets no limit.
+    ///
+    /// # Errors
+    /// See [`SingleUseError`]; without a count only when that is what [`WhenUnknown`] says.
+    pub async fn take(
+        &self,
+        claims: &VerifiedClaims,
+        serial: &Serial,
+        now: SystemTime,
+    ) -> Result<Option<Use>, SingleUseError> {
+        let Some(token) = Counted::of(claims)? else { return Ok(None) };
+        if token.expires > seconds(now + LONGEST_LIFE).saturating_add(1) {
+            return Err(SingleUseError::LivesTooLong);
+        }
+        let counted = match &self.store {
+            Store::Memory(store) => store.take(&token, seconds(now)),
+            Store::Redis(store) => store.take(&token, serial).await,
+        };
+        match counted {
+            Ok(true) => Ok(Some(Use { token, serial: serial.clone() })),
+            Ok(false) => Err(SingleUseError::Spent),
+            Err(error) => self.without_a_count(error, &token, serial),
+        }
+    }
+
+    fn without_a_count(
+        &self,
+        error: StoreError,
+        token: &Counted,
+        serial: &Serial,
+    ) -> Result<Option<Use>, SingleUseError> {
+        match self.when_unknown {
+            WhenUnknown::Pass => {
+                self.uncounted.fetch_add(1, Ordering::Relaxed);
+                let error = error.to_string();
+                tracing::error!(error, "a token's uses cannot be counted; it passes, as --single-use-failure says");
+                Ok(None)
+            }
+            WhenUnknown::Refuse => {
+                // The use may have been counted though the answer was lost.
+                if let Store::Redis(store) = &self.store {
+                    store.give_back_later(token, serial);
+                }
+                Err(SingleUseError::Unknown(error))
+            }
+        }
+    }
+
+    /// Gives back a use that made no certificate. A store that cannot be reached keeps it: the limit is never exceeded for that.
+    pub async fn give_back(&self, taken: Option<Use>) {
+        let Some(taken) = taken else { return };
+        match &self.store {
+            Store::Memory(store) => store.give_back(&taken.token),
+            Store::Redis(store) => {
+                if let Err(error) = store.give_back(&taken.token, &taken.serial).await {
+                    let error = error.to_string();
+                    tracing::warn!(error, "a token's use that made no certificate stays counted");
+                }
+            }
+        }
+    }
+}
+
+impl Counted {
+    /// The token that the claims are of, if its issuer sets a limit: known by `jti` (RFC 7519 section 4.1.7), else by what was signed.
+    fn of(claims: &VerifiedClaims) -> Result<Option<Self>, ClaimError> {
+        let (Some(limit), Some(statement)) = (claims.issuer().max_certificates_per_token, claims.statement()) else {
+            return Ok(None);
+        };
+        let (kind, name) = match claims.claims().get("jti") {
+            None => (0, statement.as_slice()),
+            Some(Value::String(id)) if id.is_empty() => (0, statement.as_slice()),
+            Some(Value::String(id)) => (1, id.as_bytes()),
+            Some(other) => return Err(wrong_type("jti", other, "a text")),
+        };
+        let issuer = claims.issuer_url().as_bytes();
+        // The issuer's length keeps one issuer's names apart from those of another.
+        let hash = Sha256::new_with_prefix([kind]).chain_update((issuer.len() as u64).to_be_bytes());
+        let key = hash.chain_update(issuer).chain_update(name).finalize().into();
+        let expires = seconds(claims.expires_at()).saturating_add(1);
+        let entry = party(claims.issuer().address.as_str().as_bytes());
+        Ok(Some(Self { key, expires, limit, issuer: party(issuer), entry }))
+    }
+}
+
+fn party(name: &[u8]) -> Party {
+    Sha256::digest(name).iter().take(16).fold(0, |number, byte| number << 8 | Party::from(*byte))
+}
+
+fn seconds(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::claims::Claims;
+    use crate::identity::issuers::{Issuer, Issuers};
+    use serde_json::json;
+    use std::sync::Arc;
+
+    fn verified(limit: Option<u32>, claims: &Value) -> VerifiedClaims {
+        let text = "oidc-issuers:\n  https://a.example:\n    client-id: x\n    type: email\n";
+        let issuers = Issuers::parse("test.yaml", text).unwrap();
+        let issuer: Issuer = issuers.iter().next().unwrap().as_ref().clone();
+        let issuer = Issuer { max_certificates_per_token: limit.and_then(NonZeroU32::new), ..issuer };
+        VerifiedClaims::for_test(Claims::parse(claims.to_string().as_bytes()).unwrap(), Arc::new(issuer))
+    }
+
+    fn counted(claims: &Value) -> Counted {
+        Counted::of(&verified(Some(1), claims)).unwrap().unwrap()
+    }
+
+    #[test]
+    fn tokens_are_the_same_by_issuer_and_id() {
+        let token = |issuer: &str, id: &str| counted(&json!({"iss": issuer, "jti": id, "exp": 2000.5})).key;
+        assert_eq!(token("a", "bc"), token("a", "bc"));
+        assert_ne!(token("a", "bc"), token("ab", "c"));
+        assert_ne!(token("a", "bc"), token("a", "bd"));
+        let nameless = counted(&json!({"iss": "a", "exp": 2000})).key;
+        assert_eq!(nameless, token("a", ""), "an empty id is none");
+        assert_ne!(
+            nameless,
+            counted(&json!({"iss": "a", "exp": 2000, "jti": "\0".repeat(32)})).key,
+            "an id is no hash"
+        );
+        assert_eq!(counted(&json!({"iss": "a", "exp": 2000.5})).expires, 2001);
+    }
+
+    #[test]
+    fn an_id_of_another_type_is_refused_and_an_issuer_without_a_limit_not_counted() {
+        assert!(
+            Counted::of(&verified(Some(1), &json!({"iss": "a", "jti": null}))).unwrap().is_some(),
+            "counted by the token"
+        );
+        for id in [json!(1), json!(["x"])] {
+            assert!(Counted::of(&verified(Some(1), &json!({"iss": "a", "jti": id}))).is_err());
+            assert!(Counted::of(&verified(None, &json!({"iss": "a", "jti": id}))).unwrap().is_none());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_use_that_was_given_back_can_be_taken_again() {
+        let single_use = SingleUse::default();
+        let claims = verified(Some(2), &json!({"iss": "a", "jti": "1", "exp": 2000}));
+        let serial = Serial::from_random([7; 20]);
+        let take = || single_use.take(&claims, &serial, UNIX_EPOCH + Duration::from_secs(1000));
+        let (first, _second) = (take().await.unwrap(), take().await.unwrap());
+        assert!(matches!(take().await, Err(SingleUseError::Spent)));
+        single_use.give_back(first).await;
+        let _third = take().await.unwrap();
+        assert!(matches!(take().await, Err(SingleUseError::Spent)));
+    }
+
+    #[tokio::test]
+    async fn a_token_that_would_be_remembered_for_too_long_is_refused_whatever_happens_to_the_uncounted() {
+        let life = LONGEST_LIFE.as_secs();
+        for when_unknown in [WhenUnknown::Refuse, WhenUnknown::Pass] {
+            let single_use = SingleUse::in_memory(when_unknown);
+            for (expires, passes) in
+                [(1000 + life, true), (1001 + life, false), (4_000_000_000, false), (900_000_000_000_000, false)]
+            {
+                let claims = verified(Some(1), &json!({"iss": "a", "jti": expires.to_string(), "exp": expires}));
+                let now = UNIX_EPOCH + Duration::from_secs(1000);
+                let taken = single_use.take(&claims, &Serial::from_random([7; 20]), now).await;
+                assert_eq!(taken.is_ok(), passes, "{expires}");
+                assert!(passes || matches!(taken, Err(SingleUseError::LivesTooLong)));
+            }
+            let uncounted = verified(None, &json!({"iss": "a", "jti": "x", "exp": 4_000_000_000_u64}));
+            assert!(single_use.take(&uncounted, &Serial::from_random([7; 20]), UNIX_EPOCH).await.unwrap().is_none());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_full_memory_refuses_or_passes_as_it_was_told() {
+        for (when_unknown, passes) in [(WhenUnknown::Refuse, false), (WhenUnknown::Pass, true)] {
+            let single_use = SingleUse::new(Store::Memory(MemoryStore::new(0)), when_unknown);
+            let claims = verified(Some(1), &json!({"iss": "a", "jti": "1", "exp": 2000}));
+            let taken = single_use.take(&claims, &Serial::from_random([7; 20]), UNIX_EPOCH).await;
+            assert_eq!((taken.is_ok(), single_use.uncounted()), (passes, u64::from(passes)));
+            assert!(passes || matches!(taken, Err(SingleUseError::Unknown(StoreError::Full))));
+        }
+    }
+}

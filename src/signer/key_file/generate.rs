@@ -1,0 +1,122 @@
+//! Owns new private keys and their PEM, encrypted or not.
+//!
+//! Refuses to know files: it makes text.
+
+use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der};
+use aws_lc_rs::rand::{SecureRandom as _, SystemRandom};
+use aws_lc_rs::rsa::{self, KeySize};
+use aws_lc_rs::signature::{self, EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair};
+use der::{Decode as _, Encode as _};
+use pkcs8::pkcs5::pbes2;
+use pkcs8::{EncryptedPrivateKeyInfoRef, PrivateKeyInfoRef};
+use secrecy::{ExposeSecret as _, SecretString};
+use zeroize::Zeroizing;
+
+use crate::crypto::algorithm::SignatureAlgorithm;
+use crate::signer::local::LocalSigner;
+use crate::text;
+
+/// How often PBKDF2 hashes: what OWASP recommends for HMAC-SHA-256 (600 000, 2023). A start waits a third of a second for it.
+const ITERATIONS: u32 = 600_000;
+const SALT_OCTETS: usize = 16;
+const IV_OCTETS: usize = 16;
+
+/// A key that did not exist before.
+#[derive(Debug)]
+pub struct NewKey {
+    /// Signs with it.
+    pub signer: LocalSigner,
+    der: PrivateKeyDer,
+}
+
+/// A DER `PrivateKeyInfo` that is not printed.
+struct PrivateKeyDer(Zeroizing<Vec<u8>>);
+
+impl std::fmt::Debug for PrivateKeyDer {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("[REDACTED]")
+    }
+}
+
+/// The library made no key, or could not encode it: not expected on a working system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a new private key could not be made")]
+pub struct GenerateError;
+
+/// Makes a private key. RSA gets 3072 bits: as strong as P-256 is (NIST SP 800-57, table 2).
+///
+/// # Errors
+/// [`GenerateError`] if the system gives no randomness.
+pub fn generate(algorithm: SignatureAlgorithm) -> Result<NewKey, GenerateError> {
+    let der = match algorithm {
+        SignatureAlgorithm::EcdsaP256Sha256 => ecdsa(&signature::ECDSA_P256_SHA256_ASN1_SIGNING)?,
+        SignatureAlgorithm::EcdsaP384Sha384 => ecdsa(&signature::ECDSA_P384_SHA384_ASN1_SIGNING)?,
+        SignatureAlgorithm::EcdsaP521Sha512 => ecdsa(&signature::ECDSA_P521_SHA512_ASN1_SIGNING)?,
+        SignatureAlgorithm::RsaPkcs1Sha256 => {
+            let key = rsa::KeyPair::generate(KeySize::Rsa3072).map_err(|_| GenerateError)?;
+            let der: Pkcs8V1Der<'_> = key.as_der().map_err(|_| GenerateError)?;
+            der.as_ref().to_vec()
+        }
+        SignatureAlgorithm::Ed25519 => {
+            let key = Ed25519KeyPair::generate().map_err(|_| GenerateError)?;
+            key.to_pkcs8v1().map_err(|_| GenerateError)?.as_ref().to_vec()
+        }
+    };
+    let der = Zeroizing::new(der);
+    let signer = LocalSigner::from_pkcs8(algorithm, &der).map_err(|_| GenerateError)?;
+    Ok(NewKey { signer, der: PrivateKeyDer(der) })
+}
+
+fn ecdsa(algorithm: &'static EcdsaSigningAlgorithm) -> Result<Vec<u8>, GenerateError> {
+    let key = EcdsaKeyPair::generate_pkcs8(algorithm, &SystemRandom::new()).map_err(|_| GenerateError)?;
+    Ok(key.as_ref().to_vec())
+}
+
+impl NewKey {
+    /// The key as PKCS #8 PEM: encrypted with PBES2 (PBKDF2 with HMAC-SHA-256, AES-256-CBC), which openssl and the incumbent read
+    /// too, or bare without a password.
+    ///
+    /// # Errors
+    /// [`GenerateError`] if the system gives no randomness.
+    pub fn to_pem(&self, password: Option<&SecretString>) -> Result<Zeroizing<String>, GenerateError> {
+        let Some(password) = password else { return Ok(pem("PRIVATE KEY", &self.der.0)) };
+        let (mut salt, mut iv) = ([0; SALT_OCTETS], [0; IV_OCTETS]);
+        let random = SystemRandom::new();
+        random.fill(&mut salt).and_then(|()| random.fill(&mut iv)).map_err(|_| GenerateError)?;
+        let parameters =
+            pbes2::Parameters::generate_pbkdf2_sha256_aes256cbc(ITERATIONS, &salt, iv).map_err(|_| GenerateError)?;
+        // A parse shows that what is encrypted is what will be decrypted.
+        PrivateKeyInfoRef::from_der(&self.der.0).map_err(|_| GenerateError)?;
+        let data = parameters.encrypt(password.expose_secret().as_bytes(), &self.der.0).map_err(|_| GenerateError)?;
+        let encrypted_data = der::asn1::OctetStringRef::new(&data).map_err(|_| GenerateError)?;
+        let encrypted = EncryptedPrivateKeyInfoRef { encryption_algorithm: parameters.into(), encrypted_data };
+        Ok(pem("ENCRYPTED PRIVATE KEY", &encrypted.to_der().map_err(|_| GenerateError)?))
+    }
+}
+
+fn pem(label: &str, der: &[u8]) -> Zeroizing<String> {
+    Zeroizing::new(text::pem(label, der))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::signer::Signer as _;
+    use crate::signer::key_file::{KeyFileError, read};
+
+    #[test]
+    fn what_is_written_is_read_back_with_the_password_only() {
+        let password = SecretString::from("correct horse");
+        for algorithm in SignatureAlgorithm::ALL {
+            let key = generate(algorithm).unwrap();
+            let bare = read(key.to_pem(None).unwrap().as_bytes(), None).unwrap();
+            assert_eq!((bare.algorithm(), bare.spki_der()), (algorithm, key.signer.spki_der()));
+        }
+        let key = generate(SignatureAlgorithm::EcdsaP384Sha384).unwrap();
+        let text = key.to_pem(Some(&password)).unwrap();
+        assert_eq!(read(text.as_bytes(), Some(&password)).unwrap().spki_der(), key.signer.spki_der());
+        assert_eq!(read(text.as_bytes(), None).err(), Some(KeyFileError::PasswordMissing));
+        assert_eq!(read(text.as_bytes(), Some(&"wrong".into())).err(), Some(KeyFileError::PasswordWrong));
+        assert!(format!("{key:?}").contains("REDACTED"));
+    }
+}

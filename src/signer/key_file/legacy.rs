@@ -1,0 +1,104 @@
+//! Owns the old encryption of PEM private keys: `Proc-Type: 4,ENCRYPTED` with a `DEK-Info` header (RFC 1421) and the
+//! key derived as OpenSSL does.
+//!
+//! Refuses to know what is in the key. The derivation is one round of MD5 and weak; it is read because there are such
+//! files, and never written.
+
+use aes::{Aes128, Aes192, Aes256};
+use cbc::{
+    Decryptor,
+    cipher::{BlockModeDecrypt, KeyIvInit, block_padding::Pkcs7},
+};
+use des::{Des, TdesEde3};
+use md5::{Digest as _, Md5};
+use zeroize::Zeroizing;
+
+use super::KeyFileError;
+use super::encryption::OPENSSL;
+use crate::crypto::pem::Block;
+
+/// The first octets of the initialization vector are the salt of the key.
+const SALT_OCTETS: usize = 8;
+const MD5_OCTETS: usize = 16;
+
+/// Whether a block says that its data is encrypted this way.
+pub(super) fn is_encrypted(block: &Block) -> bool {
+    block.header("Proc-Type").is_some_and(|value| value.replace(' ', "") == "4,ENCRYPTED")
+}
+
+/// Decrypts a block; a wrong password is found out by the padding, most of the time.
+pub(super) fn decrypt(block: &Block, password: &[u8]) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
+    let header = block.header("DEK-Info").ok_or(KeyFileError::Encryption)?;
+    let (cipher, iv) = header.split_once(',').ok_or(KeyFileError::Encryption)?;
+    let iv = from_hex(iv.trim()).ok_or(KeyFileError::Encryption)?;
+    match cipher.trim() {
+        "AES-128-CBC" => decrypt_with::<Decryptor<Aes128>>(block, password, &iv, 16),
+        "AES-192-CBC" => decrypt_with::<Decryptor<Aes192>>(block, password, &iv, 24),
+        "AES-256-CBC" => decrypt_with::<Decryptor<Aes256>>(block, password, &iv, 32),
+        "DES-EDE3-CBC" => decrypt_with::<Decryptor<TdesEde3>>(block, password, &iv, 24),
+        // Fulcio reads it too; one round of MD5 above it is the weaker part.
+        "DES-CBC" => decrypt_with::<Decryptor<Des>>(block, password, &iv, 8),
+        other => Err(KeyFileError::Cipher { cipher: other.chars().take(40).collect(), advice: OPENSSL }),
+    }
+}
+
+fn decrypt_with<C>(
+    block: &Block,
+    password: &[u8],
+    iv: &[u8],
+    key_octets: usize,
+) -> Result<Zeroizing<Vec<u8>>, KeyFileError>
+where
+    C: KeyIvInit + BlockModeDecrypt,
+{
+    let salt = iv.get(..SALT_OCTETS).ok_or(KeyFileError::Encryption)?;
+    let key = derive_key(password, salt, key_octets);
+    let decryptor = C::new_from_slices(&key, iv).map_err(|_| KeyFileError::Encryption)?;
+    let mut data = block.data()?.clone();
+    let length = decryptor.decrypt_padded::<Pkcs7>(&mut data).map_err(|_| KeyFileError::PasswordWrong)?.len();
+    data.truncate(length);
+    Ok(data)
+}
+
+/// OpenSSL's `EVP_BytesToKey` with MD5 and one iteration: each hash takes the one before, the password and the salt.
+fn derive_key(password: &[u8], salt: &[u8], octets: usize) -> Zeroizing<Vec<u8>> {
+    let mut key = Zeroizing::new(Vec::with_capacity(octets.next_multiple_of(MD5_OCTETS)));
+    let mut last = Zeroizing::new(Vec::with_capacity(MD5_OCTETS));
+    while key.len() < octets {
+        let hash = Md5::new().chain_update(last.as_slice()).chain_update(password).chain_update(salt).finalize();
+        last.clear();
+        last.extend_from_slice(&hash);
+        key.extend_from_slice(&hash);
+    }
+    key.truncate(octets);
+    key
+}
+
+fn from_hex(text: &str) -> Option<Vec<u8>> {
+    let digit = |digit: u8| char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok());
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    let octets = pairs.iter().map(|&[high, low]| Some(digit(high)? << 4 | digit(low)?)).collect();
+    rest.is_empty().then_some(octets)?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{derive_key, from_hex};
+
+    #[test]
+    fn keys_are_derived_as_openssl_does() {
+        // openssl enc -aes-256-cbc -md md5 -k parity-password -S 0102030405060708 -P
+        let key = derive_key(b"parity-password", &[1, 2, 3, 4, 5, 6, 7, 8], 32);
+        assert_eq!(
+            key.as_slice(),
+            from_hex("5181CB2E088BEFB4A47B5BDFA092886AEC10F9A42161202F401C0B741BE36F65").unwrap()
+        );
+    }
+
+    #[test]
+    fn hex_of_odd_length_or_with_other_characters_is_refused() {
+        assert_eq!(from_hex("0aF1"), Some(vec![0x0a, 0xf1]));
+        assert_eq!(from_hex("0aF"), None);
+        assert_eq!(from_hex("0g"), None);
+    }
+}

@@ -1,0 +1,177 @@
+//! Owns the token that every call carries: where it comes from, and that a file's newest one is used.
+//!
+//! Refuses to know what a token is good for.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use reqwest::header::HeaderValue;
+use secrecy::{ExposeSecret as _, SecretString};
+use tokio::io::AsyncReadExt as _;
+
+use super::error::Fault;
+use crate::files::warn_if_shared;
+
+/// How often a file is looked at while calls succeed. An agent replaces a token long before it expires.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// The longest token file, in octets.
+const MAX_FILE: u64 = 64 * 1024;
+
+/// Where a token comes from.
+#[derive(Debug)]
+pub(super) enum TokenSource {
+    /// The same one until the end.
+    Fixed(SecretString),
+    /// The one that a file holds at the time.
+    File(PathBuf),
+}
+
+/// The token of the moment, ready to be sent.
+#[derive(Debug)]
+pub(super) struct Token {
+    file: Option<PathBuf>,
+    /// Marked as sensitive: its `Debug` has no octet of it.
+    held: ArcSwap<HeaderValue>,
+    opened: Instant,
+    /// When the file was looked at last, in milliseconds since `opened`.
+    looked: AtomicU64,
+}
+
+impl Token {
+    pub(super) async fn open(source: &TokenSource) -> Result<Self, Fault> {
+        let (file, token) = match source {
+            TokenSource::Fixed(token) => (None, header(token.expose_secret())),
+            TokenSource::File(file) => {
+                warn_if_shared(file);
+                (Some(file.clone()), read(file).await)
+            }
+        };
+        let place = file.as_ref().map_or_else(|| "VAULT_TOKEN".to_owned(), |file| file.display().to_string());
+        let token = token.map_err(|problem| {
+            Fault::refused(
+                &format!("{place}: {problem}"),
+                "it has to hold one token and nothing else, readable by this user",
+            )
+        })?;
+        Ok(Self { file, held: ArcSwap::from_pointee(token), opened: Instant::now(), looked: AtomicU64::new(0) })
+    }
+
+    /// Whether nothing can replace it.
+    pub(super) fn is_fixed(&self) -> bool {
+        self.file.is_none()
+    }
+
+    /// The token for the next call.
+    pub(super) async fn current(&self) -> Arc<HeaderValue> {
+        if let Some(file) = &self.file {
+            let now = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX);
+            let looked = self.looked.load(Ordering::Relaxed);
+            let due = u128::from(now.saturating_sub(looked)) >= LOOK_EVERY.as_millis();
+            // One of many calls looks; the others go on with what there is.
+            if due && self.looked.compare_exchange(looked, now, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+                self.look(file).await;
+            }
+        }
+        self.held.load_full()
+    }
+
+    /// Whether there is another token than the one that was refused, which is looked for now.
+    pub(super) async fn replaces(&self, refused: &HeaderValue) -> bool {
+        if let Some(file) = &self.file {
+            self.look(file).await;
+        }
+        **self.held.load() != *refused
+    }
+
+    /// A file that is gone or half written keeps the old token in use: it may well be good still.
+    async fn look(&self, file: &Path) {
+        match read(file).await {
+            Ok(token) if token != **self.held.load() => self.held.store(Arc::new(token)),
+            Ok(_) => {}
+            Err(problem) => tracing::warn!(file = %file.display(), %problem, "the Vault token's file cannot be read"),
+        }
+    }
+}
+
+async fn read(file: &Path) -> Result<HeaderValue, String> {
+    let opened = tokio::fs::File::open(file).await.map_err(|error| error.to_string())?;
+    let mut text = String::new();
+    let length = opened.take(MAX_FILE + 1).read_to_string(&mut text).await.map_err(|error| error.to_string())?;
+    if length as u64 > MAX_FILE {
+        return Err(format!("longer than {MAX_FILE} bytes"));
+    }
+    header(&text)
+}
+
+fn header(text: &str) -> Result<HeaderValue, String> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Err("there is no token in it".to_owned());
+    }
+    if !text.bytes().all(|octet| octet.is_ascii_graphic()) {
+        return Err("a token has no spaces, and ASCII characters only".to_owned());
+    }
+    let mut value = HeaderValue::try_from(text).map_err(|error| error.to_string())?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn of_file(content: &str) -> (tempfile::NamedTempFile, Result<Token, Fault>) {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), content).unwrap();
+        let token = Token::open(&TokenSource::File(file.path().to_owned())).await;
+        (file, token)
+    }
+
+    #[tokio::test]
+    async fn a_file_is_read_again_when_its_token_was_refused() {
+        let (file, token) = of_file("first\n").await;
+        let token = token.unwrap();
+        let first = token.current().await;
+        assert_eq!(*first, "first");
+        assert!(!token.replaces(&first).await, "it is the same");
+        std::fs::write(file.path(), "second").unwrap();
+        assert!(token.replaces(&first).await);
+        assert_eq!(*token.current().await, "second");
+    }
+
+    #[tokio::test]
+    async fn a_file_is_looked_at_while_calls_succeed_and_the_old_token_is_kept_when_it_is_broken() {
+        let (file, token) = of_file("first").await;
+        let token = Token { opened: Instant::now().checked_sub(LOOK_EVERY).unwrap(), ..token.unwrap() };
+        std::fs::write(file.path(), "second").unwrap();
+        assert_eq!(*token.current().await, "second");
+        for broken in ["", "two words", "clé"] {
+            std::fs::write(file.path(), broken).unwrap();
+            assert!(!token.replaces(&HeaderValue::from_static("second")).await, "{broken}");
+        }
+        std::fs::remove_file(file.path()).unwrap();
+        assert!(!token.replaces(&HeaderValue::from_static("second")).await);
+    }
+
+    #[tokio::test]
+    async fn what_is_no_token_is_refused_and_never_repeated() {
+        for content in ["", " \n", "first second", "first\nsecond", "clé", &"x".repeat(70_000)] {
+            let fault = of_file(content).await.1.unwrap_err();
+            assert!(fault.hint.contains("one token"), "{fault:?}");
+            assert!(!format!("{fault:?}").contains("second"), "{fault:?}");
+        }
+        let missing = Token::open(&TokenSource::File("/nowhere/token".into())).await.unwrap_err();
+        assert!(format!("{missing:?}").contains("/nowhere/token"));
+    }
+
+    #[tokio::test]
+    async fn no_debug_text_has_the_token() {
+        let fixed = TokenSource::Fixed("hvs.secret".into());
+        let token = Token::open(&fixed).await.unwrap();
+        assert!(token.is_fixed());
+        assert!(!format!("{fixed:?}{token:?}").contains("hvs.secret"));
+    }
+}
