@@ -1,5 +1,5 @@
 //! What must hold for any octets at all, a function for each way into sigmint. The fuzz targets call these; so does
-//! `tests/invariants.rs`, which replays every corpus and damages its entries at random.
+//! `tests/it/invariants.rs`, which replays every corpus and damages its entries at random.
 //!
 //! Owns no input. A function that returns has held.
 

@@ -11,7 +11,7 @@ import subprocess
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 FIXTURES = ROOT / "tests/fixtures"
-PARITY_KEYS = ROOT / "tests/parity/keys"
+PARITY_KEYS = ROOT / "tests/e2e/parity/keys"
 
 
 def b64url(octets):

@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 
 tools="$PWD/.test-tools"
 venv="$tools/venv"
-requirements=tests/parity/requirements.txt
+requirements=tests/e2e/parity/requirements.txt
 target="${CARGO_TARGET_DIR:-target}"
 passed=0
 failed=0
@@ -70,8 +70,8 @@ prepare_python() {
 
 # The second PKCS#11 module; its tests are `ignored` in the run of all tests, and fail here if it is not there.
 second_module() {
-    tests/pkcs11/second_module.sh "$tools/pkcs11" &&
-        SIGMINT_PKCS11_SECOND="$tools/pkcs11" cargo test --locked --test signer_pkcs11 -- --ignored
+    tests/e2e/pkcs11/second_module.sh "$tools/pkcs11" &&
+        SIGMINT_PKCS11_SECOND="$tools/pkcs11" cargo test --locked --test it signer::pkcs11 -- --ignored
 }
 
 # run HEADING COMMAND.. - runs it, adds what its closing lines count to the sums, goes on when it fails.
@@ -96,23 +96,23 @@ run() {
 
 parity() {
     cargo build --locked --release --bin sigmint &&
-        "$venv/bin/python" tests/parity/check.py --binary "$target/release/sigmint"
+        "$venv/bin/python" tests/e2e/parity/check.py --binary "$target/release/sigmint"
 }
 
 # Keys in a real OpenBao, which is built with Go, once; where there is none, the tests with a fake one remain.
 openbao() {
     local status=0
-    OPENBAO="$(tests/vault/get_openbao.sh)" || status=$?
+    OPENBAO="$(tests/e2e/vault/get_openbao.sh)" || status=$?
     if [ "$status" -eq 77 ]; then
         echo "left out: no Go to build OpenBao with"
         return 0
     fi
-    [ "$status" -eq 0 ] && OPENBAO="$OPENBAO" cargo test --locked --test signer_openbao -- --ignored
+    [ "$status" -eq 0 ] && OPENBAO="$OPENBAO" cargo test --locked --test it signer::openbao -- --ignored
 }
 
 install_missing
 prepare_python
-tests/wycheproof/get.sh || stop "the Wycheproof vectors cannot be fetched"
+tests/e2e/wycheproof/get.sh || stop "the Wycheproof vectors cannot be fetched"
 run "Unit and integration tests" cargo test --locked --all-targets --no-fail-fast
 run "Keys in a real OpenBao" openbao
 run "A second PKCS#11 module" second_module

@@ -1,4 +1,4 @@
-//! Files and commands for Sigstore's own clients. Nothing is printed here that `tests/clients/run.sh` does not run.
+//! Files and commands for Sigstore's own clients. Nothing is printed here that `tests/e2e/clients/run.sh` does not run.
 //!
 //! Owns the files' names and the commands' words. Knows no server.
 
@@ -108,7 +108,7 @@ for as long as their certificate is valid: 10 minutes.
 
 ";
 
-/// What `tests/clients/run.sh` runs, by heading.
+/// What `tests/e2e/clients/run.sh` runs, by heading.
 const COMMANDS: [(&str, &str); 6] = [
     (
         "cosign 3: sign",

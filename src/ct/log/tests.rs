@@ -1,4 +1,4 @@
-//! The parts that need no network. How answers are judged is in `tests/transparency_client.rs`, over real HTTP.
+//! The parts that need no network. How answers are judged is in `tests/it/ct/client.rs`, over real HTTP.
 
 use super::*;
 

@@ -155,7 +155,9 @@ impl Entry {
         if let Some(flight) = &state.flight {
             return (Some(flight.clone()), None);
         }
-        if !state.life.permits(reason, timing, now) {
+        // Keys that came after the caller had looked need no second fetch.
+        let came = || self.held.load().as_ref().is_some_and(|held| now < held.refresh_at);
+        if !state.life.permits(reason, timing, now) || (reason == Reason::Due && came()) {
             return (None, None);
         }
         let (sender, landed) = watch::channel(());

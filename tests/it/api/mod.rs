@@ -1,0 +1,3 @@
+mod hostile_input;
+mod issuing;
+mod three_adapters;

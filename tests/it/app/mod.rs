@@ -1,0 +1,2 @@
+mod blocked_keys;
+mod reload;

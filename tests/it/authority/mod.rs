@@ -1,0 +1,3 @@
+#[cfg(feature = "gcp")]
+mod google_ca;
+mod rotation;

@@ -1,0 +1,3 @@
+mod ca;
+mod command_line;
+mod serve;

@@ -1,0 +1,9 @@
+mod cluster_token;
+mod crowds;
+mod fetching;
+mod hostile_issuers;
+mod keys;
+mod refusals;
+mod restrictions;
+mod several_identities;
+mod trust;

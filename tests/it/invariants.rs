@@ -1,0 +1,99 @@
+//! What must hold for any octets, for every fuzz target: over its whole corpus, and over entries of it that are damaged at random.
+
+#[path = "../../fuzz/invariants.rs"]
+mod invariants;
+
+use std::path::Path;
+
+use proptest::prelude::*;
+use proptest::sample::Index;
+use proptest::test_runner::{Config, TestRunner};
+
+/// The seeds and the crashes that were mended: every file of the target's folder.
+fn corpus(target: &str) -> Vec<Vec<u8>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
+    let files = std::fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    files.map(|file| std::fs::read(file.unwrap().path()).unwrap()).collect()
+}
+
+#[test]
+fn every_entry_of_every_corpus_holds() {
+    for (target, holds) in invariants::ALL {
+        let entries = corpus(target);
+        assert!(entries.len() > 5, "{target} has {} seeds", entries.len());
+        for entry in entries {
+            holds(&entry);
+        }
+    }
+}
+
+/// One change to an entry.
+#[derive(Clone, Debug)]
+enum Damage {
+    Replace(Index, u8),
+    Insert(Index, Vec<u8>),
+    Remove(Index, usize),
+    Repeat(Index, usize),
+    Splice(Index, Index),
+}
+
+fn damage() -> impl Strategy<Value = Damage> {
+    let words =
+        prop::sample::select(vec!["{", "}", "[", "\"", "\\u0000", "*", "&a ", ": ", "\n", "{{", "}}", ".", "=", "\0"]);
+    prop_oneof![
+        (any::<Index>(), any::<u8>()).prop_map(|(place, octet)| Damage::Replace(place, octet)),
+        (any::<Index>(), prop::collection::vec(any::<u8>(), 1..4))
+            .prop_map(|(place, octets)| Damage::Insert(place, octets)),
+        (any::<Index>(), words).prop_map(|(place, word)| Damage::Insert(place, word.as_bytes().to_vec())),
+        (any::<Index>(), 1..40_usize).prop_map(|(place, length)| Damage::Remove(place, length)),
+        (any::<Index>(), 1..40_usize).prop_map(|(place, length)| Damage::Repeat(place, length)),
+        (any::<Index>(), any::<Index>()).prop_map(|(entry, place)| Damage::Splice(entry, place)),
+    ]
+}
+
+fn damaged(corpus: &[Vec<u8>], entry: Index, changes: &[Damage]) -> Vec<u8> {
+    let mut octets = entry.get(corpus).clone();
+    for change in changes {
+        let place = |place: &Index, octets: &[u8]| place.index(octets.len() + 1);
+        match change {
+            Damage::Replace(at, octet) if !octets.is_empty() => {
+                let at = at.index(octets.len());
+                octets[at] = *octet;
+            }
+            Damage::Insert(at, more) => {
+                let at = place(at, &octets);
+                octets.splice(at..at, more.iter().copied());
+            }
+            Damage::Remove(at, length) => {
+                let at = place(at, &octets);
+                octets.drain(at..octets.len().min(at + length));
+            }
+            Damage::Repeat(at, length) => {
+                let at = place(at, &octets);
+                let part = octets[at..octets.len().min(at + length)].to_vec();
+                octets.splice(at..at, part);
+            }
+            Damage::Splice(other, at) => {
+                let other = other.get(corpus);
+                octets.truncate(place(at, &octets));
+                octets.extend_from_slice(&other[at.index(other.len() + 1)..]);
+            }
+            Damage::Replace(..) => {}
+        }
+    }
+    octets
+}
+
+#[test]
+fn damaged_entries_hold() {
+    for (target, holds) in invariants::ALL {
+        let corpus = corpus(target);
+        let config = Config { cases: 400, failure_persistence: None, ..Config::default() };
+        let inputs = (any::<Index>(), prop::collection::vec(damage(), 0..6));
+        let outcome = TestRunner::new(config).run(&inputs, |(entry, changes)| {
+            holds(&damaged(&corpus, entry, &changes));
+            Ok(())
+        });
+        outcome.unwrap_or_else(|failure| panic!("{target}: {failure}"));
+    }
+}

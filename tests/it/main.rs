@@ -1,0 +1,28 @@
+//! The integration tests: one crate, whose folders mirror those of `src/`.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that fails must stop"
+)]
+
+mod support;
+
+mod advisories;
+mod api;
+mod app;
+mod authority;
+mod certificate;
+mod cli;
+mod ct;
+mod dev;
+mod documentation;
+mod identity;
+mod invariants;
+mod limits;
+mod possession;
+mod server;
+mod signer;
+mod telemetry;

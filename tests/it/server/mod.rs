@@ -1,0 +1,2 @@
+mod held_memory;
+mod listeners;
