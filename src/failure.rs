@@ -20,15 +20,12 @@ const MAX_CAUSE: usize = 1000;
 pub enum GrpcCode {
     /// The request is at fault.
     InvalidArgument = 3,
-    /// No such path.
     NotFound = 5,
     /// The caller is known and may not have what it asks for.
     PermissionDenied = 7,
-    /// A limit was passed.
     ResourceExhausted = 8,
     /// The path knows no such method.
     Unimplemented = 12,
-    /// Our own bug.
     Internal = 13,
     /// Something that sigmint depends on is at fault: try again.
     Unavailable = 14,
@@ -45,7 +42,6 @@ pub enum Fault {
     Load,
     /// The operator's: a setting cannot be used.
     Operator,
-    /// Ours.
     Own,
 }
 
@@ -60,13 +56,11 @@ pub struct Row {
     pub text: &'static str,
     /// Stable, upper-case: `google.rpc.ErrorInfo.reason`, and in lower case the metric label.
     pub reason: &'static str,
-    /// Whose fault it is.
     pub fault: Fault,
 }
 
 macro_rules! failures {
     ($($(#[$doc:meta])* $kind:ident => $http:literal $grpc:ident $fault:ident $reason:literal $text:expr;)*) => {
-        /// A kind of failure.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum FailureKind { $($(#[$doc])* $kind,)* }
 
@@ -75,7 +69,6 @@ macro_rules! failures {
             pub const ALL: &'static [Self] = &[$(Self::$kind),*];
 
             /// The kind's line of the table.
-            #[must_use]
             pub const fn row(self) -> Row {
                 match self {
                     $(Self::$kind => Row {
@@ -95,7 +88,6 @@ const PROOF: &str = "The signature supplied in the request could not be verified
 const BACKEND: &str = "error communicating with CA backend";
 
 failures! {
-    /// No token was sent.
     TokenMissing => 400 InvalidArgument Caller "TOKEN_MISSING" TOKEN;
     /// The token has not the form of a signed token.
     TokenMalformed => 400 InvalidArgument Caller "TOKEN_MALFORMED" TOKEN;
@@ -111,7 +103,6 @@ failures! {
     TokenIssuerUnknown => 400 InvalidArgument Caller "TOKEN_ISSUER_UNKNOWN" TOKEN;
     /// The token is for somebody else.
     TokenAudience => 400 InvalidArgument Caller "TOKEN_AUDIENCE_MISMATCH" TOKEN;
-    /// The token has expired.
     TokenExpired => 400 InvalidArgument Caller "TOKEN_EXPIRED" TOKEN;
     /// The token's time has not come.
     TokenNotYetValid => 400 InvalidArgument Caller "TOKEN_NOT_YET_VALID" TOKEN;
@@ -181,23 +172,19 @@ failures! {
     TokenLife => 400 InvalidArgument Caller "TOKEN_LIFETIME_TOO_LONG" TOKEN;
     /// Whether the token was used cannot be found out.
     TokenUsesUnknown => 503 Unavailable Dependency "TOKEN_USES_UNKNOWN" "Whether the identity token was used already could not be found out";
-    /// No such path.
     NotFound => 404 NotFound Caller "NOT_FOUND" "Not Found";
     /// The path does not know the method.
     MethodNotAllowed => 405 Unimplemented Caller "METHOD_NOT_ALLOWED" "Method Not Allowed";
-    /// Our own bug.
     Internal => 500 Internal Own "INTERNAL" "internal error";
 }
 
 impl FailureKind {
     /// Whether the same request may succeed later: the answer then carries `Retry-After`.
-    #[must_use]
     pub const fn is_transient(self) -> bool {
         matches!(self.row().fault, Fault::Dependency | Fault::Load)
     }
 
     /// The reason in lower case, as a metric label.
-    #[must_use]
     pub fn label(self) -> String {
         self.row().reason.to_ascii_lowercase()
     }
@@ -219,60 +206,48 @@ impl Failure {
     }
 
     /// Adds something that helps the client and leaks nothing: `google.rpc.ErrorInfo.metadata`.
-    #[must_use]
     pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.metadata.push((name, value.into()));
         self
     }
 
     /// Says when the same request is worth another try; in whole seconds, one at least.
-    #[must_use]
     pub fn retry_after(mut self, wait: Duration) -> Self {
         self.retry_after = Some(wait);
         self
     }
 
     /// Seconds after which the same request may succeed, for failures that pass; never zero.
-    #[must_use]
     pub fn retry_after_seconds(&self) -> Option<u64> {
         let wait = self.retry_after.unwrap_or(RETRY_AFTER);
         self.kind.is_transient().then(|| wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0)).max(1))
     }
 
     /// Replaces the table's text by one that says more. It must be made of our words and configured names only.
-    #[must_use]
     pub fn saying(mut self, message: String) -> Self {
         self.message = Some(message);
         self
     }
 
-    /// The kind.
-    #[must_use]
     pub const fn kind(&self) -> FailureKind {
         self.kind
     }
 
-    /// What the client reads.
-    #[must_use]
     pub fn message(&self) -> Cow<'_, str> {
         self.message.as_deref().map_or(Cow::Borrowed(self.kind.row().text), Cow::Borrowed)
     }
 
-    /// What helps the client.
-    #[must_use]
     pub fn metadata(&self) -> &[(&'static str, String)] {
         &self.metadata
     }
 
     /// The cause with its sources, for the log: on one line, and no longer than [`MAX_CAUSE`] bytes.
-    #[must_use]
     pub fn cause(&self) -> String {
         bounded(with_sources(self.cause.as_ref()), MAX_CAUSE)
     }
 }
 
 /// An error and what caused it, on one line; what a message repeats of its source is said once.
-#[must_use]
 pub fn with_sources(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut source = error.source();

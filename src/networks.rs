@@ -29,8 +29,7 @@ impl From<IpAddr> for Networks {
 }
 
 /// What counts as one client: an IPv4 address, or the /64 of an IPv6 address.
-#[must_use]
-pub fn network(address: IpAddr) -> IpAddr {
+pub(crate) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => leading(v6, SUBSCRIBER_BITS),
         v4 @ IpAddr::V4(_) => v4,

@@ -13,10 +13,7 @@ use std::task::Poll;
 pub struct Panicked;
 
 /// What a future comes to. One that panics is not polled again, and what it held is dropped.
-///
-/// # Errors
-/// When it panics.
-pub async fn caught<F: Future>(future: F) -> Result<F::Output, Panicked> {
+pub(crate) async fn caught<F: Future>(future: F) -> Result<F::Output, Panicked> {
     let mut future = pin!(future);
     poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
         Ok(poll) => poll.map(Ok),
@@ -26,10 +23,7 @@ pub async fn caught<F: Future>(future: F) -> Result<F::Output, Panicked> {
 }
 
 /// What a function comes to.
-///
-/// # Errors
-/// When it panics.
-pub fn caught_in<T>(call: impl FnOnce() -> T) -> Result<T, Panicked> {
+pub(crate) fn caught_in<T>(call: impl FnOnce() -> T) -> Result<T, Panicked> {
     catch_unwind(AssertUnwindSafe(call)).map_err(|_| Panicked)
 }
 

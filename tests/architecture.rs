@@ -3,7 +3,15 @@
 //! Reads the source itself, comments and strings left out, and follows every path that starts with `crate` or `super`, those of inline
 //! tests and macros included. docs/architecture.md draws the same plan.
 
-use std::collections::BTreeMap;
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that fails must stop"
+)]
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -235,7 +243,7 @@ fn module_of(file: &Path) -> Vec<String> {
 
 /// The folders right below one folder that import each other in a circle, each with the next.
 fn circle(imports: &[Import], parent: &[String]) -> Option<Vec<String>> {
-    let mut edges = BTreeMap::<&str, BTreeMap<&str, ()>>::new();
+    let mut edges = BTreeMap::<&str, BTreeSet<&str>>::new();
     for import in imports.iter().filter(|import| !import.is_library) {
         let depth = parent.len();
         let (from, to) = (&import.from, &import.to);
@@ -246,25 +254,27 @@ fn circle(imports: &[Import], parent: &[String]) -> Option<Vec<String>> {
             && to.starts_with(parent)
             && from[depth] != to[depth]
         {
-            edges.entry(&from[depth]).or_default().insert(&to[depth], ());
+            edges.entry(&from[depth]).or_default().insert(&to[depth]);
         }
-    }
-    fn visit<'a>(at: &'a str, edges: &BTreeMap<&'a str, BTreeMap<&'a str, ()>>, way: &mut Vec<&'a str>) -> bool {
-        if let Some(begin) = way.iter().position(|seen| *seen == at) {
-            way.drain(..begin);
-            return true;
-        }
-        way.push(at);
-        let found = edges.get(at).is_some_and(|next| next.keys().any(|next| visit(next, edges, way)));
-        if !found {
-            way.pop();
-        }
-        found
     }
     edges.keys().find_map(|start| {
         let mut way = Vec::new();
-        visit(start, &edges, &mut way).then(|| way.into_iter().map(str::to_owned).collect())
+        leads_to_circle(start, &edges, &mut way).then(|| way.into_iter().map(str::to_owned).collect())
     })
+}
+
+/// Whether a circle is reached from here, which is then the way.
+fn leads_to_circle<'a>(at: &'a str, edges: &BTreeMap<&'a str, BTreeSet<&'a str>>, way: &mut Vec<&'a str>) -> bool {
+    if let Some(begin) = way.iter().position(|seen| *seen == at) {
+        way.drain(..begin);
+        return true;
+    }
+    way.push(at);
+    let found = edges.get(at).is_some_and(|next| next.iter().any(|next| leads_to_circle(next, edges, way)));
+    if !found {
+        way.pop();
+    }
+    found
 }
 
 #[test]

@@ -43,12 +43,10 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    /// Without a body.
     pub(super) const fn empty(status: u16) -> Self {
         Self { status, fields: Vec::new(), body: String::new() }
     }
 
-    /// With this body.
     pub(super) fn new(status: u16, content_type: &'static str, body: String) -> Self {
         Self { body, ..Self::empty(status) }.with("content-type", content_type)
     }

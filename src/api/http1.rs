@@ -19,7 +19,6 @@ use crate::limits::connections::{Lease, Serving};
 use crate::limits::intake::Intake;
 use crate::limits::memory::{ConnectionMemory, Reservation};
 
-/// Answers a request.
 pub async fn answer(mut request: Request, issuance: &Issuance) -> Response<BoxBody> {
     let intake = request.conn_data::<Arc<Intake>>().cloned();
     let handling = intake.as_ref().map(|intake| intake.begin(has_body(request.headers())));

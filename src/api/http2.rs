@@ -25,11 +25,9 @@ pub enum Serves {
     Rest,
     /// gRPC.
     Grpc,
-    /// Both.
     Both,
 }
 
-/// What answers requests.
 #[derive(Clone)]
 pub struct Services {
     routes: Routes,
@@ -37,8 +35,6 @@ pub struct Services {
 }
 
 impl Services {
-    /// Both.
-    #[must_use]
     pub const fn new(routes: Routes, issuance: Arc<Issuance>) -> Self {
         Self { routes, issuance }
     }

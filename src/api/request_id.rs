@@ -3,18 +3,17 @@
 //! Owns what makes an id. Knows no transport: adapters read and write the header or metadata `x-request-id`.
 
 /// The name of the header and of the metadata.
-pub const REQUEST_ID: &str = "x-request-id";
+pub(super) const REQUEST_ID: &str = "x-request-id";
 /// The longest id of a client's that is taken over, in bytes.
 const MAX_LENGTH: usize = 64;
 
 /// A request's id: a short word without white space.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RequestId(String);
+pub(super) struct RequestId(String);
 
 impl RequestId {
     /// The client's own id if it is a short word, else a new one.
-    #[must_use]
-    pub fn of(sent: Option<&[u8]>) -> Self {
+    pub(super) fn of(sent: Option<&[u8]>) -> Self {
         let word =
             sent.filter(|octets| (1..=MAX_LENGTH).contains(&octets.len()) && octets.iter().all(u8::is_ascii_graphic));
         word.and_then(|octets| String::from_utf8(octets.to_vec()).ok()).map_or_else(Self::new, Self)
@@ -27,15 +26,12 @@ impl RequestId {
         Self(format!("{:016x}", u64::from_be_bytes(octets)))
     }
 
-    /// The id.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
+    pub(super) fn as_str(&self) -> &str {
         &self.0
     }
 
     /// The id, to be sent.
-    #[must_use]
-    pub fn into_text(self) -> String {
+    pub(super) fn into_text(self) -> String {
         self.0
     }
 }

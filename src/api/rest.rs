@@ -27,9 +27,7 @@ const FIRST_ROOM: usize = 8 * 1024;
 /// What a byte of a body costs: its buffer grows by doubling, and what is decoded of it is no longer than it.
 const BODY_BYTE: usize = 2;
 
-/// A request's header fields.
 pub(super) trait Fields {
-    /// How many there are.
     fn count(&self) -> usize;
     /// The first value of this name, which is in lower case.
     fn first(&self, name: &str) -> Option<&[u8]>;
@@ -60,11 +58,9 @@ pub(super) struct Head<'a, F> {
     pub(super) method: &'a str,
     pub(super) path: &'a str,
     pub(super) fields: &'a F,
-    /// The connection's other end.
     pub(super) peer: Option<IpAddr>,
 }
 
-/// What answers a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Endpoint {
     CreateV2,
@@ -76,7 +72,6 @@ enum Endpoint {
     Readiness,
 }
 
-/// Every path.
 const PATHS: [(&str, Endpoint); 7] = [
     ("/api/v2/signingCert", Endpoint::CreateV2),
     ("/api/v1/signingCert", Endpoint::CreateV1),
@@ -166,7 +161,6 @@ async fn dispatch<F: Fields, B: Arriving>(head: &Head<'_, F>, body: B, issuance:
     outcome.await.unwrap_or_else(|panic| Err(panic.into())).unwrap_or_else(|failure| failed(&failure))
 }
 
-/// A request's body.
 pub(super) struct Body {
     pub(super) bytes: Vec<u8>,
     /// The memory that it takes, and the connection's being served.
@@ -174,7 +168,6 @@ pub(super) struct Body {
 }
 
 /// Held until a request is answered.
-#[must_use]
 pub(super) struct Held(#[expect(dead_code, reason = "dropped, not read")] (Reservation, Option<Serving>));
 
 impl Body {

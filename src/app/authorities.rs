@@ -17,7 +17,7 @@ use crate::config::authority_file::{AuthorityFile, Trusted};
 use crate::config::settings::AuthoritySettings;
 use crate::config::signer::{Pkcs11Chain, SignerSettings};
 use crate::failure::with_sources;
-use crate::files::{SeenFile, read_file};
+use crate::files::{self, MAX_FILE_BYTES, SeenFile};
 use crate::signer::pkcs11::{self, Pkcs11Key, Pkcs11Options};
 use crate::signer::remote::{Bounds, RemoteKey, RemoteSigner};
 use crate::signer::tink;
@@ -26,9 +26,6 @@ use crate::signer::tink;
 const FILE_POLL: Duration = Duration::from_mins(1);
 
 /// Opens the CA, or the CAs of a CA file, and keeps up with their files.
-///
-/// # Errors
-/// When the one that is to issue cannot be opened; the text says what to mend.
 pub async fn open(settings: AuthoritySettings, watch: bool) -> Result<AuthoritySource, OpeningError> {
     if let AuthoritySettings::Flags(SignerSettings::Ephemeral) = settings {
         tracing::warn!("the CA's key is in memory and gone with this process: for trying out only");
@@ -40,9 +37,6 @@ pub async fn open(settings: AuthoritySettings, watch: bool) -> Result<AuthorityS
 }
 
 /// Opens the CA, or the CAs of a CA file, for one look.
-///
-/// # Errors
-/// As [`open`].
 pub async fn open_once(settings: AuthoritySettings) -> Result<AuthoritySet, OpeningError> {
     Ok(open_set(settings).await?.set)
 }
@@ -76,7 +70,7 @@ fn read_settings(settings: AuthoritySettings) -> Result<(AuthorityFile, Vec<Seen
         AuthoritySettings::Flags(active) => AuthorityFile { active, next: Vec::new(), retired: Vec::new() },
         AuthoritySettings::File { path, password } => {
             files.push(SeenFile::now(&path));
-            AuthorityFile::parse(&path, &read_file(&path)?, password.as_ref())?
+            AuthorityFile::parse(&path, &files::read(&path, MAX_FILE_BYTES)?, password.as_ref())?
         }
     };
     files.extend(file.files().into_iter().map(SeenFile::now));
@@ -124,7 +118,7 @@ async fn open_authority(settings: SignerSettings) -> Result<Authority, OpeningEr
             remote_authority(key, chain, bounds).await
         }
         SignerSettings::Tink { resource, keyset, chain } => {
-            let keyset = in_background(move || Ok(read_file(&keyset)?)).await?;
+            let keyset = in_background(move || Ok(files::read(&keyset, MAX_FILE_BYTES)?)).await?;
             let signer = tink::open(&keyset, |ciphertext| super::keys::decrypt_keyset(resource, ciphertext)).await?;
             let chain = issuing_chain(chain, &signer.spki_der()?).await?;
             Ok(Authority::new(chain, Arc::new(signer)).await?)

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::failure::with_sources;
 use crate::files::watch::Changes;
-use crate::files::{FileError, read_file};
+use crate::files::{self, FileError, MAX_FILE_BYTES};
 use crate::issuance::Issuance;
 use crate::possession::{BlockedKeys, BlockedKeysError};
 
@@ -18,25 +18,15 @@ const POLL: Duration = Duration::from_mins(1);
 /// Why the list cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum BlockedKeysFileError {
-    /// The file.
     #[error(transparent)]
     File(#[from] FileError),
-    /// What is in it.
     #[error("{} (--blocked-public-keys)", path.display())]
-    List {
-        /// The file.
-        path: PathBuf,
-        /// The line.
-        source: BlockedKeysError,
-    },
+    List { path: PathBuf, source: BlockedKeysError },
 }
 
 /// Reads the file.
-///
-/// # Errors
-/// When it cannot be read, or a line is not a hash.
 pub fn load(path: &Path) -> Result<BlockedKeys, BlockedKeysFileError> {
-    let keys = BlockedKeys::parse(&read_file(path)?)
+    let keys = BlockedKeys::parse(&files::read(path, MAX_FILE_BYTES)?)
         .map_err(|source| BlockedKeysFileError::List { path: path.to_owned(), source })?;
     if keys.is_empty() {
         tracing::warn!(file = %path.display(), "the list of blocked public keys is empty");
@@ -55,9 +45,6 @@ pub struct BlockedKeysFile {
 
 impl BlockedKeysFile {
     /// Blocks the keys in a file, and loads it again whenever it is replaced, for as long as there is the issuance.
-    ///
-    /// # Errors
-    /// When the file cannot be used now.
     pub fn start(path: PathBuf, issuance: &Arc<Issuance>) -> Result<Arc<Self>, BlockedKeysFileError> {
         issuance.blocked_keys.store(Arc::new(load(&path)?));
         let file = Arc::new(Self { path, complaint: Mutex::new(None) });
@@ -82,7 +69,7 @@ impl BlockedKeysFile {
         let (file, known) = (Arc::clone(self), issuance.blocked_keys.load_full());
         let reading = tokio::task::spawn_blocking(move || {
             // What did not change is not announced.
-            match read_file(&file.path).ok().and_then(|list| BlockedKeys::parse(&list).ok()) {
+            match files::read(&file.path, MAX_FILE_BYTES).ok().and_then(|list| BlockedKeys::parse(&list).ok()) {
                 Some(keys) if keys == *known => Ok(None),
                 _ => load(&file.path).map(Some),
             }

@@ -17,13 +17,12 @@ const EVERY: Duration = Duration::from_hours(24);
 const SECONDS_A_DAY: u64 = 24 * 60 * 60;
 
 /// Whether the chain's issuing certificate ends within thirty days.
-#[must_use]
-pub fn is_soon(chain: &IssuingChain, now: SystemTime) -> bool {
+pub(crate) fn is_soon(chain: &IssuingChain, now: SystemTime) -> bool {
     chain.not_after() < now + SOON
 }
 
 /// Warns now and each day, as long as there is a reason.
-pub fn watch(issuance: &Arc<Issuance>) {
+pub(crate) fn watch(issuance: &Arc<Issuance>) {
     let issuance = Arc::downgrade(issuance);
     tokio::spawn(async move {
         while let Some(issuance) = issuance.upgrade() {

@@ -2,6 +2,7 @@
 //!
 //! Owns the schemes. Each backend reads the rest of the name.
 
+use crate::crypto::KeyKind;
 use std::sync::Arc;
 
 use zeroize::Zeroizing;
@@ -14,19 +15,16 @@ use crate::signer::azure_key_vault::{self, AzureOptions};
 use crate::signer::cloud_env;
 #[cfg(feature = "gcp")]
 use crate::signer::gcp_kms::{self, GcpKmsOptions};
-use crate::signer::pkcs11::{self, GeneratedKey, Pkcs11Key, Pkcs11Options};
+use crate::signer::pkcs11::{self, Pkcs11Key, Pkcs11Options};
 use crate::signer::remote::{OpenError, RemoteError, RemoteKey};
 use crate::signer::tink::KeysetService;
 use crate::signer::vault::{self, VaultOptions};
 
 /// The kinds of names, for messages.
-pub const SCHEMES: &str = "awskms:///ID, gcpkms://NAME, azurekms://VAULT/KEY, hashivault://KEY or pkcs11:URI";
+pub(crate) const SCHEMES: &str = "awskms:///ID, gcpkms://NAME, azurekms://VAULT/KEY, hashivault://KEY or pkcs11:URI";
 
 /// Opens the key of this name, such as `awskms:///alias/sigmint`.
-///
-/// # Errors
-/// When there is no such scheme, or the backend cannot open the key; the text says what to mend.
-pub async fn open(name: &str) -> Result<Arc<dyn RemoteKey>, OpenError> {
+pub(crate) async fn open(name: &str) -> Result<Arc<dyn RemoteKey>, OpenError> {
     let (scheme, _) = name.split_once(':').unwrap_or((name, ""));
     match scheme {
         #[cfg(feature = "aws-kms")]
@@ -51,8 +49,7 @@ pub async fn open(name: &str) -> Result<Arc<dyn RemoteKey>, OpenError> {
 }
 
 /// Where the keys are whose names have this scheme, for people; nothing if there is no such scheme.
-#[must_use]
-pub fn place(scheme: &str) -> Option<&'static str> {
+pub(crate) fn place(scheme: &str) -> Option<&'static str> {
     Some(match scheme {
         "awskms" => "in AWS KMS",
         "gcpkms" => "in Google Cloud KMS",
@@ -65,16 +62,12 @@ pub fn place(scheme: &str) -> Option<&'static str> {
 }
 
 /// Whether a key that is not there can be made.
-#[must_use]
-pub fn can_make(name: &str) -> bool {
+pub(crate) fn can_make(name: &str) -> bool {
     name.starts_with("pkcs11:")
 }
 
 /// Opens the key of a `pkcs11:` name, or makes it in the token if there is none.
-///
-/// # Errors
-/// As [`open`]; also if the name does not say what the new key shall be called.
-pub async fn open_or_make(name: &str, kind: GeneratedKey) -> Result<Arc<dyn RemoteKey>, OpenError> {
+pub(crate) async fn open_or_make(name: &str, kind: KeyKind) -> Result<Arc<dyn RemoteKey>, OpenError> {
     let options = token(name)?;
     if !pkcs11::has_key(&options).await? {
         let unnamed = || {
@@ -97,10 +90,7 @@ fn token(name: &str) -> Result<Pkcs11Options, OpenError> {
 }
 
 /// Has the service of this name decrypt a Tink keyset.
-///
-/// # Errors
-/// When there is no such service, or it does not decrypt.
-pub async fn decrypt_keyset(resource: String, ciphertext: Vec<u8>) -> Result<Zeroizing<Vec<u8>>, OpenError> {
+pub(crate) async fn decrypt_keyset(resource: String, ciphertext: Vec<u8>) -> Result<Zeroizing<Vec<u8>>, OpenError> {
     let service = KeysetService::of(&resource)
         .map_err(|error| refused(&resource, error.to_string(), "see --tink-kms-resource".to_owned()))?;
     match service {

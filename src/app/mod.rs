@@ -4,10 +4,10 @@
 
 pub mod authorities;
 pub mod blocked_keys;
-pub mod expiry;
+pub(crate) mod expiry;
 mod issuers;
 mod key_files;
-pub mod keys;
+pub(crate) mod keys;
 mod protections;
 
 use std::path::Path;
@@ -25,6 +25,7 @@ use crate::config::issuer_file::IssuerFileError;
 use crate::config::settings::{LogLocation, LogsSettings, Settings};
 use crate::ct::{LogKey, LogKeyError, LogSettings, LogSetupError, Logs, LogsOptions, Skew};
 use crate::failure::with_sources;
+use crate::files::{self, FileError, MAX_FILE_BYTES};
 use crate::http::SetupError;
 use crate::identity::fetch::{ClusterFiles, Fetcher};
 use crate::identity::issuers::Issuers;
@@ -43,43 +44,31 @@ use crate::telemetry::sink::LogSink;
 /// Why the server does not start or stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
-    /// The issuer file.
     #[error(transparent)]
     Issuers(#[from] IssuerFileError),
     /// The CA.
     #[error("{}", with_sources(.0.as_ref()))]
     Authority(OpeningError),
-    /// The transparency logs.
     #[error(transparent)]
     Logs(#[from] LogSetupError),
-    /// A file that belongs to a log.
     #[error("{path}: {message}")]
-    LogFile {
-        /// The file.
-        path: String,
-        /// What is wrong.
-        message: String,
-    },
-    /// The metrics' listener.
+    LogFile { path: String, message: String },
     #[error("cannot serve metrics on {host}:{port} (--metrics-host, --metrics-port): {source}")]
     Metrics {
         /// The host that was asked for; empty for every address.
         host: String,
         /// The port that was asked for.
         port: u16,
-        /// The system's error.
         source: std::io::Error,
     },
     /// The HTTP client for issuers.
     #[error("cannot set up TLS for fetching issuers' keys")]
     Client(#[from] SetupError),
-    /// The list of blocked public keys.
     #[error("{}", with_sources(.0))]
     BlockedKeys(#[from] BlockedKeysFileError),
     /// The store that counts tokens' uses.
     #[error(transparent)]
     SingleUse(#[from] RedisSetupError),
-    /// The listeners.
     #[error(transparent)]
     Server(#[from] ServerError),
 }
@@ -96,9 +85,6 @@ pub struct Checked {
 }
 
 /// Reads and says what a start reads and says before it opens a key; of the issuer file alone if the settings are not whole.
-///
-/// # Errors
-/// When the issuer file cannot be used.
 pub fn check(settings: &Settings, is_whole: bool) -> Result<Checked, AppError> {
     let issuers = issuers::load(&settings.issuers, settings.issuer_rules)?;
     if is_whole {
@@ -110,9 +96,6 @@ pub fn check(settings: &Settings, is_whole: bool) -> Result<Checked, AppError> {
 }
 
 /// Runs `sigmint serve` until it is told to stop.
-///
-/// # Errors
-/// See [`AppError`].
 pub async fn serve(settings: Settings, log: &LogSink) -> Result<(), AppError> {
     // A file that cannot be used is the one thing to be read: nothing is said before it.
     let issuers = issuers::load(&settings.issuers, settings.issuer_rules)?;
@@ -187,9 +170,6 @@ fn log_clock_skew((log, skew): (&str, Skew)) -> (String, f64) {
 }
 
 /// Puts the core together without logs, with the system's clock and randomness.
-///
-/// # Errors
-/// When the HTTP client cannot be set up.
 pub fn issuance(
     issuers: Issuers,
     authority: AuthoritySource,
@@ -200,9 +180,6 @@ pub fn issuance(
 }
 
 /// Puts the core together, with the system's clock and randomness.
-///
-/// # Errors
-/// When the HTTP client cannot be set up.
 pub fn issuance_with_logs(
     issuers: Issuers,
     authority: AuthoritySource,
@@ -262,10 +239,13 @@ fn random_octets() -> Option<[u8; Serial::LENGTH]> {
 /// Sets up the logs; none is asked before the first certificate.
 fn open_logs(settings: LogsSettings) -> Result<Logs, AppError> {
     let read = |path: &Path| {
-        std::fs::read(path)
-            .map_err(|error| AppError::LogFile { path: path.display().to_string(), message: error.to_string() })
+        let read = files::read(path, MAX_FILE_BYTES);
+        read.map_err(|FileError { path, problem }| AppError::LogFile {
+            path: path.display().to_string(),
+            message: problem.to_string(),
+        })
     };
-    let tls_ca = settings.tls_ca.as_deref().map(read).transpose()?;
+    let tls_ca = settings.tls_ca.as_deref().map(read).transpose()?.map(|pem| pem.to_vec());
     let key = |path: &Path| {
         let unusable =
             |error: LogKeyError| AppError::LogFile { path: path.display().to_string(), message: error.to_string() };

@@ -27,21 +27,15 @@ pub enum EphemeralError {
     /// The key could not be used.
     #[error(transparent)]
     Key(#[from] KeyRejected),
-    /// The certificate could not be made.
     #[error("the CA certificate could not be made")]
     Certificate(#[from] MakingError),
-    /// The new certificate does not keep our own rules.
     #[error("the new CA certificate is not accepted")]
     Chain(#[from] ChainError),
-    /// The new key and certificate do not fit together.
     #[error("the new CA key does not fit its certificate")]
     Authority(#[from] AuthorityError),
 }
 
 /// A self-signed P-384 root that signs leaf certificates itself, valid from `now` for ten years.
-///
-/// # Errors
-/// [`EphemeralError`], none of which is expected on a working system.
 pub async fn root(now: SystemTime) -> Result<Authority, EphemeralError> {
     let key = new_key(SignatureAlgorithm::EcdsaP384Sha384)?;
     // One CA may stand below: the incumbent's ephemeral root says the same.
@@ -50,9 +44,6 @@ pub async fn root(now: SystemTime) -> Result<Authority, EphemeralError> {
 }
 
 /// A root, whose key is forgotten at once, and an issuing intermediate below it with keys of one kind.
-///
-/// # Errors
-/// [`EphemeralError`], none of which is expected on a working system.
 pub async fn root_and_intermediate(
     algorithm: SignatureAlgorithm,
     now: SystemTime,
@@ -61,9 +52,6 @@ pub async fn root_and_intermediate(
 }
 
 /// The same, and the issuing key as PEM (PKCS #8), for somebody who keeps it.
-///
-/// # Errors
-/// [`EphemeralError`], none of which is expected on a working system.
 pub async fn root_and_intermediate_with_key(
     algorithm: SignatureAlgorithm,
     now: SystemTime,

@@ -12,12 +12,11 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::chain_file::{ChainFileError, read_chain};
 use super::{Authority, AuthorityError};
 use crate::certificate::chain::IssuingChain;
-use crate::files::{FileError, read_file};
+use crate::files::{self, FileError, MAX_FILE_BYTES};
 use crate::signer::key_file::{self, KeyFileError};
 use crate::signer::key_password::KeyPassword;
 use crate::signer::local::LocalSigner;
 
-/// Where the files are.
 #[derive(Clone, Debug)]
 pub struct FileAuthority {
     /// The PEM chain, the issuing CA first.
@@ -37,34 +36,16 @@ pub enum FileAuthorityError {
     /// The chain cannot be read, or is refused.
     #[error(transparent)]
     Chain(#[from] ChainFileError),
-    /// The key is refused.
     #[error("the private key in {} is refused", path.display())]
-    Key {
-        /// The file.
-        path: PathBuf,
-        /// The reason.
-        source: KeyFileError,
-    },
-    /// Chain and key are sound but do not belong together.
+    Key { path: PathBuf, source: KeyFileError },
     #[error("{} and {} do not belong together", cert_path.display(), key_path.display())]
-    Mismatch {
-        /// The chain.
-        cert_path: PathBuf,
-        /// The key.
-        key_path: PathBuf,
-        /// The reason.
-        source: AuthorityError,
-    },
-    /// The task that reads was ended, as happens when the server stops.
+    Mismatch { cert_path: PathBuf, key_path: PathBuf, source: AuthorityError },
     #[error("reading the certificate authority's files was interrupted")]
     Interrupted,
 }
 
 impl FileAuthority {
     /// Reads the files and makes an authority of them. Needs a Tokio runtime.
-    ///
-    /// # Errors
-    /// [`FileAuthorityError`] naming the file and what to mend.
     pub async fn open(self, now: SystemTime) -> Result<Authority, FileAuthorityError> {
         let (cert_path, key_path) = (self.cert_path.clone(), self.key_path.clone());
         // Reading waits for a disk, and deriving a key from a password is meant to be slow.
@@ -85,11 +66,8 @@ impl FileAuthority {
 }
 
 /// Reads a private key file.
-///
-/// # Errors
-/// When it or its password cannot be read, or it holds no usable key.
 pub fn read_key(path: &Path, password: Option<&KeyPassword>) -> Result<LocalSigner, FileAuthorityError> {
-    let text = read_file(path)?;
+    let text = files::read(path, MAX_FILE_BYTES)?;
     let refused = |source| FileAuthorityError::Key { path: path.to_owned(), source };
     let passwords = password.map(KeyPassword::candidates).transpose()?.unwrap_or_default();
     let Some((first, others)) = passwords.split_first() else {
@@ -133,7 +111,7 @@ mod tests {
             Err(error) => panic!("{error}"),
         };
         let text = |text: &str| KeyPassword::Text(text.into());
-        let file = |content: &str| KeyPassword::File(put(&crate::text::hex(content.as_bytes()), content.as_bytes()));
+        let file = |content: &str| KeyPassword::File(put(&hex::encode(content.as_bytes()), content.as_bytes()));
         for (key, password, expected) in [
             (KEY, text("parity-password"), None),
             (KEY, text("parity-password\n"), Some(KeyFileError::PasswordLineBreak)),

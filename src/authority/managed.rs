@@ -30,9 +30,6 @@ pub trait ManagedCa: Send + Sync + fmt::Debug {
     fn chains(&self) -> Arc<Vec<Arc<IssuingChain>>>;
 
     /// Whether the service could make this certificate, as far as that can be told without asking it.
-    ///
-    /// # Errors
-    /// Why it could not.
     fn check(&self, tbs: &LintedTbs) -> Result<(), Unfit>;
 
     /// Has a certificate made, and checks that it is what was asked for. Bounds its own calls in time and number.

@@ -3,8 +3,8 @@
 //!
 //! Refuses to know what is in a leaf certificate, and transports. Each kind of key has its own file.
 
-pub mod ca_profile;
-pub mod chain_file;
+pub(crate) mod ca_profile;
+pub(crate) mod chain_file;
 pub mod ephemeral;
 pub mod file;
 #[cfg(feature = "gcp")]
@@ -46,8 +46,10 @@ pub struct Authority {
 #[derive(Debug)]
 enum Maker {
     /// We do, with a key that signs.
-    Key { signer: Arc<dyn Signer>, verification: SignatureCheck },
-    /// A service.
+    Key {
+        signer: Arc<dyn Signer>,
+        verification: SignatureCheck,
+    },
     Managed(Arc<dyn ManagedCa>),
 }
 
@@ -73,7 +75,6 @@ pub enum AuthoritySource {
 
 impl AuthoritySource {
     /// The authority that issues as of now. Take it once for each certificate: precertificate and certificate need the same.
-    #[must_use]
     pub fn current(&self) -> Arc<Authority> {
         match self {
             Self::Fixed(authority) => Arc::clone(authority),
@@ -82,7 +83,6 @@ impl AuthoritySource {
     }
 
     /// Every authority as of now: the one that issues, and those that clients are to trust besides.
-    #[must_use]
     pub fn all(&self) -> Arc<AuthoritySet> {
         match self {
             Self::Fixed(active) => Arc::new(AuthoritySet { active: Arc::clone(active), trusted: Vec::new() }),
@@ -99,7 +99,6 @@ impl AuthoritySource {
     }
 
     /// Whether the files hold something newer that cannot be used.
-    #[must_use]
     pub fn is_behind(&self) -> bool {
         match self {
             Self::Fixed(_) => false,
@@ -111,27 +110,18 @@ impl AuthoritySource {
 /// Why a chain and a signer make no authority.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthorityError {
-    /// They do not even have the same algorithm.
     #[error(
         "the private key does not belong to the issuing certificate of the chain: the key is for {key}, the certificate for {certificate}"
     )]
-    Algorithm {
-        /// The signer's.
-        key: SignatureAlgorithm,
-        /// The certificate's.
-        certificate: SignatureAlgorithm,
-    },
-    /// The certificate's key does not verify what the signer signs.
+    Algorithm { key: SignatureAlgorithm, certificate: SignatureAlgorithm },
     #[error("the private key does not belong to the issuing certificate of the chain")]
     KeyMismatch,
-    /// The signer could not be tried.
     #[error("the private key could not be tried")]
     Signer(#[source] SignerError),
 }
 
 impl Made {
     /// Its serial number, hexadecimal, when a service chose it: what we choose is known before.
-    #[must_use]
     pub fn serial(&self) -> Option<String> {
         if !self.foreign_serial {
             return None;
@@ -157,9 +147,6 @@ pub enum MakeError {
 
 impl Authority {
     /// Joins a chain and a signer, after a trial signature that the chain's first certificate has to verify.
-    ///
-    /// # Errors
-    /// [`AuthorityError`] if they do not belong together, or the signer could not be reached to find out.
     pub async fn new(chain: IssuingChain, signer: Arc<dyn Signer>) -> Result<Self, AuthorityError> {
         let verification = chain.signature_check().clone();
         if signer.algorithm() != verification.algorithm() {
@@ -171,20 +158,17 @@ impl Authority {
     }
 
     /// Takes a service that makes certificates. Nothing when it has no chain.
-    #[must_use]
     pub fn managed(service: Arc<dyn ManagedCa>) -> Option<Self> {
         let chain = service.chains().first().cloned()?;
         Some(Self { chain, maker: Maker::Managed(service), health: Health::default() })
     }
 
     /// The chain that this authority issues under; a service with several may take another, see [`Made::chain`].
-    #[must_use]
     pub fn chain(&self) -> &IssuingChain {
         &self.chain
     }
 
     /// Every chain that this authority may issue under.
-    #[must_use]
     pub fn chains(&self) -> Vec<Arc<IssuingChain>> {
         match &self.maker {
             Maker::Key { .. } => vec![Arc::clone(&self.chain)],
@@ -193,22 +177,17 @@ impl Authority {
     }
 
     /// The algorithm of this authority's signatures.
-    #[must_use]
     pub fn algorithm(&self) -> SignatureAlgorithm {
         self.chain.algorithm()
     }
 
     /// Whether this authority signs precertificates.
-    #[must_use]
     pub fn signs_precertificates(&self) -> bool {
         matches!(self.maker, Maker::Key { .. })
     }
 
     /// Whether this authority can make this certificate as far as that depends on the certificate. Asks nobody. `more` is the length in
     /// bytes of what timestamps will add to it.
-    ///
-    /// # Errors
-    /// Why it cannot.
     pub fn check(&self, tbs: &LintedTbs, more: usize) -> Result<(), Unfit> {
         match &self.maker {
             Maker::Key { signer, .. } => {
@@ -222,9 +201,6 @@ impl Authority {
     ///
     /// What comes from outside this process is verified first, so that no broken or lying backend can put a bad
     /// signature into a certificate or its log.
-    ///
-    /// # Errors
-    /// [`MakeError`] if there is none, or a wrong one.
     pub async fn make(&self, tbs: &LintedTbs) -> Result<Made, MakeError> {
         match &self.maker {
             Maker::Key { signer, .. } => {
@@ -246,21 +222,16 @@ impl Authority {
     }
 
     /// Whether signatures may be asked for: not so after three failures in a row.
-    #[must_use]
     pub fn is_ready(&self) -> bool {
         self.health.is_ready()
     }
 
     /// Whether the last signature failed.
-    #[must_use]
     pub fn is_failing(&self) -> bool {
         self.health.is_failing()
     }
 
     /// Sees whether a failing signer or service is back, without making a certificate.
-    ///
-    /// # Errors
-    /// [`SignerError`] if it is not.
     pub async fn probe(&self) -> Result<(), SignerError> {
         match &self.maker {
             Maker::Key { .. } => self.sign_octets(SELF_TEST).await.map(drop),

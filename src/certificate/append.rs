@@ -26,9 +26,6 @@ pub(super) fn remove_last(tbs: &[u8]) -> der::Result<Vec<u8>> {
 }
 
 /// What a log signs (RFC 6962 section 3.2): a DER `TBSCertificate` without the poison and without the list of timestamps, everything else octet for octet.
-///
-/// # Errors
-/// When the bytes are no `TBSCertificate`.
 pub fn logged_tbs(tbs: &[u8]) -> der::Result<Vec<u8>> {
     let mut fields = Vec::with_capacity(tbs.len());
     for field in elements(AnyRef::from_der(tbs)?.value())? {

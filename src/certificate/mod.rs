@@ -44,9 +44,6 @@ pub struct ValidityOutOfBounds;
 
 impl ValidityPolicy {
     /// Certificates that are valid for `lifetime` from `backdating` before now.
-    ///
-    /// # Errors
-    /// When a duration is out of bounds.
     pub fn new(lifetime: Duration, backdating: Duration) -> Result<Self, ValidityOutOfBounds> {
         if !(MIN_LIFETIME..=MAX_LIFETIME).contains(&lifetime) || backdating > MAX_BACKDATING {
             return Err(ValidityOutOfBounds);
@@ -64,19 +61,12 @@ impl Default for ValidityPolicy {
 /// What a certificate is made of.
 #[derive(Clone, Copy, Debug)]
 pub struct Ingredients<'a> {
-    /// Who it is for.
     pub principal: &'a Principal,
-    /// The key it certifies.
     pub key: &'a ProvenKey,
-    /// Who issues it.
     pub issuer: &'a IssuingChain,
-    /// How the issuer signs.
     pub algorithm: SignatureAlgorithm,
-    /// Its lifetime.
     pub validity: ValidityPolicy,
-    /// The clock.
     pub now: SystemTime,
-    /// Its serial number.
     pub serial: &'a Serial,
 }
 
@@ -92,7 +82,6 @@ pub enum ComposeError {
     /// The clock or a length is out of what DER can hold.
     #[error("the certificate cannot be encoded: {0}")]
     Encoding(#[from] der::Error),
-    /// The bytes do not have the profile: our bug.
     #[error("the certificate does not have the profile: {0}")]
     Lint(#[from] LintError),
 }
@@ -117,9 +106,6 @@ enum Form {
 
 impl LintedTbs {
     /// Puts a certificate together and lints it.
-    ///
-    /// # Errors
-    /// See [`ComposeError`].
     pub fn compose(ingredients: &Ingredients<'_>) -> Result<Self, ComposeError> {
         let der = compose::tbs_certificate(ingredients)?;
         lint::check(&der, ingredients)?;
@@ -127,17 +113,11 @@ impl LintedTbs {
     }
 
     /// The precertificate: the same with the poison extension.
-    ///
-    /// # Errors
-    /// When this is not the plain form, or the result is not what it should be.
     pub fn precertificate(&self) -> Result<Self, ComposeError> {
         self.extended(&compose::poison()?, Form::Precertificate)
     }
 
     /// The final certificate: the same with the logs' timestamps. `list` is a TLS-encoded SignedCertificateTimestampList.
-    ///
-    /// # Errors
-    /// When this is not the plain form, or the result is not what it should be.
     pub fn with_timestamps(&self, list: &[u8]) -> Result<Self, ComposeError> {
         self.extended(&compose::timestamps(list)?, Form::Timestamped)
     }
@@ -152,16 +132,11 @@ impl LintedTbs {
         Ok(Self { der, form })
     }
 
-    /// The bytes to sign.
-    #[must_use]
     pub fn as_der(&self) -> &[u8] {
         &self.der
     }
 
     /// The certificate (RFC 5280 section 4.1).
-    ///
-    /// # Errors
-    /// When the signature is too long for DER.
     pub fn assemble(&self, algorithm: SignatureAlgorithm, signature: &[u8]) -> der::Result<Vec<u8>> {
         Certificate {
             tbs_certificate: AnyRef::from_der(&self.der)?,

@@ -2,7 +2,6 @@
 
 use crate::text;
 
-/// A certificate's serial number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Serial([u8; Self::LENGTH]);
 
@@ -12,7 +11,6 @@ impl Serial {
 
     /// A serial number of random octets. The top bit is cleared, which keeps the number positive and within 20 octets of DER; the
     /// number zero, one in 2^159, becomes one.
-    #[must_use]
     pub fn from_random(mut octets: [u8; Self::LENGTH]) -> Self {
         octets[0] &= 0x7f;
         if octets.iter().all(|octet| *octet == 0) {
@@ -22,13 +20,11 @@ impl Serial {
     }
 
     /// The number, big-endian, possibly with leading zeros.
-    #[must_use]
     pub const fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 
     /// The number in lower-case hexadecimal, two digits a byte, as `openssl x509 -serial` and logs show it.
-    #[must_use]
     pub fn to_hex(&self) -> String {
         text::hex_number(&self.0)
     }

@@ -6,13 +6,13 @@ use std::fmt;
 use std::process::ExitCode;
 
 /// Exit code of a command that could not do what it was asked.
-pub const FAILED: u8 = 1;
+pub(crate) const FAILED: u8 = 1;
 /// Exit code of a command line, a file or a variable that makes no sense; the same as clap's.
-pub const USAGE: u8 = 2;
+pub(crate) const USAGE: u8 = 2;
 
 /// A failure, for people.
 #[derive(Debug)]
-pub struct CommandError {
+pub(crate) struct CommandError {
     code: u8,
     message: String,
     hint: Option<String>,
@@ -20,31 +20,29 @@ pub struct CommandError {
 
 impl CommandError {
     /// The command was understood, but failed or was refused.
-    pub fn failed(message: impl Into<String>) -> Self {
+    pub(crate) fn failed(message: impl Into<String>) -> Self {
         Self { code: FAILED, message: message.into(), hint: None }
     }
 
     /// The command line, or something that it names, makes no sense.
-    pub fn usage(message: impl Into<String>) -> Self {
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
         Self { code: USAGE, message: message.into(), hint: None }
     }
 
     /// Adds what to do next.
-    #[must_use]
-    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 
     /// What the process ends with.
-    #[must_use]
-    pub fn exit_code(&self) -> ExitCode {
+    pub(crate) fn exit_code(&self) -> ExitCode {
         ExitCode::from(self.code)
     }
 
     /// Whether the caller has to change the command rather than its surroundings.
-    #[must_use]
-    pub const fn is_usage(&self) -> bool {
+    #[cfg(test)]
+    pub(crate) const fn is_usage(&self) -> bool {
         self.code == USAGE
     }
 }

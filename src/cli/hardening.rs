@@ -14,9 +14,6 @@ pub(super) fn survive_file_size_limit() {
 pub(super) fn survive_file_size_limit() {}
 
 /// Keeps other processes of the same user, and core dumps, from the memory that holds the CA's key.
-///
-/// # Errors
-/// What to say when the system does not do it.
 #[cfg(target_os = "linux")]
 pub(super) fn hide_memory() -> Result<(), String> {
     use rustix::process::{DumpableBehavior, set_dumpable_behavior};
@@ -25,9 +22,6 @@ pub(super) fn hide_memory() -> Result<(), String> {
 }
 
 /// Other systems have other ways.
-///
-/// # Errors
-/// None.
 #[cfg(not(target_os = "linux"))]
 pub(super) fn hide_memory() -> Result<(), String> {
     Ok(())

@@ -2,17 +2,18 @@
 //!
 //! Owns names, help and exit codes. What a command does is done elsewhere.
 
-pub mod ca;
+pub(crate) mod ca;
 mod config;
-pub mod dev;
-pub mod error;
+pub(crate) mod dev;
+pub(crate) mod error;
 mod files;
 mod hardening;
-pub mod inspect;
-pub mod request;
+pub(crate) mod inspect;
+mod key_kind;
+pub(crate) mod request;
 mod serve;
 mod version;
-pub mod words;
+pub(crate) mod words;
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, IsTerminal as _};
@@ -113,7 +114,6 @@ async fn run(matches: &ArgMatches) -> Result<ExitCode, CliError> {
 }
 
 /// The whole command line, as completions and tests need it.
-#[must_use]
 pub fn command() -> Command {
     let shell =
         clap::Arg::new("shell").required(true).value_parser(clap::value_parser!(Shell)).help("The shell to write for");

@@ -12,10 +12,8 @@ use super::settings_file::Entries;
 use super::signer::{self, SignerSettings};
 use crate::signer::key_password::KeyPassword;
 
-/// What the file says.
 #[derive(Clone, Debug)]
-pub struct AuthorityFile {
-    /// Issues every certificate.
+pub(crate) struct AuthorityFile {
     pub active: SignerSettings,
     /// Will issue one day, and are trusted already.
     pub next: Vec<Trusted>,
@@ -25,7 +23,7 @@ pub struct AuthorityFile {
 
 /// A CA that does not issue yet.
 #[derive(Clone, Debug)]
-pub enum Trusted {
+pub(crate) enum Trusted {
     /// Its chain is all that is known.
     Chain(PathBuf),
     /// Its signer is known as well, and is tried whenever the file is read.
@@ -44,8 +42,7 @@ struct Document {
 
 impl AuthorityFile {
     /// Every file that the CAs are made of.
-    #[must_use]
-    pub fn files(&self) -> Vec<&Path> {
+    pub(crate) fn files(&self) -> Vec<&Path> {
         let next = self.next.iter().flat_map(|next| match next {
             Trusted::Chain(path) => vec![path.as_path()],
             Trusted::Signer(settings) => settings.files(),
@@ -54,10 +51,7 @@ impl AuthorityFile {
     }
 
     /// Reads a CA file, YAML or JSON. The password is for key files whose entries have none.
-    ///
-    /// # Errors
-    /// When it cannot be used; the message names the place.
-    pub fn parse(path: &Path, text: &[u8], password: Option<&KeyPassword>) -> Result<Self, SettingsError> {
+    pub(crate) fn parse(path: &Path, text: &[u8], password: Option<&KeyPassword>) -> Result<Self, SettingsError> {
         let origin = path.display().to_string();
         let refused = |error: serde_yaml::Error| {
             SettingsError::new(&origin, error.to_string(), "see config/ca.yaml for an example")

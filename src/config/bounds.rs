@@ -17,7 +17,6 @@ use crate::limits::{LimitsOptions, MessageBytes};
 /// Longer than a client waits for its certificate makes no sense.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
-/// What callers may ask.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BoundsSettings {
     /// How many connections there may be.

@@ -17,7 +17,6 @@ pub struct Effective {
 
 impl Effective {
     /// A cause with the settings in front that name its files and addresses, unless it says so itself.
-    #[must_use]
     pub fn with_settings(&self, cause: &str) -> String {
         let named = self.places.iter().filter(|(setting, value)| !cause.contains(setting) && has_word(cause, value));
         let mut settings: Vec<&str> = named.map(|(setting, _)| setting.as_str()).collect();

@@ -9,8 +9,7 @@ use super::slips::PREFIX;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
-/// One setting.
-pub struct Flag {
+pub(crate) struct Flag {
     /// The name on the command line and in the settings file.
     pub name: &'static str,
     /// What help calls the value.
@@ -35,10 +34,10 @@ const CLIENT_SIGNING_ALGORITHMS: &str = "ecdsa-sha2-256-nistp256,ecdsa-sha2-384-
 rsa-sign-pkcs1-2048-sha256,rsa-sign-pkcs1-3072-sha256,rsa-sign-pkcs1-4096-sha256,ed25519";
 
 /// Where the issuer file is when nothing says otherwise; `.json` is tried next.
-pub const DEFAULT_CONFIG_PATH: &str = "/etc/fulcio-config/config.yaml";
+pub(crate) const DEFAULT_CONFIG_PATH: &str = "/etc/fulcio-config/config.yaml";
 
 /// Settings in the order of the help text.
-pub const FLAGS: &[Flag] = &[
+pub(crate) const FLAGS: &[Flag] = &[
     flag("ca", "KIND", "", "Who signs: fileca, kmsca, pkcs11ca, tinkca, googleca or ephemeralca (for trying out)"),
     flag(
         "config-path",
@@ -287,15 +286,13 @@ pub(super) fn is_deprecated(origin: &str) -> String {
 }
 
 /// The flag of this name, in any of its spellings.
-#[must_use]
-pub fn find(name: &str) -> Option<&'static Flag> {
+pub(crate) fn find(name: &str) -> Option<&'static Flag> {
     let normal = |text: &str| text.to_ascii_lowercase().replace(['_', '.'], "-");
     FLAGS.iter().find(|flag| normal(flag.name) == normal(name) || flag.alias.is_some_and(|alias| alias == normal(name)))
 }
 
 /// Adds the flags to a command. Further words are tolerated, as the incumbent tolerates them.
-#[must_use]
-pub fn augment(command: Command) -> Command {
+pub(crate) fn augment(command: Command) -> Command {
     let command = FLAGS.iter().fold(command, |command, flag| {
         let arg = Arg::new(flag.name)
             .long(flag.name)
@@ -370,7 +367,7 @@ pub(super) fn is_service_link(text: &str) -> bool {
 
 /// The values that were set, and where each came from.
 #[derive(Clone, Debug, Default)]
-pub struct Values {
+pub(crate) struct Values {
     set: BTreeMap<&'static str, Value>,
     /// Where values that are not set would have been, when not on the command line.
     within: Option<String>,
@@ -386,8 +383,7 @@ struct Value {
 
 impl Values {
     /// Values of the command line and of the environment, the former first.
-    #[must_use]
-    pub fn from_command_line(matches: &ArgMatches, variable: &dyn Fn(&str) -> Option<String>) -> Self {
+    pub(crate) fn from_command_line(matches: &ArgMatches, variable: &dyn Fn(&str) -> Option<String>) -> Self {
         let mut values = Self::default();
         let old = DEPRECATED.iter().filter(|name| matches.value_source(name) == Some(ValueSource::CommandLine));
         values.odd.extend(old.map(|name| is_deprecated(&format!("--{name}"))));
@@ -419,8 +415,7 @@ impl Values {
     }
 
     /// What is odd and was taken all the same.
-    #[must_use]
-    pub fn oddities(&self) -> &[String] {
+    pub(crate) fn oddities(&self) -> &[String] {
         &self.odd
     }
 
@@ -434,14 +429,12 @@ impl Values {
     }
 
     /// The values of a list, separated by commas; none when it is empty.
-    #[must_use]
-    pub fn list(&self, name: &str) -> Vec<&str> {
+    pub(crate) fn list(&self, name: &str) -> Vec<&str> {
         self.text(name).split(',').map(str::trim).filter(|entry| !entry.is_empty()).collect()
     }
 
     /// The value, or the default; empty when there is neither.
-    #[must_use]
-    pub fn text(&self, name: &str) -> &str {
+    pub(crate) fn text(&self, name: &str) -> &str {
         self.set.get(name).map_or_else(|| find(name).map_or("", |flag| flag.default), |value| &value.text)
     }
 
@@ -451,8 +444,7 @@ impl Values {
     }
 
     /// Whether a value was set to something.
-    #[must_use]
-    pub fn is_set(&self, name: &str) -> bool {
+    pub(crate) fn is_set(&self, name: &str) -> bool {
         self.set.get(name).is_some_and(|value| !value.text.is_empty())
     }
 
@@ -462,8 +454,7 @@ impl Values {
     }
 
     /// Where the value came from, for messages.
-    #[must_use]
-    pub fn origin(&self, name: &str) -> String {
+    pub(crate) fn origin(&self, name: &str) -> String {
         match (self.set.get(name), &self.within) {
             (Some(value), _) => value.origin.clone(),
             (None, Some(place)) => format!("{place} › {name}"),

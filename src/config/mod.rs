@@ -2,14 +2,14 @@
 //!
 //! Owns reading and checking. After loading, an illegal configuration cannot be represented.
 
-pub mod authority_file;
-pub mod bounds;
-pub mod effective;
-pub mod flags;
-pub mod issuer_file;
-pub mod issuers_location;
-pub mod listeners;
+pub(crate) mod authority_file;
+pub(crate) mod bounds;
+pub(crate) mod effective;
+pub(crate) mod flags;
+pub(crate) mod issuer_file;
+pub(crate) mod issuers_location;
+pub(crate) mod listeners;
 pub mod settings;
 mod settings_file;
-pub mod signer;
-pub mod slips;
+pub(crate) mod signer;
+pub(crate) mod slips;

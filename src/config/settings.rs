@@ -37,7 +37,6 @@ pub struct Settings {
     pub idle_timeout: Duration,
     /// Where metrics are served; an empty host stands for every address.
     pub metrics: Address,
-    /// Who signs.
     pub authority: AuthoritySettings,
     /// Whether the CA's files are read again when they change.
     pub watch: bool,
@@ -49,7 +48,6 @@ pub struct Settings {
     pub algorithms: PermittedAlgorithms,
     /// The file with the public keys that are refused whoever holds them, if any.
     pub blocked_public_keys: Option<PathBuf>,
-    /// How long certificates live.
     pub validity: ValidityPolicy,
     /// The transparency logs, if any.
     pub logs: Option<LogsSettings>,
@@ -66,7 +64,6 @@ pub struct Settings {
 /// The transparency logs that certificates are entered in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogsSettings {
-    /// The logs; never empty.
     pub logs: Vec<LogLocation>,
     /// The Host header, when it is not the URL's.
     pub origin: Option<String>,
@@ -80,7 +77,6 @@ pub struct LogsSettings {
     pub clock_skew: Duration,
 }
 
-/// One log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogLocation {
     /// With the log's prefix, without `/ct/v1/..`.
@@ -92,11 +88,9 @@ pub struct LogLocation {
 /// Where it is said who signs.
 #[derive(Clone, Debug)]
 pub enum AuthoritySettings {
-    /// On the command line.
     Flags(SignerSettings),
     /// In a CA file ([`super::authority_file`]).
     File {
-        /// The file.
         path: PathBuf,
         /// The password of key files whose entries have none, from the environment or the command line.
         password: Option<KeyPassword>,
@@ -120,17 +114,11 @@ impl SettingsError {
 
 impl Settings {
     /// Reads the command line, the environment and the settings file.
-    ///
-    /// # Errors
-    /// When a setting cannot be used; the message names where it came from.
     pub fn read(matches: &ArgMatches, variable: &dyn Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
         Self::from_values(&values(matches, variable)?)
     }
 
     /// Reads the same for somebody who checks it, and says whether a CA is among it; if none is, one stands in that needs nothing.
-    ///
-    /// # Errors
-    /// As [`Self::read`].
     pub fn read_to_check(
         matches: &ArgMatches,
         variable: &dyn Fn(&str) -> Option<String>,
@@ -144,9 +132,6 @@ impl Settings {
     }
 
     /// Reads the same, and heeds only what says who signs.
-    ///
-    /// # Errors
-    /// When such a setting cannot be used; the message names where it came from.
     pub fn read_authority(
         matches: &ArgMatches,
         variable: &dyn Fn(&str) -> Option<String>,

@@ -11,20 +11,14 @@ use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use super::flags::{self, Values};
 use super::settings::SettingsError;
 use super::slips;
-
-/// The largest settings file, in bytes.
-const MAX_BYTES: u64 = 1024 * 1024;
+use crate::files::{self, MAX_FILE_BYTES};
 
 /// Adds the file's settings where nothing is set yet. A name that is none of ours is noted, unless it misspells one.
 pub(super) fn add(values: &mut Values, path: &Path) -> Result<(), SettingsError> {
     let place = path.display();
     let refused =
         |message: String| SettingsError::new(place.to_string(), message, "see config/serve.yaml for an example");
-    let length = std::fs::metadata(path).map_err(|error| refused(error.to_string()))?.len();
-    if length > MAX_BYTES {
-        return Err(refused(format!("larger than {MAX_BYTES} bytes")));
-    }
-    let text = std::fs::read_to_string(path).map_err(|error| refused(error.to_string()))?;
+    let text = files::read_text(path, MAX_FILE_BYTES).map_err(|error| refused(error.problem.to_string()))?;
     let entries = read(text.trim_start_matches('\u{feff}'), Form::of(path)).map_err(refused)?;
     let mut found: Vec<(&'static str, String, String)> = Vec::new();
     let mut unknown = BTreeSet::new();

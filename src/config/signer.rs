@@ -17,9 +17,7 @@ use crate::signer::remote::Bounds;
 pub enum SignerSettings {
     /// A key in a file.
     File {
-        /// The chain.
         certificate: PathBuf,
-        /// The key.
         key: PathBuf,
         /// Its password, when one is set.
         password: Option<KeyPassword>,
@@ -30,7 +28,6 @@ pub enum SignerSettings {
     Kms {
         /// The key's name, such as `awskms:///alias/sigmint`.
         resource: String,
-        /// The chain.
         chain: PathBuf,
         /// How the service is asked.
         bounds: Bounds,
@@ -39,9 +36,7 @@ pub enum SignerSettings {
     Pkcs11 {
         /// The file that names module, token and PIN.
         config: PathBuf,
-        /// The key's label.
         key_label: String,
-        /// Where the chain is.
         chain: Pkcs11Chain,
         /// How the token is asked.
         bounds: Bounds,
@@ -50,9 +45,7 @@ pub enum SignerSettings {
     Tink {
         /// The name of the key that decrypts.
         resource: String,
-        /// The encrypted keyset.
         keyset: PathBuf,
-        /// The chain.
         chain: PathBuf,
     },
     /// Google's Certificate Authority Service, which makes certificates itself.
@@ -69,13 +62,11 @@ pub enum SignerSettings {
 pub enum Pkcs11Chain {
     /// In the token, one certificate with this identifier.
     Token(String),
-    /// In a file.
     File(PathBuf),
 }
 
 impl SignerSettings {
     /// The file with the chain, unless that is elsewhere.
-    #[must_use]
     pub fn chain(&self) -> Option<&Path> {
         match self {
             Self::File { certificate: chain, .. }
@@ -87,7 +78,6 @@ impl SignerSettings {
     }
 
     /// The files that hold a private key, a password or a PIN in clear, if the settings name any. A Tink keyset is encrypted.
-    #[must_use]
     pub fn secrets(&self) -> Vec<&Path> {
         match self {
             Self::File { key, password: Some(KeyPassword::File(password)), .. } => vec![key, password],
@@ -107,7 +97,6 @@ impl SignerSettings {
     }
 
     /// Every file that the CA is made of.
-    #[must_use]
     pub fn files(&self) -> Vec<&Path> {
         let keyset = match self {
             Self::Tink { keyset, .. } => Some(keyset.as_path()),

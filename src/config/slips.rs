@@ -11,7 +11,7 @@ use super::issuer_file::hint;
 use super::settings::SettingsError;
 
 /// What the names of environment variables begin with.
-pub const PREFIX: &str = "FULCIO_SERVE_";
+pub(crate) const PREFIX: &str = "FULCIO_SERVE_";
 
 /// The values of a boolean flag that stand behind a blank.
 const TRUTHS: [&str; 10] = ["true", "false", "yes", "no", "on", "off", "0", "1", "t", "f"];
@@ -52,8 +52,7 @@ fn words(matches: &ArgMatches) -> Vec<(usize, &str)> {
 }
 
 /// What to say of words that belong to no flag and look as if they were to be one.
-#[must_use]
-pub fn misspelled_flags(matches: &ArgMatches) -> Vec<String> {
+pub(crate) fn misspelled_flags(matches: &ArgMatches) -> Vec<String> {
     let named = words(matches).into_iter().filter_map(|(_, word)| {
         let dashed =
             word.trim_start_matches(['-', '\u{2010}', '\u{2011}', '\u{2012}', '\u{2013}', '\u{2014}', '\u{2212}']);
@@ -76,8 +75,7 @@ pub(super) fn check_lists(values: &Values) -> Result<(), SettingsError> {
 }
 
 /// What to say of the variables that look like settings of ours and are not read.
-#[must_use]
-pub fn unread_variables(variables: impl Iterator<Item = (String, String)>) -> Vec<String> {
+pub(crate) fn unread_variables(variables: impl Iterator<Item = (String, String)>) -> Vec<String> {
     let mut said: Vec<String> = variables
         .filter_map(|(name, value)| {
             let setting = name.strip_prefix(PREFIX)?;

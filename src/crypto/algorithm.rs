@@ -26,7 +26,6 @@ impl SignatureAlgorithm {
     ///
     /// ECDSA (RFC 5758, section 3.2) and Ed25519 (RFC 8410, section 3) have no parameters; RSA has NULL (RFC 4055,
     /// section 5).
-    #[must_use]
     pub fn algorithm_identifier_der(self) -> &'static [u8] {
         match self {
             Self::EcdsaP256Sha256 => b"\x30\x0a\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x02",
@@ -38,7 +37,6 @@ impl SignatureAlgorithm {
     }
 
     /// The name that people know it by.
-    #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::EcdsaP256Sha256 => "ECDSA P-256 with SHA-256",

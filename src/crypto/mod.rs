@@ -1,7 +1,12 @@
 //! Keys and their encodings: each question about a key is asked here, once.
 
 pub mod algorithm;
-pub mod pem;
+pub(crate) mod curve;
+mod kind;
+pub(crate) mod oid;
+pub(crate) mod pem;
 pub mod signature_check;
-pub(crate) mod spki_der;
+pub(crate) mod spki;
 pub(crate) mod weak_keys;
+
+pub use kind::KeyKind;

@@ -51,12 +51,10 @@ pub enum PemError {
         /// The line of `BEGIN`, from 1.
         line: usize,
     },
-    /// A block of many certificates in another format.
     #[error(
         "a PEM block `{0}` is not read: take the certificates out with `openssl pkcs7 -print_certs -in FILE -out chain.pem`"
     )]
     Pkcs7(String),
-    /// No block at all.
     #[error("the file contains no PEM block{}", hint_for(*.binary))]
     NoBlock {
         /// Whether it looks like DER.
@@ -67,7 +65,6 @@ pub enum PemError {
 /// The certificates of a file, DER.
 #[derive(Debug)]
 pub(crate) struct Certificates {
-    /// In the file's order.
     pub(crate) ders: Vec<Vec<u8>>,
     /// The labels of blocks that are not certificates.
     pub(crate) others: Vec<String>,
@@ -90,7 +87,6 @@ fn hint_for(binary: bool) -> &'static str {
 }
 
 impl Block {
-    /// The decoded data.
     pub(crate) fn data(&self) -> Result<&Zeroizing<Vec<u8>>, PemError> {
         self.data.as_ref().map_err(Clone::clone)
     }
@@ -118,9 +114,6 @@ pub(crate) fn no_block(text: &[u8]) -> PemError {
 }
 
 /// The certificates among a text's blocks. Keys and other blocks beside them are left out.
-///
-/// # Errors
-/// When a certificate's block is damaged, there is no block at all, or certificates hide in a PKCS #7 block.
 pub(crate) fn certificates(text: &[u8]) -> Result<Certificates, PemError> {
     let blocks = parse(text);
     if blocks.is_empty() && !text.trim_ascii().is_empty() {

@@ -5,27 +5,20 @@
 
 use aws_lc_rs::signature::{self, ParsedPublicKey, VerificationAlgorithm};
 use x509_parser::signature_algorithm::RsaSsaPssParams;
-use x509_parser::{der_parser::oid, oid_registry::Oid, prelude::FromDer as _, public_key::PublicKey};
-use x509_parser::{x509::AlgorithmIdentifier, x509::SubjectPublicKeyInfo};
+use x509_parser::x509::AlgorithmIdentifier;
 
-use crate::crypto::algorithm::SignatureAlgorithm;
-use crate::crypto::weak_keys::rsa;
+use super::algorithm::SignatureAlgorithm;
+use super::spki::{KeyBits, SpkiError, bit_length};
 
 /// The smallest RSA modulus accepted, in bits.
 pub const MIN_RSA_BITS: usize = 2048;
 /// The largest RSA modulus accepted, in bits: above it a verification costs an attacker less than it costs us.
 pub const MAX_RSA_BITS: usize = 8192;
-/// The public exponent that RSA keys must have.
-const RSA_EXPONENT: u64 = 65537;
+/// The public exponent that RSA keys must have: 65537.
+const RSA_EXPONENT: &[u8] = &[1, 0, 1];
 
 const RSASSA_PSS: &str = "1.2.840.113549.1.1.10";
 const MGF1: &str = "1.2.840.113549.1.1.8";
-const EC_PUBLIC_KEY: Oid<'static> = oid!(1.2.840.10045.2.1);
-const RSA_ENCRYPTION: Oid<'static> = oid!(1.2.840.113549.1.1.1);
-const ED25519: Oid<'static> = oid!(1.3.101.112);
-const CURVE_P256: Oid<'static> = oid!(1.2.840.10045.3.1.7);
-const CURVE_P384: Oid<'static> = oid!(1.3.132.0.34);
-const CURVE_P521: Oid<'static> = oid!(1.3.132.0.35);
 
 /// The public half of a certificate authority's key, parsed once.
 #[derive(Clone, Debug)]
@@ -45,19 +38,17 @@ pub enum KeyError {
     /// Neither ECDSA, RSA nor Ed25519.
     #[error("its key type {0} is not supported: use ECDSA P-256, P-384 or P-521, RSA of 2048 bits or more, or Ed25519")]
     Type(String),
-    /// An elliptic curve other than the three.
     #[error("its elliptic curve {0} is not supported: use P-256, P-384 or P-521")]
     Curve(String),
     /// An RSA modulus too small to be safe or too large to be handled.
     #[error("its RSA key has {0} bits: use {MIN_RSA_BITS} to {MAX_RSA_BITS}")]
     RsaSize(usize),
-    /// An RSA modulus that others can factor.
+    /// Others can sign with it.
     #[error("{0}: make a new key")]
-    RsaWeak(&'static str),
+    Weak(&'static str),
     /// An RSA exponent other than 65537.
     #[error("its RSA public exponent is not 65537")]
     RsaExponent,
-    /// Bytes that are no such key.
     #[error("its public key is malformed")]
     Malformed,
 }
@@ -74,34 +65,40 @@ pub enum LinkError {
          as long as the hash (`-sigopt rsa_pss_saltlen:digest` of openssl)"
     )]
     Pss,
-    /// The issuer's key did not make this signature.
     #[error("the signature does not verify with the issuer's key")]
     Signature,
 }
 
 impl SignatureCheck {
-    /// Parses a DER `SubjectPublicKeyInfo`.
-    ///
-    /// # Errors
-    /// [`KeyError`] if the key is malformed or not good enough for a certificate authority.
+    /// Parses the DER `SubjectPublicKeyInfo` of a key that is to sign: it is checked as a client's is.
     pub fn from_spki_der(spki: &[u8]) -> Result<Self, KeyError> {
-        Self::parse(spki, Exponent::Usual)
+        Self::parse(spki, Fitness::Signs)
     }
 
-    /// As [`SignatureCheck::from_spki_der`], for a root that is trusted for itself, whose RSA exponent may be any.
-    ///
-    /// # Errors
-    /// As [`SignatureCheck::from_spki_der`].
-    pub fn of_anchor(spki: &[u8]) -> Result<Self, KeyError> {
-        Self::parse(spki, Exponent::Any)
+    /// Parses the key of a CA above the one that signs: good enough to verify with, whatever else may be said against it.
+    pub fn of_issuer(spki: &[u8]) -> Result<Self, KeyError> {
+        Self::parse(spki, Fitness::Verifies)
     }
 
-    fn parse(spki: &[u8], exponent: Exponent) -> Result<Self, KeyError> {
-        let (rest, parsed) = SubjectPublicKeyInfo::from_der(spki).map_err(|_| KeyError::Malformed)?;
-        if !rest.is_empty() {
-            return Err(KeyError::Malformed);
+    fn parse(spki: &[u8], fitness: Fitness) -> Result<Self, KeyError> {
+        let key = KeyBits::parse(spki)?;
+        let algorithm = match key {
+            KeyBits::Ec { curve, .. } => curve.signature_algorithm(),
+            KeyBits::Rsa { modulus, .. } => {
+                let bits = bit_length(modulus);
+                if !(MIN_RSA_BITS..=MAX_RSA_BITS).contains(&bits) {
+                    return Err(KeyError::RsaSize(bits));
+                }
+                SignatureAlgorithm::RsaPkcs1Sha256
+            }
+            KeyBits::Ed25519(_) => SignatureAlgorithm::Ed25519,
+        };
+        if fitness == Fitness::Signs {
+            if matches!(key, KeyBits::Rsa { exponent, .. } if exponent != RSA_EXPONENT) {
+                return Err(KeyError::RsaExponent);
+            }
+            key.weakness().map_or(Ok(()), |weakness| Err(KeyError::Weak(weakness)))?;
         }
-        let algorithm = algorithm_of(&parsed, exponent)?;
         let verification: &'static dyn VerificationAlgorithm = match algorithm {
             SignatureAlgorithm::EcdsaP256Sha256 => &signature::ECDSA_P256_SHA256_ASN1,
             SignatureAlgorithm::EcdsaP384Sha384 => &signature::ECDSA_P384_SHA384_ASN1,
@@ -114,23 +111,16 @@ impl SignatureCheck {
     }
 
     /// The algorithm that this key's owner signs leaf certificates with.
-    #[must_use]
     pub fn algorithm(&self) -> SignatureAlgorithm {
         self.algorithm
     }
 
     /// Verifies a signature made with [`SignatureCheck::algorithm`]; ECDSA as DER.
-    ///
-    /// # Errors
-    /// [`BadSignature`] if it is not this key's signature of this message.
     pub fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), BadSignature> {
         self.key.verify_sig(message, signature).map_err(|_| BadSignature)
     }
 
     /// Verifies a CA certificate's signature by its issuer, who may have chosen another hash than we would.
-    ///
-    /// # Errors
-    /// [`LinkError`] if the algorithm is not accepted for this key, or the signature is not its signature.
     pub fn verify_link(
         &self,
         algorithm: &AlgorithmIdentifier<'_>,
@@ -197,52 +187,40 @@ fn with_name(oid: &str) -> String {
     format!("{oid} ({name})")
 }
 
-/// Which public exponents an RSA key may have.
+/// What a key has to be good enough for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Exponent {
-    /// 65537.
-    Usual,
-    /// Whatever the library takes.
-    Any,
+enum Fitness {
+    Signs,
+    Verifies,
 }
 
-/// Which algorithm a key signs with, and whether it is good enough to.
-fn algorithm_of(spki: &SubjectPublicKeyInfo<'_>, exponent: Exponent) -> Result<SignatureAlgorithm, KeyError> {
-    let kind = &spki.algorithm.algorithm;
-    if *kind == EC_PUBLIC_KEY {
-        let curve = spki.algorithm.parameters.as_ref().ok_or(KeyError::Malformed)?;
-        // Explicit curve parameters are no OID and end here.
-        let curve = curve.as_oid().map_err(|_| KeyError::Curve("given by explicit parameters".to_owned()))?;
-        return algorithm_of_curve(&curve).ok_or_else(|| KeyError::Curve(curve.to_id_string()));
+impl From<SpkiError> for KeyError {
+    fn from(error: SpkiError) -> Self {
+        match error {
+            SpkiError::Malformed(_) => Self::Malformed,
+            SpkiError::Type(oid) => Self::Type(oid.to_string()),
+            SpkiError::Curve(Some(oid)) => Self::Curve(oid.to_string()),
+            SpkiError::Curve(None) => Self::Curve("given by explicit parameters".to_owned()),
+        }
     }
-    if *kind == RSA_ENCRYPTION {
-        return check_rsa(spki, exponent).map(|()| SignatureAlgorithm::RsaPkcs1Sha256);
-    }
-    if *kind == ED25519 {
-        return Ok(SignatureAlgorithm::Ed25519);
-    }
-    Err(KeyError::Type(kind.to_id_string()))
 }
 
-fn algorithm_of_curve(curve: &Oid<'_>) -> Option<SignatureAlgorithm> {
-    let known = [
-        (CURVE_P256, SignatureAlgorithm::EcdsaP256Sha256),
-        (CURVE_P384, SignatureAlgorithm::EcdsaP384Sha384),
-        (CURVE_P521, SignatureAlgorithm::EcdsaP521Sha512),
-    ];
-    known.into_iter().find(|(oid, _)| oid == curve).map(|(_, algorithm)| algorithm)
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::spki;
 
-fn check_rsa(spki: &SubjectPublicKeyInfo<'_>, exponent: Exponent) -> Result<(), KeyError> {
-    let Ok(PublicKey::RSA(key)) = spki.parsed() else { return Err(KeyError::Malformed) };
-    let leading_zero_bits = |byte: &u8| byte.leading_zeros() as usize;
-    let modulus: &[u8] = key.modulus.strip_prefix(&[0]).unwrap_or(key.modulus);
-    let bits = modulus.len() * 8 - modulus.first().map_or(0, leading_zero_bits);
-    if !(MIN_RSA_BITS..=MAX_RSA_BITS).contains(&bits) {
-        return Err(KeyError::RsaSize(bits));
+    #[test]
+    fn a_key_that_signs_is_checked_as_a_clients_is_and_one_above_it_only_has_to_verify() {
+        let small_order = spki::of_ed25519(&[&[1][..], &[0; 31]].concat()).unwrap();
+        let weak = KeyError::Weak("its Ed25519 key is of small order: others can sign with it");
+        assert_eq!(SignatureCheck::from_spki_der(&small_order).unwrap_err(), weak);
+        assert_eq!(SignatureCheck::of_issuer(&small_order).unwrap().algorithm(), SignatureAlgorithm::Ed25519);
+        let factor = spki::of_rsa(&[0xff; 256], &[1, 0, 1]).unwrap();
+        let weak = KeyError::Weak("its RSA modulus has a small factor");
+        assert_eq!(SignatureCheck::from_spki_der(&factor).unwrap_err(), weak);
+        assert!(SignatureCheck::of_issuer(&factor).is_ok());
+        let short = spki::of_rsa(&[0xff; 255], &[1, 0, 1]).unwrap();
+        assert_eq!(SignatureCheck::of_issuer(&short).unwrap_err(), KeyError::RsaSize(2040));
     }
-    if exponent == Exponent::Usual && key.try_exponent() != Ok(RSA_EXPONENT) {
-        return Err(KeyError::RsaExponent);
-    }
-    rsa::find(modulus).map_or(Ok(()), |weakness| Err(KeyError::RsaWeak(weakness)))
 }

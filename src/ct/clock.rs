@@ -28,8 +28,6 @@ impl Skew {
         u128::from(self.0.unsigned_abs()) > bound.as_millis()
     }
 
-    /// In seconds.
-    #[must_use]
     #[allow(clippy::cast_precision_loss, reason = "exact for some 285,000 years")]
     pub fn as_secs_f64(self) -> f64 {
         self.0 as f64 / 1000.0
@@ -67,9 +65,6 @@ impl LogClock {
     }
 
     /// Judges a timestamp.
-    ///
-    /// # Errors
-    /// The skew, when it is beyond the bound.
     pub(super) fn check(
         &self,
         log: &str,

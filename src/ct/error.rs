@@ -15,34 +15,16 @@ pub enum LogSetupError {
     /// Not a URL of a log.
     #[error("{0:?} is no log: it must be an http or https URL without a query, a fragment or a password")]
     Url(String),
-    /// Another setting of one log.
     #[error("log {log}: {what}")]
-    Unusable {
-        /// The log.
-        log: String,
-        /// What is wrong.
-        what: &'static str,
-    },
+    Unusable { log: String, what: &'static str },
     /// The CA certificates for TLS cannot be read.
     #[error("log {log}: the TLS CA certificates cannot be read: {problem}")]
-    Certificates {
-        /// The log.
-        log: String,
-        /// What is wrong.
-        problem: String,
-    },
+    Certificates { log: String, problem: String },
     /// The HTTP client cannot be set up.
     #[error("log {log}: {source}")]
-    Tls {
-        /// The log.
-        log: String,
-        /// The library's error.
-        source: SetupError,
-    },
-    /// More timestamps wanted than there are logs to make them.
+    Tls { log: String, source: SetupError },
     #[error("a quorum of {quorum} distinct logs cannot be had from {distinct}")]
     Quorum {
-        /// What is wanted.
         quorum: usize,
         /// How many logs are set, those with the same key counted once.
         distinct: usize,
@@ -52,7 +34,6 @@ pub enum LogSetupError {
 /// Why one log gave no timestamp.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LogFault {
-    /// No connection, or one that broke, twice.
     #[error("unreachable: {0}")]
     Unreachable(PeerText),
     /// Another status than 200.
@@ -63,29 +44,22 @@ pub enum LogFault {
         /// The beginning of the answer's body, which is where logs say why.
         said: PeerText,
     },
-    /// An answer that is no timestamp, or cannot be one of this entry.
     #[error("bad answer: {0}")]
     BadAnswer(PeerText),
-    /// A timestamp that the log's key did not make for this entry.
     #[error("wrong signature: {0}")]
     WrongSignature(#[from] PromiseError),
-    /// A timestamp too long before the request or after the answer.
     #[error("its timestamp lies {0}: compare both clocks")]
     Clock(Skew),
-    /// The deadline passed while the log was asked.
     #[error("no answer in time")]
     Timeout,
-    /// The deadline passed while too many other submissions to this log were under way.
     #[error("too many submissions under way")]
     Busy,
-    /// A good timestamp of a log that has already been counted.
     #[error("its timestamp is of the same log as another's")]
     SameLog,
 }
 
 impl LogFault {
     /// A stable word for metrics and alerts.
-    #[must_use]
     pub const fn label(&self) -> &'static str {
         match self {
             Self::Unreachable(_) => "unreachable",
@@ -110,7 +84,6 @@ pub struct TransparencyError {
 
 impl TransparencyError {
     /// A stable word for metrics and alerts: the fault's when only one log is at fault, else `quorum_impossible`.
-    #[must_use]
     pub fn label(&self) -> &'static str {
         match self.faults.as_slice() {
             [(_, fault)] => fault.label(),
@@ -119,13 +92,11 @@ impl TransparencyError {
     }
 
     /// Whether nothing but clocks is wrong.
-    #[must_use]
     pub fn is_about_clocks(&self) -> bool {
         !self.faults.is_empty() && self.faults.iter().all(|(_, fault)| matches!(fault, LogFault::Clock(_)))
     }
 
     /// How many distinct logs had given a timestamp, and how many were needed.
-    #[must_use]
     pub const fn obtained_of(&self) -> (usize, usize) {
         (self.obtained, self.quorum)
     }

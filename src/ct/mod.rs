@@ -39,7 +39,6 @@ pub struct LogsOptions {
     pub deadline: Duration,
     /// How many submissions one log gets at the same time; more wait.
     pub max_in_flight: NonZeroUsize,
-    /// The time of day.
     pub clock: fn() -> SystemTime,
     /// How far a timestamp may lie before the request or after the answer.
     pub clock_skew: Duration,
@@ -47,7 +46,6 @@ pub struct LogsOptions {
 
 impl LogsOptions {
     /// One timestamp, within 4 seconds, since clients give up after 5, by a clock that differs from ours by a minute at most.
-    #[must_use]
     pub const fn new(clock: fn() -> SystemTime) -> Self {
         const IN_FLIGHT: NonZeroUsize = match NonZeroUsize::new(512) {
             Some(number) => number,
@@ -63,7 +61,6 @@ impl LogsOptions {
     }
 }
 
-/// What is submitted.
 #[derive(Clone, Debug)]
 pub struct Submission<'a> {
     /// DER: the certificate or precertificate first, then each one's issuer; the root may stand at the end.
@@ -72,7 +69,6 @@ pub struct Submission<'a> {
     pub entry: LogEntry<'a>,
 }
 
-/// The configured logs.
 #[derive(Debug)]
 pub struct Logs {
     members: Vec<Arc<Log>>,
@@ -83,9 +79,6 @@ pub struct Logs {
 
 impl Logs {
     /// Sets the logs up; connects to none. Their order is the order of the timestamps in certificates.
-    ///
-    /// # Errors
-    /// [`LogSetupError`] when a log cannot be used, or the quorum cannot be reached even if all answer.
     pub fn new(logs: Vec<LogSettings>, options: &LogsOptions) -> Result<Self, LogSetupError> {
         let members = logs
             .into_iter()
@@ -136,7 +129,6 @@ impl Logs {
     }
 
     /// What the timestamps will add to a certificate, in bytes: those of logs with ECDSA keys have 120 or so (RFC 6962 section 3.2).
-    #[must_use]
     pub const fn timestamps_length(&self) -> usize {
         TIMESTAMP_BYTES.saturating_mul(self.quorum)
     }
@@ -147,8 +139,7 @@ impl Logs {
     /// All logs are asked at once and the first good answers win, so that a dead log costs no time. What is still under way then is
     /// abandoned: those logs may or may not show the entry too. Dropping the future abandons everything.
     ///
-    /// # Errors
-    /// [`TransparencyError`] as soon as the quorum is out of reach, at the latest when the deadline passes.
+    /// Errors: [`TransparencyError`] as soon as the quorum is out of reach, at the latest when the deadline passes.
     pub async fn submit(&self, submission: Submission<'_>) -> Result<Vec<Sct>, TransparencyError> {
         let (deadline, asked) = (Instant::now() + self.deadline, (self.clock)());
         let endpoint = match submission.entry {

@@ -6,7 +6,6 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::Deserialize;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
-/// The answer to get-roots.
 #[derive(Deserialize)]
 struct Answer {
     certificates: Option<Vec<String>>,

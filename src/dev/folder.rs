@@ -3,43 +3,33 @@
 //! Owns whose folder it may be: a new one, an empty one, or one that an earlier run made and no run has now. Knows no file's content.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
+use crate::files::{self, FileError, FileProblem, KIB};
+
 /// In every folder of ours: what stands beside it may be written anew. Locked for as long as a run has the folder.
 const MARK: &str = ".sigmint-dev";
-/// What is in it.
 const MARK_TEXT: &[u8] = b"Written by `sigmint dev`; files in this folder are written anew by it.\n";
 /// The largest file that is read, in bytes: a key and two certificates.
-const MAX_FILE_BYTES: u64 = 64 * 1024;
+const MAX_FILE_BYTES: usize = 64 * KIB;
 
 /// Why there is no folder, or no file in it.
 #[derive(Debug, thiserror::Error)]
 pub enum FolderError {
-    /// It holds somebody else's files.
     #[error("{} is not empty, and was not made by `sigmint dev`", .0.display())]
     Foreign(PathBuf),
-    /// Another run has it.
     #[error("another `sigmint dev` is running in {}", .0.display())]
     InUse(PathBuf),
-    /// A file of an earlier run is of no use.
     #[error("{} cannot be used: {problem}", path.display())]
     Damaged {
-        /// The file.
         path: PathBuf,
         /// What is wrong with it.
         problem: String,
     },
-    /// The system refused.
     #[error("cannot write {}: {source}", path.display())]
-    Write {
-        /// The file or folder.
-        path: PathBuf,
-        /// The system's error.
-        source: io::Error,
-    },
-    /// No name for a new folder.
+    Write { path: PathBuf, source: io::Error },
     #[error("no randomness is to be had")]
     Random,
 }
@@ -47,9 +37,7 @@ pub enum FolderError {
 /// Who may read a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Readers {
-    /// Everybody.
     All,
-    /// The owner.
     Owner,
 }
 
@@ -73,9 +61,6 @@ pub struct Folder {
 
 impl Folder {
     /// A new folder among the system's temporary files.
-    ///
-    /// # Errors
-    /// When it cannot be made.
     pub fn temporary() -> Result<Self, FolderError> {
         let mut octets = [0; 8];
         aws_lc_rs::rand::fill(&mut octets).map_err(|_| FolderError::Random)?;
@@ -89,9 +74,6 @@ impl Folder {
     }
 
     /// The folder at `path`: made if it is absent, taken if it is empty or was made here earlier.
-    ///
-    /// # Errors
-    /// When it holds other files, another run has it, or it cannot be written.
     pub fn at(path: &Path) -> Result<Self, FolderError> {
         let refused = |source| FolderError::Write { path: path.to_owned(), source };
         DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(refused)?;
@@ -120,39 +102,29 @@ impl Folder {
     }
 
     /// Where it is: an absolute path.
-    #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
     /// Reads a file of an earlier run; nothing if there is none.
-    ///
-    /// # Errors
-    /// [`FolderError::Damaged`] when it cannot be read or is too large to be one of ours.
     pub fn get(&self, name: &str) -> Result<Option<Vec<u8>>, FolderError> {
-        let mut content = Vec::new();
-        let read =
-            File::open(self.path.join(name)).and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_end(&mut content));
-        match read {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(self.damaged(name, error.to_string())),
-            Ok(_) if content.len() as u64 > MAX_FILE_BYTES => {
-                Err(self.damaged(name, format!("larger than {MAX_FILE_BYTES} bytes")))
+        match files::read(&self.path.join(name), MAX_FILE_BYTES) {
+            Ok(content) => Ok(Some(content.to_vec())),
+            Err(FileError { problem: FileProblem::Unreadable(error), .. })
+                if error.kind() == io::ErrorKind::NotFound =>
+            {
+                Ok(None)
             }
-            Ok(_) => Ok(Some(content)),
+            Err(error) => Err(self.damaged(name, format!("it {}", error.problem))),
         }
     }
 
     /// What is said of a file that is of no use.
-    #[must_use]
     pub fn damaged(&self, name: &str, problem: impl Into<String>) -> FolderError {
         FolderError::Damaged { path: self.path.join(name), problem: problem.into() }
     }
 
     /// Writes a file anew. A link in its place is replaced, not followed.
-    ///
-    /// # Errors
-    /// When it cannot be written.
     pub fn put(&self, name: &str, content: &[u8], readers: Readers) -> Result<(), FolderError> {
         let path = self.path.join(name);
         let write = || {

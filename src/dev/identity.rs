@@ -48,7 +48,6 @@ impl DevIdentity {
     ];
 
     /// The type's word in an issuer file, and the last part of its issuer's URL.
-    #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Email => "email",
@@ -66,13 +65,11 @@ impl DevIdentity {
     }
 
     /// The type with this name.
-    #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|identity| identity.name() == name)
     }
 
     /// Claims that a certificate can be had with.
-    #[must_use]
     pub fn claims(self) -> Map<String, Value> {
         let claims = match self {
             // sigstore-js proves possession with `sub`, whatever the type: the two are equal here.

@@ -29,18 +29,10 @@ pub const MAX_BODY_BYTES: usize = 64 * 1024;
 /// Why there is no issuer.
 #[derive(Debug, thiserror::Error)]
 pub enum DevIssuerError {
-    /// The port cannot be listened on.
     #[error("cannot listen on 127.0.0.1:{port}: {source}")]
-    Listen {
-        /// What was asked for.
-        port: u16,
-        /// The system's error.
-        source: io::Error,
-    },
-    /// There is no key.
+    Listen { port: u16, source: io::Error },
     #[error("the issuer's key cannot be used")]
     Key(#[from] FolderError),
-    /// The server failed.
     #[error("the development issuer stopped: {0}")]
     Run(io::Error),
 }
@@ -58,9 +50,6 @@ struct Shared {
 
 impl DevIssuer {
     /// Binds 127.0.0.1 with the folder's key, or a new one; port 0 lets the system choose.
-    ///
-    /// # Errors
-    /// See [`DevIssuerError`].
     pub fn bind(port: u16, folder: Option<&Folder>) -> Result<Self, DevIssuerError> {
         let refused = |source| DevIssuerError::Listen { port, source };
         let listener = listen(port).map_err(refused)?;
@@ -93,15 +82,11 @@ impl DevIssuer {
     }
 
     /// Below which the issuers are: `http://127.0.0.1:5556`.
-    #[must_use]
     pub fn base(&self) -> String {
         format!("http://{}", self.address)
     }
 
     /// Serves until it is dropped.
-    ///
-    /// # Errors
-    /// When the server fails.
     pub async fn run(self) -> Result<(), DevIssuerError> {
         tracing::warn!(address = %self.address, "{WARNING}");
         self.server.await.map_err(DevIssuerError::Run)

@@ -34,7 +34,6 @@ const METADATA: &str = r#"ci-issuer-metadata:
 "#;
 
 /// An issuer file (YAML) that trusts every issuer of a development issuer at `base`, such as `http://127.0.0.1:5556`.
-#[must_use]
 pub fn issuers_file(base: &str) -> String {
     let mut text =
         String::from("# For development only: these issuers give anybody a token for any identity.\noidc-issuers:\n");

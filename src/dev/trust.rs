@@ -18,7 +18,6 @@ pub struct Deployment {
     pub token_issuer: String,
     /// The authority's chain in DER: the issuing CA first, the root last.
     pub chain: Vec<Vec<u8>>,
-    /// The transparency log.
     pub log: LogDescription,
     /// Since when all this is in use.
     pub since: SystemTime,
@@ -37,7 +36,6 @@ pub struct LogDescription {
 
 impl Deployment {
     /// Whom to believe: the authority and the log. There is neither a signature log nor a timestamping authority.
-    #[must_use]
     pub fn trusted_root(&self) -> Value {
         let valid_for = json!({"start": format_rfc3339_seconds(self.since).to_string()});
         let chain: Vec<Value> = self.chain.iter().map(|der| json!({"rawBytes": STANDARD.encode(der)})).collect();
@@ -65,7 +63,6 @@ impl Deployment {
     }
 
     /// Whom to ask when signing.
-    #[must_use]
     pub fn signing_config(&self) -> Value {
         let service = |url: &str| json!({"url": url, "majorApiVersion": 1, "validFor": {"start": format_rfc3339_seconds(self.since).to_string()}, "operator": "sigmint dev"});
         json!({

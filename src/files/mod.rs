@@ -1,45 +1,99 @@
-//! Owns the reading of small files.
+//! Files that an operator names: reading them within a cap, seeing whether they changed, and [`watch`]ing them.
 //!
-//! Refuses to know what is in them. What is read is wiped from memory afterwards: it may be a key.
+//! Only regular files are read: opening a pipe would wait for its writer, and a device never ends. Knows nothing of what is in them. What
+//! is read is wiped from memory afterwards: it may be a key.
 
-pub mod watch;
+pub(crate) mod watch;
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _};
+use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::digest;
 use zeroize::Zeroizing;
 
-/// The largest file read, in bytes.
-pub const MAX_FILE_BYTES: u64 = 1024 * 1024;
+pub const KIB: usize = 1024;
+/// The cap on keys, chains, lists and settings, in bytes.
+pub const MAX_FILE_BYTES: usize = 1024 * KIB;
 
 /// The mode bits that let group or others read or write.
 const OTHERS: u32 = 0o066;
 
-/// Why a file cannot be used.
+/// A file that cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum FileError {
-    /// It cannot be read.
-    #[error("{} cannot be read", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// The system's reason.
-        source: io::Error,
-    },
-    /// It is too large to be what it should be.
-    #[error("{} is larger than {MAX_FILE_BYTES} bytes", path.display())]
-    TooLarge {
-        /// The file.
-        path: PathBuf,
-    },
-    /// It is not text.
-    #[error("{} is not UTF-8", path.display())]
-    NotText {
-        /// The file.
-        path: PathBuf,
-    },
+#[error("{} {problem}", path.display())]
+pub struct FileError {
+    pub path: PathBuf,
+    pub problem: FileProblem,
+}
+
+/// What is wrong with a file, to be read behind its name.
+#[derive(Debug, thiserror::Error)]
+pub enum FileProblem {
+    #[error("cannot be read: {0}")]
+    Unreadable(#[from] io::Error),
+    #[error("is {0}, not a file")]
+    NotRegular(&'static str),
+    /// Holds the cap.
+    #[error("is larger than {}", size(*.0))]
+    TooLarge(usize),
+    #[error("is not UTF-8")]
+    NotText,
+}
+
+fn size(bytes: usize) -> String {
+    let kib = bytes.div_ceil(KIB);
+    if kib.is_multiple_of(KIB) { format!("{} MiB", kib / KIB) } else { format!("{kib} KiB") }
+}
+
+/// Reads a file of at most `cap` bytes.
+pub fn read(path: &Path, cap: usize) -> Result<Zeroizing<Vec<u8>>, FileError> {
+    read_within(path, cap).map_err(|problem| FileError { path: path.to_owned(), problem })
+}
+
+/// Reads a text file of at most `cap` bytes.
+pub fn read_text(path: &Path, cap: usize) -> Result<Zeroizing<String>, FileError> {
+    let mut bytes = read(path, cap)?;
+    let text = String::from_utf8(std::mem::take(&mut *bytes));
+    text.map(Zeroizing::new).map_err(|error| {
+        drop(Zeroizing::new(error.into_bytes()));
+        FileError { path: path.to_owned(), problem: FileProblem::NotText }
+    })
+}
+
+/// As [`read_text`], where waiting for a disk would hold up others. Needs a Tokio runtime.
+pub async fn read_text_apart(path: PathBuf, cap: usize) -> Result<Zeroizing<String>, FileError> {
+    let named = path.clone();
+    let read = tokio::task::spawn_blocking(move || read_text(&path, cap)).await;
+    read.unwrap_or_else(|_| Err(FileError { path: named, problem: io::Error::from(io::ErrorKind::Interrupted).into() }))
+}
+
+fn read_within(path: &Path, cap: usize) -> Result<Zeroizing<Vec<u8>>, FileProblem> {
+    let mut file = open(path)?;
+    let length = file.metadata()?.len();
+    // Room for all of it at once: a buffer that grows leaves unwiped copies of a key behind.
+    let room = usize::try_from(length).unwrap_or(usize::MAX).min(cap).saturating_add(1);
+    let mut content = Zeroizing::new(Vec::with_capacity(room));
+    let most = u64::try_from(cap).unwrap_or(u64::MAX).saturating_add(1);
+    let read = file.by_ref().take(most).read_to_end(&mut content)?;
+    if read > cap { Err(FileProblem::TooLarge(cap)) } else { Ok(content) }
+}
+
+/// A regular file, judged by what was opened: what a name stands for may change.
+fn open(path: &Path) -> Result<File, FileProblem> {
+    let flags = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or(0);
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+    let kind = file.metadata()?.file_type();
+    if kind.is_file() {
+        return Ok(file);
+    }
+    Err(FileProblem::NotRegular(match kind {
+        _ if kind.is_dir() => "a folder",
+        _ if kind.is_fifo() => "a pipe",
+        _ if kind.is_char_device() || kind.is_block_device() => "a device",
+        _ => "something else",
+    }))
 }
 
 /// A file as it was at one moment, to see later whether it changed.
@@ -52,48 +106,25 @@ pub struct SeenFile {
 
 impl SeenFile {
     /// Looks at a file. Look first and use it then: what changes in between is seen at the next look.
-    #[must_use]
     pub fn now(path: &Path) -> Self {
         Self { path: path.to_owned(), hash: hash(path) }
     }
 
-    /// Where it is.
-    #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Whether its content is another by now.
-    #[must_use]
     pub fn has_changed(&self) -> bool {
         hash(&self.path) != self.hash
     }
 }
 
 fn hash(path: &Path) -> Option<[u8; 32]> {
-    digest::digest(&digest::SHA256, &read_file(path).ok()?).as_ref().try_into().ok()
-}
-
-/// Reads a file whole.
-///
-/// # Errors
-/// When it cannot be read or is larger than [`MAX_FILE_BYTES`].
-pub fn read_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, FileError> {
-    let error = |source| FileError::Read { path: path.to_owned(), source };
-    let file = File::open(path).map_err(error)?;
-    let length = file.metadata().map_err(error)?.len().min(MAX_FILE_BYTES);
-    // Room for all of it at once: a buffer that grows leaves unwiped copies of a key behind.
-    let mut content = Zeroizing::new(Vec::with_capacity(usize::try_from(length).unwrap_or(0) + 1));
-    let read = file.take(MAX_FILE_BYTES + 1).read_to_end(&mut content).map_err(error)?;
-    if u64::try_from(read).is_ok_and(|read| read <= MAX_FILE_BYTES) {
-        return Ok(content);
-    }
-    Err(FileError::TooLarge { path: path.to_owned() })
+    digest::digest(&digest::SHA256, &read(path, MAX_FILE_BYTES).ok()?).as_ref().try_into().ok()
 }
 
 /// Warns of a secret that others than its owner may read or write. Kubernetes mounts secrets so by default, so it is never a refusal.
 pub fn warn_if_shared(path: &Path) {
-    use std::os::unix::fs::PermissionsExt as _;
     let Ok(metadata) = std::fs::metadata(path) else { return };
     let mode = metadata.permissions().mode() & 0o777;
     if metadata.is_file() && mode & OTHERS != 0 {
@@ -102,5 +133,42 @@ pub fn warn_if_shared(path: &Path) {
             mode = format!("{mode:04o}"),
             "a secret file can be read or written by its group or by everybody: chmod 600, or defaultMode: 0400 of its volume"
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(path: &Path, cap: usize) -> String {
+        read(path, cap).unwrap_err().problem.to_string()
+    }
+
+    #[test]
+    fn a_file_is_read_up_to_its_cap_and_no_further() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        std::fs::write(&file, vec![b'x'; 2048]).unwrap();
+        assert_eq!(read(&file, 2048).unwrap().len(), 2048);
+        assert_eq!(read_text(&file, 2048).unwrap().len(), 2048);
+        assert_eq!(said(&file, 2047), "is larger than 2 KiB");
+        assert_eq!(FileProblem::TooLarge(MAX_FILE_BYTES).to_string(), "is larger than 1 MiB");
+        std::fs::write(&file, [0xff]).unwrap();
+        assert_eq!(read_text(&file, 10).unwrap_err().to_string(), format!("{} is not UTF-8", file.display()));
+        assert!(said(&folder.path().join("none"), 10).starts_with("cannot be read: No such file"));
+    }
+
+    #[test]
+    fn what_is_not_a_file_is_neither_waited_for_nor_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        let mode = rustix::fs::Mode::RUSR;
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+        assert_eq!(said(&pipe, 10), "is a pipe, not a file");
+        assert_eq!(said(Path::new("/dev/zero"), 10), "is a device, not a file");
+        assert_eq!(said(folder.path(), 10), "is a folder, not a file");
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink("/dev/zero", &link).unwrap();
+        assert_eq!(said(&link, 10), "is a device, not a file");
     }
 }

@@ -19,7 +19,7 @@ const MAX_CHANGES: usize = 20;
 
 /// Files that are kept up with.
 #[derive(Debug)]
-pub struct Changes {
+pub(crate) struct Changes {
     changed: Arc<Notify>,
     poll: Duration,
     /// The system's watch lasts as long as this value.
@@ -28,8 +28,7 @@ pub struct Changes {
 
 impl Changes {
     /// Starts to watch; without the system's help there is still a look every `poll`.
-    #[must_use]
-    pub fn of(files: &[&Path], poll: Duration) -> Self {
+    pub(crate) fn of(files: &[&Path], poll: Duration) -> Self {
         let changed = Arc::new(Notify::new());
         let watcher = watch_directories(&directories(files), &changed);
         // What changed between the first reading and this line was reported to nobody.
@@ -38,7 +37,7 @@ impl Changes {
     }
 
     /// Waits until it is time to look at the files. The first time comes at once.
-    pub async fn next(&self) {
+    pub(crate) async fn next(&self) {
         tokio::select! {
             () = self.changed.notified() => self.settle().await,
             () = time::sleep(self.poll) => {}

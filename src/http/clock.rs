@@ -10,8 +10,7 @@ use reqwest::header::{DATE, HeaderMap};
 const UNREMARKABLE: Duration = Duration::from_mins(1);
 
 /// A refusal's text with the difference between the clocks in front, if there is one: a longer text may be cut at its end.
-#[must_use]
-pub fn with_difference(text: String, date: Option<&str>, now: SystemTime) -> String {
+pub(crate) fn with_difference(text: String, date: Option<&str>, now: SystemTime) -> String {
     match difference(date, now) {
         Some(difference) => format!("{difference}: {text}"),
         None => text,
@@ -19,8 +18,7 @@ pub fn with_difference(text: String, date: Option<&str>, now: SystemTime) -> Str
 }
 
 /// What the answer's headers say.
-#[must_use]
-pub fn date(headers: &HeaderMap) -> Option<String> {
+pub(crate) fn date(headers: &HeaderMap) -> Option<String> {
     headers.get(DATE)?.to_str().ok().map(ToOwned::to_owned)
 }
 

@@ -11,7 +11,7 @@ use crate::text::peer_text::PeerText;
 
 /// Why a body cannot be decoded.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Undecoded {
+pub(crate) enum Undecoded {
     /// Another encoding than gzip, or more than one.
     Unknown(PeerText),
     /// Not the gzip that it is said to be.
@@ -21,7 +21,7 @@ pub enum Undecoded {
 }
 
 /// The document inside of a body, of at most `most` bytes.
-pub fn decoded(headers: &HeaderMap, body: Vec<u8>, most: usize) -> Result<Vec<u8>, Undecoded> {
+pub(crate) fn decoded(headers: &HeaderMap, body: Vec<u8>, most: usize) -> Result<Vec<u8>, Undecoded> {
     let listed =
         headers.get_all(CONTENT_ENCODING).iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
     let mut encodings = listed.map(<[u8]>::trim_ascii).filter(|name| !name.is_empty() && !is(name, "identity"));

@@ -3,8 +3,8 @@
 //! Owns our name towards them, the question whether they are on this machine, who vouches for them, the cap on what they answer and the
 //! words for how they fail, a clock that is off among them. Knows neither issuers nor logs.
 
-pub mod clock;
-pub mod encoding;
+pub(crate) mod clock;
+pub(crate) mod encoding;
 pub mod trust;
 
 use reqwest::{Client, ClientBuilder, Response, Url};
@@ -12,14 +12,12 @@ use url::Host;
 
 use crate::text::peer_text::PeerText;
 
-/// How we name ourselves.
 pub const USER_AGENT: &str = concat!("sigmint/", env!("CARGO_PKG_VERSION"));
 
 /// `fd00:ec2::254`.
 const AWS_IDENTITY_SERVICE: [u16; 8] = [0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254];
 
 /// Whether the URL's host is this machine: no proxy can reach it for us.
-#[must_use]
 pub fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
@@ -30,7 +28,6 @@ pub fn is_loopback(url: &Url) -> bool {
 }
 
 /// Whether the URL's host is this machine, or an address at which clouds have a machine's identity service: no proxy can reach either.
-#[must_use]
 pub fn is_near(url: &Url) -> bool {
     let identity_service = match url.host() {
         Some(Host::Ipv4(address)) => address.is_link_local(),
@@ -49,15 +46,11 @@ pub struct Clients {
 
 impl Clients {
     /// Builds both alike.
-    ///
-    /// # Errors
-    /// The HTTP library's.
     pub fn new(builder: impl Fn() -> ClientBuilder) -> Result<Self, reqwest::Error> {
         Ok(Self { ordinary: builder().build()?, direct: builder().no_proxy().build()? })
     }
 
     /// The one for this URL.
-    #[must_use]
     pub fn to(&self, url: &Url) -> &Client {
         if is_near(url) { &self.direct } else { &self.ordinary }
     }
@@ -77,7 +70,6 @@ pub enum SetupError {
 /// Why a body was not read.
 #[derive(Debug)]
 pub enum BodyError {
-    /// It broke off.
     Broken(reqwest::Error),
     /// It is longer than allowed.
     TooLong,
@@ -85,8 +77,7 @@ pub enum BodyError {
 
 /// Reads an answer's body behind what is in `body` already, which gets no longer than `most` octets.
 ///
-/// # Errors
-/// [`BodyError`]; `body` then holds a part.
+/// Errors: [`BodyError`]; `body` then holds a part.
 pub async fn read_body(response: &mut Response, most: usize, body: &mut Vec<u8>) -> Result<(), BodyError> {
     while let Some(chunk) = response.chunk().await.map_err(BodyError::Broken)? {
         if body.len() + chunk.len() > most {
@@ -99,7 +90,6 @@ pub async fn read_body(response: &mut Response, most: usize, body: &mut Vec<u8>)
 
 /// The library's error down to its cause, because the outermost says only that a request failed; without the URL, which may hold secrets.
 /// Bounded: the cause may list every name of a peer's certificate.
-#[must_use]
 pub fn reason(error: reqwest::Error) -> PeerText {
     PeerText::of_error(&error.without_url())
 }

@@ -5,8 +5,7 @@
 
 /// Whether the text is a dot-atom at a fully qualified domain (RFC 5321 section 4.1.2 with the letters of RFC 6531): no quoted words, no
 /// comments, no address literal, no `localhost`, no number for a top-level domain.
-#[must_use]
-pub fn is_address(text: &str) -> bool {
+pub(crate) fn is_address(text: &str) -> bool {
     let Some((local, domain)) = text.rsplit_once('@') else { return false };
     local.split('.').all(|atom| !atom.is_empty() && atom.chars().all(is_atom_text))
         && is_domain(domain.strip_suffix('.').unwrap_or(domain))

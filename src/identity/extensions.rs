@@ -27,37 +27,30 @@ macro_rules! extensions {
             pub const ALL: &'static [Self] = &[$(Self::$variant),*];
 
             /// The last number of the object identifier.
-            #[must_use]
             pub const fn arc(self) -> u32 {
                 match self { $(Self::$variant => $arc),* }
             }
 
             /// How the value is encoded.
-            #[must_use]
             pub const fn encoding(self) -> Encoding {
                 match self { $(Self::$variant => Encoding::$encoding),* }
             }
 
             /// The spelling in a JSON issuer file (`ExtensionTemplates`).
-            #[must_use]
             pub const fn json_name(self) -> &'static str {
                 match self { $(Self::$variant => $pascal),* }
             }
 
             /// The spelling in a YAML issuer file (`extension-templates`).
-            #[must_use]
             pub const fn yaml_name(self) -> &'static str {
                 match self { $(Self::$variant => $kebab),* }
             }
 
             /// A plain name for people.
-            #[must_use]
             pub const fn title(self) -> &'static str {
                 match self { $(Self::$variant => $title),* }
             }
 
-            /// The object identifier.
-            #[must_use]
             pub const fn oid(self) -> ObjectIdentifier {
                 match self {
                     $(Self::$variant => ObjectIdentifier::new_unwrap(concat!("1.3.6.1.4.1.57264.1.", $arc))),*
@@ -94,7 +87,7 @@ extensions! {
 }
 
 /// The type of the `otherName` in a username's subject alternative name: 1.3.6.1.4.1.57264.1.7.
-pub const OTHER_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.57264.1.7");
+pub(crate) const OTHER_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.57264.1.7");
 
 #[cfg(test)]
 mod tests {

@@ -59,16 +59,13 @@ pub struct Issuer {
     pub key_outage_window: Option<Duration>,
     /// How many certificates one token may make; any number if none is set.
     pub max_certificates_per_token: Option<NonZeroU32>,
-    /// For people.
     pub description: Option<String>,
-    /// For people.
     pub contact: Option<String>,
 }
 
 /// How an issuer's keys are come by.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyAccess {
-    /// Where they are.
     pub origin: KeyOrigin,
     /// `ca-cert`: certificates (PEM) that are trusted for this issuer's HTTPS besides the system's.
     pub ca_certificate: Option<String>,
@@ -87,7 +84,6 @@ pub struct KeyAccess {
 /// What an issuer has to do with a Kubernetes cluster. The pod's token goes to the cluster's own API server only, whatever this is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ClusterTies {
-    /// Nothing.
     #[default]
     None,
     /// Its type is `kubernetes`: where its keys are may be an API server, and those are in private networks.
@@ -136,13 +132,11 @@ pub struct MetaPattern {
 impl Issuers {
     /// The identities of the issuer that answers for an `iss`, by their order if they have one: exact match first, then the meta patterns
     /// in their fixed order. None if the issuer is unknown.
-    #[must_use]
     pub fn find(&self, issuer_url: &str) -> &[Arc<Issuer>] {
         self.group(issuer_url).map_or(&[], Vec::as_slice)
     }
 
     /// Whether the entry that answers for an `iss` cannot be used: its tokens are for nobody else to take.
-    #[must_use]
     pub fn is_misconfigured(&self, issuer_url: &str) -> bool {
         self.group(issuer_url).is_some_and(Vec::is_empty)
     }
@@ -162,19 +156,16 @@ impl Issuers {
     }
 
     /// What an operator should know of the file though it is used as it is, each with its place.
-    #[must_use]
     pub fn warnings(&self) -> &[String] {
         &self.warnings
     }
 
     /// Entries of the file that cannot be used, each with its place and what is wrong: see [`Self::is_misconfigured`].
-    #[must_use]
     pub fn refusals(&self) -> &[String] {
         &self.refusals
     }
 
     /// The same issuers but for these, whose entries cannot be used, and why.
-    #[must_use]
     pub fn without(mut self, addresses: impl IntoIterator<Item = IssuerAddress>, refusals: Vec<String>) -> Self {
         for address in addresses {
             match address {
@@ -190,19 +181,15 @@ impl Issuers {
     }
 
     /// The same issuers with these warnings.
-    #[must_use]
     pub fn with_warnings(self, warnings: Vec<String>) -> Self {
         Self { warnings, ..self }
     }
 
     /// How many issuers there are whose tokens are accepted.
-    #[must_use]
     pub fn len(&self) -> usize {
         self.exact.values().chain(self.meta.iter().map(|(_, group)| group)).filter(|group| !group.is_empty()).count()
     }
 
-    /// Whether nobody is trusted.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -210,7 +197,6 @@ impl Issuers {
 
 impl Issuer {
     /// Whether another one of the same issuer takes the same tokens and makes the same certificates of them.
-    #[must_use]
     pub fn is_same_identity(&self, other: &Self) -> bool {
         let essence = |issuer: &Self| {
             format!(
@@ -229,7 +215,6 @@ impl Issuer {
 
     /// Which addresses the issuer with this URL may have: the operator chose its host, or a stranger did, by what a `*` of the pattern
     /// stands for or by DNS.
-    #[must_use]
     pub fn reach(&self, url: &str) -> Reach {
         match &self.address {
             IssuerAddress::Url(_) => Reach::Anywhere,
@@ -241,7 +226,6 @@ impl Issuer {
 
     /// What the issuer with this URL has to do with a cluster. Of a pattern's issuers only the cluster's own one, by the name that it has
     /// in every cluster, has anything to do with it.
-    #[must_use]
     pub fn cluster_ties(&self, url: &str) -> ClusterTies {
         match (&self.address, self.keys.cluster) {
             (IssuerAddress::Url(_), ties) => ties,
@@ -310,9 +294,6 @@ impl Default for KeyAccess {
 
 impl FixedKeys {
     /// Reads a JWK set.
-    ///
-    /// # Errors
-    /// Why it is none, or that no key of it can verify a token.
     pub fn parse(text: &str) -> Result<Self, String> {
         let keys = KeySet::parse(text.as_bytes(), None, KeyBudget::NAMED)
             .map_err(|error| JsonFault::from(error).to_string())?;
@@ -324,13 +305,10 @@ impl FixedKeys {
     }
 
     /// The JWK set as written.
-    #[must_use]
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// The keys.
-    #[must_use]
     pub fn keys(&self) -> &KeySet {
         &self.keys
     }
@@ -346,7 +324,6 @@ impl Eq for FixedKeys {}
 
 impl IssuerAddress {
     /// The URL or the pattern as written.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         match self {
             Self::Url(url) => url,
@@ -362,13 +339,10 @@ impl MetaPattern {
     }
 
     /// Takes any text: whether it makes sense as a URL is the file reader's business.
-    #[must_use]
     pub fn new(text: &str) -> Self {
         Self { text: text.to_owned() }
     }
 
-    /// The pattern as written.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
     }
@@ -378,7 +352,6 @@ impl MetaPattern {
     /// Taking the first place where a piece of literal text fits is enough, without going back: a piece with a character
     /// that `*` cannot stand for fits in one place at most, and after any other piece the next `*` can stand for whatever
     /// a later place would have skipped. So the work is bounded by the product of the two lengths.
-    #[must_use]
     pub fn matches(&self, url: &str) -> bool {
         let mut pieces = self.text.split('*');
         let Some(mut rest) = pieces.next().and_then(|first| url.strip_prefix(first)) else { return false };
@@ -391,7 +364,6 @@ impl MetaPattern {
     }
 
     /// Whether the pattern spells out the address of its host, as `http://127.0.0.1:*/x` does: then nobody but its writer chose it.
-    #[must_use]
     pub fn spells_address(&self) -> bool {
         let authority = self.text.split_once("://").map_or("", |(_, rest)| rest.split('/').next().unwrap_or_default());
         let host = authority.trim_end_matches(|character: char| character.is_ascii_digit() || character == '*');

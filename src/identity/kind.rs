@@ -52,7 +52,6 @@ impl IdentityType {
     ];
 
     /// The word in the issuer file, in `/api/v2/configuration` and in metric labels.
-    #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Email(_) => "email",
@@ -70,13 +69,11 @@ impl IdentityType {
     }
 
     /// Whether a token without `sub` is refused: it is the name, or what the client signs. An e-mail address is both by itself.
-    #[must_use]
     pub const fn needs_subject(&self) -> bool {
         !matches!(self, Self::Email(_))
     }
 
     /// The claim whose text a client signs to prove that it holds its key, as clients are told.
-    #[must_use]
     pub const fn default_challenge_claim(&self) -> &'static str {
         match self {
             Self::Email(_) => "email",
@@ -108,7 +105,6 @@ pub enum EmailVerification {
 pub struct IssuerClaim {
     /// The path as the operator wrote it.
     pub source: String,
-    /// The parsed path.
     pub path: jsonpath_rust::parser::model::JpQuery,
 }
 
@@ -117,7 +113,6 @@ pub struct IssuerClaim {
 pub struct SubjectOrigin {
     /// Scheme in lower case, without the colon.
     pub scheme: String,
-    /// Host without the port.
     pub host: String,
 }
 
@@ -139,6 +134,5 @@ pub struct CiProvider {
 pub enum ValueTemplate {
     /// A value without `{{`: the name of one claim or default.
     Key(String),
-    /// A Go template.
     Template(Template),
 }

@@ -2,22 +2,22 @@
 //!
 //! Owns token parsing, issuers' keys, verification and the identity types. Knows no transport, no key request, no certificate bytes.
 
-pub mod claims;
-pub mod email;
-pub mod extensions;
+pub(crate) mod claims;
+pub(crate) mod email;
+pub(crate) mod extensions;
 pub mod fetch;
 pub mod issuers;
 pub mod keys;
-pub mod kind;
-pub mod kinds;
-pub mod name_policy;
-pub mod restrictions;
-pub mod san;
-pub mod select;
+pub(crate) mod kind;
+pub(crate) mod kinds;
+pub(crate) mod name_policy;
+pub(crate) mod restrictions;
+pub(crate) mod san;
+pub(crate) mod select;
 pub mod template;
 pub mod token;
-pub mod token_type;
-pub mod uri;
+pub(crate) mod token_type;
+pub(crate) mod uri;
 pub mod verify;
 
 pub use crate::identity::kinds::Principal;

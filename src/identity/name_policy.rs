@@ -36,9 +36,6 @@ pub enum NameRefusal {
 
 impl NamePolicy {
     /// Whether a certificate may carry the name.
-    ///
-    /// # Errors
-    /// The first rule that the name breaks.
     pub fn check(&self, name: &SubjectAlternativeName) -> Result<(), NameRefusal> {
         let (text, domain) = match name {
             SubjectAlternativeName::Email(address) => {

@@ -9,7 +9,7 @@ use super::name_policy::NamePolicy;
 use super::token_type::TokenType;
 
 /// How far ahead of our clock `iat` may be where a token's age counts: issuers' clocks differ.
-pub const ISSUED_AT_LEEWAY: Duration = Duration::from_mins(1);
+pub(crate) const ISSUED_AT_LEEWAY: Duration = Duration::from_mins(1);
 
 /// The restrictions of one identity of an issuer; the default restricts nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,7 +24,6 @@ pub struct Restrictions {
     pub names: NamePolicy,
 }
 
-/// What a token breaks.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RestrictionError {
     /// Another type than those of `token-types`.
@@ -46,9 +45,6 @@ pub enum RestrictionError {
 
 impl Restrictions {
     /// Whether the issuer's entry takes the token.
-    ///
-    /// # Errors
-    /// The first restriction that it breaks.
     pub fn check_token(&self, typ: &TokenType, claims: &Claims, now: SystemTime) -> Result<(), RestrictionError> {
         if self.token_types.as_ref().is_some_and(|types| !types.iter().any(|one| one == typ.name())) {
             return Err(RestrictionError::TokenType);

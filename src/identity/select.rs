@@ -7,9 +7,6 @@ use super::verify::VerifiedClaims;
 
 /// Makes the principal of the one identity that the token fits, and leaves the claims with it. If the token fits several, their order
 /// decides; if they have none, nobody does.
-///
-/// # Errors
-/// When the token fits several identities without an order, or none: then what the first one says.
 pub fn identify(mut claims: VerifiedClaims) -> Result<(VerifiedClaims, Principal), PrincipalError> {
     let mut found = Principal::from_claims(&claims);
     for issuer in claims.take_alternatives() {

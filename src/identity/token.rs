@@ -49,7 +49,6 @@ pub enum TokenAlgorithm {
 
 impl TokenAlgorithm {
     /// The algorithm of a registered name; nothing for a name that is not trusted here.
-    #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Some(match name {
             "RS256" => Self::RS256,
@@ -68,7 +67,6 @@ impl TokenAlgorithm {
     }
 
     /// What makes and verifies the signatures. RFC 9864 gives the curve in the name, and Ed25519 is the only one that is known here by either.
-    #[must_use]
     pub const fn scheme(self) -> Self {
         match self {
             Self::Ed25519 => Self::EdDSA,
@@ -77,7 +75,6 @@ impl TokenAlgorithm {
     }
 
     /// Whether RSA keys make its signatures.
-    #[must_use]
     pub const fn is_rsa(self) -> bool {
         matches!(self, Self::RS256 | Self::RS384 | Self::RS512 | Self::PS256 | Self::PS384 | Self::PS512)
     }
@@ -96,13 +93,11 @@ impl TokenAlgorithm {
 /// Why a text is not a token that could be verified. Carries no part of the token but names.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenError {
-    /// No token was sent.
     #[error("the request carries no identity token")]
     Absent,
     /// Longer than [`MAX_TOKEN_BYTES`].
     #[error("the token is longer than {MAX_TOKEN_BYTES} bytes")]
     TooLong,
-    /// Not three parts.
     #[error("the token does not have the three parts of a signed token; encrypted tokens (JWE) are not accepted")]
     NotThreeParts,
     /// A part is not base64url without padding.
@@ -188,9 +183,6 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error>
 
 impl UnverifiedToken {
     /// Takes a token apart. White space around it is ignored: tokens are often read from files.
-    ///
-    /// # Errors
-    /// When the text does not have the form of a signed token with an issuer.
     pub fn parse(text: &str) -> Result<Self, TokenError> {
         let mut jws = CompactJws::parse(text)?;
         if let TokenType::ForAnotherUse(typ) = jws.token_type {
@@ -203,13 +195,11 @@ impl UnverifiedToken {
     }
 
     /// The issuer that the token names; not yet believed.
-    #[must_use]
     pub fn issuer(&self) -> &str {
         self.claims.get("iss").and_then(Value::as_str).unwrap_or_default()
     }
 
     /// What is signed, and how.
-    #[must_use]
     pub const fn jws(&self) -> &CompactJws {
         &self.jws
     }
@@ -226,9 +216,6 @@ impl UnverifiedToken {
 
 impl CompactJws {
     /// Takes a JWS apart, with the limits and the header rules of a token.
-    ///
-    /// # Errors
-    /// When the text is not three parts of base64url whose first is a header of an accepted algorithm.
     pub fn parse(text: &str) -> Result<Self, TokenError> {
         if text.len() > MAX_TOKEN_BYTES {
             return Err(TokenError::TooLong);
@@ -262,37 +249,31 @@ impl CompactJws {
     }
 
     /// The algorithm that it says it is signed with.
-    #[must_use]
     pub const fn algorithm(&self) -> TokenAlgorithm {
         self.algorithm
     }
 
     /// The key that it says it is signed by.
-    #[must_use]
     pub fn key_id(&self) -> Option<&str> {
         self.key_id.as_deref()
     }
 
     /// What it says that it is.
-    #[must_use]
     pub const fn token_type(&self) -> &TokenType {
         &self.token_type
     }
 
     /// The text that is signed: header and payload, still encoded.
-    #[must_use]
     pub fn signed_text(&self) -> &str {
         &self.signed
     }
 
     /// The signature, base64url.
-    #[must_use]
     pub fn signature_text(&self) -> &str {
         &self.signature
     }
 
     /// Whether the signature has a length that its algorithm makes (RFC 7518 section 3, RFC 8037 section 3.1), in base64url.
-    #[must_use]
     pub fn has_signature_form(&self) -> bool {
         URL_SAFE_NO_PAD
             .decode(&*self.signature)

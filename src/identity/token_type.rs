@@ -27,13 +27,11 @@ pub enum TokenType {
     AccessToken,
     /// A type that is registered for another use.
     ForAnotherUse(&'static str),
-    /// Any other.
     Unknown(Box<str>),
 }
 
 impl TokenType {
     /// Reads the header's member as media types are compared: without regard to case, with or without `application/`.
-    #[must_use]
     pub fn parse(typ: &str) -> Self {
         if typ == "JWT" {
             return Self::Jwt;
@@ -50,7 +48,6 @@ impl TokenType {
     }
 
     /// The type's name, as [`plain_name`] writes it.
-    #[must_use]
     pub fn name(&self) -> &str {
         match self {
             Self::Jwt => "jwt",
@@ -62,8 +59,7 @@ impl TokenType {
 }
 
 /// A media type in lower case, without `application/` and without parameters.
-#[must_use]
-pub fn plain_name(typ: &str) -> String {
+pub(crate) fn plain_name(typ: &str) -> String {
     let name = typ.split(';').next().unwrap_or_default().trim_ascii().to_ascii_lowercase();
     name.strip_prefix("application/").map_or_else(|| name.clone(), str::to_owned)
 }

@@ -19,34 +19,26 @@ pub struct Uri {
 /// Why a text is no URI.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UriError {
-    /// No scheme: a name must be absolute.
     #[error("the URI has no scheme")]
     NoScheme,
-    /// A control character.
     #[error("the URI contains a control character")]
     ControlCharacter,
     /// A `%` that is not followed by two hexadecimal digits.
     #[error("the URI contains an invalid percent-encoding")]
     PercentEncoding,
-    /// An authority that does not parse.
     #[error("the URI's host, port or user information is not valid")]
     Authority,
-    /// A character that cannot stand where it stands, even encoded.
     #[error("the URI is not ASCII where it must be")]
     NotAscii,
     /// A `..` that leads out of the base.
     #[error("the path leads out of its base")]
     LeavesBase,
-    /// Nothing behind the scheme.
     #[error("the URI names nothing")]
     Empty,
 }
 
 impl Uri {
     /// Reads and re-encodes a URI.
-    ///
-    /// # Errors
-    /// See [`UriError`].
     pub fn parse(text: &str) -> Result<Self, UriError> {
         if has_control_character(text) {
             return Err(UriError::ControlCharacter);
@@ -83,9 +75,6 @@ impl Uri {
     }
 
     /// A base URI without a path, and path segments joined to it: empty and `.` segments fall away, `..` takes one back.
-    ///
-    /// # Errors
-    /// See [`UriError`].
     pub fn join(base: &str, path: &[&str]) -> Result<Self, UriError> {
         let mut kept: Vec<&str> = Vec::new();
         for segment in path.iter().flat_map(|part| part.split('/')) {
@@ -105,19 +94,16 @@ impl Uri {
     }
 
     /// The URI's text.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
     /// The scheme, in lower case.
-    #[must_use]
     pub fn scheme(&self) -> &str {
         self.text.get(..self.scheme_length).unwrap_or_default()
     }
 
     /// The host without port and brackets; empty when there is no authority.
-    #[must_use]
     pub fn host(&self) -> &str {
         &self.host
     }

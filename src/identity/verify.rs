@@ -40,16 +40,13 @@ pub type Statement = [u8; 32];
 /// Why a token is not believed.
 #[derive(Debug, thiserror::Error)]
 pub enum VerifyError {
-    /// The issuer is not configured.
     #[error("no configured issuer is \"{0}\"")]
     UnknownIssuer(PeerText),
-    /// The issuer's entry in the issuer file cannot be used.
     #[error("the entry of \"{0}\" in the issuer file cannot be used; the start or the reload logged why")]
     Misconfigured(PeerText),
     /// A claim that every token needs is missing or of the wrong type.
     #[error(transparent)]
     Claim(#[from] ClaimError),
-    /// The token is for somebody else.
     #[error("the token's audience is not {expected:?}")]
     Audience {
         /// The audience that is configured for the issuer.
@@ -64,47 +61,36 @@ pub enum VerifyError {
     /// The issuer's entry has a restriction that the token breaks.
     #[error(transparent)]
     Restricted(#[from] RestrictionError),
-    /// The issuer does not list the algorithm.
     #[error("the issuer does not sign with the token's algorithm")]
     AlgorithmNotOffered,
-    /// No key of the issuer made the signature.
     #[error("bad signature: no key of the issuer made the token's signature")]
     Signature,
-    /// The issuer's key set does not have the key that the token names.
     #[error("unknown key id: the issuer has no key \"{0}\"")]
     UnknownKeyId(PeerText),
-    /// The issuer's key set has the key that the token names, and it is not used.
     #[error("the issuer's key \"{id}\" is not used: {reason}")]
     KeyLeftOut {
         /// The key's id, as the token names it.
         id: PeerText,
-        /// Why.
         reason: LeftOut,
     },
     /// The claims do not make an identity of the issuer. Found before the issuer is asked for its keys.
     #[error(transparent)]
     Identity(#[from] PrincipalError),
-    /// The issuer's keys cannot be had.
     #[error("the keys of {issuer} cannot be had")]
     Keys {
-        /// The issuer.
         issuer: PeerText,
         /// Which addresses it may have.
         reach: Reach,
-        /// Why.
         source: Arc<KeyError>,
     },
 }
 
 impl VerifiedClaims {
-    /// The claims.
-    #[must_use]
     pub const fn claims(&self) -> &Claims {
         &self.claims
     }
 
     /// The configured issuer that the token is of; of several identities of it, the one that is looked at.
-    #[must_use]
     pub fn issuer(&self) -> &Issuer {
         &self.issuer
     }
@@ -120,19 +106,16 @@ impl VerifiedClaims {
     }
 
     /// `iss`: for a meta issuer the concrete one.
-    #[must_use]
     pub fn issuer_url(&self) -> &str {
         self.claims.get("iss").and_then(Value::as_str).unwrap_or_default()
     }
 
     /// `sub`; empty if the token has none, which only some identities do without.
-    #[must_use]
     pub fn subject(&self) -> &str {
         self.claims.get("sub").and_then(Value::as_str).unwrap_or_default()
     }
 
     /// What tells the issuer's identities apart: the subject, or the address of a token without one.
-    #[must_use]
     pub fn party(&self) -> &str {
         match self.subject() {
             "" => self.claims.get("email").and_then(Value::as_str).unwrap_or_default(),
@@ -141,19 +124,16 @@ impl VerifiedClaims {
     }
 
     /// What tells this token from every other one, for issuers whose tokens are counted.
-    #[must_use]
     pub const fn statement(&self) -> Option<&Statement> {
         self.statement.as_ref()
     }
 
     /// Whether the token's `typ` header is one that is not known here.
-    #[must_use]
     pub const fn has_unknown_type(&self) -> bool {
         self.has_unknown_type
     }
 
     /// `exp`: in the future when the token was verified.
-    #[must_use]
     pub fn expires_at(&self) -> SystemTime {
         let seconds = self.claims.numeric_date("exp").ok().flatten().unwrap_or_default().max(0.0);
         UNIX_EPOCH + Duration::from_secs_f64(seconds)
@@ -184,16 +164,12 @@ pub enum Patience {
 /// What comes of a token.
 #[derive(Debug)]
 pub enum Verification {
-    /// Its claims are believed.
     Believed(VerifiedClaims),
     /// Its issuer is being asked for its keys. The token is to be verified again after the wait.
     Waits(UnverifiedToken, KeyWait),
 }
 
 /// Verifies a token, and waits for its issuer's keys if they are not held.
-///
-/// # Errors
-/// See [`VerifyError`].
 pub async fn verify(
     mut token: UnverifiedToken,
     issuers: &Issuers,
@@ -214,9 +190,6 @@ pub async fn verify(
 
 /// Verifies a token with the keys that are held. What costs nothing is checked before they are looked at, and nobody is asked because of a
 /// token that would be refused whatever its issuer answers.
-///
-/// # Errors
-/// See [`VerifyError`].
 pub fn verify_now(
     token: UnverifiedToken,
     issuers: &Issuers,

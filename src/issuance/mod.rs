@@ -29,20 +29,17 @@ use crate::telemetry::metrics::{Metrics, Stage};
 pub struct Request {
     /// The identity token; empty when none was sent.
     pub token: String,
-    /// The key to certify.
     pub key: KeyRequest,
     /// The networks that it came from, if it came over a network.
     pub client: Option<Networks>,
 }
 
-/// An issued certificate.
 #[derive(Debug)]
 pub struct Issued {
     /// DER.
     pub certificate: Vec<u8>,
     /// The chain whose first certificate issued it.
     pub chain: Arc<IssuingChain>,
-    /// Where its timestamps are.
     pub timestamps: SctDelivery,
     /// What the audit log says of it.
     pub record: Record,
@@ -51,9 +48,7 @@ pub struct Issued {
 /// How the logs' timestamps reach the client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SctDelivery {
-    /// No log is set.
     None,
-    /// Inside the certificate.
     Embedded,
     /// Beside it: the AddChainResponse JSON (RFC 6962 section 4.1). For signers that cannot sign precertificates.
     Detached(Vec<u8>),
@@ -66,33 +61,26 @@ pub struct Record {
     pub serial: String,
     /// The issuer of the token.
     pub issuer: String,
-    /// The identity type's name.
     pub identity: &'static str,
-    /// The kind of key.
     pub key: &'static str,
 }
 
 /// The clock and the source of randomness.
 pub struct Ambient {
-    /// The time.
     pub clock: Box<dyn Fn() -> SystemTime + Send + Sync>,
     /// Twenty random octets, or nothing when there is no randomness to be had.
     pub random: Box<dyn Fn() -> Option<[u8; Serial::LENGTH]> + Send + Sync>,
 }
 
-/// Everything that issuing needs.
 pub struct Issuance {
     /// The trusted issuers; replaced as a whole.
     pub issuers: ArcSwap<Issuers>,
-    /// Their keys.
     pub keys: KeyStore,
     /// Which client keys are accepted.
     pub algorithms: PermittedAlgorithms,
     /// Which client keys are refused whoever holds them; replaced as a whole.
     pub blocked_keys: ArcSwap<BlockedKeys>,
-    /// How long certificates live.
     pub validity: ValidityPolicy,
-    /// Who signs.
     pub authority: AuthoritySource,
     /// Who is told of every certificate, if anybody is.
     pub logs: Option<Logs>,
@@ -102,15 +90,13 @@ pub struct Issuance {
     pub single_use: SingleUse,
     /// What is counted and timed.
     pub metrics: Metrics,
-    /// Clock and randomness.
     pub ambient: Ambient,
 }
 
 impl Issuance {
     /// Issues a certificate. Nothing is signed before the token is verified, the key proven and the certificate linted.
     ///
-    /// # Errors
-    /// A [`Failure`] says what the client may know; its cause is for the log.
+    /// Errors: A [`Failure`] says what the client may know; its cause is for the log.
     pub async fn issue(&self, request: Request) -> Result<Issued, Failure> {
         let (_place, claims) = self.believe(&request).await?;
         self.limits.admit_identity(claims.issuer_url(), claims.party())?;

@@ -54,7 +54,6 @@ pub enum AddressHeader {
 
 impl AddressHeader {
     /// The header's name in lower case.
-    #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::XForwardedFor => "x-forwarded-for",
@@ -100,26 +99,22 @@ pub struct TrustedProxies {
 
 impl TrustedProxies {
     /// Trusts everything in these networks.
-    #[must_use]
     pub const fn new(networks: Vec<IpNet>, header: AddressHeader) -> Self {
         Self { networks, header }
     }
 
     /// The name of the header to hand to [`client`](Self::client).
-    #[must_use]
     pub const fn header(&self) -> &'static str {
         self.header.name()
     }
 
     /// Whether every address is that of a trusted proxy, of one family at least.
-    #[must_use]
     pub fn trusts_everybody(&self) -> bool {
         self.networks.iter().any(|network| network.prefix_len() == 0)
     }
 
     /// The client's address: that of the nearest party that is no trusted proxy, read from the connection outwards. What stands further
     /// out is that party's own word and is not looked at. `values` are the header's lines in their order.
-    #[must_use]
     pub fn client<'h>(&self, peer: IpAddr, values: impl Iterator<Item = &'h [u8]>) -> IpAddr {
         let mut client = peer.to_canonical();
         if !self.trusts(client) {
@@ -143,9 +138,6 @@ impl TrustedProxies {
 }
 
 /// The networks of a list of addresses and CIDR blocks.
-///
-/// # Errors
-/// The first entry that is neither.
 pub fn read_networks(list: &[&str]) -> Result<Vec<IpNet>, String> {
     let network = |text: &&str| {
         let address = || text.parse::<IpAddr>().map(IpNet::from);

@@ -23,10 +23,8 @@ pub const DEFAULT_CONNECTIONS: NonZeroUsize = NonZeroUsize::new(16_384).unwrap()
 /// What those connections may weigh together whose client has begun to speak, when nothing else is set.
 pub const DEFAULT_BEGUN: NonZeroUsize = NonZeroUsize::new(10_600).unwrap();
 
-/// The caps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConnectionLimits {
-    /// Of all clients together.
     pub total: NonZeroUsize,
     /// Of those whose client has begun to speak, in [`Lease::begin`]'s weight.
     pub begun: NonZeroUsize,
@@ -43,10 +41,8 @@ impl Default for ConnectionLimits {
 /// Why a new connection is closed at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
-    /// Every connection is being served.
     #[error("all connections are being served, and there are as many as are allowed")]
     Full,
-    /// The address has as many as it may.
     #[error("one address has as many connections as are allowed")]
     Address,
 }
@@ -77,7 +73,6 @@ struct State {
 #[derive(Debug)]
 struct Waiting {
     address: Option<IpAddr>,
-    /// Zero until it begins.
     weight: usize,
     cut: Arc<Cut>,
 }
@@ -109,16 +104,11 @@ struct Turn {
 pub struct Serving(Arc<Lease>);
 
 impl Connections {
-    /// None yet.
-    #[must_use]
     pub fn new(limits: ConnectionLimits) -> Self {
         Self(Arc::new(Registry { limits, state: Mutex::default() }))
     }
 
     /// A place for a new connection, and whether another one was cut for it.
-    ///
-    /// # Errors
-    /// See [`Refused`].
     pub fn admit(&self, peer: Option<IpAddr>) -> Result<(Arc<Lease>, bool), Refused> {
         let limits = self.0.limits;
         let address = peer.filter(|_| limits.per_address.is_some()).map(network);
@@ -148,8 +138,6 @@ impl Connections {
         Ok((Arc::new(Lease { registry: Arc::clone(&self.0), address, cut, turn }), evicts))
     }
 
-    /// How many there are.
-    #[must_use]
     pub fn open(&self) -> usize {
         self.0.lock().open
     }

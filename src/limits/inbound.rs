@@ -10,7 +10,7 @@ use super::memory::{ConnectionMemory, MemoryExhausted, Reservation};
 
 /// The reservations of a connection.
 #[derive(Debug)]
-pub struct Inbound(Mutex<State>);
+pub(crate) struct Inbound(Mutex<State>);
 
 #[derive(Debug)]
 struct State {
@@ -36,9 +36,7 @@ pub struct CallMemory {
 }
 
 impl Inbound {
-    /// Of a new connection.
-    #[must_use]
-    pub fn new(memory: &Arc<ConnectionMemory>) -> Arc<Self> {
+    pub(crate) fn new(memory: &Arc<ConnectionMemory>) -> Arc<Self> {
         let none = || Reservation::new(Arc::clone(memory));
         Arc::new(Self(Mutex::new(State {
             memory: Arc::clone(memory),
@@ -55,10 +53,7 @@ impl Inbound {
     }
 
     /// The header block of this stream costs so much by now.
-    ///
-    /// # Errors
-    /// When there is not as much.
-    pub fn block(&self, stream: u32, bytes: usize) -> Result<(), MemoryExhausted> {
+    pub(crate) fn block(&self, stream: u32, bytes: usize) -> Result<(), MemoryExhausted> {
         let mut state = self.lock();
         let state = &mut *state;
         let memory = &state.memory;
@@ -69,15 +64,12 @@ impl Inbound {
     }
 
     /// The last header block made no call: it was refused and is gone.
-    pub fn block_is_gone(&self) {
+    pub(crate) fn block_is_gone(&self) {
         self.lock().block = None;
     }
 
     /// A frame of this length begins, with data for this stream if any.
-    ///
-    /// # Errors
-    /// When there is no memory for it.
-    pub fn frame(&self, length: usize, buffer: usize, data_for: Option<u32>) -> Result<(), MemoryExhausted> {
+    pub(crate) fn frame(&self, length: usize, buffer: usize, data_for: Option<u32>) -> Result<(), MemoryExhausted> {
         let mut state = self.lock();
         let state = &mut *state;
         if state.buffer.bytes() < buffer {
@@ -94,23 +86,19 @@ impl Inbound {
     }
 
     /// Entries were added to the table of header fields, which hold so much more.
-    ///
-    /// # Errors
-    /// When there is not as much.
-    pub fn table(&self, bytes: usize) -> Result<(), MemoryExhausted> {
+    pub(crate) fn table(&self, bytes: usize) -> Result<(), MemoryExhausted> {
         self.lock().table.grow(bytes)
     }
 
     /// The table of header fields is empty.
-    pub fn table_is_empty(&self) {
+    pub(crate) fn table_is_empty(&self) {
         let mut state = self.lock();
         let none = Reservation::new(Arc::clone(&state.memory));
         state.table = none;
     }
 
     /// A call begins: it takes over what its header block cost.
-    #[must_use]
-    pub fn begin_call(self: &Arc<Self>) -> CallMemory {
+    pub(crate) fn begin_call(self: &Arc<Self>) -> CallMemory {
         let mut state = self.lock();
         let (stream, reservation) = match state.block.take() {
             Some((stream, reservation)) => (Some(stream), reservation),
@@ -144,7 +132,6 @@ impl CallMemory {
     }
 
     /// Nothing yet of the same connection's memory.
-    #[must_use]
     pub fn another_reservation(&self) -> Reservation {
         Reservation::new(Arc::clone(&self.inbound.lock().memory))
     }

@@ -24,9 +24,8 @@ const SHORT_TURNS: usize = 16;
 /// Their length from then on. What comes behind the body's end within it is read ahead.
 const LONGER_TURN: usize = 512;
 
-/// One connection.
 #[derive(Debug)]
-pub struct Intake(Mutex<State>);
+pub(crate) struct Intake(Mutex<State>);
 
 #[derive(Debug)]
 struct State {
@@ -45,14 +44,16 @@ struct State {
 /// What is wanted of the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Wanted {
-    /// The next head.
     Head,
     /// Nothing: a request is being handled.
     Nothing,
     /// So much of a body.
     Body(u64),
     /// A body of unknown length, and how often it seemed to end.
-    Chunks { ends: usize, since: usize },
+    Chunks {
+        ends: usize,
+        since: usize,
+    },
     /// A body is thrown away. So much has been passed on.
     Unwanted(usize),
 }
@@ -69,18 +70,17 @@ struct Lines {
 
 /// Why not everything is passed on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Hold {
+pub(crate) enum Hold {
     /// The library is to look at what it has first.
     Turn,
     /// Nothing more is wanted for now.
     Unwanted,
-    /// There is no memory.
     Memory,
 }
 
 /// A request that is being handled. What is left of its body is thrown away once this is dropped; then the next head is wanted.
 #[derive(Debug)]
-pub struct Handling(Arc<Intake>);
+pub(crate) struct Handling(Arc<Intake>);
 
 impl Lines {
     /// The length of the rest of the head, if it ends within these bytes.
@@ -107,8 +107,7 @@ impl Lines {
 
 impl Intake {
     /// Of a new connection: its first head is wanted.
-    #[must_use]
-    pub fn new(memory: Arc<ConnectionMemory>) -> Arc<Self> {
+    pub(crate) fn new(memory: Arc<ConnectionMemory>) -> Arc<Self> {
         let head = Reservation::new(Arc::clone(&memory));
         Arc::new(Self(Mutex::new(State {
             memory,
@@ -126,13 +125,12 @@ impl Intake {
     }
 
     /// The connection's memory, for what else of it is held.
-    #[must_use]
-    pub fn memory(&self) -> Arc<ConnectionMemory> {
+    pub(crate) fn memory(&self) -> Arc<ConnectionMemory> {
         Arc::clone(&self.lock().memory)
     }
 
     /// Ready while anything is wanted of the client.
-    pub fn poll_wanted(&self, context: &mut Context<'_>) -> Poll<()> {
+    pub(crate) fn poll_wanted(&self, context: &mut Context<'_>) -> Poll<()> {
         let mut state = self.lock();
         if !matches!(state.wanted, Wanted::Nothing | Wanted::Body(0)) {
             return Poll::Ready(());
@@ -144,8 +142,7 @@ impl Intake {
     }
 
     /// Whether something has begun that the client must bring to its end: a head, or a body to be thrown away.
-    #[must_use]
-    pub fn has_begun(&self) -> bool {
+    pub(crate) fn has_begun(&self) -> bool {
         let state = self.lock();
         match state.wanted {
             Wanted::Head => state.lines.begun || state.lines.in_line,
@@ -155,13 +152,12 @@ impl Intake {
     }
 
     /// How many of these bytes may be passed on, and why not all.
-    pub fn pass(&self, bytes: &[u8]) -> (usize, Option<Hold>) {
+    pub(crate) fn pass(&self, bytes: &[u8]) -> (usize, Option<Hold>) {
         self.lock().pass(bytes)
     }
 
     /// A request is being handled, with or without a body.
-    #[must_use]
-    pub fn begin(self: &Arc<Self>, has_body: bool) -> Handling {
+    pub(crate) fn begin(self: &Arc<Self>, has_body: bool) -> Handling {
         let mut state = self.lock();
         state.wanted = Wanted::Nothing;
         state.unread_body = has_body;
@@ -170,7 +166,7 @@ impl Intake {
     }
 
     /// The body is to be read, of this length if it is known.
-    pub fn want_body(&self, length: Option<u64>) {
+    pub(crate) fn want_body(&self, length: Option<u64>) {
         let mut state = self.lock();
         if !state.unread_body {
             return;
@@ -185,7 +181,7 @@ impl Intake {
     }
 
     /// The body has been read to its end.
-    pub fn body_is_read(&self) {
+    pub(crate) fn body_is_read(&self) {
         let mut state = self.lock();
         (state.unread_body, state.wanted, state.lines) = (false, Wanted::Nothing, Lines::default());
     }

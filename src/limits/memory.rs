@@ -9,16 +9,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 const KIB: usize = 1024;
 
 /// Bytes that each connection of HTTP/1 has, whatever the others do. An ordinary request, its token included, is a quarter of it.
-pub const OWN: usize = 16 * KIB;
+pub(crate) const OWN: usize = 16 * KIB;
 /// The same of HTTP/2, where a call takes more and half as many connections are allowed.
-pub const OWN_HTTP2: usize = 40 * KIB;
+pub(crate) const OWN_HTTP2: usize = 40 * KIB;
 /// Bytes beyond its own that one connection may take of [`COMMON`]: a request with a token of 64 KiB fits, in a header as in a message.
-pub const COMMON_PER_CONNECTION: usize = 320 * KIB;
+pub(crate) const COMMON_PER_CONNECTION: usize = 320 * KIB;
 /// Bytes that connections take before they take any of [`LARGE`]. More than 150 connections are needed to fill it, so that a few that send
 /// much do not keep an honest client from sending a large token.
-pub const COMMON: usize = 48 * 1024 * KIB;
+pub(crate) const COMMON: usize = 48 * 1024 * KIB;
 /// Bytes for whatever is beyond that.
-pub const LARGE: usize = 48 * 1024 * KIB;
+pub(crate) const LARGE: usize = 48 * 1024 * KIB;
 
 /// What is left of something that is counted in bytes.
 #[derive(Debug)]
@@ -42,7 +42,6 @@ impl Left {
     }
 }
 
-/// What all connections share.
 #[derive(Debug)]
 pub struct MemoryBudget {
     common: Left,
@@ -65,13 +64,11 @@ pub struct ConnectionMemory {
 
 impl ConnectionMemory {
     /// That of a new connection of HTTP/1.
-    #[must_use]
     pub fn http1(budget: Arc<MemoryBudget>) -> Arc<Self> {
         Self::new(OWN, budget)
     }
 
     /// That of a new connection of HTTP/2.
-    #[must_use]
     pub fn http2(budget: Arc<MemoryBudget>) -> Arc<Self> {
         Self::new(OWN_HTTP2, budget)
     }
@@ -141,22 +138,16 @@ pub struct Reservation {
 }
 
 impl Reservation {
-    /// Nothing yet.
-    #[must_use]
     pub const fn new(connection: Arc<ConnectionMemory>) -> Self {
         Self { connection, taken: Taken { own: 0, common: 0, large: 0 } }
     }
 
     /// How many bytes it is for.
-    #[must_use]
     pub const fn bytes(&self) -> usize {
         self.taken.sum()
     }
 
     /// Reserves more bytes, all or none.
-    ///
-    /// # Errors
-    /// When there are not as many.
     pub fn grow(&mut self, bytes: usize) -> Result<(), MemoryExhausted> {
         let more = self.connection.take(bytes)?;
         self.taken.own += more.own;
@@ -167,8 +158,7 @@ impl Reservation {
 
     /// Makes it as many bytes as this.
     ///
-    /// # Errors
-    /// When there are not as many; it is then as before.
+    /// Errors: When there are not as many; it is then as before.
     pub fn resize(&mut self, bytes: usize) -> Result<(), MemoryExhausted> {
         if let Some(more) = bytes.checked_sub(self.bytes()) {
             return self.grow(more);
@@ -178,7 +168,6 @@ impl Reservation {
     }
 
     /// Takes this many bytes out of it, or all that it has.
-    #[must_use]
     pub fn split(&mut self, bytes: usize) -> Self {
         Self { connection: Arc::clone(&self.connection), taken: self.taken.split(bytes) }
     }

@@ -5,10 +5,10 @@
 
 pub mod address;
 pub mod connections;
-pub mod inbound;
-pub mod intake;
-pub mod memory;
-pub mod rate;
+pub(crate) mod inbound;
+pub(crate) mod intake;
+pub(crate) mod memory;
+pub(crate) mod rate;
 pub mod single_use;
 
 use std::net::IpAddr;
@@ -67,13 +67,10 @@ impl MessageBytes {
     pub const MAX: Self = Self(4 * 1024 * 1024);
 
     /// A cap of this many bytes.
-    #[must_use]
     pub fn new(bytes: usize) -> Option<Self> {
         (1..=Self::MAX.0).contains(&bytes).then_some(Self(bytes))
     }
 
-    /// In bytes.
-    #[must_use]
     pub const fn get(self) -> usize {
         self.0
     }
@@ -110,7 +107,6 @@ pub struct Place<'a>(#[allow(dead_code, reason = "held, not read")] SemaphorePer
 
 impl Limits {
     /// Bounds of which nothing is used yet.
-    #[must_use]
     pub fn new(options: LimitsOptions) -> Self {
         Self {
             places: Semaphore::new(options.in_flight.get().min(Semaphore::MAX_PERMITS)),
@@ -125,15 +121,13 @@ impl Limits {
 
     /// A place for a request that has arrived in full.
     ///
-    /// # Errors
-    /// [`FailureKind::Overloaded`] when all are taken: to wait in a queue would only make every answer late.
+    /// Errors: [`FailureKind::Overloaded`] when all are taken: to wait in a queue would only make every answer late.
     pub fn begin(&self) -> Result<Place<'_>, Failure> {
         self.places.try_acquire().map(Place).map_err(|_| overloaded("as many requests are in flight as are allowed"))
     }
 
     /// Where a request came from: the connection's other end, or what a proxy that is trusted says in the one header that counts. `values`
     /// are a header's lines in their order.
-    #[must_use]
     pub fn client<'h, V: Iterator<Item = &'h [u8]>>(
         &self,
         peer: Option<IpAddr>,
@@ -145,21 +139,16 @@ impl Limits {
     }
 
     /// Where the memory is counted that clients make us hold.
-    #[must_use]
     pub const fn memory(&self) -> &Arc<MemoryBudget> {
         &self.memory
     }
 
     /// The largest request body or gRPC message.
-    #[must_use]
     pub const fn message_bytes(&self) -> usize {
         self.message_bytes.get()
     }
 
     /// Counts a request of this address; of IPv6 the /64 counts, which is what one subscriber has. Returns the networks that it is in.
-    ///
-    /// # Errors
-    /// [`FailureKind::AddressLimited`] with the time after which there is room again.
     pub fn admit_address(&self, client: Option<IpAddr>) -> Result<Option<Networks>, Failure> {
         let Some(client) = client else { return Ok(None) };
         if let Some(limit) = &self.per_address {
@@ -171,9 +160,6 @@ impl Limits {
     }
 
     /// Counts a request of this identity.
-    ///
-    /// # Errors
-    /// [`FailureKind::IdentityLimited`] with the time after which there is room again.
     pub fn admit_identity(&self, issuer: &str, subject: &str) -> Result<(), Failure> {
         let Some(limit) = &self.per_identity else { return Ok(()) };
         limit.check(RateKey::identity(issuer, subject)).map_err(|wait| {
@@ -183,7 +169,6 @@ impl Limits {
 }
 
 /// The failure of a caller for whom there is no place or no room.
-#[must_use]
 pub fn overloaded(cause: &'static str) -> Failure {
     Failure::new(FailureKind::Overloaded, cause).retry_after(PLACE_AGAIN)
 }

@@ -6,24 +6,7 @@ use std::str::FromStr;
 
 use aws_lc_rs::signature::{self, VerificationAlgorithm};
 
-/// A kind of public key that sigmint certifies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum KeyKind {
-    /// ECDSA on P-256
-    P256,
-    /// ECDSA on P-384
-    P384,
-    /// ECDSA on P-521
-    P521,
-    /// RSA with a modulus of 2048 bits
-    Rsa2048,
-    /// RSA with a modulus of 3072 bits
-    Rsa3072,
-    /// RSA with a modulus of 4096 bits
-    Rsa4096,
-    /// Ed25519
-    Ed25519,
-}
+use crate::crypto::KeyKind;
 
 /// The hash that a signature is made over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -38,30 +21,13 @@ pub enum Hash {
     Sha512,
 }
 
-impl KeyKind {
-    /// The hash that a proof of possession uses with this kind of key.
-    #[must_use]
-    pub const fn proof_hash(self) -> Hash {
-        match self {
-            Self::P256 | Self::Rsa2048 | Self::Rsa3072 | Self::Rsa4096 => Hash::Sha256,
-            Self::P384 => Hash::Sha384,
-            Self::P521 => Hash::Sha512,
-            Self::Ed25519 => Hash::None,
-        }
-    }
-
-    /// A short name, for logs and metric labels.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::P256 => "ecdsa-p256",
-            Self::P384 => "ecdsa-p384",
-            Self::P521 => "ecdsa-p521",
-            Self::Rsa2048 => "rsa-2048",
-            Self::Rsa3072 => "rsa-3072",
-            Self::Rsa4096 => "rsa-4096",
-            Self::Ed25519 => "ed25519",
-        }
+/// The hash that a proof of possession uses with this kind of key.
+pub(super) const fn proof_hash(kind: KeyKind) -> Hash {
+    match kind {
+        KeyKind::P256 | KeyKind::Rsa2048 | KeyKind::Rsa3072 | KeyKind::Rsa4096 => Hash::Sha256,
+        KeyKind::P384 => Hash::Sha384,
+        KeyKind::P521 => Hash::Sha512,
+        KeyKind::Ed25519 => Hash::None,
     }
 }
 
@@ -134,13 +100,11 @@ pub struct UnknownAlgorithm(String);
 
 impl PermittedAlgorithms {
     /// Whether the pair is permitted.
-    #[must_use]
     pub fn permits(&self, kind: KeyKind, hash: Hash) -> bool {
         self.0.contains(&(kind, hash))
     }
 
     /// The default list, comma-separated, as on the command line.
-    #[must_use]
     pub fn default_names() -> String {
         NAMES.iter().take(DEFAULTS).map(|(name, ..)| *name).collect::<Vec<_>>().join(",")
     }

@@ -9,7 +9,6 @@ use super::{PossessionError, ProvenKey};
 /// The keys, by hash. The default blocks none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BlockedKeys {
-    /// Sorted, none twice.
     hashes: Vec<[u8; 32]>,
 }
 
@@ -24,8 +23,7 @@ pub struct BlockedKeysError {
 impl BlockedKeys {
     /// Reads a list.
     ///
-    /// # Errors
-    /// The first line that is not a hash: with a part of the list nobody would know which keys are blocked.
+    /// Errors: The first line that is not a hash: with a part of the list nobody would know which keys are blocked.
     pub fn parse(list: &[u8]) -> Result<Self, BlockedKeysError> {
         let list = list.strip_prefix(b"\xef\xbb\xbf").unwrap_or(list);
         let mut hashes = Vec::new();
@@ -41,21 +39,16 @@ impl BlockedKeys {
     }
 
     /// How many keys are blocked.
-    #[must_use]
     pub fn len(&self) -> usize {
         self.hashes.len()
     }
 
     /// Whether no key is blocked.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.hashes.is_empty()
     }
 
     /// Lets the key pass if it is not blocked. Keys have one DER encoding each, so a hash cannot be dodged by another one.
-    ///
-    /// # Errors
-    /// [`PossessionError::Blocked`]
     pub fn admit(&self, key: ProvenKey) -> Result<ProvenKey, PossessionError> {
         if self.is_empty() {
             return Ok(key);
@@ -83,7 +76,6 @@ fn hash(digits: &[u8]) -> Option<[u8; 32]> {
 mod tests {
     use super::*;
     use crate::possession::PublicKey;
-    use crate::text::hex;
     use proptest::prelude::*;
 
     const ONE: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
@@ -118,7 +110,7 @@ mod tests {
             let key = p256::ecdsa::SigningKey::from_slice(&[seed; 32]).unwrap();
             PublicKey::parse(key.verifying_key().to_public_key_der().unwrap().as_bytes()).unwrap()
         };
-        let listed = hex(&Sha256::digest(key(7).spki()));
+        let listed = hex::encode(Sha256::digest(key(7).spki()));
         let blocked = BlockedKeys::parse(format!("{ONE}\n{listed}").as_bytes()).unwrap();
         assert_eq!(blocked.admit(ProvenKey::for_test(key(7))), Err(PossessionError::Blocked));
         assert!(blocked.admit(ProvenKey::for_test(key(8))).is_ok());

@@ -7,8 +7,9 @@ use x509_parser::der_parser::oid;
 use x509_parser::oid_registry::Oid;
 use x509_parser::prelude::FromDer;
 
-use super::algorithms::{Hash, KeyKind};
+use super::algorithms::Hash;
 use super::public_key::{PublicKey, PublicKeyError};
+use crate::crypto::KeyKind;
 
 /// The longest request that is looked at, in bytes.
 pub const MAX_CSR_BYTES: usize = 64 * 1024;
@@ -28,10 +29,8 @@ pub(super) struct SigningRequest {
 /// Why a request cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CsrError {
-    /// Not a request, or in no form that is read.
     #[error("the certificate signing request cannot be read: {0}")]
     Malformed(&'static str),
-    /// A key that must not be certified.
     #[error("the certificate signing request's key is not accepted: {0}")]
     Insecure(&'static str),
 }

@@ -8,9 +8,11 @@ mod blocked;
 mod csr;
 mod public_key;
 
+use crate::crypto::KeyKind;
 use aws_lc_rs::signature::{UnparsedPublicKey, VerificationAlgorithm};
 
-pub use algorithms::{Hash, KeyKind, PermittedAlgorithms, UnknownAlgorithm};
+use algorithms::proof_hash;
+pub use algorithms::{Hash, PermittedAlgorithms, UnknownAlgorithm};
 pub use blocked::{BlockedKeys, BlockedKeysError};
 pub use csr::{CsrError, MAX_CSR_BYTES};
 pub use public_key::{MAX_KEY_BYTES, PublicKey, PublicKeyError};
@@ -34,8 +36,6 @@ pub enum KeyRequest {
 pub struct ProvenKey(PublicKey);
 
 impl ProvenKey {
-    /// The key.
-    #[must_use]
     pub const fn public_key(&self) -> &PublicKey {
         &self.0
     }
@@ -56,16 +56,12 @@ pub enum PossessionError {
     /// The request cannot be read or its key is weak.
     #[error(transparent)]
     Csr(#[from] CsrError),
-    /// The proof, or the request's own signature, does not verify.
     #[error("the proof of possession of a {} key does not verify", .0.name())]
     Proof(KeyKind),
-    /// The operator has blocked the key.
     #[error("the public key is blocked")]
     Blocked,
-    /// The pair of key and hash is not permitted.
     #[error("{} keys with {hash:?} are not permitted", kind.name())]
     NotPermitted {
-        /// The kind of key.
         kind: KeyKind,
         /// The hash, when it is known.
         hash: Option<Hash>,
@@ -73,9 +69,6 @@ pub enum PossessionError {
 }
 
 /// Checks that the caller holds the key: by its signature over `challenge`, or by the signature of its signing request.
-///
-/// # Errors
-/// See [`PossessionError`].
 pub fn prove(
     request: &KeyRequest,
     challenge: &str,
@@ -84,7 +77,7 @@ pub fn prove(
     match request {
         KeyRequest::PublicKey { content, proof } => {
             let key = PublicKey::parse(content)?;
-            let hash = key.kind().proof_hash();
+            let hash = proof_hash(key.kind());
             let p1363 =
                 || algorithms::p1363_verification(key.kind(), proof.len()).ok_or(PossessionError::Proof(key.kind()));
             let proven = verify(&key, algorithms::verification(key.kind(), hash), challenge.as_bytes(), proof)

@@ -25,7 +25,6 @@ pub(super) const HTTP2: NonZeroUsize = NonZeroUsize::new(2).unwrap();
 /// What TLS adds.
 pub(super) const TLS: NonZeroUsize = NonZeroUsize::MIN;
 
-/// Gives places to connections.
 #[derive(Clone)]
 pub(super) struct Admission {
     connections: Connections,

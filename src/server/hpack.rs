@@ -21,15 +21,22 @@ pub(super) struct Block {
 
 #[derive(Clone, Copy, Debug, Default)]
 enum State {
-    /// Before a field.
     #[default]
     Field,
     /// Within an integer: what it is for, what is known of it, and how far its next bits are to be shifted.
-    Integer { of: Integer, value: usize, shift: u32 },
+    Integer {
+        of: Integer,
+        value: usize,
+        shift: u32,
+    },
     /// Before the length of a string.
-    Length { last: bool },
-    /// Within a string.
-    String { last: bool, left: usize },
+    Length {
+        last: bool,
+    },
+    String {
+        last: bool,
+        left: usize,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,8 +47,10 @@ enum Integer {
     Name,
     /// The size of the dynamic table.
     TableSize,
-    /// A string's length.
-    Length { last: bool, huffman: bool },
+    Length {
+        last: bool,
+        huffman: bool,
+    },
 }
 
 impl Block {
@@ -59,7 +68,6 @@ impl Block {
         }
     }
 
-    /// Fields so far.
     #[cfg(test)]
     pub(super) const fn fields(&self) -> usize {
         self.fields

@@ -51,7 +51,6 @@ struct Entry {
     memory: Arc<MemoryBudget>,
     /// How long it may take to begin.
     limit: Duration,
-    /// The server stops.
     draining: GracefulShutdownSignal,
     /// Where connections go that speak HTTP/2; to this worker they are then done with.
     http2: mpsc::Sender<Handed>,
@@ -164,7 +163,6 @@ async fn plain(stream: TcpStream, entry: Entry) -> Result<Ready<TcpStream>, ()> 
     }
 }
 
-/// Shakes hands.
 async fn secure(stream: TcpStream, acceptor: TlsAcceptor, entry: Entry) -> Result<Ready<TlsStream<Movable>>, ()> {
     let (lease, peer) = entry.admit(&stream)?;
     let greeting = within(entry.limit, &lease, entry.draining.notified(), async {

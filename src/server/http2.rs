@@ -76,7 +76,6 @@ pub(super) struct Sources {
 
 /// A connection of the HTTP listener that speaks HTTP/2, and already has its place.
 pub(super) struct Handed {
-    /// Without a runtime.
     pub(super) socket: std::net::TcpStream,
     /// What TLS there is around the socket, which is to be put back.
     pub(super) tls: Option<Box<TlsStream<Movable>>>,

@@ -14,9 +14,6 @@ use crate::server::listeners::{Address, HostKind};
 const BACKLOG: u32 = 2048;
 
 /// Listens on the host's first address that this machine has. Needs a Tokio runtime.
-///
-/// # Errors
-/// When the name is unknown, or the address cannot be listened on.
 pub fn listen(address: &Address) -> io::Result<TcpListener> {
     listen_on_first(&candidates(address)?)
 }

@@ -19,9 +19,7 @@ pub struct Address {
 pub enum HostKind<'a> {
     /// Every address of both families: no host, `0.0.0.0`, `::`.
     Everywhere,
-    /// This address.
     Address(IpAddr),
-    /// The machine itself.
     Localhost,
     /// A name to be resolved.
     Name(&'a str),
@@ -29,7 +27,6 @@ pub enum HostKind<'a> {
 
 impl Address {
     /// What the host stands for. An IPv6 address may stand in brackets, as it does beside a port.
-    #[must_use]
     pub fn host_kind(&self) -> HostKind<'_> {
         let host = self.host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(&self.host);
         match host.parse::<IpAddr>().map(|address| address.to_canonical()) {
@@ -56,10 +53,8 @@ pub struct TlsFiles {
     pub key: PathBuf,
 }
 
-/// One listener.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
-    /// Where.
     pub address: Address,
     /// With TLS, or without.
     pub tls: Option<TlsFiles>,
@@ -81,7 +76,6 @@ pub enum Listeners {
 
 impl Listeners {
     /// REST and gRPC on ports of this host that the system chooses, without TLS.
-    #[must_use]
     pub fn any_ports(host: &str) -> Self {
         let endpoint = || Endpoint { address: Address { host: host.to_owned(), port: 0 }, tls: None };
         Self::Separate { http: endpoint(), grpc: endpoint() }

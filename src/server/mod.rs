@@ -80,10 +80,8 @@ const SHUTDOWN: Duration = Duration::from_secs(20);
 /// Connections on their way from the HTTP listener to where HTTP/2 is served.
 const HANDED: usize = 1024;
 
-/// How the server listens.
 #[derive(Clone, Debug)]
 pub struct ServerOptions {
-    /// Where.
     pub listeners: Listeners,
     /// For how long clients may be silent.
     pub timeouts: Timeouts,
@@ -96,7 +94,6 @@ pub struct ServerOptions {
 pub struct Timeouts {
     /// While they send a request's headers, or shake hands.
     pub headers: Duration,
-    /// Between requests.
     pub idle: Duration,
 }
 
@@ -120,24 +117,16 @@ impl Default for ServerOptions {
 /// Why the server does not start or stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
-    /// An address cannot be listened on.
     #[error("cannot listen on {}:{}: {source}", address.host, address.port)]
-    Listen {
-        /// What was asked for.
-        address: Address,
-        /// The system's error.
-        source: io::Error,
-    },
+    Listen { address: Address, source: io::Error },
     /// There is no certificate for TLS.
     #[error(transparent)]
     Tls(#[from] TlsError),
     /// gRPC cannot be set up.
     #[error(transparent)]
     Grpc(#[from] RoutesError),
-    /// A listener failed.
     #[error("the server stopped: {0}")]
     Run(#[from] io::Error),
-    /// A second signal came while requests were in flight.
     #[error("stopped at once by a second signal; requests in flight were not answered")]
     Interrupted,
 }
@@ -168,9 +157,6 @@ impl StopHandle {
 
 impl Server {
     /// Binds the listeners. Needs a Tokio runtime.
-    ///
-    /// # Errors
-    /// When an address cannot be listened on, or a TLS certificate not be used.
     pub fn bind(issuance: Arc<Issuance>, options: &ServerOptions) -> Result<Self, ServerError> {
         let routes = Routes::new(Arc::clone(&issuance))?;
         let authority_of = Arc::clone(&issuance);
@@ -210,29 +196,25 @@ impl Server {
     }
 
     /// Where HTTP is listened for.
-    #[must_use]
     pub const fn local_addr(&self) -> SocketAddr {
         let [http, _] = self.addresses;
         http
     }
 
     /// Where gRPC is listened for.
-    #[must_use]
     pub const fn grpc_addr(&self) -> SocketAddr {
         let [_, grpc] = self.addresses;
         grpc
     }
 
     /// A handle that stops the server.
-    #[must_use]
     pub fn handle(&self) -> StopHandle {
         StopHandle(Arc::clone(&self.stop))
     }
 
     /// Serves until SIGTERM, SIGINT or the handle; what is in flight is finished first, within [`SHUTDOWN`].
     ///
-    /// # Errors
-    /// When a listener fails, or a second signal comes.
+    /// Errors: When a listener fails, or a second signal comes.
     pub async fn run(self) -> Result<(), ServerError> {
         let mut signals = Signals::new()?;
         self.routes.set_serving(true).await;

@@ -31,7 +31,6 @@ impl Movable {
         Ok(())
     }
 
-    /// The other end's address.
     pub(super) fn peer_address(&self) -> Option<IpAddr> {
         self.0.as_ref().and_then(|stream| stream.peer_addr().ok()).map(|peer| peer.ip())
     }

@@ -18,7 +18,6 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// How long to wait for more when a first packet ends within the preface; unread bytes wake nobody. Each time twice as long, so that
 /// clients that stop there cost little.
 const AGAIN: Duration = Duration::from_millis(5);
-/// The longest such wait.
 const AGAIN_AT_LAST: Duration = Duration::from_millis(320);
 
 /// What a client that speaks HTTP/2 names in its handshake (RFC 7301).
@@ -26,7 +25,6 @@ pub(super) const HTTP2: &[u8] = b"h2";
 /// The same of HTTP/1.
 pub(super) const HTTP1: &[u8] = b"http/1.1";
 
-/// A protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Protocol {
     /// HTTP/1.

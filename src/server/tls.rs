@@ -2,7 +2,6 @@
 //!
 //! Owns reading it and handing it to handshakes. Knows neither HTTP nor gRPC.
 
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,53 +11,29 @@ use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs1KeyDer, PrivatePkcs8KeyDer, PrivateSec1KeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert, ServerConfig};
 use rustls::sign::CertifiedKey;
-use zeroize::Zeroizing;
 
 use crate::crypto::pem::{self, PemError};
 use crate::files::watch::Changes;
+use crate::files::{self, FileError, MAX_FILE_BYTES};
 use crate::server::listeners::TlsFiles;
 use crate::telemetry::metrics::Metrics;
 
 /// How often replaced files are looked for, besides being told of them.
 const POLL: Duration = Duration::from_mins(1);
-/// The largest file read, in bytes.
-const MAX_FILE_BYTES: u64 = 1024 * 1024;
 
 /// Why there is no TLS.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
-    /// A file cannot be read.
-    #[error("{} cannot be read", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// The system's reason.
-        source: io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] FileError),
     /// A file is not the PEM that it should be.
     #[error("{} cannot be read as PEM", path.display())]
-    Pem {
-        /// The file.
-        path: PathBuf,
-        /// The reason.
-        source: PemError,
-    },
+    Pem { path: PathBuf, source: PemError },
     /// It holds no key that TLS can use.
     #[error("{} holds no private key for TLS: {problem}", path.display())]
-    Key {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        problem: &'static str,
-    },
-    /// Certificate and key are of no use, or do not belong together.
+    Key { path: PathBuf, problem: &'static str },
     #[error("the certificate in {} and the key in {} cannot be used", files.certificate.display(), files.key.display())]
-    Unusable {
-        /// The files.
-        files: TlsFiles,
-        /// The reason.
-        source: rustls::Error,
-    },
+    Unusable { files: TlsFiles, source: rustls::Error },
 }
 
 /// The certificate of the moment.
@@ -69,7 +44,6 @@ pub(super) struct ServerCertificate {
 }
 
 impl ServerCertificate {
-    /// Reads the files.
     pub(super) fn load(files: TlsFiles) -> Result<Arc<Self>, TlsError> {
         let current = ArcSwap::from_pointee(read(&files)?);
         Ok(Arc::new(Self { files, current }))
@@ -148,7 +122,8 @@ fn provider() -> Arc<CryptoProvider> {
 }
 
 fn read(files: &TlsFiles) -> Result<CertifiedKey, TlsError> {
-    let (certificate, key) = (read_file(&files.certificate)?, read_file(&files.key)?);
+    let (certificate, key) =
+        (files::read(&files.certificate, MAX_FILE_BYTES)?, files::read(&files.key, MAX_FILE_BYTES)?);
     let bad = |source| TlsError::Pem { path: files.certificate.clone(), source };
     let chain: Vec<CertificateDer<'static>> =
         pem::certificates(&certificate).map_err(bad)?.ders.into_iter().map(CertificateDer::from).collect();
@@ -180,15 +155,6 @@ fn private_key(path: &Path, text: &[u8]) -> Result<PrivateKeyDer<'static>, TlsEr
         "RSA PRIVATE KEY" => Ok(PrivatePkcs1KeyDer::from(data).into()),
         _ => Err(refused("the key's format is not read; `openssl pkey -in KEY -out NEW-KEY` writes PKCS #8")),
     }
-}
-
-fn read_file(path: &PathBuf) -> Result<Zeroizing<Vec<u8>>, TlsError> {
-    let unreadable = |source| TlsError::Read { path: path.clone(), source };
-    let length = std::fs::metadata(path).map_err(unreadable)?.len();
-    if length > MAX_FILE_BYTES {
-        return Err(unreadable(io::Error::from(io::ErrorKind::FileTooLarge)));
-    }
-    std::fs::read(path).map(Zeroizing::new).map_err(unreadable)
 }
 
 fn with_source(error: &TlsError) -> String {
@@ -260,6 +226,6 @@ mod tests {
         assert!(matches!(ServerCertificate::load(files.clone()), Err(TlsError::Unusable { .. })));
         std::fs::remove_file(&files.certificate).unwrap();
         let error = ServerCertificate::load(files).unwrap_err();
-        assert!(matches!(error, TlsError::Read { .. }) && error.to_string().contains("c.pem"));
+        assert!(matches!(error, TlsError::File(_)) && error.to_string().contains("c.pem"));
     }
 }

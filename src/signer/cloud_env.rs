@@ -6,15 +6,13 @@
 use std::env;
 
 /// The value of a variable, unless there is nothing in it.
-#[must_use]
-pub fn variable(name: &str) -> Option<String> {
+pub(crate) fn variable(name: &str) -> Option<String> {
     cleaned(env::var(name).ok())
 }
 
 /// The first of these variables that is set to nothing, or to something with blanks around: a library that reads them itself takes that
 /// as it stands.
-#[must_use]
-pub fn unclean(names: &[&'static str]) -> Option<&'static str> {
+pub(crate) fn unclean(names: &[&'static str]) -> Option<&'static str> {
     let is_unclean = |name: &&&str| {
         let value = env::var(name).ok();
         value.is_some() && cleaned(value.clone()) != value
@@ -23,20 +21,17 @@ pub fn unclean(names: &[&'static str]) -> Option<&'static str> {
 }
 
 /// The first of these variables that has blanks around its value.
-#[must_use]
-pub fn padded(names: &[&'static str]) -> Option<&'static str> {
+pub(crate) fn padded(names: &[&'static str]) -> Option<&'static str> {
     names.iter().find(|name| variable(name).is_some() && unclean(&[*name]).is_some()).copied()
 }
 
 /// What is said of such a variable.
-#[must_use]
-pub fn unclean_problem(name: &str) -> String {
+pub(crate) fn unclean_problem(name: &str) -> String {
     format!("{name} is set and empty, or has blanks around its value: write it without, or unset it")
 }
 
 /// What counts of a value.
-#[must_use]
-pub fn cleaned(value: Option<String>) -> Option<String> {
+pub(crate) fn cleaned(value: Option<String>) -> Option<String> {
     value.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
 }
 

@@ -6,11 +6,10 @@ use std::path::PathBuf;
 
 use secrecy::SecretString;
 
-use crate::files::{FileError, read_file};
+use crate::files::{self, FileError, FileProblem, MAX_FILE_BYTES};
 
 /// A file's text without its last line break, which an editor or `echo` put there.
-#[must_use]
-pub fn without_line_break(text: &str) -> &str {
+pub(crate) fn without_line_break(text: &str) -> &str {
     let text = text.strip_suffix('\n').unwrap_or(text);
     text.strip_suffix('\r').unwrap_or(text)
 }
@@ -20,23 +19,20 @@ pub fn without_line_break(text: &str) -> &str {
 pub enum KeyPassword {
     /// As it is, a line break at its end included.
     Text(SecretString),
-    /// The file's content.
     File(PathBuf),
 }
 
 impl KeyPassword {
     /// What to try, in this order; none when the file is empty. A file's last line break is an editor's or `echo`'s and does not
     /// count; but cosign, given a password through a pipe, takes it for a part, so the whole content comes second.
-    ///
-    /// # Errors
-    /// When the file cannot be read or is not UTF-8.
     pub fn candidates(&self) -> Result<Vec<SecretString>, FileError> {
         let path = match self {
             Self::Text(text) => return Ok(vec![text.clone()]),
             Self::File(path) => path,
         };
-        let content = read_file(path)?;
-        let whole = std::str::from_utf8(&content).map_err(|_| FileError::NotText { path: path.clone() })?;
+        let content = files::read(path, MAX_FILE_BYTES)?;
+        let whole = std::str::from_utf8(&content)
+            .map_err(|_| FileError { path: path.clone(), problem: FileProblem::NotText })?;
         let line = without_line_break(whole.strip_prefix('\u{feff}').unwrap_or(whole));
         let mut candidates = vec![line, whole];
         candidates.dedup();

@@ -32,9 +32,6 @@ pub struct KeyRejected;
 
 impl LocalSigner {
     /// Reads a PKCS#8 `PrivateKeyInfo` (RFC 5958) in DER.
-    ///
-    /// # Errors
-    /// [`KeyRejected`] if it is no such key.
     pub fn from_pkcs8(algorithm: SignatureAlgorithm, der: &[u8]) -> Result<Self, KeyRejected> {
         let key = match algorithm.ecdsa_signing() {
             Some(signing) => EcdsaKeyPair::from_pkcs8(signing, der).map(Key::Ecdsa),
@@ -48,9 +45,6 @@ impl LocalSigner {
     }
 
     /// Reads a SEC 1 `ECPrivateKey` (RFC 5915) in DER.
-    ///
-    /// # Errors
-    /// [`KeyRejected`] if it is no such key, or `algorithm` is not ECDSA.
     pub fn from_sec1(algorithm: SignatureAlgorithm, der: &[u8]) -> Result<Self, KeyRejected> {
         let signing = algorithm.ecdsa_signing().ok_or(KeyRejected)?;
         let key = EcdsaKeyPair::from_private_key_der(signing, der).map_err(|_| KeyRejected)?;
@@ -58,18 +52,12 @@ impl LocalSigner {
     }
 
     /// Reads a PKCS#1 `RSAPrivateKey` (RFC 8017, appendix A.1.2) in DER.
-    ///
-    /// # Errors
-    /// [`KeyRejected`] if it is no such key.
     pub fn from_pkcs1(der: &[u8]) -> Result<Self, KeyRejected> {
         let key = rsa::KeyPair::from_der(der).map_err(|_| KeyRejected)?;
         Ok(Self { key: Key::Rsa(Box::new(key)), algorithm: SignatureAlgorithm::RsaPkcs1Sha256 })
     }
 
     /// The public half, DER `SubjectPublicKeyInfo`.
-    ///
-    /// # Errors
-    /// [`KeyRejected`] if the library cannot say it.
     pub fn spki_der(&self) -> Result<Vec<u8>, KeyRejected> {
         let encoded: Result<PublicKeyX509Der<'_>, _> = match &self.key {
             Key::Ecdsa(key) => key.public_key().as_der(),

@@ -7,13 +7,13 @@
 pub mod aws_kms;
 #[cfg(feature = "azure")]
 pub mod azure_key_vault;
-pub mod cloud_env;
+pub(crate) mod cloud_env;
 #[cfg(feature = "gcp")]
 pub mod gcp_kms;
 #[cfg(feature = "gcp")]
 pub mod google;
-pub mod key_file;
-pub mod key_password;
+pub(crate) mod key_file;
+pub(crate) mod key_password;
 pub mod local;
 pub mod pkcs11;
 pub mod remote;
@@ -35,7 +35,6 @@ pub trait Signer: Send + Sync + fmt::Debug {
     /// The one algorithm that this key signs with.
     fn algorithm(&self) -> SignatureAlgorithm;
 
-    /// Where the key lives.
     fn location(&self) -> KeyLocation;
 
     /// The longest message that can be signed, in bytes, where the backend is sent the message and not its hash.
@@ -62,22 +61,17 @@ pub enum KeyLocation {
 /// Why there is no signature.
 #[derive(Debug, thiserror::Error)]
 pub enum SignerError {
-    /// The backend could not be reached or did not answer in time; trying again may help.
     #[error("the signing backend is unavailable: {0}")]
     Unavailable(String),
-    /// The backend answered and said no; trying again will not help.
     #[error("the signing backend refused: {0}")]
     Rejected(String),
-    /// The backend answered with something that is no signature of the message by the certificate's key.
     #[error("the signing backend answered with a signature that the CA certificate's key does not verify")]
     WrongSignature,
     /// The backend cannot sign this message, and signs others.
     #[error(transparent)]
     Unfit(#[from] Unfit),
-    /// A library that signs, or asks the backend, panicked.
     #[error("signing ended in {0}")]
     Panicked(#[from] Panicked),
-    /// The cryptographic library in this process failed.
     #[error("signing in this process failed")]
     Library,
 }

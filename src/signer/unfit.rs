@@ -7,21 +7,16 @@ use crate::text::peer_text::PeerText;
 /// Why this authority cannot make this certificate.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unfit {
-    /// The backend does not certify keys of this kind.
     #[error("{0}")]
     Key(&'static str),
-    /// The backend signs messages whole and this one is too long. The lengths are in bytes; the limit may be the backend's secret.
     #[error("a to-be-signed certificate of {length} bytes is longer than the signer takes{}", limit(*.most))]
     Length {
         /// With what timestamps will add.
         length: usize,
-        /// What the signer takes.
         most: Option<usize>,
     },
-    /// The service answered that it does not make this certificate.
     #[error("the service does not make this certificate: {0}")]
     Refused(PeerText),
-    /// The certificate could not be put into the service's form: our bug.
     #[error("{0}")]
     Form(&'static str),
 }

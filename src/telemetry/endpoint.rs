@@ -25,16 +25,13 @@ const SHUTDOWN_SECONDS: u64 = 2;
 
 /// A listener that is bound and ready to run.
 #[must_use = "an endpoint that does not run answers nothing"]
-pub struct MetricsEndpoint {
+pub(crate) struct MetricsEndpoint {
     address: SocketAddr,
     server: Server,
 }
 
 /// Serves on this listener.
-///
-/// # Errors
-/// When the listener cannot be used.
-pub fn on(listener: TcpListener, metrics: Metrics) -> io::Result<MetricsEndpoint> {
+pub(crate) fn on(listener: TcpListener, metrics: Metrics) -> io::Result<MetricsEndpoint> {
     let metrics = web::Data::new(metrics);
     let server = HttpServer::new(move || {
         App::new().app_data(web::Data::clone(&metrics)).service(
@@ -60,22 +57,17 @@ pub fn on(listener: TcpListener, metrics: Metrics) -> io::Result<MetricsEndpoint
 
 impl MetricsEndpoint {
     /// The address that is listened on.
-    #[must_use]
-    pub const fn local_addr(&self) -> SocketAddr {
+    pub(crate) const fn local_addr(&self) -> SocketAddr {
         self.address
     }
 
     /// A handle that stops the listener.
-    #[must_use]
-    pub fn handle(&self) -> ServerHandle {
+    pub(crate) fn handle(&self) -> ServerHandle {
         self.server.handle()
     }
 
     /// Serves until the handle stops it.
-    ///
-    /// # Errors
-    /// When the listener fails.
-    pub async fn run(self) -> io::Result<()> {
+    pub(crate) async fn run(self) -> io::Result<()> {
         self.server.await
     }
 }

@@ -2,10 +2,10 @@
 //!
 //! Owns the log's form. What is logged, and that it holds no secret, is decided where it is logged; how lines get out is `sink`'s.
 
-pub mod endpoint;
+pub(crate) mod endpoint;
 pub mod metrics;
 mod panics;
-pub mod sink;
+pub(crate) mod sink;
 mod zap;
 
 use std::fs::File;
@@ -20,7 +20,6 @@ use tracing_subscriber::EnvFilter;
 /// The form of the log (`--log_type`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
-    /// For people.
     Dev,
     /// One JSON object a line.
     Prod,
@@ -81,8 +80,6 @@ pub struct Log {
 }
 
 impl Log {
-    /// Where its lines go.
-    #[must_use]
     pub const fn sink(&self) -> &LogSink {
         &self.sink
     }
@@ -148,7 +145,6 @@ fn lost_lines(format: LogFormat, lost: u64) -> String {
 }
 
 /// A message of several lines on one.
-#[must_use]
 pub fn one_line(message: &str) -> String {
     message.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; ")
 }

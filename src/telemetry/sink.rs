@@ -61,7 +61,6 @@ enum End {
     Open,
     /// The next line is the last one.
     Closing,
-    /// It was said.
     Closed,
 }
 
@@ -97,15 +96,11 @@ impl Lines {
 
 impl LogSink {
     /// A queue that nobody writes yet.
-    #[must_use]
     pub fn new() -> Self {
         Self(Arc::new(Shared::default()))
     }
 
     /// Starts the thread that writes. `report` makes the line that tells of lost ones.
-    ///
-    /// # Errors
-    /// When there is no thread to be had.
     pub fn start(&self, output: impl Write + Send + 'static, report: Report) -> io::Result<()> {
         self.start_with(output, report, REPORTS)
     }
@@ -117,7 +112,6 @@ impl LogSink {
     }
 
     /// Lines lost since the start.
-    #[must_use]
     pub fn lost(&self) -> u64 {
         self.0.lost.load(Ordering::Relaxed)
     }
@@ -201,7 +195,6 @@ impl<'a> MakeWriter<'a> for LogSink {
     }
 }
 
-/// The thread.
 struct Writer<W> {
     shared: Arc<Shared>,
     output: W,
@@ -210,7 +203,6 @@ struct Writer<W> {
     pause: Duration,
     /// Lost lines that were told of.
     told: u64,
-    /// When that was.
     reported: Option<Instant>,
     /// Whether the last line was written in part.
     torn: bool,

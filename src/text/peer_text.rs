@@ -8,7 +8,7 @@ use std::fmt::{self, Write as _};
 use crate::text::tls_words::in_words;
 
 /// The most that is kept of what a peer says, in bytes, escapes included.
-pub const MAX_PEER_TEXT: usize = 300;
+pub(crate) const MAX_PEER_TEXT: usize = 300;
 /// What stands at the end of a message that was cut.
 const CUT: char = '…';
 
@@ -21,13 +21,11 @@ pub struct PeerText(Box<str>);
 
 impl PeerText {
     /// Keeps as much of a message as is kept of any. What is beyond is never formatted.
-    #[must_use]
     pub fn of(message: impl fmt::Display) -> Self {
         Self(bounded(message, MAX_PEER_TEXT).into())
     }
 
     /// An error with its sources; what a message repeats of its source is said once.
-    #[must_use]
     pub fn of_error(error: &(dyn std::error::Error + 'static)) -> Self {
         let mut text = bounded(error, MAX_PEER_TEXT);
         let mut source = error.source();
@@ -41,22 +39,18 @@ impl PeerText {
         Self(bounded(in_words(text), MAX_PEER_TEXT).into())
     }
 
-    /// The message.
-    #[must_use]
     pub const fn as_str(&self) -> &str {
         &self.0
     }
 
     /// Whether the message has this in it.
-    #[must_use]
     pub fn contains(&self, part: &str) -> bool {
         self.0.contains(part)
     }
 }
 
 /// A message on one line, at most `most` bytes.
-#[must_use]
-pub fn bounded(message: impl fmt::Display, most: usize) -> String {
+pub(crate) fn bounded(message: impl fmt::Display, most: usize) -> String {
     let mut line = Line { text: String::new(), most };
     // An error says that the line is full.
     let _ = write!(line, "{message}");

@@ -35,7 +35,6 @@ const MORE: [(&str, &str); 12] = [
 ];
 
 /// The text with the library's names in words.
-#[must_use]
 pub(crate) fn in_words(text: String) -> String {
     match BEFORE.iter().find_map(|(before, after)| Some((text.find(before)?, *before, *after))) {
         None => text,

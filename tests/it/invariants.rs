@@ -1,7 +1,7 @@
 //! What must hold for any octets, for every fuzz target: over its whole corpus, and over entries of it that are damaged at random.
 
 #[path = "../../fuzz/invariants.rs"]
-mod invariants;
+mod each;
 
 use std::path::Path;
 
@@ -18,7 +18,7 @@ fn corpus(target: &str) -> Vec<Vec<u8>> {
 
 #[test]
 fn every_entry_of_every_corpus_holds() {
-    for (target, holds) in invariants::ALL {
+    for (target, holds) in each::ALL {
         let entries = corpus(target);
         assert!(entries.len() > 5, "{target} has {} seeds", entries.len());
         for entry in entries {
@@ -86,7 +86,7 @@ fn damaged(corpus: &[Vec<u8>], entry: Index, changes: &[Damage]) -> Vec<u8> {
 
 #[test]
 fn damaged_entries_hold() {
-    for (target, holds) in invariants::ALL {
+    for (target, holds) in each::ALL {
         let corpus = corpus(target);
         let config = Config { cases: 400, failure_persistence: None, ..Config::default() };
         let inputs = (any::<Index>(), prop::collection::vec(damage(), 0..6));

@@ -1,5 +1,6 @@
 //! The integration tests: one crate, whose folders mirror those of `src/`.
 
+#![allow(unreachable_pub, reason = "nobody imports a test")]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

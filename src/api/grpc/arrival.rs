@@ -30,7 +30,6 @@ pub(super) struct Arrival {
 struct State {
     connection: Arc<Lease>,
     memory: CallMemory,
-    /// What the headers cost.
     head: usize,
     messages: Messages,
     answered: bool,

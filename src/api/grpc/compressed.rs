@@ -48,7 +48,6 @@ pub(super) fn take_encoding(headers: &mut HeaderMap) -> Result<Encoding, Status>
 pub(super) struct Inflated {
     body: Body,
     room: Room,
-    /// The largest message.
     limit: usize,
     /// Of a message that is not whole.
     pending: Vec<u8>,

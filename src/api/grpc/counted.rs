@@ -42,7 +42,6 @@ impl Counted {
     }
 }
 
-/// A stream of answers.
 struct CountedStream {
     body: Body,
     call: Option<GrpcCall>,

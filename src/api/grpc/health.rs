@@ -12,7 +12,6 @@ use tonic_health::server::HealthService;
 use super::CertificateAuthority;
 use super::proto::ca_server::CaServer;
 
-/// Health by any name.
 pub(super) struct AnyName(pub(super) HealthService);
 
 #[tonic::async_trait]

@@ -42,7 +42,6 @@ use proto::signing_certificate::Certificate;
 /// The metadata that carries the token when the message does not.
 const TOKEN_METADATA: &str = "oidcidentitytoken";
 
-/// The service.
 struct CertificateAuthority {
     issuance: Arc<Issuance>,
 }

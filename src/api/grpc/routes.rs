@@ -49,11 +49,9 @@ type Call = Box<dyn Fn(http::Request<Body>) -> BoxFuture<http::Response<Body>, I
 struct Calls {
     plain: Call,
     compressing: Call,
-    /// Its largest message.
     largest: usize,
 }
 
-/// The services by name.
 #[derive(Clone)]
 pub struct Routes {
     services: Arc<HashMap<&'static str, Calls>>,
@@ -79,9 +77,6 @@ pub struct RoutesError(#[from] tonic_reflection::server::Error);
 
 impl Routes {
     /// All services.
-    ///
-    /// # Errors
-    /// When the descriptors for reflection cannot be read.
     pub fn new(issuance: Arc<Issuance>) -> Result<Self, RoutesError> {
         let (health, metrics) = (HealthReporter::new(), issuance.metrics.clone());
         let largest = issuance.limits.message_bytes();
@@ -122,7 +117,6 @@ impl Routes {
     }
 
     /// Whether there is a service for this path.
-    #[must_use]
     pub fn has_service(&self, path: &str) -> bool {
         self.services.contains_key(service_name(path))
     }

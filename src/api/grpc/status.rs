@@ -5,10 +5,10 @@
 
 use std::collections::HashMap;
 
-use prost::Message as _;
 use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt as _};
 
-use crate::api::answer::{DOMAIN, ERROR_INFO, record_failure};
+use crate::api::answer::{DOMAIN, record_failure};
 use crate::api::request_id::RequestId;
 use crate::failure::{Failure, FailureKind, GrpcCode};
 use crate::limits::overloaded;
@@ -17,52 +17,14 @@ use crate::telemetry::metrics::Metrics;
 /// The metadata that says, in seconds, when the same call may succeed.
 const RETRY_AFTER: &str = "retryAfterSeconds";
 
-/// `google.rpc.Status` (<https://github.com/googleapis/googleapis/blob/master/google/rpc/status.proto>).
-#[derive(Clone, PartialEq, prost::Message)]
-pub(super) struct RpcStatus {
-    #[prost(int32, tag = "1")]
-    pub code: i32,
-    #[prost(string, tag = "2")]
-    pub message: String,
-    #[prost(message, repeated, tag = "3")]
-    pub details: Vec<Any>,
-}
-
-/// `google.protobuf.Any`
-#[derive(Clone, PartialEq, prost::Message)]
-pub(super) struct Any {
-    #[prost(string, tag = "1")]
-    pub type_url: String,
-    #[prost(bytes = "vec", tag = "2")]
-    pub value: Vec<u8>,
-}
-
-/// `google.rpc.ErrorInfo` (<https://github.com/googleapis/googleapis/blob/master/google/rpc/error_details.proto>).
-#[derive(Clone, PartialEq, prost::Message)]
-pub(super) struct ErrorInfo {
-    #[prost(string, tag = "1")]
-    pub reason: String,
-    #[prost(string, tag = "2")]
-    pub domain: String,
-    #[prost(map = "string, string", tag = "3")]
-    pub metadata: HashMap<String, String>,
-}
-
 /// Writes a failure for the client, and logs and counts it once.
 pub(super) fn of_failure(failure: &Failure, method: &str, request_id: Option<&RequestId>, metrics: &Metrics) -> Status {
     record_failure(failure, method, request_id, metrics);
     let row = failure.kind().row();
     let wait = failure.retry_after_seconds().map(|seconds| (RETRY_AFTER.to_owned(), seconds.to_string()));
     let metadata = failure.metadata().iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
-    let metadata = metadata.chain(wait).collect();
-    let info = ErrorInfo { reason: row.reason.to_owned(), domain: DOMAIN.to_owned(), metadata };
-    let message = failure.message().into_owned();
-    let details = RpcStatus {
-        code: i32::from(row.grpc as u8),
-        message: message.clone(),
-        details: vec![Any { type_url: ERROR_INFO.to_owned(), value: info.encode_to_vec() }],
-    };
-    Status::with_details(code(row.grpc), message, details.encode_to_vec().into())
+    let details = ErrorDetails::with_error_info(row.reason, DOMAIN, metadata.chain(wait).collect::<HashMap<_, _>>());
+    Status::with_error_details(code(row.grpc), failure.message(), details)
 }
 
 const fn code(code: GrpcCode) -> Code {
@@ -101,6 +63,9 @@ pub(super) fn of_refused_message(status: &Status, largest: usize) -> Option<Fail
 
 #[cfg(test)]
 mod tests {
+    use prost::Message as _;
+    use tonic_types::pb;
+
     use super::*;
 
     #[test]
@@ -111,10 +76,10 @@ mod tests {
             let status = of_failure(&failure, "method", None, &metrics);
             let row = kind.row();
             assert_eq!((i32::from(status.code()), status.message()), (i32::from(row.grpc as u8), row.text));
-            let details = RpcStatus::decode(status.details()).unwrap();
+            let details = pb::Status::decode(status.details()).unwrap();
             assert_eq!((details.code, details.message.as_str()), (i32::from(row.grpc as u8), row.text));
             assert_eq!(details.details[0].type_url, "type.googleapis.com/google.rpc.ErrorInfo");
-            let info = ErrorInfo::decode(details.details[0].value.as_slice()).unwrap();
+            let info = pb::ErrorInfo::decode(details.details[0].value.as_slice()).unwrap();
             assert_eq!((info.reason.as_str(), info.domain.as_str()), (row.reason, "sigmint.dev"));
             assert_eq!(info.metadata.get("claim").map(String::as_str), Some("sub"));
             let wait = failure.retry_after_seconds().map(|seconds| seconds.to_string());

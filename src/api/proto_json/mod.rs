@@ -80,9 +80,6 @@ pub struct JsonProblem {
 
 impl CreateSigningCertificateRequest {
     /// Reads a body. An empty one, or one of white space, is an empty message.
-    ///
-    /// # Errors
-    /// When the body is not the message's JSON.
     pub fn parse(body: &[u8]) -> Result<Fields, JsonProblem> {
         let message: Self = read_message(body)?;
         let public_key = message.public_key_request.map(|Message(request)| {
@@ -269,7 +266,6 @@ fn decode(text: &str) -> Option<Vec<u8>> {
 }
 
 /// Base64 as answers carry it.
-#[must_use]
 pub fn encode(octets: &[u8]) -> String {
     general_purpose::STANDARD.encode(octets)
 }

@@ -28,9 +28,6 @@ struct PublicKey {
 
 impl Body {
     /// Reads a body. An empty one, or one of white space, is an empty message.
-    ///
-    /// # Errors
-    /// When the body is not the message's JSON.
     pub fn parse(body: &[u8]) -> Result<KeyRequest, JsonProblem> {
         let message: Self = read_message(body)?;
         let octets = |member: Option<Bytes>| member.unwrap_or_default().0;

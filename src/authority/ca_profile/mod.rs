@@ -37,8 +37,7 @@ const CODE_SIGNING: der::asn1::ObjectIdentifier = der::asn1::ObjectIdentifier::n
 
 /// A key of a CA: one that signs, and its public half.
 #[derive(Clone, Debug)]
-pub struct CaKey {
-    /// The private half.
+pub(crate) struct CaKey {
     pub signer: Arc<dyn Signer>,
     /// The public half, DER `SubjectPublicKeyInfo`.
     pub spki_der: Vec<u8>,
@@ -46,7 +45,7 @@ pub struct CaKey {
 
 /// What is to stand in a CA's certificate.
 #[derive(Clone, Debug)]
-pub struct CaDescription {
+pub(crate) struct CaDescription {
     /// The name, see [`subject`].
     pub subject: Name,
     /// From when it is valid.
@@ -64,50 +63,38 @@ impl CaDescription {
 
 /// Who issues a CA's certificate.
 #[derive(Clone, Copy, Debug)]
-pub struct CaIssuer<'a> {
+pub(crate) struct CaIssuer<'a> {
     /// Its certificate, DER.
     pub certificate: &'a [u8],
-    /// Its key.
     pub key: &'a CaKey,
 }
 
 /// Why a CA's certificate or request cannot be made.
 #[derive(Debug, thiserror::Error)]
 pub enum MakingError {
-    /// A name that cannot be read.
     #[error("{0:?} is no name: write it like \"O=Example,CN=Example code signing\"")]
     Subject(String),
-    /// A name that says neither of an organization nor what it is called.
     #[error("{0:?} has neither O nor CN: write it like \"O=Example,CN=Example code signing\"")]
     Incomplete(String),
-    /// The system gave no random bytes.
     #[error("the system's random number generator failed")]
     Random,
     /// A public key that no CA may have.
     #[error("the key cannot be a CA's: {0}")]
     Key(#[from] KeyError),
-    /// The issuer's certificate cannot be read.
     #[error("the issuer's certificate is malformed")]
     Issuer,
-    /// The issuer's certificate ends too early.
     #[error("the issuer's certificate ends before the new one would: make its lifetime shorter")]
     OutlivesIssuer,
-    /// Nothing was signed.
     #[error("the key does not sign")]
     Signer(#[from] SignerError),
-    /// What was signed does not verify.
     #[error("the signature does not verify with the key's public half: the two do not belong together")]
     Mismatch(#[from] BadSignature),
-    /// The encoding failed.
     #[error("the certificate cannot be encoded: {0}")]
     Encoding(String),
 }
 
 /// Reads a name as people write it: `O=Example,CN=Example root` (RFC 4514, but the first part comes first in the certificate).
-///
-/// # Errors
-/// When it is no name, or an empty one.
-pub fn subject(text: &str) -> Result<Name, MakingError> {
+pub(crate) fn subject(text: &str) -> Result<Name, MakingError> {
     let refused = || MakingError::Subject(text.to_owned());
     let parts = split_name(text);
     // RFC 4514 writes names backwards.
@@ -118,10 +105,7 @@ pub fn subject(text: &str) -> Result<Name, MakingError> {
 
 /// As [`subject`], always with an organization and a common name: sigstore-python refuses a trusted root without either. One that is not
 /// given is the other one.
-///
-/// # Errors
-/// When it is no name, or one with neither.
-pub fn complete_subject(text: &str) -> Result<Name, MakingError> {
+pub(crate) fn complete_subject(text: &str) -> Result<Name, MakingError> {
     let value = |names: [&str; 2]| {
         let mut parts = split_name(text).into_iter().filter_map(|part| part.trim().split_once('='));
         parts
@@ -151,10 +135,7 @@ fn split_name(text: &str) -> Vec<&str> {
 }
 
 /// Makes a self-signed root, below which one CA may stand.
-///
-/// # Errors
-/// [`MakingError`], among them whatever the key's backend says.
-pub async fn root(description: &CaDescription, key: &CaKey) -> Result<Vec<u8>, MakingError> {
+pub(crate) async fn root(description: &CaDescription, key: &CaKey) -> Result<Vec<u8>, MakingError> {
     let profile = Profile {
         subject: description.subject.clone(),
         issuer: None,
@@ -167,10 +148,7 @@ pub async fn root(description: &CaDescription, key: &CaKey) -> Result<Vec<u8>, M
 }
 
 /// Makes an intermediate for code signing, below which only leaf certificates may stand.
-///
-/// # Errors
-/// [`MakingError`], among them whatever the issuer's key's backend says.
-pub async fn intermediate(
+pub(crate) async fn intermediate(
     description: &CaDescription,
     spki_der: &[u8],
     issuer: CaIssuer<'_>,
@@ -197,10 +175,7 @@ pub async fn intermediate(
 }
 
 /// Makes a PKCS #10 request (RFC 2986) for an intermediate, for a root that is elsewhere.
-///
-/// # Errors
-/// [`MakingError`], among them whatever the key's backend says.
-pub async fn request(subject: &Name, key: &CaKey) -> Result<Vec<u8>, MakingError> {
+pub(crate) async fn request(subject: &Name, key: &CaKey) -> Result<Vec<u8>, MakingError> {
     let keyed = Keyed::new(key)?;
     let info = CertReqInfo {
         version: x509_cert::request::Version::V1,

@@ -31,51 +31,36 @@ pub enum Deviation {
     /// No X.509 certificate of version 3.
     #[error("it cannot be read")]
     Malformed,
-    /// Issued by none of the pool's authorities.
     #[error("its issuer is none of the pool's authorities")]
     Issuer,
-    /// The issuer's key did not sign it.
     #[error("its signature is not its issuer's")]
     Signature,
     /// Zero, negative or longer than 20 octets.
     #[error("its serial number is zero, negative or too long")]
     Serial,
-    /// Not the subject that was asked for, which is empty.
     #[error("its subject is another")]
     Subject,
-    /// Another public key.
     #[error("its public key is another")]
     Key,
-    /// A certificate authority.
     #[error("it is a certificate authority")]
     CertificateAuthority,
-    /// An extension that was asked for is not there.
     #[error("the extension {0} is missing")]
     Missing(String),
-    /// An extension that was asked for is there with another value or criticality.
     #[error("the extension {0} is another")]
     Extension(String),
-    /// An extension that was not asked for.
     #[error("the extension {0} was not asked for")]
     Added(String),
-    /// An extension twice, or an identifier beside them.
     #[error("an extension stands twice, or a unique identifier is there")]
     Form,
-    /// Begins in the future, or is backdated too far.
     #[error("it does not begin when it should: set the pool's backdating to 5 minutes at most")]
     NotBefore,
-    /// Ends later than asked for, or has ended.
     #[error("it does not end when it should")]
     NotAfter,
-    /// Begins before or ends after its issuer.
     #[error("it is not within its issuer's validity")]
     IssuerValidity,
 }
 
 /// Checks a DER certificate against the TBSCertificate that was asked for, and says which of the chains issued it.
-///
-/// # Errors
-/// The first [`Deviation`].
 pub fn check_answer(
     wanted_tbs: &[u8],
     answer: &[u8],

@@ -105,7 +105,6 @@ pub(super) fn hint(status: &str, parent: &Parent) -> Option<String> {
     })
 }
 
-/// When no authority issues.
 pub(super) fn none_issues(name: &str, parent: &Parent) -> OpenError {
     OpenError {
         key: name.to_owned(),

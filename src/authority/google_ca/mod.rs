@@ -28,7 +28,6 @@ use crate::text::peer_text::PeerText;
 pub use answer::{Deviation, check_answer};
 pub use request::{Wanted, WantedError};
 
-/// Where the service is.
 pub const ENDPOINT: &str = "https://privateca.googleapis.com";
 /// What an operator may set.
 #[derive(Clone, Debug)]
@@ -64,9 +63,6 @@ pub struct GoogleCa {
 
 impl GoogleCa {
     /// Opens `projects/P/locations/L/caPools/POOL`, with `/certificateAuthorities/CA` behind it to have one of the pool issue all.
-    ///
-    /// # Errors
-    /// [`OpenError`] with what to mend.
     pub async fn open(parent: &str, options: &GoogleCaOptions) -> Result<Self, OpenError> {
         let named = Parent::parse(parent)?;
         let api = GoogleApi::new(&options.google).map_err(|error| error.opening(parent, |_| None))?;
@@ -106,8 +102,7 @@ impl GoogleCa {
     /// Asks once for a certificate: the leaf and, behind it, the chain as the service has it, DER. Nothing of it is checked. The same
     /// [`Wanted`] gives the same certificate, however often it is asked for.
     ///
-    /// # Errors
-    /// [`RemoteError`], of which the transient ones are worth another call.
+    /// Errors: [`RemoteError`], of which the transient ones are worth another call.
     pub async fn create_certificate(&self, wanted: &Wanted) -> Result<Vec<Vec<u8>>, RemoteError> {
         let mut query = vec![("certificateId", wanted.certificate_id()), ("requestId", wanted.request_id())];
         query.extend(self.parent.authority().map(|authority| ("issuingCertificateAuthorityId", authority)));

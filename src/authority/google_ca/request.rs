@@ -40,16 +40,12 @@ pub enum WantedError {
     /// The bytes are no TBSCertificate of ours: our bug.
     #[error("the certificate cannot be read")]
     Malformed,
-    /// An extension that has no field: our bug.
     #[error("the certificate has an extension that CA Service has no field for")]
     Extension,
-    /// The incumbent, too, refuses them.
     #[error("CA Service certifies RSA and ECDSA keys only")]
     Key,
-    /// The certificate would have ended already.
     #[error("the certificate would have no lifetime left")]
     Lifetime,
-    /// No random octets for the request's id.
     #[error("the system's random number generator failed")]
     Random,
 }
@@ -68,9 +64,6 @@ impl From<WantedError> for Unfit {
 
 impl Wanted {
     /// Takes a DER TBSCertificate apart. The service counts the lifetime from its own clock, so what is left of it at `now` is asked for.
-    ///
-    /// # Errors
-    /// [`WantedError`] if the service could not make that certificate.
     pub fn from_tbs(tbs: &[u8], now: SystemTime) -> Result<Self, WantedError> {
         let Ok(([], tbs)) = TbsCertificate::from_der(tbs) else { return Err(WantedError::Malformed) };
         let key = &tbs.subject_pki;
@@ -118,7 +111,6 @@ fn put(config: &mut Value, path: &str, value: Value) -> Result<(), WantedError> 
     config.pointer_mut(path).map(|place| *place = value).ok_or(WantedError::Extension)
 }
 
-/// Where an extension goes.
 enum Field {
     /// The value of a field that is there.
     At(&'static str, Value),

@@ -26,7 +26,6 @@ use crate::panics::caught;
 /// The authority that issues, and the chains of others: those that will, and those that did.
 #[derive(Clone, Debug)]
 pub struct AuthoritySet {
-    /// Issues every certificate.
     pub active: Arc<Authority>,
     /// Are shown in the trust bundle besides the active one's.
     pub trusted: Vec<Arc<IssuingChain>>,
@@ -35,7 +34,6 @@ pub struct AuthoritySet {
 /// What was opened, and what it was read from.
 #[derive(Debug)]
 pub struct Opened {
-    /// The authorities.
     pub set: AuthoritySet,
     /// The files that, when they change, are a reason to open anew, as they were just before they were used.
     pub files: Vec<SeenFile>,
@@ -85,7 +83,6 @@ enum Outcome {
 /// Why the files are looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reason {
-    /// They may have changed.
     Change,
     /// Somebody asked: what the files name may have changed though they did not.
     Asked,
@@ -102,7 +99,6 @@ struct Reloader {
 
 impl AuthoritySet {
     /// The chains of all authorities, the active one's first, each once.
-    #[must_use]
     pub fn chains(&self) -> Vec<Arc<IssuingChain>> {
         let mut chains: Vec<Arc<IssuingChain>> = Vec::new();
         for chain in self.active.chains().into_iter().chain(self.trusted.iter().cloned()) {
@@ -116,9 +112,6 @@ impl AuthoritySet {
 
 impl Rotation {
     /// Opens the authorities and keeps up with them. Needs a Tokio runtime.
-    ///
-    /// # Errors
-    /// As the opener's.
     pub async fn start(opener: Opener, watch: Watch) -> Result<Self, OpeningError> {
         let reloader = Reloader::open(opener).await?;
         let (current, behind) = (Arc::clone(&reloader.current), Arc::clone(&reloader.behind));
@@ -128,13 +121,11 @@ impl Rotation {
     }
 
     /// Whether the files hold something newer that cannot be used.
-    #[must_use]
     pub fn is_behind(&self) -> bool {
         self.behind.load(Ordering::Relaxed)
     }
 
     /// The authorities as of now. Take them once for each certificate: precertificate and certificate need the same.
-    #[must_use]
     pub fn current(&self) -> Arc<AuthoritySet> {
         self.current.load_full()
     }

@@ -17,7 +17,7 @@ use crate::authority::chain_file::{ChainFileError, read_trusted_chain};
 use crate::authority::file::{FileAuthority, FileAuthorityError};
 use crate::authority::{Authority, AuthorityError};
 use crate::certificate::chain::ChainError;
-use crate::files::{FileError, SeenFile};
+use crate::files::{FileError, FileProblem, SeenFile};
 use crate::signer::key_file::KeyFileError;
 
 /// So long that no test waits for it.
@@ -233,7 +233,7 @@ async fn each_refusal_names_its_file() {
 
     let error = open().await;
     assert!(
-        matches!(&error, FileAuthorityError::Chain(ChainFileError::File(FileError::Read { path, .. })) if path.ends_with("chain.pem")),
+        matches!(&error, FileAuthorityError::Chain(ChainFileError::File(FileError { path, .. })) if path.ends_with("chain.pem")),
         "{error}"
     );
     write(directory.path(), &Pair { chain: first.chain.clone(), key: second.key });
@@ -252,7 +252,7 @@ async fn each_refusal_names_its_file() {
     put("key.pem", &" ".repeat(1024 * 1024 + 1));
     let error = open().await;
     assert!(
-        matches!(&error, FileAuthorityError::File(FileError::TooLarge { path }) if path.ends_with("key.pem")),
+        matches!(&error, FileAuthorityError::File(FileError { path, problem: FileProblem::TooLarge(_) }) if path.ends_with("key.pem")),
         "{error}"
     );
 }

@@ -55,7 +55,7 @@ enum Role {
 pub(super) fn chain(chain: &[&Given<'_>], moment: Moment) -> Result<SignatureCheck, ChainError> {
     let first = chain.first().ok_or(ChainError::Empty)?;
     let now = moment.for_issuing(&first.certificate);
-    let key = keys(chain)?;
+    let key = signing_key(chain)?;
     let mut below = 0;
     for (index, one) in chain.iter().enumerate() {
         let role = if index + 1 == chain.len() { Role::Anchor } else { Role::Link };
@@ -124,16 +124,11 @@ pub(super) fn subject_key_identifier(
     }
 }
 
-/// Every key but the anchor's is as good as a client's must be; the anchor's was good enough to verify with. The issuing CA's
-/// signs, so it is judged though it be the anchor.
-fn keys(chain: &[&Given<'_>]) -> Result<SignatureCheck, ChainError> {
-    let judge = |one: &&Given<'_>| {
-        SignatureCheck::from_spki_der(one.certificate.public_key().raw)
-            .map_err(|cause| ChainError::Key { position: one.position, cause })
-    };
-    let below_anchor = chain.len().saturating_sub(1).max(1);
-    let keys = chain.iter().take(below_anchor).map(judge).collect::<Result<Vec<_>, _>>()?;
-    keys.into_iter().next().ok_or(ChainError::Empty)
+/// The key that signs is as good as a client's must be; those above it were good enough to verify with.
+fn signing_key(chain: &[&Given<'_>]) -> Result<SignatureCheck, ChainError> {
+    let issuing = chain.first().ok_or(ChainError::Empty)?;
+    SignatureCheck::from_spki_der(issuing.certificate.public_key().raw)
+        .map_err(|cause| ChainError::Key { position: issuing.position, cause })
 }
 
 fn validity(position: usize, certificate: &X509Certificate<'_>, now: SystemTime) -> Result<(), ChainError> {

@@ -43,9 +43,6 @@ enum LinkFailure {
 }
 
 /// Finds the chain of the issuing CA, which is the one with this key, if it is known.
-///
-/// # Errors
-/// What is wrong with the chain that was most likely meant.
 pub(super) fn chain(given: &[Given<'_>], key: Option<&[u8]>, moment: Moment) -> Result<Found, ChainError> {
     let mut search = Search { given, keys: HashMap::new(), links: HashMap::new(), signatures: 0, steps: 0 };
     let mut first_error = None;
@@ -229,7 +226,7 @@ impl Search<'_, '_> {
         let key = self
             .keys
             .entry(parent)
-            .or_insert_with(|| SignatureCheck::of_anchor(above.certificate.public_key().raw))
+            .or_insert_with(|| SignatureCheck::of_issuer(above.certificate.public_key().raw))
             .clone();
         let outcome = key.map_err(LinkFailure::Key).and_then(|key| verify(&below.certificate, &key));
         self.links.insert((child, parent), outcome.clone());

@@ -67,7 +67,6 @@ pub enum ChainError {
     /// The text is no PEM.
     #[error(transparent)]
     Pem(#[from] PemError),
-    /// No certificate at all.
     #[error("the certificate chain contains no certificate")]
     Empty,
     /// More than [`MAX_GIVEN`].
@@ -76,30 +75,20 @@ pub enum ChainError {
     /// None of at most [`MAX_CERTIFICATES`].
     #[error("no chain of at most {MAX_CERTIFICATES} certificates leads from the issuing CA to a root")]
     TooLong,
-    /// The search was given up.
     #[error("the certificates can be combined to chains in too many ways: keep those of one chain")]
     TooComplex,
-    /// A certificate that cannot be parsed.
     #[error("certificate {0} of the chain is not a valid X.509 certificate")]
     Malformed(usize),
-    /// Its issuer is missing.
     #[error(
         "certificate {0} of the chain was not issued by any other one given: add its issuer's certificate, and so on up to \
          the root"
     )]
     Order(usize),
-    /// Its issuer is given, under a name in other bytes.
     #[error(
         "certificate {position} of the chain names its issuer in another encoding than certificate {issuer} names itself (UTF8String \
          and PrintableString, or upper and lower case): verifiers compare the bytes, so re-issue one of the two"
     )]
-    NameEncoding {
-        /// The certificate below.
-        position: usize,
-        /// The one above.
-        issuer: usize,
-    },
-    /// Two certificates belong together by name, and not by signature.
+    NameEncoding { position: usize, issuer: usize },
     #[error("certificate {position} of the chain is not signed by its issuer: {cause}")]
     Link {
         /// The certificate with the bad signature.
@@ -107,16 +96,12 @@ pub enum ChainError {
         /// What is wrong with it.
         cause: LinkError,
     },
-    /// No basic constraints, or cA is false.
     #[error("certificate {0} of the chain is not a CA: it needs basic constraints with cA=TRUE")]
     NotCa(usize),
-    /// A key usage extension without keyCertSign.
     #[error("certificate {0} of the chain may not sign certificates: its key usage needs keyCertSign")]
     KeyUsage(usize),
-    /// An issuing intermediate without extended key usage codeSigning.
     #[error("the issuing CA is an intermediate and needs the extended key usage codeSigning")]
     NoCodeSigning,
-    /// An extended key usage higher up that excludes codeSigning.
     #[error("certificate {0} of the chain has an extended key usage that excludes codeSigning")]
     ExtendedKeyUsage(usize),
     /// More CA certificates below than the path length constraint allows.
@@ -124,28 +109,18 @@ pub enum ChainError {
     PathLength {
         /// The certificate with the constraint.
         position: usize,
-        /// Its pathLenConstraint.
         allowed: u32,
         /// How many CA certificates that are not self-issued are below it.
         found: usize,
     },
-    /// Past notAfter.
     #[error("certificate {position} of the chain expired on {not_after}: renew it")]
-    Expired {
-        /// The expired certificate.
-        position: usize,
-        /// Its notAfter.
-        not_after: String,
-    },
-    /// Before notBefore.
+    Expired { position: usize, not_after: String },
     #[error("certificate {position} of the chain is not valid before {not_before}: wait, or check the clock")]
     NotYetValid {
         /// The certificate of the future.
         position: usize,
-        /// Its notBefore.
         not_before: String,
     },
-    /// A key that is not accepted.
     #[error("certificate {position} of the chain cannot be used: {cause}")]
     Key {
         /// The certificate with the key.
@@ -153,50 +128,35 @@ pub enum ChainError {
         /// What is wrong with it.
         cause: KeyError,
     },
-    /// The leaf certificates' issuer would be nobody.
     #[error("the issuing CA's certificate has an empty subject: re-issue it with a name")]
     EmptySubject,
-    /// A critical extension that is not understood here.
     #[error("certificate {position} of the chain has the critical extension {oid}, which is not understood")]
     CriticalExtension {
         /// The certificate with the extension.
         position: usize,
-        /// The extension.
         oid: String,
     },
 }
 
 impl IssuingChain {
     /// Finds and checks the chain among the certificates of a PEM file, whatever their order.
-    ///
-    /// # Errors
-    /// [`ChainError`] with the one reason that an operator has to remove first.
     pub fn from_pem(text: &[u8], now: SystemTime) -> Result<Self, ChainError> {
         Self::from_pem_for_key(text, None, now)
     }
 
     /// As [`IssuingChain::from_pem`], when the key that will sign is known, DER `SubjectPublicKeyInfo`: the chain begins at
     /// its certificate.
-    ///
-    /// # Errors
-    /// As [`IssuingChain::from_pem`].
     pub fn from_pem_for_key(text: &[u8], key: Option<&[u8]>, now: SystemTime) -> Result<Self, ChainError> {
         Self::read(text, key, Moment::Now(now))
     }
 
     /// As [`IssuingChain::from_pem`], for a chain that need not be valid any more, or yet: nothing is issued under it, but
     /// what was, or will be, is verified with it.
-    ///
-    /// # Errors
-    /// As [`IssuingChain::from_pem`], but for the times of the issuing CA.
     pub fn trusted_from_pem(text: &[u8], now: SystemTime) -> Result<Self, ChainError> {
         Self::read(text, None, Moment::Ever(now))
     }
 
     /// Finds and checks the chain among DER certificates.
-    ///
-    /// # Errors
-    /// As [`IssuingChain::from_pem`].
     pub fn from_der(ders: &[Vec<u8>], now: SystemTime) -> Result<Self, ChainError> {
         Self::find(ders, None, Moment::Now(now))
     }
@@ -253,98 +213,82 @@ impl IssuingChain {
     }
 
     /// What is odd about the chain, and no reason to refuse it; each a sentence for the log.
-    #[must_use]
     pub fn findings(&self) -> &[String] {
         &self.findings
     }
 
     /// The certificates, the issuing CA first, the root last.
-    #[must_use]
     pub fn certificates(&self) -> &[ChainCertificate] {
         &self.certificates
     }
 
     /// The same as PEM texts without a final newline, as version 2 answers carry them.
-    #[must_use]
     pub fn pem_trimmed(&self) -> &[String] {
         &self.pem_trimmed
     }
 
     /// The certificates, DER.
-    #[must_use]
     pub fn to_ders(&self) -> Vec<Vec<u8>> {
         self.certificates.iter().map(|certificate| certificate.der.clone()).collect()
     }
 
     /// The certificates as one PEM text, ending with a line feed.
-    #[must_use]
     pub fn to_pem(&self) -> String {
         self.certificates.iter().map(ChainCertificate::pem).collect()
     }
 
     /// How many certificates there are; at least one.
-    #[must_use]
     #[expect(clippy::len_without_is_empty, reason = "a chain is never empty")]
     pub fn len(&self) -> usize {
         self.certificates.len()
     }
 
     /// Whether the other chain is the same, certificate by certificate.
-    #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
         self.pem_trimmed == other.pem_trimmed
     }
 
     /// The issuing CA's subject as people read it, for logs.
-    #[must_use]
     pub fn subject(&self) -> &str {
         &self.subject
     }
 
     /// The issuing CA's subject, the DER `Name` byte for byte as it stands in its certificate.
-    #[must_use]
     pub fn subject_der(&self) -> &[u8] {
         &self.subject_der
     }
 
     /// The key identifier in the issuing CA's own certificate, which leaf certificates name as their authority's.
-    #[must_use]
     pub fn subject_key_identifier(&self) -> &[u8] {
         &self.subject_key_identifier
     }
 
     /// The issuing CA's DER `SubjectPublicKeyInfo`.
-    #[must_use]
     pub fn spki_der(&self) -> &[u8] {
         &self.spki_der
     }
 
     /// The SHA-256 of [`IssuingChain::spki_der`]: the `issuer_key_hash` of a precertificate (RFC 6962, section 3.2).
-    #[must_use]
     pub fn spki_sha256(&self) -> [u8; 32] {
         self.spki_sha256
     }
 
     /// From when every certificate of the chain is valid.
-    #[must_use]
     pub fn not_before(&self) -> SystemTime {
         self.not_before
     }
 
     /// Until when every certificate of the chain is valid, that second included.
-    #[must_use]
     pub fn not_after(&self) -> SystemTime {
         self.not_after
     }
 
     /// The algorithm that the issuing CA's key signs with.
-    #[must_use]
     pub fn algorithm(&self) -> SignatureAlgorithm {
         self.check.algorithm()
     }
 
     /// The issuing CA's public key, ready to verify with.
-    #[must_use]
     pub fn signature_check(&self) -> &SignatureCheck {
         &self.check
     }
@@ -356,19 +300,16 @@ impl ChainCertificate {
     }
 
     /// The certificate's DER.
-    #[must_use]
     pub fn der(&self) -> &[u8] {
         &self.der
     }
 
     /// The certificate as PEM with a final newline.
-    #[must_use]
     pub fn pem(&self) -> &str {
         &self.pem
     }
 
     /// The certificate as PEM without a final newline.
-    #[must_use]
     pub fn pem_trimmed(&self) -> &str {
         self.pem.trim_end()
     }

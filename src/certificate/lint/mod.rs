@@ -28,7 +28,6 @@ fn rule(holds: bool, broken: &'static str) -> Result<(), LintError> {
     if holds { Ok(()) } else { Err(LintError(broken)) }
 }
 
-/// Checks all rules.
 pub(super) fn check(der: &[u8], expected: &Ingredients<'_>) -> Result<(), LintError> {
     let (rest, tbs) = TbsCertificate::from_der(der).map_err(|_| LintError("it is not a TBSCertificate"))?;
     rule(rest.is_empty(), "octets follow the TBSCertificate")?;

@@ -2,6 +2,7 @@
 //!
 //! Owns its flags. A token that has no key of the usual label gets one, where the incumbent gives up.
 
+use crate::crypto::KeyKind;
 use std::convert::Infallible;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -15,7 +16,7 @@ use crate::authority::ca_profile::{self, CaDescription, CaKey};
 use crate::cli::error::CommandError;
 use crate::cli::files::{self, Readers, shown, tell};
 use crate::failure::with_sources;
-use crate::signer::pkcs11::{self, GeneratedKey, Pkcs11Key, Pkcs11Options};
+use crate::signer::pkcs11::{self, Pkcs11Key, Pkcs11Options};
 use crate::signer::remote::{RemoteKey as _, RemoteSigner};
 
 /// The label of key and certificate, as at the incumbent.
@@ -25,7 +26,7 @@ const LIFETIME: Duration = Duration::from_hours(3652 * 24);
 
 /// Make a root in a PKCS#11 token (the incumbent's command; `ca init` makes a root and an intermediate)
 #[derive(clap::Args, Debug)]
-pub struct CreateCaArgs {
+pub(crate) struct CreateCaArgs {
     /// The root's organization
     #[arg(long, value_name = "NAME", default_value = "Fulcio Root CA")]
     org: String,
@@ -80,10 +81,7 @@ impl FromStr for Hsm {
 }
 
 /// Makes the root and puts it where it is asked for.
-///
-/// # Errors
-/// When something is in the way, or the token refuses.
-pub async fn run(args: CreateCaArgs) -> Result<ExitCode, CommandError> {
+pub(crate) async fn run(args: CreateCaArgs) -> Result<ExitCode, CommandError> {
     if let Some(path) = &args.out {
         files::must_not_exist(path)?;
     }
@@ -119,7 +117,7 @@ pub async fn run(args: CreateCaArgs) -> Result<ExitCode, CommandError> {
 async fn key(options: &Pkcs11Options, id: &[u8]) -> Result<CaKey, CommandError> {
     let failed = |error: crate::signer::remote::OpenError| cannot_open(&error);
     if !pkcs11::has_key(options).await.map_err(failed)? {
-        pkcs11::generate_key_pair(options, GeneratedKey::EcdsaP384, LABEL, id).await.map_err(failed)?;
+        pkcs11::generate_key_pair(options, KeyKind::P384, LABEL, id).await.map_err(failed)?;
         tell(&format!("A new P-384 key pair is in the token with the label {LABEL}."));
     }
     let key = Arc::new(Pkcs11Key::open(options).await.map_err(failed)?);

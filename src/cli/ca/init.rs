@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
-use super::keys::{Algorithm, FoundKey, KeyPlace, Password, PasswordArgs, find, find_or_make};
+use super::keys::{FoundKey, KeyPlace, Password, PasswordArgs, find, find_or_make};
 use crate::authority::ca_profile::{self, CaDescription, CaIssuer, MakingError};
 use crate::authority::chain_file::read_trusted_chain;
 use crate::certificate::chain::{ChainCertificate, IssuingChain};
 use crate::cli::error::CommandError;
 use crate::cli::files::{self, Readers, shown, tell};
+use crate::cli::key_kind::NewKeyKind;
 use crate::failure::with_sources;
 
 /// Make a root and an intermediate: keys, certificates, and the chain that `serve` needs
@@ -55,8 +56,8 @@ pub(super) struct InitArgs {
     #[arg(long, value_name = "DURATION", default_value = "3652d", value_parser = humantime::parse_duration)]
     root_lifetime: Duration,
     /// The algorithm of new keys
-    #[arg(long, value_enum, default_value_t = Algorithm::P384)]
-    algorithm: Algorithm,
+    #[arg(long, value_enum, default_value_t = NewKeyKind::P384)]
+    algorithm: NewKeyKind,
     #[command(flatten)]
     password: PasswordArgs,
 }

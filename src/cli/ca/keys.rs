@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::ValueEnum;
 use secrecy::SecretString;
 use zeroize::Zeroizing;
 
@@ -15,12 +14,12 @@ use crate::authority::ca_profile::CaKey;
 use crate::authority::file::read_key;
 use crate::cli::error::CommandError;
 use crate::cli::files::{self, shown};
-use crate::crypto::algorithm::SignatureAlgorithm;
+use crate::cli::key_kind::NewKeyKind;
+use crate::crypto::KeyKind;
 use crate::failure::with_sources;
-use crate::files::read_file;
+use crate::files::{self as operator_files, MAX_FILE_BYTES};
 use crate::signer::key_file::{NewKey, generate};
 use crate::signer::key_password::{KeyPassword, without_line_break};
-use crate::signer::pkcs11::GeneratedKey;
 use crate::signer::remote::{Bounds, RemoteSigner};
 
 /// A tool that people wait for may wait longer than a server with clients.
@@ -28,45 +27,6 @@ pub(super) const BOUNDS: Bounds =
     Bounds { attempt: Duration::from_secs(20), budget: Duration::from_mins(1), attempts: 4, concurrency: 1 };
 /// The variable with the password of key files.
 pub(super) const PASSWORD: &str = "SIGMINT_CA_PASSWORD";
-
-/// The algorithm of a new key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum Algorithm {
-    /// ECDSA on P-256
-    P256,
-    /// ECDSA on P-384
-    P384,
-    /// ECDSA on P-521
-    P521,
-    /// RSA with 3072 bits
-    Rsa3072,
-    /// Ed25519; few tokens have it
-    Ed25519,
-}
-
-impl From<Algorithm> for SignatureAlgorithm {
-    fn from(algorithm: Algorithm) -> Self {
-        match algorithm {
-            Algorithm::P256 => Self::EcdsaP256Sha256,
-            Algorithm::P384 => Self::EcdsaP384Sha384,
-            Algorithm::P521 => Self::EcdsaP521Sha512,
-            Algorithm::Rsa3072 => Self::RsaPkcs1Sha256,
-            Algorithm::Ed25519 => Self::Ed25519,
-        }
-    }
-}
-
-impl From<Algorithm> for GeneratedKey {
-    fn from(algorithm: Algorithm) -> Self {
-        match algorithm {
-            Algorithm::P256 => Self::EcdsaP256,
-            Algorithm::P384 => Self::EcdsaP384,
-            Algorithm::P521 => Self::EcdsaP521,
-            Algorithm::Rsa3072 => Self::Rsa3072,
-            Algorithm::Ed25519 => Self::Ed25519,
-        }
-    }
-}
 
 /// Whether and how key files are encrypted.
 #[derive(clap::Args, Clone, Debug)]
@@ -99,7 +59,7 @@ impl PasswordArgs {
 
 fn from_file(path: &Path) -> Result<SecretString, CommandError> {
     let refused = |problem: String| CommandError::usage(format!("--password-file: {problem}"));
-    let content = read_file(path).map_err(|error| refused(with_sources(&error)))?;
+    let content = operator_files::read(path, MAX_FILE_BYTES).map_err(|error| refused(with_sources(&error)))?;
     let text = std::str::from_utf8(&content).map_err(|_| refused(format!("{} is no text", shown(path))))?;
     let text = without_line_break(text);
     if text.is_empty() { Err(refused(format!("{} is empty", shown(path)))) } else { Ok(text.into()) }
@@ -180,7 +140,7 @@ pub(super) struct FoundKey {
 /// The key that is there; or a new one, where one can be made.
 pub(super) async fn find_or_make(
     place: KeyPlace,
-    algorithm: Algorithm,
+    algorithm: NewKeyKind,
     password: &Password,
 ) -> Result<FoundKey, CommandError> {
     match place {
@@ -222,7 +182,7 @@ pub(super) fn cannot_open(error: &crate::signer::remote::OpenError) -> CommandEr
     CommandError::failed(format!("{}: {}", error.key, error.problem)).hint(error.hint.clone())
 }
 
-fn in_new_file(path: PathBuf, algorithm: Algorithm, password: &Password) -> Result<FoundKey, CommandError> {
+fn in_new_file(path: PathBuf, algorithm: NewKeyKind, password: &Password) -> Result<FoundKey, CommandError> {
     if password.secret.is_none() && !password.unencrypted {
         return Err(CommandError::usage(format!("no password for the new key file {}", shown(&path))).hint(format!(
             "set {PASSWORD} or --password-file, or say --unencrypted where the disk or the secret store protects it"
@@ -230,7 +190,7 @@ fn in_new_file(path: PathBuf, algorithm: Algorithm, password: &Password) -> Resu
     }
     files::must_not_exist(&path)?;
     let failed = |error: &dyn std::error::Error| CommandError::failed(error.to_string());
-    let made: NewKey = generate(algorithm.into()).map_err(|error| failed(&error))?;
+    let made: NewKey = generate(KeyKind::from(algorithm).signature_algorithm()).map_err(|error| failed(&error))?;
     let text = made.to_pem(password.secret.as_ref()).map_err(|error| failed(&error))?;
     let spki_der = made.signer.spki_der().map_err(|error| failed(&error))?;
     let key = CaKey { spki_der, signer: Arc::new(made.signer) };

@@ -3,7 +3,7 @@
 //! Owns the subcommands' names. Each has its own file; certificates are made by [`crate::authority::ca_profile`].
 
 mod check;
-pub mod createca;
+pub(crate) mod createca;
 mod init;
 mod keys;
 mod request;

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::init::made;
-use super::keys::{Algorithm, KeyPlace, PasswordArgs, find_or_make};
+use super::keys::{KeyPlace, PasswordArgs, find_or_make};
 use crate::authority::ca_profile;
 use crate::cli::error::CommandError;
 use crate::cli::files::{self, Readers, shown, tell};
+use crate::cli::key_kind::NewKeyKind;
 use crate::text;
 
 /// Make a signing request for an intermediate whose root is offline
@@ -29,8 +30,8 @@ pub(super) struct RequestArgs {
     #[arg(long, value_name = "FILE", default_value = "ca.csr")]
     out: PathBuf,
     /// The algorithm of a new key
-    #[arg(long, value_enum, default_value_t = Algorithm::P384)]
-    algorithm: Algorithm,
+    #[arg(long, value_enum, default_value_t = NewKeyKind::P384)]
+    algorithm: NewKeyKind,
     #[command(flatten)]
     password: PasswordArgs,
 }

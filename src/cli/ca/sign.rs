@@ -17,7 +17,7 @@ use crate::cli::files::{self, Readers, shown, tell};
 use crate::crypto::pem;
 use crate::crypto::signature_check::SignatureCheck;
 use crate::failure::with_sources;
-use crate::files::read_file;
+use crate::files::{self as operator_files, MAX_FILE_BYTES};
 
 /// Sign an intermediate's request (`ca csr`) with the root's key
 #[derive(clap::Args, Debug)]
@@ -77,7 +77,7 @@ pub(super) async fn run(args: SignArgs) -> Result<ExitCode, CommandError> {
 /// Reads a request, whose signature shows that somebody has the key.
 fn read(path: &Path) -> Result<Request, CommandError> {
     let refused = |problem: &str| CommandError::usage(format!("{}: {problem}", shown(path)));
-    let text = read_file(path).map_err(|error| CommandError::usage(with_sources(&error)))?;
+    let text = operator_files::read(path, MAX_FILE_BYTES).map_err(|error| CommandError::usage(with_sources(&error)))?;
     let blocks = pem::parse(&text);
     let block = blocks.iter().find(|block| block.label.ends_with("CERTIFICATE REQUEST"));
     let block = block.ok_or_else(|| refused("it holds no PEM block CERTIFICATE REQUEST"))?;

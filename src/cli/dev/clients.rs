@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::super::inspect::Report;
 use super::super::words::visible;
 use crate::dev::{Deployment, Folder, FolderError, Readers, issuers_file};
-use crate::text::{self, hex};
+use crate::text;
 
 /// How long the token in the folder is valid.
 pub(super) const TOKEN_LIFETIME: Duration = Duration::from_hours(24);
@@ -64,7 +64,7 @@ pub(super) fn write_for_issuer(folder: &Folder, issuer_base: &str, token: &Secre
 
 /// What an attestation says of hello.txt (in-toto Statement, version 1).
 fn statement() -> Value {
-    let digest = hex(digest::digest(&digest::SHA256, HELLO).as_ref());
+    let digest = hex::encode(digest::digest(&digest::SHA256, HELLO).as_ref());
     json!({
         "_type": "https://in-toto.io/Statement/v1",
         "subject": [{"name": "hello.txt", "digest": {"sha256": digest}}],

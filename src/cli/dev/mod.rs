@@ -15,7 +15,8 @@ use reqwest::Url;
 
 use super::error::CommandError;
 use super::files;
-use super::request::{self, Obtained, RequestKeyKind};
+use super::key_kind::NewKeyKind;
+use super::request::{self, Obtained};
 use crate::dev::{self, DevIdentity, DevIssuer, Folder, FolderError};
 use crate::failure::with_sources;
 use crate::telemetry::{self, LogFormat};
@@ -45,7 +46,7 @@ identity. The keys of CA, log and issuer are forgotten at the end, unless --dir
 names a folder: there they stay for the next start, so that clients go on
 trusting what they trusted. The log begins empty at each start. All of them
 listen on 127.0.0.1 and nowhere else.")]
-pub struct DevArgs {
+pub(crate) struct DevArgs {
     /// The certificate authority's port, REST and gRPC; 0 lets the system choose
     #[arg(long, value_name = "PORT", default_value_t = 5555)]
     port: u16,
@@ -71,10 +72,7 @@ pub struct DevArgs {
 }
 
 /// Runs `sigmint dev`.
-///
-/// # Errors
-/// When a port is taken, files cannot be written, or something that should never fail does.
-pub async fn run(args: DevArgs) -> Result<ExitCode, CommandError> {
+pub(crate) async fn run(args: DevArgs) -> Result<ExitCode, CommandError> {
     let _log = telemetry::start_log(LogFormat::Dev);
     start(args).await
 }
@@ -167,7 +165,7 @@ fn failed(error: &(dyn std::error::Error + 'static)) -> CommandError {
 /// One certificate, over real HTTP from end to end.
 async fn demonstrate(issuer: &str, authority: &str, identity: DevIdentity) -> Result<Obtained, CommandError> {
     let token = request::from_dev_issuer(&url(issuer)?, identity, &[]).await?;
-    request::obtain(&url(authority)?, &token, RequestKeyKind::P256).await
+    request::obtain(&url(authority)?, &token, NewKeyKind::P256).await
 }
 
 /// A token in a file shall still be good after lunch.
@@ -264,7 +262,7 @@ mod tests {
         let (base, authority) = serve().await;
         let claims = ["aud=other".parse().unwrap()];
         let token = request::from_dev_issuer(&base.parse().unwrap(), DevIdentity::Email, &claims).await.unwrap();
-        let refused = request::obtain(&authority.parse().unwrap(), &token, RequestKeyKind::P384).await;
+        let refused = request::obtain(&authority.parse().unwrap(), &token, NewKeyKind::P384).await;
         let error = refused.err().unwrap().to_string();
         for expected in [
             "HTTP 400",

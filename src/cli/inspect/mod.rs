@@ -20,11 +20,8 @@ use super::words::{json_text, visible};
 use crate::crypto::pem;
 use crate::ct::LogKey;
 
-pub use read::{InspectError, MAX_CERTIFICATES, describe};
-pub use report::{
-    CertificateKind, ChainEntry, Name, Report, SignedBy, TimestampList, TimestampSignature, TokenExtension, Validity,
-    ValidityState,
-};
+pub(crate) use read::describe;
+pub(crate) use report::Report;
 
 /// The longest input, in bytes.
 const MAX_BYTES: u64 = 1024 * 1024;
@@ -47,7 +44,7 @@ Examples:
 
 The signatures along the chain are checked. Whether the root deserves trust
 is yours to say. Times are compared with this machine's clock.")]
-pub struct InspectArgs {
+pub(crate) struct InspectArgs {
     /// The certificate, PEM (with its chain, if there is one) or DER; `-` reads standard input
     #[arg(value_name = "CERT")]
     certificate: PathBuf,
@@ -60,10 +57,7 @@ pub struct InspectArgs {
 }
 
 /// Runs `sigmint inspect`.
-///
-/// # Errors
-/// When the input cannot be read, or is no certificate.
-pub fn run(args: &InspectArgs) -> Result<ExitCode, CommandError> {
+pub(crate) fn run(args: &InspectArgs) -> Result<ExitCode, CommandError> {
     let name = if args.certificate.as_os_str() == "-" {
         "standard input".to_owned()
     } else {

@@ -11,7 +11,6 @@ use x509_parser::x509::{AlgorithmIdentifier, SubjectPublicKeyInfo};
 use super::read::utf8_string;
 use super::report::Name;
 use crate::identity::extensions::OTHER_NAME;
-use crate::text::hex;
 
 /// The kind of a key, with curve or size.
 pub(super) fn key(info: &SubjectPublicKeyInfo<'_>) -> String {
@@ -65,8 +64,8 @@ pub(super) fn general_name(name: &GeneralName<'_>) -> Name {
         GeneralName::IPAddress(octets) => ("ip", ip_address(octets)),
         GeneralName::DirectoryName(name) => ("directory", name.to_string()),
         GeneralName::RegisteredID(oid) => ("registeredId", oid.to_id_string()),
-        GeneralName::X400Address(any) | GeneralName::EDIPartyName(any) => ("other", hex(any.data)),
-        GeneralName::Invalid(_, octets) => ("invalid", hex(octets)),
+        GeneralName::X400Address(any) | GeneralName::EDIPartyName(any) => ("other", hex::encode(any.data)),
+        GeneralName::Invalid(_, octets) => ("invalid", hex::encode(octets)),
     };
     Name { kind, value }
 }
@@ -80,11 +79,11 @@ fn other_name(oid: &str, value: &[u8]) -> (&'static str, String) {
             return ("username", text.to_owned());
         }
     }
-    ("otherName", format!("{oid} {}", hex(value)))
+    ("otherName", format!("{oid} {}", hex::encode(value)))
 }
 
 fn ip_address(octets: &[u8]) -> String {
     let v4 = <[u8; 4]>::try_from(octets).map(IpAddr::from);
     let address = v4.or_else(|_| <[u8; 16]>::try_from(octets).map(IpAddr::from));
-    address.map_or_else(|_| hex(octets), |address| address.to_string())
+    address.map_or_else(|_| hex::encode(octets), |address| address.to_string())
 }

@@ -9,7 +9,6 @@ use x509_parser::prelude::FromDer as _;
 use super::report::{Report, TimestampSignature};
 use crate::certificate::{TIMESTAMPS, logged_tbs};
 use crate::ct::{LogEntry, LogKey, Sct, parse_list};
-use crate::text::hex;
 
 const MALFORMED: &str = "the certificate or its list of timestamps is malformed";
 
@@ -18,7 +17,7 @@ pub(super) fn check(report: &mut Report, certificates: &[Vec<u8>], keys: &[LogKe
     let promised = promised(certificates);
     let Some(list) = &mut report.timestamps else { return false };
     for entry in &mut list.entries {
-        let Some(key) = keys.iter().find(|key| hex(&key.id().0) == entry.log_id) else { continue };
+        let Some(key) = keys.iter().find(|key| hex::encode(key.id().0) == entry.log_id) else { continue };
         entry.signature = match &promised {
             Ok(promised) => promised.judge(key),
             Err(problem) => TimestampSignature::Wrong { problem: (*problem).to_owned() },

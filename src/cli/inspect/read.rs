@@ -16,10 +16,9 @@ use super::report::{
 };
 use crate::crypto::signature_check::SignatureCheck;
 use crate::identity::extensions::{Encoding, ExtensionId};
-use crate::text::hex;
 
 /// The most certificates that are looked at.
-pub const MAX_CERTIFICATES: usize = 20;
+pub(crate) const MAX_CERTIFICATES: usize = 20;
 
 const POISON: &str = "1.3.6.1.4.1.11129.2.4.3";
 const TIMESTAMPS: &str = "1.3.6.1.4.1.11129.2.4.2";
@@ -27,8 +26,7 @@ const TOKEN_ARC: &str = "1.3.6.1.4.1.57264.";
 
 /// Why there is nothing to report.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum InspectError {
-    /// Nothing was given.
+pub(crate) enum InspectError {
     #[error("there is no certificate")]
     Empty,
     /// More than [`MAX_CERTIFICATES`].
@@ -40,10 +38,7 @@ pub enum InspectError {
 }
 
 /// Describes the first certificate, and the chain that it came with.
-///
-/// # Errors
-/// See [`InspectError`]. A certificate with odd contents is described as far as it can be read.
-pub fn describe(certificates: &[Vec<u8>], now: SystemTime) -> Result<Report, InspectError> {
+pub(crate) fn describe(certificates: &[Vec<u8>], now: SystemTime) -> Result<Report, InspectError> {
     if certificates.len() > MAX_CERTIFICATES {
         return Err(InspectError::TooMany);
     }
@@ -73,7 +68,7 @@ fn empty_report(certificate: &X509Certificate<'_>, chain: Vec<ChainEntry>, now: 
         token_issuer: None,
         extensions: Vec::new(),
         validity: validity(certificate, now),
-        serial_number: hex(certificate.raw_serial()),
+        serial_number: hex::encode(certificate.raw_serial()),
         key: names::key(certificate.public_key()),
         issuer: certificate.issuer().to_string(),
         signature_algorithm: names::signature_algorithm(&certificate.signature_algorithm),
@@ -107,10 +102,11 @@ fn add(report: &mut Report, extension: &X509Extension<'_>) {
             report.identity.extend(list.general_names.iter().map(names::general_name));
         }
         (_, ParsedExtension::SubjectKeyIdentifier(identifier)) => {
-            report.subject_key_identifier = Some(hex(identifier.0));
+            report.subject_key_identifier = Some(hex::encode(identifier.0));
         }
         (_, ParsedExtension::AuthorityKeyIdentifier(identifier)) => {
-            report.authority_key_identifier = identifier.key_identifier.as_ref().map(|identifier| hex(identifier.0));
+            report.authority_key_identifier =
+                identifier.key_identifier.as_ref().map(|identifier| hex::encode(identifier.0));
         }
         (_, ParsedExtension::KeyUsage(usage)) => report.key_usage.extend(key_usage(usage)),
         (_, ParsedExtension::ExtendedKeyUsage(usage)) => report.extended_key_usage.extend(extended_key_usage(usage)),
@@ -134,7 +130,7 @@ fn token_extension(oid: String, value: &[u8]) -> TokenExtension {
     TokenExtension {
         title: known.map_or_else(|| oid.clone(), |id| id.title().to_owned()),
         name: known.map(|id| id.yaml_name()),
-        value: text.map_or_else(|| hex(value), str::to_owned),
+        value: text.map_or_else(|| hex::encode(value), str::to_owned),
         form: if text.is_some() { ValueForm::Text } else { ValueForm::Hex },
         oid,
     }
@@ -161,7 +157,7 @@ fn read_timestamps(value: &[u8], entries: &mut Vec<Timestamp>) -> Option<()> {
     while !list.is_empty() {
         let mut entry = vector(&mut list)?;
         let _version = take(&mut entry, 1)?;
-        let log_id = hex(take(&mut entry, 32)?);
+        let log_id = hex::encode(take(&mut entry, 32)?);
         let milliseconds = u64::from_be_bytes(take(&mut entry, 8)?.try_into().ok()?);
         let time = i64::try_from(milliseconds / 1000)
             .ok()
@@ -274,7 +270,7 @@ fn signed_by(certificate: &X509Certificate<'_>, next: Option<&X509Certificate<'_
 }
 
 fn checked(certificate: &X509Certificate<'_>, issuer: &X509Certificate<'_>, right: SignedBy) -> SignedBy {
-    let check = SignatureCheck::of_anchor(issuer.public_key().raw)
+    let check = SignatureCheck::of_issuer(issuer.public_key().raw)
         .map_err(|error| format!("the issuer's key cannot be used: {error}"));
     let outcome = check.and_then(|check| {
         let (message, signature) = (certificate.tbs_certificate.as_ref(), certificate.signature_value.data.as_ref());

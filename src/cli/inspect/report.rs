@@ -11,7 +11,7 @@ use super::super::words::visible;
 /// A certificate, and the chain it came with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Report {
+pub(crate) struct Report {
     /// What the first certificate is.
     pub kind: CertificateKind,
     /// Who it is for: its subject alternative names.
@@ -51,7 +51,7 @@ pub struct Report {
 /// What a certificate is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub enum CertificateKind {
+pub(crate) enum CertificateKind {
     /// An end entity's.
     Certificate,
     /// One with the poison extension, made for a log only (RFC 6962 section 3.1).
@@ -63,7 +63,7 @@ pub enum CertificateKind {
 /// A subject alternative name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Name {
+pub(crate) struct Name {
     /// `email`, `uri`, `username`, `dns`, ..
     pub kind: &'static str,
     /// The name itself.
@@ -73,7 +73,7 @@ pub struct Name {
 /// An extension of the arc 1.3.6.1.4.1.57264.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct TokenExtension {
+pub(crate) struct TokenExtension {
     /// Its object identifier.
     pub oid: String,
     /// Its name in an issuer file; absent when the extension is unknown.
@@ -89,7 +89,7 @@ pub struct TokenExtension {
 /// How a value is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub enum ValueForm {
+pub(crate) enum ValueForm {
     /// As text.
     Text,
     /// The extension is not text: its octets in hexadecimal.
@@ -99,7 +99,7 @@ pub enum ValueForm {
 /// When a certificate is valid.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Validity {
+pub(crate) struct Validity {
     /// RFC 3339, UTC.
     pub not_before: String,
     /// RFC 3339, UTC.
@@ -118,7 +118,7 @@ pub struct Validity {
 /// Where now is in a certificate's life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub enum ValidityState {
+pub(crate) enum ValidityState {
     /// Before it.
     NotYetValid,
     /// Within it.
@@ -130,7 +130,7 @@ pub enum ValidityState {
 /// The signed certificate timestamps within a certificate.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct TimestampList {
+pub(crate) struct TimestampList {
     /// Those that could be read.
     pub entries: Vec<Timestamp>,
     /// Whether all of the list could be read.
@@ -140,7 +140,7 @@ pub struct TimestampList {
 /// One log's timestamp.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Timestamp {
+pub(crate) struct Timestamp {
     /// The log, hexadecimal.
     pub log_id: String,
     /// RFC 3339, UTC; absent when out of range.
@@ -152,7 +152,7 @@ pub struct Timestamp {
 /// Whether a timestamp is its log's promise for the certificate. Only with the log's key can one tell.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase", tag = "state")]
-pub enum TimestampSignature {
+pub(crate) enum TimestampSignature {
     /// No key of this log was given.
     NotChecked,
     /// The log's key made it.
@@ -168,7 +168,7 @@ pub enum TimestampSignature {
 /// An extension without words of its own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct OtherExtension {
+pub(crate) struct OtherExtension {
     /// Its object identifier.
     pub oid: String,
     /// Whether a verifier that does not know it must refuse the certificate.
@@ -178,7 +178,7 @@ pub struct OtherExtension {
 /// One certificate of the chain.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct ChainEntry {
+pub(crate) struct ChainEntry {
     /// Its subject, or the first name of one without a subject.
     pub subject: String,
     /// Whether it may issue certificates.
@@ -192,7 +192,7 @@ pub struct ChainEntry {
 /// Whether a certificate is signed by the next one, or the last by itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase", tag = "by")]
-pub enum SignedBy {
+pub(crate) enum SignedBy {
     /// The next certificate's key made the signature.
     Next,
     /// Its own key made the signature: a root.

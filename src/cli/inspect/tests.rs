@@ -9,7 +9,9 @@ use rcgen::{
     Issuer, KeyPair, KeyUsagePurpose, OtherNameValue, SanType,
 };
 
+use super::read::{InspectError, MAX_CERTIFICATES};
 use super::report::ValueForm;
+use super::report::{CertificateKind, SignedBy};
 use super::*;
 use crate::text;
 

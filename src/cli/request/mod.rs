@@ -3,7 +3,6 @@
 //! Owns the command line, the files that are written and what is printed. Token, key and HTTP have their own files.
 
 mod exchange;
-mod key;
 mod token;
 
 use std::path::{Path, PathBuf};
@@ -17,17 +16,19 @@ use serde_json::{Value, json};
 use super::error::CommandError;
 use super::files::{Readers, create, make_parent, must_not_exist, shown, tell};
 use super::inspect::{self, Report};
+use super::key_kind::NewKeyKind;
+use crate::crypto::KeyKind;
 use crate::dev::DevIdentity;
 use crate::http::is_loopback;
+use crate::signer::Signer as _;
+use crate::signer::key_file::{NewKey, generate};
 use crate::text;
 
 use exchange::post;
-use key::ClientKey;
 pub(super) use token::from_dev_issuer;
 use token::{challenge, read};
 
-pub use key::RequestKeyKind;
-pub use token::{ClaimArgument, TokenArgument};
+pub(crate) use token::{ClaimArgument, TokenArgument};
 
 /// Fetch a certificate: makes a key, proves that it holds it, and sends it with an identity token.
 #[derive(clap::Args, Debug)]
@@ -49,7 +50,7 @@ The chain is printed in PEM, the new certificate first; pipe it into
 
 Exit code: 0 with a certificate, 1 when the server refused or could not be
 reached, 2 when the command makes no sense.")]
-pub struct RequestArgs {
+pub(crate) struct RequestArgs {
     /// The certificate authority
     #[arg(long, value_name = "URL", env = "SIGMINT_URL", default_value = "http://127.0.0.1:8080")]
     url: Url,
@@ -67,7 +68,7 @@ pub struct RequestArgs {
     claims: Vec<ClaimArgument>,
     /// The kind of key to make
     #[arg(long, value_name = "KIND", value_enum, default_value = "p256")]
-    key_kind: RequestKeyKind,
+    key_kind: NewKeyKind,
     /// Print JSON, for programs: the server's answer and what `sigmint inspect --json` says of it
     #[arg(long)]
     json: bool,
@@ -84,14 +85,11 @@ pub(super) struct Obtained {
     pub(super) chain: String,
     /// What the certificate says.
     pub(super) report: Report,
-    key: ClientKey,
+    key: NewKey,
 }
 
 /// Runs `sigmint request`.
-///
-/// # Errors
-/// When there is no token, the server refuses or cannot be reached, or files cannot be written.
-pub async fn run(args: RequestArgs) -> Result<ExitCode, CommandError> {
+pub(crate) async fn run(args: RequestArgs) -> Result<ExitCode, CommandError> {
     let out = args.out.as_deref().map(Files::reserve).transpose()?;
     let token = match &args.dev_issuer {
         Some(issuer) => from_dev_issuer(issuer, args.identity, &args.claims).await?,
@@ -114,11 +112,12 @@ pub async fn run(args: RequestArgs) -> Result<ExitCode, CommandError> {
 }
 
 /// Makes a key and fetches a certificate for it.
-pub(super) async fn obtain(url: &Url, token: &SecretString, kind: RequestKeyKind) -> Result<Obtained, CommandError> {
-    let no_key = |_| CommandError::failed("the key could not be made or used");
+pub(super) async fn obtain(url: &Url, token: &SecretString, kind: NewKeyKind) -> Result<Obtained, CommandError> {
+    let no_key = || CommandError::failed("the key could not be made or used");
     let challenge = challenge(token)?;
-    let key = ClientKey::generate(kind).map_err(no_key)?;
-    let (public_key, proof) = (key.public_pem().map_err(no_key)?, key.prove(&challenge).map_err(no_key)?);
+    let key = generate(KeyKind::from(kind).signature_algorithm()).map_err(|_| no_key())?;
+    let public_key = text::pem("PUBLIC KEY", &key.signer.spki_der().map_err(|_| no_key())?);
+    let proof = key.signer.sign(challenge.as_bytes()).await.map_err(|_| no_key())?;
     let answer = post(url, token, &public_key, &proof).await?;
     let chain = answer.chain.join("\n");
     let odd = |problem: String| CommandError::failed(format!("the server's answer is no certificate: {problem}"));
@@ -152,7 +151,7 @@ impl Files {
     fn write(&self, obtained: &Obtained) -> Result<String, CommandError> {
         let key = obtained
             .key
-            .private_pem()
+            .to_pem(None)
             .map_err(|_| CommandError::failed("the private key could not be written as PKCS #8"))?;
         create(&self.key, key.as_bytes(), Readers::Owner)?;
         create(&self.chain, obtained.chain.as_bytes(), Readers::All)?;
@@ -182,7 +181,7 @@ mod tests {
     #[test]
     fn the_command_line_is_checked_and_hides_the_token() {
         let args = parse(&["--token", "e30.e30.secret", "--key-kind", "ed25519"]).unwrap();
-        assert_eq!((args.url.as_str(), args.key_kind), ("http://127.0.0.1:8080/", RequestKeyKind::Ed25519));
+        assert_eq!((args.url.as_str(), args.key_kind), ("http://127.0.0.1:8080/", NewKeyKind::Ed25519));
         assert!(!format!("{args:?}").contains("secret"));
         assert!(matches!(parse(&["--token", "-"]).unwrap().token, Some(TokenArgument::StandardInput)));
         for words in [

@@ -20,13 +20,13 @@ use super::exchange::{client_for, read_answer, unreachable};
 use crate::dev::DevIdentity;
 
 /// Variables that a token is taken from, in this order.
-pub const VARIABLES: [&str; 2] = ["SIGMINT_TOKEN", "SIGSTORE_ID_TOKEN"];
+pub(super) const VARIABLES: [&str; 2] = ["SIGMINT_TOKEN", "SIGSTORE_ID_TOKEN"];
 /// The longest token, in bytes: the server's own limit.
 const MAX_TOKEN_BYTES: u64 = crate::identity::token::MAX_TOKEN_BYTES as u64;
 
 /// What `--token` was given.
 #[derive(Clone)]
-pub enum TokenArgument {
+pub(crate) enum TokenArgument {
     /// The token itself.
     Text(SecretString),
     /// A file that holds it.
@@ -62,7 +62,7 @@ impl fmt::Debug for TokenArgument {
 
 /// A claim of `--claim name=value`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ClaimArgument {
+pub(crate) struct ClaimArgument {
     name: String,
     value: String,
 }

@@ -21,7 +21,6 @@ const ORIGINS: [&str; 3] = ["jwks-url", "jwks-file", "jwks"];
 /// What the settings are about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Breadth {
-    /// One issuer.
     One,
     /// Every issuer that fits a pattern.
     Pattern,

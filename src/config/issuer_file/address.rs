@@ -7,7 +7,6 @@ use url::{Host, Url};
 use crate::identity::issuers::MetaPattern;
 use crate::identity::kind::SubjectOrigin;
 
-/// Message and hint.
 pub(super) type Objection = (String, String);
 
 fn objection<T>(message: impl Into<String>, hint: impl Into<String>) -> Result<T, Objection> {

@@ -27,7 +27,6 @@ use crate::identity::kind::{CiProvider, EmailRules, EmailVerification, IdentityT
 use crate::limits::single_use::MAX_USES;
 use crate::text::peer_text::PeerText;
 
-/// What all entries share.
 pub(super) struct Context<'t> {
     /// The metadata that a `ci-provider` names.
     pub(super) providers: &'t Providers,

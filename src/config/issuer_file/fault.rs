@@ -17,7 +17,6 @@ pub struct IssuerFileError {
     pub column: usize,
     /// The keys on the way to the place, joined by ` › `; empty for the file as a whole.
     pub path: String,
-    /// What is wrong.
     pub message: String,
     /// What to do about it.
     pub hint: String,
@@ -62,7 +61,6 @@ pub(super) struct Fault {
 }
 
 impl Place {
-    /// The whole file.
     pub(super) const fn root() -> Self {
         Self { names: Vec::new(), steps: Vec::new(), part: Part::Value }
     }
@@ -96,7 +94,6 @@ impl Place {
         Self { part: Part::Key, ..self.clone() }
     }
 
-    /// Something wrong here.
     pub(super) fn fault(&self, message: impl Into<String>, hint: impl Into<String>) -> Fault {
         Fault { place: self.clone(), message: message.into(), hint: hint.into() }
     }

@@ -17,58 +17,26 @@ pub(super) fn misspelled<'a>(word: &str, known: impl Iterator<Item = &'a str>) -
 
 /// The known word that differs least, unless it differs much.
 pub(in crate::config) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    within(word, known, 1 + plain(word).len() / 4)
+    within(word, known, 1 + plain(word).chars().count() / 4)
 }
 
 /// The known word that differs least, by so many edits at most.
 pub(in crate::config) fn within<'a>(word: &str, known: impl Iterator<Item = &'a str>, edits: usize) -> Option<&'a str> {
     let plain_word = plain(word);
-    let (found, candidate) = known.map(|candidate| (distance(&plain_word, &plain(candidate)), candidate)).min()?;
+    let (found, candidate) =
+        known.map(|candidate| (strsim::levenshtein(&plain_word, &plain(candidate)), candidate)).min()?;
     (found <= edits).then_some(candidate)
 }
 
 /// Without what people get wrong most: case and the characters between words.
-fn plain(word: &str) -> Vec<char> {
+fn plain(word: &str) -> String {
     // A long word is near to nothing; cutting it bounds the work.
     word.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).take(64).collect()
-}
-
-/// The Levenshtein distance.
-fn distance(left: &[char], right: &[char]) -> usize {
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (done, a) in left.iter().enumerate() {
-        let mut diagonal = done;
-        let mut before = done + 1;
-        if let Some(first) = row.first_mut() {
-            *first = before;
-        }
-        for (cell, b) in row.iter_mut().skip(1).zip(right) {
-            let changed = diagonal + usize::from(a != b);
-            diagonal = *cell;
-            *cell = changed.min(diagonal + 1).min(before + 1);
-            before = *cell;
-        }
-    }
-    row.last().copied().unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn distance_counts_edits() {
-        for (left, right, edits) in [
-            ("", "", 0),
-            ("typ", "type", 1),
-            ("tpye", "type", 2),
-            ("kitten", "sitting", 3),
-            ("", "abc", 3),
-            ("abc", "", 3),
-        ] {
-            assert_eq!(distance(&plain(left), &plain(right)), edits, "{left} {right}");
-        }
-    }
 
     #[test]
     fn near_words_are_suggested_and_far_ones_listed() {

@@ -9,7 +9,6 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visi
 
 use super::tree::{Key, Node, take_one};
 
-/// Reads whatever comes.
 #[derive(Clone, Copy)]
 pub(super) struct Loose<'p> {
     /// How many more entries the file may have.

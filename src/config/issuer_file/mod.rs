@@ -27,20 +27,19 @@ mod tree;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Read as _;
 use std::path::Path;
 
 use self::entry::Context;
-pub use self::fault::IssuerFileError;
+pub(crate) use self::fault::IssuerFileError;
 use self::fault::{Fault, Place};
 use self::metadata::Providers;
 use self::record::{Field, Foreign, Record};
 use self::tree::{Node, Unreadable};
+use crate::files::{self, FileProblem, KIB};
 use crate::identity::issuers::{Issuer, IssuerAddress, Issuers};
 
 /// The size of a file that is read at all: some 50,000 issuers.
-const MAX_BYTES: u64 = 16 << 20;
+const MAX_BYTES: usize = 16 * 1024 * KIB;
 /// How many findings and unusable entries are told with their line: each line is found by a walk through the file.
 const MAX_PLACED: usize = 50;
 /// How many findings are told at all.
@@ -65,9 +64,6 @@ oidc-issuers:
 
 impl Issuers {
     /// Reads a file of at most 16 MiB.
-    ///
-    /// # Errors
-    /// The file cannot be read, or [`Self::parse`] refuses its text.
     pub fn load(path: &Path, rules: IssuerRules) -> Result<Self, IssuerFileError> {
         let file_name = path.display().to_string();
         let unreadable = |message: String, hint: &str| IssuerFileError {
@@ -78,26 +74,22 @@ impl Issuers {
             message,
             hint: hint.to_owned(),
         };
-        let mut bytes = Vec::new();
-        File::open(path)
-            .and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes))
-            .map_err(|error| unreadable(format!("cannot be read: {error}"), "check the path and its permissions"))?;
-        if bytes.len() as u64 > MAX_BYTES {
-            return Err(unreadable("larger than 16 MiB".to_owned(), "an issuer file is text of a few hundred lines"));
-        }
-        let text = String::from_utf8(bytes).map_err(|error| {
-            let sound =
-                String::from_utf8_lossy(error.as_bytes().get(..error.utf8_error().valid_up_to()).unwrap_or_default());
+        let bytes = files::read(path, MAX_BYTES).map_err(|error| {
+            let hint = match error.problem {
+                FileProblem::TooLarge(_) => "an issuer file is text of a few hundred lines",
+                _ => "check the path and its permissions",
+            };
+            unreadable(error.problem.to_string(), hint)
+        })?;
+        let text = std::str::from_utf8(&bytes).map_err(|error| {
+            let sound = String::from_utf8_lossy(bytes.get(..error.valid_up_to()).unwrap_or_default());
             let (line, column) = end_of(&sound);
             IssuerFileError { line, column, ..unreadable("not UTF-8".to_owned(), "save the file as UTF-8") }
         })?;
-        Self::parse_with(&file_name, &text, rules)
+        Self::parse_with(&file_name, text, rules)
     }
 
     /// As [`Self::parse_with`], without any rule.
-    ///
-    /// # Errors
-    /// As [`Self::parse_with`].
     pub fn parse(file_name: &str, text: &str) -> Result<Self, IssuerFileError> {
         Self::parse_with(file_name, text, IssuerRules::default())
     }
@@ -105,8 +97,7 @@ impl Issuers {
     /// Reads the text of a file; its name is for errors. An entry that cannot be used is left out and issues nothing, see
     /// [`Self::refusals`].
     ///
-    /// # Errors
-    /// The first thing in the text that an operator must mend, when no entry can be used, or it cannot be told whose tokens an
+    /// Errors: The first thing in the text that an operator must mend, when no entry can be used, or it cannot be told whose tokens an
     /// unusable one is about.
     pub fn parse_with(file_name: &str, text: &str, rules: IssuerRules) -> Result<Self, IssuerFileError> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -138,7 +129,6 @@ impl Issuers {
     }
 
     /// What is trusted when there is no file: the incumbent's three.
-    #[must_use]
     pub fn builtin() -> Self {
         // Nobody would be trusted if this text were broken; a test reads it.
         Self::parse("built-in issuers", BUILTIN).unwrap_or_default()

@@ -11,7 +11,6 @@ pub(super) enum Shape {
     Text,
     /// One text or a list of texts.
     Texts,
-    /// Anything; not looked at.
     Ignored,
     /// A mapping with known keys.
     Settings(&'static [Setting]),
@@ -21,7 +20,6 @@ pub(super) enum Shape {
     Table(&'static Shape),
 }
 
-/// One known key.
 #[derive(Debug)]
 pub(super) struct Setting {
     /// The spelling of YAML files.
@@ -39,7 +37,6 @@ const fn texts(yaml: &'static str, json: &'static str) -> Setting {
     Setting { yaml, json, shape: Shape::Texts }
 }
 
-/// The whole file.
 pub(super) const FILE: &[Setting] = &[
     Setting { yaml: "oidc-issuers", json: "OIDCIssuers", shape: Shape::Table(&Shape::OneOrMore(ISSUER)) },
     Setting { yaml: "meta-issuers", json: "MetaIssuers", shape: Shape::Table(&Shape::OneOrMore(ISSUER)) },

@@ -31,7 +31,6 @@ pub(super) enum Node {
     Map(Vec<(String, Self)>),
     /// Behind a merge key, or where one mapping or more may stand.
     List(Vec<Self>),
-    /// What nobody looks at.
     Ignored,
     /// An entry of a table with a wrong kind of value somewhere.
     Misshapen(Box<Misshapen>),
@@ -53,7 +52,6 @@ struct WrongKind {
 }
 
 impl Misshapen {
-    /// What is wrong.
     pub(super) fn fault(&self) -> Fault {
         let WrongKind { names, steps, cause } = self.error.clone();
         Place::at(names, steps).fault(super::without_place(&cause), super::hint_for_syntax(&cause))
@@ -161,7 +159,6 @@ impl Progress<'_> {
     }
 }
 
-/// Counts one more entry.
 pub(super) fn take_one<E: Error>(left: &Cell<usize>) -> Result<(), E> {
     left.set(left.get().checked_sub(1).ok_or_else(|| E::custom(TOO_MANY))?);
     Ok(())

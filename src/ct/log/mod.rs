@@ -84,7 +84,6 @@ enum Attempt {
     Busy(LogFault, Option<Duration>),
     /// No whole answer came, or one of a proxy whose log is just restarting.
     Broken(LogFault),
-    /// Asking again is pointless.
     Final(LogFault),
 }
 

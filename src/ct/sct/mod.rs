@@ -11,9 +11,9 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::Deserialize;
 
 /// The longest extensions taken from a log, in bytes. They go into every certificate; the only ones in use have 8.
-pub const MAX_EXTENSIONS: usize = 1024;
+pub(super) const MAX_EXTENSIONS: usize = 1024;
 /// The longest signature taken from a log, in bytes: that of an RSA key of 8192 bits.
-pub const MAX_SIGNATURE: usize = 1024;
+pub(super) const MAX_SIGNATURE: usize = 1024;
 
 /// `Version.v1`.
 const V1: u8 = 0;
@@ -94,10 +94,8 @@ pub enum SctError {
     /// TLS bytes that end too early or too late.
     #[error("the timestamp's TLS encoding is malformed")]
     Tls,
-    /// A list without timestamps.
     #[error("a list of timestamps cannot be empty")]
     EmptyList,
-    /// More than a length prefix can say.
     #[error("too long for its TLS encoding")]
     TooLong,
 }
@@ -116,9 +114,6 @@ struct AddChainAnswer {
 
 impl Sct {
     /// Reads a log's answer to add-chain or add-pre-chain.
-    ///
-    /// # Errors
-    /// [`SctError`] when it is no timestamp of version 1, or a part is over its limit.
     pub fn from_add_chain_response(body: &[u8]) -> Result<Self, SctError> {
         let answer: AddChainAnswer = serde_json::from_slice(body).map_err(|_| SctError::Json)?;
         let version = answer.sct_version.unwrap_or(u64::from(V1));
@@ -135,9 +130,6 @@ impl Sct {
     }
 
     /// Reads one timestamp's TLS encoding, all of it.
-    ///
-    /// # Errors
-    /// [`SctError`] when it is no timestamp of version 1, or a part is over its limit.
     pub fn from_tls(bytes: &[u8]) -> Result<Self, SctError> {
         let mut reader = Reader(bytes);
         let [version] = reader.array()?;
@@ -162,7 +154,6 @@ impl Sct {
     }
 
     /// The TLS encoding.
-    #[must_use]
     pub fn to_tls(&self) -> Vec<u8> {
         let mut bytes = vec![V1];
         bytes.extend_from_slice(&self.log_id.0);
@@ -173,7 +164,6 @@ impl Sct {
     }
 
     /// The log's answer as JSON, byte for byte as the incumbent prints it for clients: a detached timestamp.
-    #[must_use]
     pub fn add_chain_response_json(&self) -> Vec<u8> {
         let mut signature = Vec::new();
         self.signature.append_to(&mut signature);
@@ -186,9 +176,6 @@ impl Sct {
     }
 
     /// What the log signed if this is its promise for `entry` (RFC 6962, section 3.2).
-    ///
-    /// # Errors
-    /// [`SctError::TooLong`] when the entry has 16 MiB or more.
     pub fn signed_data(&self, entry: &LogEntry<'_>) -> Result<Vec<u8>, SctError> {
         let mut bytes = vec![V1, CERTIFICATE_TIMESTAMP];
         bytes.extend_from_slice(&self.timestamp.to_be_bytes());
@@ -208,31 +195,25 @@ impl Sct {
     }
 
     /// The log that says it made this.
-    #[must_use]
     pub const fn log_id(&self) -> LogId {
         self.log_id
     }
 
     /// Milliseconds since 1970.
-    #[must_use]
     pub const fn timestamp(&self) -> u64 {
         self.timestamp
     }
 
     /// [`Sct::timestamp`] as a time; nothing when it is too far off to be one.
-    #[must_use]
     pub fn time(&self) -> Option<SystemTime> {
         SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(self.timestamp))
     }
 
     /// The `CtExtensions`, as the log sent them.
-    #[must_use]
     pub fn extensions(&self) -> &[u8] {
         self.extensions.bytes()
     }
 
-    /// The signature.
-    #[must_use]
     pub const fn signature(&self) -> &DigitallySigned {
         &self.signature
     }
@@ -252,28 +233,22 @@ impl DigitallySigned {
     }
 
     /// TLS `HashAlgorithm`: 4 is SHA-256.
-    #[must_use]
     pub const fn hash(&self) -> u8 {
         self.hash
     }
 
     /// TLS `SignatureAlgorithm`: 1 is RSA PKCS#1 v1.5, 3 is ECDSA.
-    #[must_use]
     pub const fn algorithm(&self) -> u8 {
         self.algorithm
     }
 
     /// The signature itself; of ECDSA the DER.
-    #[must_use]
     pub fn bytes(&self) -> &[u8] {
         self.bytes.bytes()
     }
 }
 
 /// The TLS encoding of a `SignedCertificateTimestampList` (RFC 6962, section 3.3). The extension's OCTET STRING goes around it.
-///
-/// # Errors
-/// [`SctError::EmptyList`], and [`SctError::TooLong`] above 65535 bytes.
 pub fn serialize_list(scts: &[Sct]) -> Result<Vec<u8>, SctError> {
     if scts.is_empty() {
         return Err(SctError::EmptyList);
@@ -286,9 +261,6 @@ pub fn serialize_list(scts: &[Sct]) -> Result<Vec<u8>, SctError> {
 }
 
 /// Reads a list that [`serialize_list`] may have written.
-///
-/// # Errors
-/// [`SctError`] when it is empty, malformed, or holds a timestamp of another version.
 pub fn parse_list(bytes: &[u8]) -> Result<Vec<Sct>, SctError> {
     let mut outer = Reader(bytes);
     let items = outer.opaque()?;

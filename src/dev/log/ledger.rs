@@ -34,7 +34,6 @@ pub(super) struct Promise {
 pub(super) struct Entry {
     /// The `MerkleTreeLeaf`.
     pub(super) leaf: Arc<[u8]>,
-    /// The chain above it.
     pub(super) extra_data: Arc<[u8]>,
 }
 
@@ -44,14 +43,12 @@ pub(super) enum AppendError {
     /// [`MAX_ENTRIES`].
     #[error("the log is full: it holds {MAX_ENTRIES} entries; restart `sigmint dev`")]
     Full,
-    /// The promise could not be signed.
     #[error("the promise could not be signed")]
     Sign,
 }
 
 type Tree = MemoryBackedTree<Sha256, Arc<[u8]>>;
 
-/// All entries.
 pub(super) struct Ledger {
     tree: Tree,
     extra_data: Vec<Arc<[u8]>>,

@@ -29,18 +29,10 @@ const MAX_BODY_BYTES: usize = 256 * 1024;
 /// Why there is no log.
 #[derive(Debug, thiserror::Error)]
 pub enum DevLogError {
-    /// The port cannot be listened on.
     #[error("cannot listen on 127.0.0.1:{port}: {source}")]
-    Listen {
-        /// What was asked for.
-        port: u16,
-        /// The system's error.
-        source: io::Error,
-    },
-    /// There is no key.
+    Listen { port: u16, source: io::Error },
     #[error("the log's key cannot be used")]
     Key(#[from] FolderError),
-    /// The server failed.
     #[error("the development log stopped: {0}")]
     Run(io::Error),
 }
@@ -69,9 +61,6 @@ impl Shared {
 
 impl DevLog {
     /// Binds 127.0.0.1 with the folder's key, or a new one; port 0 lets the system choose. Chains must end at `root`, a certificate in DER.
-    ///
-    /// # Errors
-    /// See [`DevLogError`].
     pub fn bind(port: u16, root: Vec<u8>, folder: Option<&Folder>) -> Result<Self, DevLogError> {
         let refused = |source| DevLogError::Listen { port, source };
         let listener = listen(port).map_err(refused)?;
@@ -99,27 +88,21 @@ impl DevLog {
     }
 
     /// The URL that log clients take: `/ct/v1/..` is below it.
-    #[must_use]
     pub fn base(&self) -> String {
         format!("http://{}", self.address)
     }
 
     /// The log's key, a DER `SubjectPublicKeyInfo`.
-    #[must_use]
     pub fn spki_der(&self) -> &[u8] {
         &self.spki
     }
 
     /// The log's identifier: the SHA-256 of its key.
-    #[must_use]
     pub const fn id(&self) -> [u8; 32] {
         self.id
     }
 
     /// Serves until it is dropped.
-    ///
-    /// # Errors
-    /// When the server fails.
     pub async fn run(self) -> Result<(), DevLogError> {
         self.server.await.map_err(DevLogError::Run)
     }

@@ -29,7 +29,6 @@ pub(super) enum Kind {
 /// Why a chain is not taken in. The submitter is told.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Refusal {
-    /// None or more than a chain has.
     #[error("a chain has 1 to {MAX_CHAIN} certificates")]
     Length,
     /// Not DER of X.509; counted from 1.
@@ -41,15 +40,12 @@ pub(super) enum Refusal {
     /// One that signs others and must not; counted from 1.
     #[error("certificate {0} is no certificate authority's")]
     NotAuthority(usize),
-    /// Sent to the wrong endpoint.
     #[error(
         "a precertificate, which has the critical poison extension, goes to add-pre-chain, a certificate to add-chain"
     )]
     Poison,
-    /// Another purpose.
     #[error("the certificate is not for code signing")]
     Purpose,
-    /// More than an entry can hold.
     #[error("the chain is too long for an entry")]
     TooLong,
 }

@@ -5,8 +5,7 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::fs::{self, File};
-use std::io::{self, Read as _};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -19,10 +18,10 @@ use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, RootC
 use x509_parser::prelude::{FromDer as _, X509Certificate, X509Version};
 
 use crate::crypto::pem;
+use crate::files::{self, KIB};
 
 /// The largest file of certificates, in bytes: the system's bundles have a quarter of one MiB.
-const MAX_FILE: u64 = 4 * 1024 * 1024;
-/// One file of certificates.
+const MAX_FILE: usize = 4096 * KIB;
 const CERT_FILE: &str = "SSL_CERT_FILE";
 /// Folders of them, with colons in between.
 const CERT_DIR: &str = "SSL_CERT_DIR";
@@ -32,7 +31,6 @@ pub const ONLY: &str = "SIGMINT_CA_CERT_ONLY";
 /// Certificates that vouch for servers.
 #[derive(Clone, Debug)]
 pub struct Trust {
-    /// Authorities.
     anchors: RootCertStore,
     /// Those that the operator named: each is accepted as a server's own, too.
     named: Vec<CertificateDer<'static>>,
@@ -46,9 +44,6 @@ pub struct ClientIdentity {
 
 impl ClientIdentity {
     /// Reads both from PEM.
-    ///
-    /// # Errors
-    /// Why one of them cannot be used.
     pub fn from_pem(chain: &[u8], key: &[u8]) -> Result<Self, String> {
         let block = pem::parse(key).into_iter().find(pem::Block::is_private_key);
         let block = block.ok_or_else(|| "there is no private key in PEM".to_owned())?;
@@ -72,7 +67,6 @@ pub enum Protocols {
 /// What the system and its variables say, as it was found.
 #[derive(Debug, Default)]
 pub struct SystemCertificates {
-    /// The system's own.
     pub system: Vec<CertificateDer<'static>>,
     /// Those of the variables that are not among the system's.
     pub named: Vec<CertificateDer<'static>>,
@@ -82,7 +76,6 @@ pub struct SystemCertificates {
 
 impl SystemCertificates {
     /// Reads them. What cannot be read is left out.
-    #[must_use]
     pub fn load() -> Self {
         Self::of(&|name| env::var_os(name))
     }
@@ -133,9 +126,6 @@ fn of_system(variable: &dyn Fn(&str) -> Option<OsString>) -> Vec<CertificateDer<
 }
 
 /// Every certificate of a folder's files; what else lies there is passed over.
-///
-/// # Errors
-/// Why there is none.
 pub fn certificates_in(folder: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).map_err(|error| error.to_string())?.flatten() {
@@ -158,19 +148,9 @@ fn certificates_of(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> 
 }
 
 /// Reads a file of certificates that the operator named.
-///
-/// # Errors
-/// Why it cannot be read, or that it is too large.
 pub fn read_pem(file: &Path) -> Result<Vec<u8>, String> {
-    let mut content = Vec::new();
-    let read = File::open(file).and_then(|open| {
-        if open.metadata()?.is_dir() {
-            return Err(io::ErrorKind::IsADirectory.into());
-        }
-        open.take(MAX_FILE + 1).read_to_end(&mut content)
-    });
-    read.map_err(|error| error.to_string())?;
-    if content.len() as u64 > MAX_FILE { Err(format!("larger than {MAX_FILE} bytes")) } else { Ok(content) }
+    let content = files::read(file, MAX_FILE).map_err(|error| format!("it {}", error.problem))?;
+    Ok(content.to_vec())
 }
 
 fn all_of(content: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
@@ -179,9 +159,6 @@ fn all_of(content: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
 }
 
 /// The certificates of a PEM file that the operator named; keys and comments beside them are passed over.
-///
-/// # Errors
-/// Why there is none, or a damaged one.
 pub fn named_certificates(content: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
     let found = all_of(content)?;
     for (index, der) in found.iter().enumerate() {
@@ -193,16 +170,12 @@ pub fn named_certificates(content: &[u8]) -> Result<Vec<CertificateDer<'static>>
 }
 
 /// The same of a file.
-///
-/// # Errors
-/// Also why it cannot be read.
 pub fn named_certificates_in(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     read_pem(file).and_then(|content| named_certificates(&content))
 }
 
 /// Whether the certificates that variables of other programs and our flags name count alone. Whatever it is set to switches it on, but
 /// for what says no.
-#[must_use]
 pub fn named_only() -> bool {
     let value = env::var(ONLY).unwrap_or_default();
     !matches!(value.trim().to_lowercase().as_str(), "" | "0" | "f" | "false" | "no" | "off")
@@ -210,7 +183,6 @@ pub fn named_only() -> bool {
 
 impl Trust {
     /// The system's certificates, with what its variables add.
-    #[must_use]
     pub fn of_system() -> Self {
         let found = SystemCertificates::load();
         let mut trust = Self::nobody();
@@ -221,24 +193,16 @@ impl Trust {
         trust
     }
 
-    /// Trusts no server.
-    #[must_use]
     pub fn nobody() -> Self {
         Self { anchors: RootCertStore::empty(), named: Vec::new() }
     }
 
     /// What the operator named, alone if [`ONLY`] is set, else besides the system's.
-    ///
-    /// # Errors
-    /// When one of the certificates cannot be used.
     pub fn of_named(named: Vec<CertificateDer<'static>>) -> Result<Self, String> {
         if named_only() && !named.is_empty() { Self::nobody() } else { Self::of_system() }.and(named)
     }
 
     /// The same, and in addition what the operator named.
-    ///
-    /// # Errors
-    /// When one of the certificates cannot be used.
     pub fn and(mut self, named: Vec<CertificateDer<'static>>) -> Result<Self, String> {
         for certificate in &named {
             if is_authority(certificate) {
@@ -250,17 +214,11 @@ impl Trust {
     }
 
     /// A client's side of TLS.
-    ///
-    /// # Errors
-    /// When the TLS library cannot be set up.
     pub fn client_config(&self, protocols: Protocols) -> Result<ClientConfig, Error> {
         self.client_config_as(None, protocols)
     }
 
     /// The same, of a client that servers may ask for a certificate.
-    ///
-    /// # Errors
-    /// When the TLS library cannot be set up, or the client's key does not fit its certificate.
     pub fn client_config_as(
         &self,
         client: Option<ClientIdentity>,
@@ -302,7 +260,6 @@ fn is_authority(der: &CertificateDer<'_>) -> bool {
 /// certificate, with CA:TRUE or not. Name, dates and purpose are judged for both, and who has the key proves it in the handshake.
 #[derive(Debug)]
 struct Verifier {
-    /// None without authorities.
     chains: Option<Arc<WebPkiServerVerifier>>,
     named: Vec<CertificateDer<'static>>,
     provider: Arc<CryptoProvider>,

@@ -220,8 +220,8 @@ fn a_variable_that_names_nothing_is_told_and_takes_nothing_away() {
     for (name, path, expected) in [
         (CERT_FILE, missing.as_path(), "SSL_CERT_FILE names "),
         (CERT_FILE, &empty, "no PEM block"),
-        (CERT_FILE, folder.path(), "directory"),
-        (CERT_FILE, Path::new("/dev/zero"), "larger than"),
+        (CERT_FILE, folder.path(), "it is a folder"),
+        (CERT_FILE, Path::new("/dev/zero"), "it is a device"),
         (CERT_DIR, &missing, "SSL_CERT_DIR names "),
         (CERT_DIR, folder.path(), "no certificate in its files"),
     ] {

@@ -27,10 +27,8 @@ pub struct Claims {
 /// Why a claim cannot be used. Names the claim, never its value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ClaimError {
-    /// The claim is not in the token, or null.
     #[error("the claim {0:?} is missing")]
     Missing(String),
-    /// The claim is the empty text.
     #[error("the claim {0:?} is empty")]
     Empty(String),
     /// The claim has a control character (C0, C1 or DEL), which must not reach a certificate.
@@ -50,7 +48,6 @@ pub enum ClaimError {
 
 impl ClaimError {
     /// The name of the claim at fault.
-    #[must_use]
     pub fn claim(&self) -> &str {
         match self {
             Self::Missing(claim)
@@ -63,9 +60,6 @@ impl ClaimError {
 
 impl Claims {
     /// Reads a token's payload.
-    ///
-    /// # Errors
-    /// When it is not a JSON object, or a member stands twice at any depth.
     pub fn parse(payload: &[u8]) -> Result<Self, serde_json::Error> {
         let members = match serde_json::from_slice::<UniqueValue>(payload)?.0 {
             Value::Object(members) => members,
@@ -79,7 +73,6 @@ impl Claims {
     }
 
     /// The claim's value. A claim that is null is absent, as it is to Go: many providers write null for what does not apply.
-    #[must_use]
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.members.get(name).filter(|value| !value.is_null())
     }
@@ -90,17 +83,11 @@ impl Claims {
     }
 
     /// A claim that must be a string without control characters; it may be empty.
-    ///
-    /// # Errors
-    /// When it is missing, not a string, or has a control character.
     pub fn text(&self, name: &str) -> Result<&str, ClaimError> {
         self.optional_text(name)?.ok_or_else(|| ClaimError::Missing(name.to_owned()))
     }
 
     /// A claim that must be a text with something in it.
-    ///
-    /// # Errors
-    /// When it is missing, empty, not a text, or has a control character.
     pub fn filled_text(&self, name: &str) -> Result<&str, ClaimError> {
         match self.text(name)? {
             "" => Err(ClaimError::Empty(name.to_owned())),
@@ -109,9 +96,6 @@ impl Claims {
     }
 
     /// A claim that may be absent, but is a text if it is there.
-    ///
-    /// # Errors
-    /// When it is there and not a text, or has a control character.
     pub fn optional_text(&self, name: &str) -> Result<Option<&str>, ClaimError> {
         match self.get(name) {
             None => Ok(None),
@@ -122,9 +106,6 @@ impl Claims {
 
     /// A claim as a string, if it is there: a number in full, with all of its digits and without an exponent, true and false as those
     /// words.
-    ///
-    /// # Errors
-    /// When it is a list, an object, a number too long to be written, or a string with a control character.
     pub fn scalar(&self, name: &str) -> Result<Option<Cow<'_, str>>, ClaimError> {
         let Some(value) = self.get(name) else { return Ok(None) };
         let wrong = |found| ClaimError::WrongType { claim: name.to_owned(), found, wanted: "a text" };
@@ -142,9 +123,6 @@ impl Claims {
     }
 
     /// The texts of a claim that is a list of texts, booleans and whole numbers; none if it is anything else.
-    ///
-    /// # Errors
-    /// An element has a control character.
     pub fn scalars(&self, name: &str) -> Result<Option<Vec<Cow<'_, str>>>, ClaimError> {
         let Some(Value::Array(values)) = self.get(name) else { return Ok(None) };
         let mut texts = Vec::with_capacity(values.len());
@@ -160,9 +138,6 @@ impl Claims {
     }
 
     /// Seconds since 1970, possibly fractional (RFC 7519 section 2, NumericDate), if the claim is there.
-    ///
-    /// # Errors
-    /// When it is not a number, or no point in time.
     pub fn numeric_date(&self, name: &str) -> Result<Option<f64>, ClaimError> {
         let is_a_time = |seconds: &f64| seconds.abs() < BEYOND_TIME;
         let Some(value) = self.get(name) else { return Ok(None) };
@@ -170,9 +145,6 @@ impl Claims {
     }
 
     /// A claim that must be an object.
-    ///
-    /// # Errors
-    /// When it is missing or not an object.
     pub fn object(&self, name: &str) -> Result<&Map<String, Value>, ClaimError> {
         match self.get(name) {
             None => Err(ClaimError::Missing(name.to_owned())),
@@ -182,17 +154,17 @@ impl Claims {
     }
 
     /// All claims, for a JSONPath.
-    #[must_use]
     pub fn to_value(&self) -> Value {
         Value::Object(self.members.clone())
     }
 }
 
 /// A text with something in it, inside an object claim; `path` names it in errors.
-///
-/// # Errors
-/// When it is missing, empty, not a text, or has a control character.
-pub fn filled_member<'a>(object: &'a Map<String, Value>, member: &str, path: &str) -> Result<&'a str, ClaimError> {
+pub(crate) fn filled_member<'a>(
+    object: &'a Map<String, Value>,
+    member: &str,
+    path: &str,
+) -> Result<&'a str, ClaimError> {
     match object.get(member) {
         None | Some(Value::Null) => Err(ClaimError::Missing(path.to_owned())),
         Some(Value::String(text)) if text.is_empty() => Err(ClaimError::Empty(path.to_owned())),
@@ -202,14 +174,12 @@ pub fn filled_member<'a>(object: &'a Map<String, Value>, member: &str, path: &st
 }
 
 /// The error for a claim of the wrong JSON type.
-#[must_use]
-pub fn wrong_type(claim: &str, found: &Value, wanted: &'static str) -> ClaimError {
+pub(crate) fn wrong_type(claim: &str, found: &Value, wanted: &'static str) -> ClaimError {
     ClaimError::WrongType { claim: claim.to_owned(), found: json_type(found), wanted }
 }
 
 /// A JSON value's type in words.
-#[must_use]
-pub const fn json_type(value: &Value) -> &'static str {
+pub(crate) const fn json_type(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "true or false",

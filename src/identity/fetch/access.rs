@@ -6,12 +6,11 @@ use std::path::{Path, PathBuf};
 
 use reqwest::Url;
 use secrecy::SecretString;
+use zeroize::Zeroizing;
 
 use super::{Document, FetchError};
+use crate::files::{FileError, MAX_FILE_BYTES, read_text_apart};
 use crate::http::is_loopback;
-
-/// The largest certificate, token or key file, in bytes.
-const MAX_FILE_BYTES: u64 = 1024 * 1024;
 
 /// Which addresses a host may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,11 +40,9 @@ pub struct Access {
     pub plain_http: PlainHttp,
     /// Certificates to trust besides the system's, PEM.
     pub ca_certificate: Option<String>,
-    /// Whether they count alone.
     pub ca_certificate_only: bool,
     /// The same in a file, which may be replaced at any time.
     pub ca_file: Option<PathBuf>,
-    /// A bearer token.
     pub token: Option<TokenFile>,
     /// The pod's token, for the cluster's own API server.
     pub pod: Option<PodAccess>,
@@ -80,7 +77,6 @@ pub struct ClusterFiles {
 
 impl ClusterFiles {
     /// Whether the URL's host is the cluster's own API server, by its name.
-    #[must_use]
     pub fn names_api_server(&self, url: &Url) -> bool {
         let Some(host) = url.host_str() else { return false };
         let service = self.service_host.as_deref().filter(|service| !service.is_empty());
@@ -100,7 +96,6 @@ impl ClusterFiles {
 }
 
 /// `kubernetes.default.svc`, or the same with a cluster's domain behind it.
-#[must_use]
 pub fn is_api_server_name(host: &str) -> bool {
     let rest = host.strip_prefix("kubernetes.default.svc");
     rest.is_some_and(|domain| domain.is_empty() || (domain.starts_with('.') && domain.len() > 1))
@@ -108,7 +103,6 @@ pub fn is_api_server_name(host: &str) -> bool {
 
 impl PodAccess {
     /// For the issuer at `home`, if that is the cluster's own API server.
-    #[must_use]
     pub fn at(home: &str, files: &ClusterFiles) -> Option<Self> {
         let own = Url::parse(home).is_ok_and(|home| files.names_api_server(&home));
         own.then(|| Self { files: files.clone(), keys: None })
@@ -116,7 +110,7 @@ impl PodAccess {
 
     /// The cluster's CA certificate, PEM: the only one that vouches for whoever gets the token.
     pub(super) async fn certificates(&self) -> Result<Vec<u8>, FetchError> {
-        read_bytes(&self.files.ca_certificate).await
+        read_file(&self.files.ca_certificate).await.map(|text| text.as_bytes().to_vec())
     }
 
     /// The token. There may be none: the API server may let everybody see its keys.
@@ -159,7 +153,7 @@ impl Access {
     pub(super) async fn certificates(&self) -> Result<Option<(String, Vec<u8>)>, FetchError> {
         let own = self.ca_certificate.as_ref().map(|pem| ("ca-cert".to_owned(), pem.clone().into_bytes()));
         let Some(path) = &self.ca_file else { return Ok(own) };
-        let mut pem = read_bytes(path).await?;
+        let mut pem = read_file(path).await?.as_bytes().to_vec();
         if let Some((_, more)) = own {
             pem.push(b'\n');
             pem.extend_from_slice(&more);
@@ -184,7 +178,6 @@ impl Access {
     }
 
     /// The same after discovery. What the cluster's API server itself served decides where its keys are; what another one did, does not.
-    #[must_use]
     pub fn after(&self, discovery: &Document, jwks_uri: &str) -> Self {
         let keys = || Url::parse(jwks_uri).ok();
         let pod = self.pod.clone().filter(|_| discovery.is_of_cluster);
@@ -197,19 +190,10 @@ async fn read_token(path: &Path) -> Result<SecretString, FetchError> {
 }
 
 /// Reads a file of at most 1 MiB.
-///
-/// # Errors
-/// When it cannot be read, is larger or is not UTF-8.
-pub(in crate::identity) async fn read_file(path: &Path) -> Result<String, FetchError> {
-    let text = String::from_utf8(read_bytes(path).await?);
-    text.map_err(|_| FetchError::File { path: path.display().to_string(), message: "it is not UTF-8".to_owned() })
-}
-
-async fn read_bytes(path: &Path) -> Result<Vec<u8>, FetchError> {
-    let unusable = |message: String| FetchError::File { path: path.display().to_string(), message };
-    let length = tokio::fs::metadata(path).await.map_err(|error| unusable(error.to_string()))?.len();
-    if length > MAX_FILE_BYTES {
-        return Err(unusable(format!("larger than {MAX_FILE_BYTES} bytes")));
-    }
-    tokio::fs::read(path).await.map_err(|error| unusable(error.to_string()))
+pub(in crate::identity) async fn read_file(path: &Path) -> Result<Zeroizing<String>, FetchError> {
+    let read = read_text_apart(path.to_owned(), MAX_FILE_BYTES).await;
+    read.map_err(|FileError { path, problem }| FetchError::File {
+        path: path.display().to_string(),
+        message: format!("it {problem}"),
+    })
 }

@@ -39,7 +39,6 @@ const SPECIAL_V6: [([u16; 3], u32); 6] = [
 ];
 
 /// Whether an address is on the public internet: not this machine, its network, or a range with a special purpose.
-#[must_use]
 pub fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_public_v4(address),
@@ -73,7 +72,6 @@ fn embedded_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
     }
 }
 
-/// The system's resolver.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemResolver;
 

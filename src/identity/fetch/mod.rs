@@ -51,13 +51,10 @@ pub enum FetchError {
     /// HTTP without TLS where it is not good enough.
     #[error("GET {0}: not asked without TLS; allow-http permits it")]
     PlainHttp(PeerText),
-    /// A host without a public address, where only public ones are reached.
     #[error("GET {0}: the host has no address on the public internet; allow-private-addresses permits others")]
     Address(PeerText),
-    /// A certificate, token or key file that the operator set cannot be used.
     #[error("{path}: {message}")]
     File {
-        /// The file.
         path: String,
         /// What is wrong with it.
         message: String,
@@ -65,33 +62,17 @@ pub enum FetchError {
     /// Connection, name, TLS, redirect or time.
     #[error("GET {url}: {problem}")]
     Http {
-        /// What was asked for.
         url: PeerText,
         /// The library's error with its causes.
         problem: PeerText,
     },
     /// An answer other than 200.
     #[error("GET {url}: answered {status}")]
-    Status {
-        /// What was asked for.
-        url: PeerText,
-        /// The answer's status.
-        status: StatusCode,
-    },
-    /// An encoding that was not asked for and is not read, or a body that is not in the encoding it names.
+    Status { url: PeerText, status: StatusCode },
     #[error("GET {url}: {problem}")]
-    Encoding {
-        /// What was asked for.
-        url: PeerText,
-        /// What is wrong.
-        problem: PeerText,
-    },
-    /// A document over the limit.
+    Encoding { url: PeerText, problem: PeerText },
     #[error("GET {url}: longer than {MAX_BYTES} bytes")]
-    TooLarge {
-        /// What was asked for.
-        url: PeerText,
-    },
+    TooLarge { url: PeerText },
 }
 
 /// A document as it came.
@@ -108,7 +89,6 @@ pub struct Document {
 /// Fetches documents. How many at a time is its callers' business.
 pub struct Fetcher {
     resolver: Arc<dyn Resolve>,
-    /// Whom everybody trusts.
     trust: Trust,
     /// The proxies of the environment, as the clients see them.
     proxies: Matcher,
@@ -131,17 +111,11 @@ enum Way {
 impl Fetcher {
     /// A fetcher with the system's certificates to trust and resolver, and the proxies of the environment (`HTTPS_PROXY`, `HTTP_PROXY`,
     /// `ALL_PROXY`, `NO_PROXY`).
-    ///
-    /// # Errors
-    /// When the TLS library cannot be set up.
     pub fn new() -> Result<Self, SetupError> {
         Self::with_resolver(Arc::new(SystemResolver))
     }
 
     /// The same with another resolver.
-    ///
-    /// # Errors
-    /// When the TLS library cannot be set up.
     pub fn with_resolver(resolver: Arc<dyn Resolve>) -> Result<Self, SetupError> {
         let trust = Trust::of_system();
         let tls = trust.client_config(Protocols::Http)?;
@@ -151,9 +125,6 @@ impl Fetcher {
     }
 
     /// Gets a document.
-    ///
-    /// # Errors
-    /// See [`FetchError`].
     pub async fn get(&self, url: &str, reach: Reach, access: &Access) -> Result<Document, FetchError> {
         let url = http_url(url)?;
         if !access.permits_scheme(&url) {
@@ -201,7 +172,6 @@ impl Fetcher {
     }
 
     /// Whether a proxy of the environment would be asked for the URL. It resolves names itself, so what they lead to is not looked at here.
-    #[must_use]
     pub fn is_proxied(&self, url: &str) -> bool {
         url.parse::<Uri>().is_ok_and(|uri| self.proxies.intercept(&uri).is_some())
     }

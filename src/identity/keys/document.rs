@@ -18,8 +18,6 @@ pub(super) struct Discovery {
 }
 
 impl Discovery {
-    /// # Errors
-    /// When the text is not a JSON object, or a member that matters is of another type.
     pub(super) fn parse(text: &[u8]) -> Result<Self, serde_json::Error> {
         read(text, DiscoveryVisitor)
     }

@@ -17,7 +17,6 @@ use super::shares::Ticket;
 use super::source::{Fetched, Source};
 use super::timing::KeyTiming;
 
-/// One issuer.
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) source: Source,
@@ -34,7 +33,6 @@ pub(super) struct Entry {
     state: Mutex<State>,
 }
 
-/// Keys, and their times.
 #[derive(Debug)]
 pub(super) struct Held {
     pub(super) keys: KeySet,

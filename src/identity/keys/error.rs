@@ -18,7 +18,6 @@ pub enum KeyError {
     Document {
         /// The document's URL or file.
         document: PeerText,
-        /// What is wrong.
         fault: JsonFault,
     },
     /// The discovery document is another issuer's (OpenID Connect Discovery 1.0 section 4.3).
@@ -29,35 +28,27 @@ pub enum KeyError {
         /// The issuer that the document names.
         found: PeerText,
     },
-    /// The keys are said to be on another host, by a document that anybody on the way could have written.
     #[error("{0} is on another host than the discovery document, which did not come over https")]
     ForeignKeys(PeerText),
-    /// The issuer answered well, and not one of its keys can be used. That counts as an outage.
     #[error("{0} holds no key that can verify a token{1}")]
     NoUsableKey(PeerText, PeerText),
     /// A discovery document without `jwks_uri`.
     #[error("{0} does not say where the keys are (jwks_uri)")]
     NoKeysUrl(PeerText),
-    /// Too many new issuers are being asked.
     #[error("too many new issuers of patterns are being asked for their keys")]
     Busy,
-    /// Too many requests wait for keys.
     #[error("too many requests wait for the keys of this issuer, of its pattern or of all issuers")]
     Crowded,
-    /// Discovery and keys together took too long.
     #[error("the issuer did not answer in full within {}", humantime::format_duration(*.0))]
     Late(Duration),
-    /// The issuer is being asked and has not answered yet.
     #[error("the issuer has not answered yet")]
     Slow,
-    /// The fetch ended without an outcome.
     #[error("the fetch was given up")]
     GivenUp,
 }
 
 impl KeyError {
     /// Whether the issuer could not even be asked: its name, its address or the connection.
-    #[must_use]
     pub const fn is_unreached(&self) -> bool {
         matches!(self, Self::Fetch(FetchError::Http { .. } | FetchError::Address(_)))
     }

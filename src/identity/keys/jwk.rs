@@ -13,7 +13,9 @@ use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use super::material::{Curve, Numbers};
+use super::material::Numbers;
+use crate::crypto::curve::Curve;
+use crate::crypto::spki::{self, bit_length, trimmed};
 use crate::identity::token::TokenAlgorithm;
 
 /// The longest number of a key, in characters as written: an RSA modulus of 4096 bits takes 683.
@@ -39,10 +41,8 @@ pub enum LeftOut {
     /// Not a JSON object, or a member of it is of another type than it should be.
     #[error("it is not a JWK")]
     NotJwk,
-    /// An unknown key type or curve, or a symmetric key.
     #[error("its type or curve (kty, crv) is not one that tokens are verified with")]
     Type,
-    /// A number is missing.
     #[error("a number of its key is missing (n and e, or x and y)")]
     Incomplete,
     /// A number is not base64, or longer than any key needs.
@@ -54,7 +54,6 @@ pub enum LeftOut {
     /// `alg` is another key type's, or is no signature algorithm that is accepted here.
     #[error("its alg is not accepted here, or not one of its type and curve")]
     Algorithm,
-    /// It has its private part with it.
     #[error("its private part is published with it (d): anybody can sign with it")]
     Private,
     /// An RSA modulus of another length.
@@ -66,10 +65,8 @@ pub enum LeftOut {
     /// An RSA modulus that can be factored.
     #[error("{0}")]
     WeakModulus(&'static str),
-    /// Coordinates beside the curve, or a point that verifies what nobody signed.
     #[error("its coordinates are not a usable point of its curve")]
     Point,
-    /// The set is too large.
     #[error("its set holds more keys than are kept")]
     Beyond,
 }
@@ -215,14 +212,13 @@ impl Jwk {
             (Some("EC"), Some("P-521")) => Curve::P521,
             _ => return Err(LeftOut::Type),
         };
-        let point = uncompressed_point(integer(self.x.as_deref())?, integer(self.y.as_deref())?, curve.length());
-        point.map(|point| Numbers::Ec { curve, point }).ok_or(LeftOut::Point)
+        let (x, y) = (number(self.x.as_deref())?, number(self.y.as_deref())?);
+        spki::point(curve, &x, &y).map(|point| Numbers::Ec { curve, point }).map_err(|_| LeftOut::Point)
     }
 
     fn rsa(&self) -> Result<Numbers, LeftOut> {
         let (modulus, exponent) = (integer(self.n.as_deref())?, integer(self.e.as_deref())?);
-        let unused = modulus.first().map_or(0, |first| first.leading_zeros() as usize);
-        if !MODULUS_BITS.contains(&(modulus.len() * 8 - unused)) {
+        if !MODULUS_BITS.contains(&bit_length(&modulus)) {
             return Err(LeftOut::ModulusLength);
         }
         if exponent != EXPONENT {
@@ -249,19 +245,7 @@ fn number(text: Option<&str>) -> Result<Vec<u8>, LeftOut> {
 
 /// An unsigned integer without leading zeros: Java writes one ahead of a high bit, as two's complement would have it.
 fn integer(text: Option<&str>) -> Result<Vec<u8>, LeftOut> {
-    let bytes = number(text)?;
-    let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
-    Ok(bytes.get(zeros..).unwrap_or_default().to_vec())
-}
-
-/// The uncompressed point (SEC 1 section 2.3.3) of two integers, each of them in this many bytes (RFC 7518 section 6.2.1.2).
-fn uncompressed_point(x: Vec<u8>, y: Vec<u8>, length: usize) -> Option<Vec<u8>> {
-    let mut point = vec![4];
-    for coordinate in [x, y] {
-        point.resize(point.len() + length.checked_sub(coordinate.len())?, 0);
-        point.extend(coordinate);
-    }
-    Some(point)
+    Ok(trimmed(&number(text)?).to_vec())
 }
 
 #[cfg(test)]
@@ -380,8 +364,6 @@ mod tests {
 
     #[test]
     fn a_coordinate_may_be_shorter_or_longer_than_its_curve() {
-        assert_eq!(uncompressed_point(vec![7], vec![8, 9], 3), Some(vec![4, 0, 0, 7, 0, 8, 9]));
-        assert_eq!(uncompressed_point(vec![1, 2, 3, 4], vec![1], 3), None);
         let coordinate = |text: &str| BigUint::parse_bytes(text.as_bytes(), 16).unwrap().to_bytes_be();
         let x = coordinate("6b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296");
         let y = coordinate("4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5");

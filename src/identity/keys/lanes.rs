@@ -23,18 +23,14 @@ const NEW_SEATS: usize = 512;
 /// On behalf of how many clients one fetch waits.
 const MAX_PATHS: usize = 8;
 
-/// The queues.
 #[derive(Debug)]
 pub(super) struct Lanes {
-    /// By host.
     pub(super) named: Lane,
-    /// By pattern and host.
     pub(super) known: Lane,
     /// By pattern, client's networks and host.
     pub(super) new: Lane,
 }
 
-/// One queue.
 #[derive(Clone, Debug)]
 pub(super) struct Lane(Arc<Mutex<State>>);
 

@@ -20,7 +20,6 @@ pub(super) enum Reason {
     },
 }
 
-/// What happened so far.
 #[derive(Debug, Default)]
 pub(super) struct Life {
     asked: Option<Instant>,

@@ -24,7 +24,6 @@ const IDLE: Duration = Duration::from_hours(1);
 /// The same, of one that never answered.
 const IDLE_UNPROVEN: Duration = Duration::from_mins(5);
 
-/// The issuers of patterns.
 #[derive(Debug)]
 pub(super) struct Matched {
     /// The same as in `proven`, to read without a lock; replaced as a whole.

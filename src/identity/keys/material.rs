@@ -13,6 +13,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, DecodingKey};
 
 use super::jwk::{EXPONENT, LeftOut, Read};
+use crate::crypto::curve::Curve;
 use crate::crypto::weak_keys::{ed25519, rsa};
 use crate::identity::token::{CompactJws, TokenAlgorithm};
 
@@ -24,7 +25,6 @@ const OVERHEAD: usize = 1024;
 pub(super) enum Numbers {
     /// The exponent is 65537.
     Rsa {
-        /// Big-endian, without leading zeros.
         modulus: Vec<u8>,
     },
     Ec {
@@ -35,30 +35,11 @@ pub(super) enum Numbers {
     Ed25519([u8; 32]),
 }
 
-/// A curve of ECDSA.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Curve {
-    P256,
-    P384,
-    P521,
-}
-
-impl Curve {
-    /// How long a coordinate is, in bytes.
-    pub(super) const fn length(self) -> usize {
-        match self {
-            Self::P256 => 32,
-            Self::P384 => 48,
-            Self::P521 => 66,
-        }
-    }
-
-    const fn verification(self) -> &'static EcdsaVerificationAlgorithm {
-        match self {
-            Self::P256 => &ECDSA_P256_SHA256_FIXED,
-            Self::P384 => &ECDSA_P384_SHA384_FIXED,
-            Self::P521 => &ECDSA_P521_SHA512_FIXED,
-        }
+const fn verification(curve: Curve) -> &'static EcdsaVerificationAlgorithm {
+    match curve {
+        Curve::P256 => &ECDSA_P256_SHA256_FIXED,
+        Curve::P384 => &ECDSA_P384_SHA384_FIXED,
+        Curve::P521 => &ECDSA_P521_SHA512_FIXED,
     }
 }
 
@@ -163,7 +144,7 @@ impl Material {
             },
             // The library refuses points that are not on the curve.
             Numbers::Ec { curve, point } => {
-                ParsedPublicKey::new(curve.verification(), point).map(Self::Ec).map_err(|_| LeftOut::Point)
+                ParsedPublicKey::new(verification(*curve), point).map(Self::Ec).map_err(|_| LeftOut::Point)
             }
             Numbers::Ed25519(point) if ed25519::is_of_small_order(point) => Err(LeftOut::Point),
             Numbers::Ed25519(point) => Ok(Self::Jwt(DecodingKey::from_ed_der(point))),

@@ -57,7 +57,6 @@ const MAX_LEFT_OUT: usize = 1000;
 /// How far an issuer's clock may be ahead of ours for `iat` to say anything of when a token was made.
 const CLOCKS_APART: Duration = Duration::from_mins(1);
 
-/// All issuers' keys.
 #[derive(Debug)]
 pub struct KeyStore(Arc<Shared>);
 
@@ -97,7 +96,6 @@ pub struct KeyReading {
     pub waiting: usize,
     /// Requests that could not wait, because too many did.
     pub refused_waits: u64,
-    /// Fetches that ended.
     pub fetches: u64,
     /// Those of them that failed.
     pub failed_fetches: u64,
@@ -106,7 +104,6 @@ pub struct KeyReading {
 /// What keys that are held and fresh say of a token.
 #[derive(Clone, Copy, Debug)]
 pub struct HeldCheck {
-    /// What they say.
     pub check: SignatureCheck,
     /// When they were fetched; nothing of keys that stand in the issuer file.
     fetched: Option<Instant>,
@@ -125,9 +122,6 @@ pub struct KeyWait {
 
 impl KeyWait {
     /// Waits until the issuer has answered, or for as long as anybody waits: then what is held counts.
-    ///
-    /// # Errors
-    /// When too many wait, and others have a better right to.
     pub async fn over(self) -> Result<(), VerifyError> {
         let Self { issuer, flight, patience, place, has_keys } = self;
         match place.wait_for(flight.landed(patience)).await {
@@ -142,7 +136,6 @@ impl KeyWait {
 
 impl KeyStore {
     /// An empty store. Its fetches run where it is made.
-    #[must_use]
     pub fn new(fetcher: Fetcher, cluster: ClusterFiles, timing: &KeyTiming) -> Self {
         Self(Arc::new(Shared {
             fetcher,
@@ -191,7 +184,6 @@ impl KeyStore {
     }
 
     /// Checks a token's signature with its issuer's keys, if they are held and not stale. Takes no lock, and waits for nothing.
-    #[must_use]
     pub fn check_held(&self, token: &UnverifiedToken, issuer: &Arc<Issuer>) -> Option<HeldCheck> {
         if let KeyOrigin::Fixed(fixed) = &issuer.keys.origin {
             return Some(HeldCheck { check: fixed.keys().check(token.jws()), fetched: None });
@@ -212,7 +204,6 @@ impl KeyStore {
     }
 
     /// Whether [`Self::ask`] would lead to an answer that could be another one: not so shortly after the last.
-    #[must_use]
     pub fn may_ask(
         &self,
         token: &UnverifiedToken,
@@ -232,9 +223,6 @@ impl KeyStore {
     /// could pass, and it is done at most once per issuer and cool-down when there are keys: they may have been rotated.
     ///
     /// Returns what there is to wait for. An issuer that has just failed is asked in the background.
-    ///
-    /// # Errors
-    /// When too many wait.
     pub fn ask(
         &self,
         token: &UnverifiedToken,
@@ -260,9 +248,6 @@ impl KeyStore {
     }
 
     /// Checks a token's signature with whatever keys are held: when the issuer does not answer, stale ones.
-    ///
-    /// # Errors
-    /// When there are none.
     pub fn check_any(&self, token: &UnverifiedToken, issuer: &Arc<Issuer>) -> Result<SignatureCheck, Arc<KeyError>> {
         let entry = self.0.entry(token.issuer(), issuer);
         let guard = entry.held(Instant::now());
@@ -274,7 +259,6 @@ impl KeyStore {
     }
 
     /// How the keys are now.
-    #[must_use]
     pub fn reading(&self) -> KeyReading {
         let (shared, now) = (&self.0, Instant::now());
         let mut reading = KeyReading {

@@ -33,7 +33,6 @@ impl KeyBudget {
     pub const MATCHED: Self = Self(256 << 10);
 }
 
-/// One issuer's keys, parsed.
 #[derive(Debug)]
 pub struct KeySet {
     offered: Offered,
@@ -55,7 +54,6 @@ enum Offered {
 pub enum SignatureCheck {
     /// One of the issuer's keys made it.
     Good,
-    /// None did.
     Bad,
     /// The issuer has no key of the id that the token names.
     UnknownKeyId,
@@ -159,9 +157,6 @@ impl<'de> Visitor<'de> for List<'_> {
 impl KeySet {
     /// Reads a JWK set (RFC 7517 section 5). Keys that cannot verify a token are left out: they do not spoil the others. `listed` are the
     /// algorithms of the discovery document, if there is one.
-    ///
-    /// # Errors
-    /// When the text is not a JWK set.
     pub fn parse(text: &[u8], listed: Option<&[String]>, budget: KeyBudget) -> Result<Self, serde_json::Error> {
         let Reader { keys, left_out, .. } = document::read(text, Reader::new(budget.0))?;
         let says_ed25519 = keys.iter().any(VerificationKey::says_ed25519);
@@ -169,13 +164,11 @@ impl KeySet {
     }
 
     /// How many keys can verify tokens.
-    #[must_use]
     pub const fn len(&self) -> usize {
         self.keys.len()
     }
 
     /// Whether no token can be verified.
-    #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }
@@ -187,7 +180,6 @@ impl KeySet {
 
     /// Checks a token's signature: with the key it names, else with any. A signature costs its sender nothing, so that no more than
     /// [`MAX_TRIED`] keys are tried, be there many without a name or many with the same.
-    #[must_use]
     pub fn check(&self, token: &CompactJws) -> SignatureCheck {
         let algorithm = token.algorithm();
         if let Offered::Listed(listed) = &self.offered

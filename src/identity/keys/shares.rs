@@ -22,12 +22,10 @@ pub(super) struct Shares {
 }
 
 impl Shares {
-    /// How many wait.
     pub(super) const fn waiting(&self) -> usize {
         self.waiting
     }
 
-    /// How many are served.
     pub(super) const fn served(&self) -> usize {
         self.served
     }

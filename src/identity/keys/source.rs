@@ -23,7 +23,6 @@ pub(super) struct Source {
     issuer: Arc<Issuer>,
 }
 
-/// What a fetch brought.
 #[derive(Debug)]
 pub(super) struct Fetched {
     pub(super) keys: KeySet,
@@ -61,7 +60,6 @@ impl Source {
         host.map(|(host, port)| format!("{host}:{port}")).unwrap_or_default()
     }
 
-    /// Fetches the keys.
     pub(super) async fn fetch(&self, fetcher: &Fetcher, cluster: &ClusterFiles) -> Result<Fetched, KeyError> {
         match &self.issuer.keys.origin {
             KeyOrigin::Discovery => self.discover(fetcher, &self.access(&self.url, cluster)).await,

@@ -11,7 +11,6 @@ pub struct KeyTiming {
     pub lifetime: Duration,
     /// The shortest life that an issuer can give its keys (`Cache-Control`).
     pub shortest: Duration,
-    /// The longest.
     pub longest: Duration,
     /// For how long after they were fetched keys are used when the issuer does not answer, if the issuer file does not say so
     /// (`key-outage-window`).

@@ -14,10 +14,8 @@ use super::shares::{Path, Shares, Ticket};
 const MAX: usize = 1024;
 /// For the issuers of one pattern.
 const MAX_OF_PATTERN: usize = 512;
-/// For one issuer.
 const MAX_OF_ISSUER: usize = 256;
 
-/// Those who wait.
 #[derive(Clone, Debug, Default)]
 pub(super) struct WaitingRoom(Arc<Inside>);
 
@@ -31,7 +29,6 @@ struct Inside {
 struct State {
     /// By pattern and client: who invents issuers has no more for it.
     of_patterns: Shares,
-    /// By issuer and client.
     of_issuers: Shares,
     newest: Ticket,
     inside: HashMap<Ticket, Waiting>,
@@ -84,7 +81,6 @@ impl WaitingRoom {
         if too_many == Some(ticket) { Err(Crowded) } else { Ok(Place { room: self.clone(), ticket, sent_away }) }
     }
 
-    /// How many wait.
     pub(super) fn occupied(&self) -> usize {
         self.state().of_patterns.waiting()
     }

@@ -49,22 +49,17 @@ pub enum PrincipalError {
     /// A claim is missing, empty or of the wrong type.
     #[error(transparent)]
     Claim(#[from] ClaimError),
-    /// The issuer has not verified the e-mail address.
     #[error("the e-mail address is not verified by the issuer")]
     EmailNotVerified,
     /// The `email` claim is no address that a certificate can carry.
     #[error("the claim \"email\" is not a valid address")]
     NotAnAddress,
-    /// An e-mail address where another kind of name is expected.
     #[error("the claim \"sub\" is an e-mail address")]
     SubjectIsAddress,
-    /// The subject does not belong to the configured domain.
     #[error("the claim \"sub\" is not within the domain that is configured for the issuer")]
     ForeignSubject,
-    /// The subject does not have the form that the type demands.
     #[error("the claim \"sub\" is not a valid {0}")]
     SubjectForm(&'static str),
-    /// A claim has a value outside the ones that are defined.
     #[error("the claim {0:?} has an unexpected value")]
     Unexpected(&'static str),
     /// The name or an extension cannot be written as a URI.
@@ -76,18 +71,14 @@ pub enum PrincipalError {
     /// `issuer-claim` points at nothing, or at no text.
     #[error("the issuer claim {0:?} does not lead to exactly one text")]
     IssuerClaim(String),
-    /// A template asks for what the token does not have.
     #[error("the template for {part}: {source}")]
     Template {
         /// Which part of the certificate the template is for.
         part: &'static str,
-        /// What went wrong.
         source: RenderError,
     },
-    /// The token fits more than one of its issuer's identities, which have no order.
     #[error("the token fits several identities of its issuer, and they have no order")]
     Ambiguous,
-    /// The name came out empty.
     #[error("the subject alternative name is empty")]
     EmptyName,
     /// A template or a default put a control character (C0, C1 or DEL) into the certificate.
@@ -109,7 +100,6 @@ impl From<SanError> for PrincipalError {
 
 impl PrincipalError {
     /// The claim at fault, when there is one, for the client to know.
-    #[must_use]
     pub fn claim(&self) -> Option<&str> {
         match self {
             Self::Claim(error) => Some(error.claim()),
@@ -131,9 +121,6 @@ impl PrincipalError {
 
 impl Principal {
     /// Makes the identity that the issuer's type defines.
-    ///
-    /// # Errors
-    /// When the claims do not have what the type needs, or the issuer's `name-policy` does not allow the name.
     pub fn from_claims(token: &VerifiedClaims) -> Result<Self, PrincipalError> {
         let principal = Self::of_type(token)?;
         principal.check_characters()?;
@@ -202,7 +189,6 @@ impl Principal {
     }
 
     /// The text whose signature proves possession of the private key.
-    #[must_use]
     pub fn challenge(&self) -> &str {
         &self.challenge
     }
@@ -215,14 +201,11 @@ impl Principal {
         changed
     }
 
-    /// The certificate's only name.
-    #[must_use]
     pub const fn name(&self) -> &SubjectAlternativeName {
         &self.name
     }
 
     /// The Fulcio extensions in certificate order; none is empty.
-    #[must_use]
     pub fn extensions(&self) -> &[(ExtensionId, String)] {
         &self.extensions
     }
@@ -240,11 +223,11 @@ pub(crate) mod testing {
     use crate::identity::claims::Claims;
     use crate::identity::issuers::{Issuer, Issuers};
 
-    pub const ISSUER: &str = "https://issuer.example.com";
+    pub(crate) const ISSUER: &str = "https://issuer.example.com";
 
     /// The principal for `claims` laid over an ordinary token, of an issuer with these YAML settings (indented by four).
     #[allow(clippy::needless_pass_by_value, reason = "tests read better with json! in place")]
-    pub fn principal_of(settings: &str, changes: Value) -> Result<Principal, PrincipalError> {
+    pub(crate) fn principal_of(settings: &str, changes: Value) -> Result<Principal, PrincipalError> {
         Principal::from_claims(&verified(settings, &changes))
     }
 
@@ -261,7 +244,7 @@ pub(crate) mod testing {
     }
 
     /// The same for members that JSON values cannot hold, such as numbers of many digits.
-    pub fn principal_of_text(settings: &str, changes: &str) -> Result<Principal, PrincipalError> {
+    pub(crate) fn principal_of_text(settings: &str, changes: &str) -> Result<Principal, PrincipalError> {
         let issuer = Arc::clone(verified(settings, &json!({})).issuer_for_test());
         let head = format!(r#"{{"iss":"{ISSUER}","aud":"sigstore","sub":"subject-1","exp":1,"#);
         let claims = changes.replacen('{', &head, 1);
@@ -269,20 +252,20 @@ pub(crate) mod testing {
     }
 
     /// `changes` without one member.
-    pub fn without(claims: &Value, name: &str) -> Value {
+    pub(crate) fn without(claims: &Value, name: &str) -> Value {
         let mut claims = claims.clone();
         claims.as_object_mut().unwrap().remove(name);
         claims
     }
 
     /// `changes` with one member replaced.
-    pub fn with(claims: &Value, name: &str, value: Value) -> Value {
+    pub(crate) fn with(claims: &Value, name: &str, value: Value) -> Value {
         let mut claims = claims.clone();
         claims.as_object_mut().unwrap().insert(name.to_owned(), value);
         claims
     }
 
-    pub fn uri(principal: &Principal) -> &str {
+    pub(crate) fn uri(principal: &Principal) -> &str {
         match principal.name() {
             SubjectAlternativeName::Uri(uri) => uri.as_str(),
             other => panic!("{other:?}"),
@@ -290,7 +273,7 @@ pub(crate) mod testing {
     }
 
     /// Each claim in turn missing, empty, null, a list, an object: every time a refusal that names it.
-    pub fn each_is_needed(settings: &str, claims: &Value, names: &[&str]) {
+    pub(crate) fn each_is_needed(settings: &str, claims: &Value, names: &[&str]) {
         for name in names {
             for bad in [None, Some(json!("")), Some(Value::Null), Some(json!(["x"])), Some(json!({"a": "b"}))] {
                 let changed = match &bad {

@@ -10,14 +10,11 @@ use super::uri::{Uri, UriError};
 
 /// A piece of a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Piece<'a> {
+pub(crate) enum Piece<'a> {
     /// The same for every token of the issuer: from the identity type, a template, a default value, or the issuer's URL.
     Literal(Cow<'a, str>),
-    /// What a claim says.
     Claim {
-        /// The claim's name.
         name: Cow<'a, str>,
-        /// Its value.
         text: Cow<'a, str>,
     },
 }
@@ -28,10 +25,8 @@ pub enum SanError {
     /// The result is not a URI.
     #[error(transparent)]
     Uri(#[from] UriError),
-    /// Other claims would give the same name.
     #[error("the claim {claim:?} {problem}: another identity would have the same name")]
     Collides {
-        /// The claim at fault.
         claim: String,
         /// What is wrong with its value.
         problem: Problem,
@@ -62,14 +57,12 @@ pub enum Problem {
     /// `a/b` before `/c`
     #[error("contains what separates it from the next claim")]
     Separator,
-    /// A base address that other claims follow.
     #[error("is not a URL of scheme and host only")]
     Base,
 }
 
 impl SanError {
     /// The claim at fault, when there is one.
-    #[must_use]
     pub fn claim(&self) -> Option<&str> {
         match self {
             Self::Uri(_) => None,
@@ -79,19 +72,16 @@ impl SanError {
 }
 
 impl<'a> Piece<'a> {
-    /// A literal.
-    pub fn literal(text: impl Into<Cow<'a, str>>) -> Self {
+    pub(crate) fn literal(text: impl Into<Cow<'a, str>>) -> Self {
         Self::Literal(text.into())
     }
 
-    /// A claim.
-    pub fn claim(name: impl Into<Cow<'a, str>>, text: impl Into<Cow<'a, str>>) -> Self {
+    pub(crate) fn claim(name: impl Into<Cow<'a, str>>, text: impl Into<Cow<'a, str>>) -> Self {
         Self::Claim { name: name.into(), text: text.into() }
     }
 
     /// Whether nothing or only blanks would be written.
-    #[must_use]
-    pub fn is_blank(&self) -> bool {
+    pub(crate) fn is_blank(&self) -> bool {
         self.text().trim().is_empty()
     }
 
@@ -115,10 +105,7 @@ impl<'a> Piece<'a> {
 }
 
 /// The URI of the pieces one after the other. Claims may bring a query or a fragment.
-///
-/// # Errors
-/// See [`SanError`].
-pub fn uri(pieces: &[Piece<'_>]) -> Result<Uri, SanError> {
+pub(crate) fn uri(pieces: &[Piece<'_>]) -> Result<Uri, SanError> {
     let text = concat(pieces);
     let parts = Parts::of(&text);
     check_structure(pieces, &text, &parts)?;
@@ -128,10 +115,7 @@ pub fn uri(pieces: &[Piece<'_>]) -> Result<Uri, SanError> {
 
 /// The same for names whose claims are path segments below `base`: a `#` or `?` of a claim is part of the path. Segments that are empty,
 /// `.` or `..` fall away; only claims of `descriptive`, which do not tell identities apart, may have them.
-///
-/// # Errors
-/// See [`SanError`].
-pub fn path_uri(base: &Piece<'_>, path: &[Piece<'_>], descriptive: &[&str]) -> Result<Uri, SanError> {
+pub(crate) fn path_uri(base: &Piece<'_>, path: &[Piece<'_>], descriptive: &[&str]) -> Result<Uri, SanError> {
     let text = concat(path);
     let mut start = 0;
     for segment in text.split('/') {
@@ -154,10 +138,7 @@ pub fn path_uri(base: &Piece<'_>, path: &[Piece<'_>], descriptive: &[&str]) -> R
 /// Refuses a claim whose value contains what separates it from its neighbour. Up to the claim named `free` (or the last one), a claim ends
 /// where its separator first appears; behind it, a claim begins where its separator last appears. A claim that begins the name is a
 /// scheme and a host.
-///
-/// # Errors
-/// [`SanError::Collides`].
-pub fn check_separators(pieces: &[Piece<'_>], free: Option<&str>) -> Result<(), SanError> {
+pub(crate) fn check_separators(pieces: &[Piece<'_>], free: Option<&str>) -> Result<(), SanError> {
     let claims: Vec<usize> =
         pieces.iter().enumerate().filter(|(_, piece)| matches!(piece, Piece::Claim { .. })).map(|(at, _)| at).collect();
     let free =

@@ -45,7 +45,6 @@ pub enum Lookup<'d> {
     Text(Cow<'d, str>),
     /// A list of such texts, for `range` and `len`.
     List(Vec<Cow<'d, str>>),
-    /// No such key.
     Missing,
     /// Something that has no text; the words name it, such as "null", "a list" or "an object".
     NotText(&'static str),
@@ -67,10 +66,8 @@ pub struct TemplateError {
 /// Why a template gave no text for some data. The words name keys, never values.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RenderError {
-    /// A key that the template asks for is not in the data.
     #[error("the key {0:?} is missing")]
     MissingKey(String),
-    /// A key that the template asks for holds something that has no text.
     #[error("the key {key:?} holds {found} where a text is needed")]
     NotText {
         /// The key that was asked for.
@@ -78,13 +75,11 @@ pub enum RenderError {
         /// What it holds, in words.
         found: &'static str,
     },
-    /// The text passes the limit.
     #[error("the text is longer than {limit} bytes")]
     TooLong {
         /// The most that is allowed, in bytes.
         limit: usize,
     },
-    /// A comparison met values of different kinds, which only the data could tell.
     #[error("a text, a number and a boolean cannot be compared with each other")]
     MixedComparison,
     /// `range` over a text.
@@ -93,13 +88,11 @@ pub enum RenderError {
         /// The key of the text.
         key: String,
     },
-    /// A function met a value that it does not take.
     #[error("{0:?} met a value that it does not take")]
     WrongKind(&'static str),
     /// `slice` beyond the end, or inside a character.
     #[error("`slice` is out of range or cuts a character")]
     OutOfRange,
-    /// Nested loops.
     #[error("the template needs more than {limit} steps")]
     TooMuchWork {
         /// The most that is allowed.
@@ -109,7 +102,6 @@ pub enum RenderError {
 
 impl RenderError {
     /// The key at fault, when there is one.
-    #[must_use]
     pub fn key(&self) -> Option<&str> {
         match self {
             Self::MissingKey(key) | Self::NotText { key, .. } | Self::NotAList { key } => Some(key),
@@ -124,9 +116,6 @@ impl RenderError {
 
 impl Template {
     /// Compiles a template.
-    ///
-    /// # Errors
-    /// [`TemplateError`] at the first place that is not in the supported subset, or that no Go template may hold.
     pub fn parse(source: &str) -> Result<Self, TemplateError> {
         let parse::Parsed { nodes, keys, variables } = parse::parse(source)?;
         let known_name = ambiguity::known_name(&nodes);
@@ -134,44 +123,34 @@ impl Template {
     }
 
     /// The text that the template was compiled from.
-    #[must_use]
     pub fn source(&self) -> &str {
         &self.source
     }
 
     /// Every key that the template can ask for, in order of appearance, each once.
-    #[must_use]
     pub fn keys(&self) -> Vec<&str> {
         self.keys.iter().map(AsRef::as_ref).collect()
     }
 
     /// Renders the template. `lookup` is asked only for keys on the way that is taken: neither a branch that is not
     /// chosen nor an operand that `and` or `or` does not reach is evaluated, as in Go.
-    ///
-    /// # Errors
-    /// [`RenderError`]: a key is missing or has no text, the text is too long, or a boolean is compared with a text.
     pub fn render<'d>(&self, lookup: &dyn Fn(&str) -> Lookup<'d>) -> Result<String, RenderError> {
         render::render(&self.nodes, self.variables, self.source.len(), lookup)
     }
 
     /// The rendered text in pieces, each with the keys whose values made it; what the template itself says has none.
-    ///
-    /// # Errors
-    /// As [`Self::render`].
     pub fn pieces<'v, 'd: 'v>(&'v self, lookup: &dyn Fn(&str) -> Lookup<'d>) -> Result<Vec<Rendered<'v>>, RenderError> {
         render::pieces(&self.nodes, self.variables, lookup)
     }
 
     /// Set for the name template of a provider whose claims are known (Fulcio's and ours): claims are then refused that contain what
     /// separates them.
-    #[must_use]
     pub const fn known_name(&self) -> Option<&'static KnownName> {
         self.known_name
     }
 
     /// Where different claims can give the same name, in sentences; none for known names. A value that `has_default` is taken to be the
     /// operator's.
-    #[must_use]
     pub fn ambiguities(&self, has_default: &dyn Fn(&str) -> bool) -> Vec<String> {
         if self.known_name.is_some() { Vec::new() } else { ambiguity::find(&self.nodes, has_default) }
     }

@@ -11,16 +11,13 @@ use super::{DEPTH_LIMIT, TemplateError};
 /// How many pipes one action may have; with `DEPTH_LIMIT` it bounds the depth of a tree.
 const PIPE_LIMIT: usize = 64;
 
-/// A parsed template.
 pub(super) struct Parsed {
     pub(super) nodes: Vec<Node>,
-    /// In order of appearance.
     pub(super) keys: Vec<Box<str>>,
     /// How many variables rendering needs.
     pub(super) variables: usize,
 }
 
-/// Parses a whole template.
 pub(super) fn parse(source: &str) -> Result<Parsed, TemplateError> {
     let mut parser = Parser {
         scanner: Scanner::new(source),

@@ -7,7 +7,6 @@ use std::borrow::Cow;
 use super::format::{self, Part, Verb};
 use super::tree::{Branch, Escape, Expression, Node, Order};
 use super::{Lookup, OUTPUT_LIMIT, RenderError, Rendered};
-use crate::text::hex;
 
 /// How many repetitions, and pieces within them, `range` may render for one token. Outside of it a template's length is the bound.
 const STEP_LIMIT: usize = 10_000;
@@ -376,8 +375,11 @@ impl<'v, 'l, 'd: 'v> Renderer<'v, 'l, 'd> {
                     }
                     let text = value.written()?;
                     result.add(&text);
-                    let text =
-                        if *verb == Verb::Hexadecimal { hex(text.text.as_bytes()) } else { text.text.into_owned() };
+                    let text = if *verb == Verb::Hexadecimal {
+                        hex::encode(text.text.as_bytes())
+                    } else {
+                        text.text.into_owned()
+                    };
                     result.text.to_mut().push_str(&format::fit(text, *is_left, *width, *precision));
                 }
             }

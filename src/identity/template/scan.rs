@@ -37,16 +37,13 @@ pub(super) enum Token<'s> {
     Field(&'s str),
     /// A keyword, a boolean or the name of a function.
     Word(&'s str),
-    /// A string literal, unquoted.
     Literal(String),
 }
 
 /// What ended a run of text.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Opened {
-    /// The template ended.
     Nothing,
-    /// A comment, already passed.
     Comment,
     /// An action, whose `{{` (and trim marker) is passed and began at this offset.
     Action(usize),
@@ -64,7 +61,6 @@ impl<'s> Scanner<'s> {
         Self { source, rest: source }
     }
 
-    /// Bytes passed so far.
     pub(super) fn offset(&self) -> usize {
         self.source.len().saturating_sub(self.rest.len())
     }

@@ -10,7 +10,6 @@ use super::*;
 struct Row {
     template: String,
     data: BTreeMap<String, String>,
-    /// None where Go fails.
     output: Option<String>,
 }
 

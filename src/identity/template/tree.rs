@@ -39,7 +39,6 @@ pub(super) struct Branch {
     pub(super) nodes: Vec<Node>,
 }
 
-/// Something with a value.
 #[derive(Clone, Debug)]
 pub(super) enum Expression {
     Text(Box<str>),
@@ -107,7 +106,6 @@ pub(super) enum Kind {
     Text,
     Boolean,
     Integer,
-    /// Only the data tells.
     Any,
 }
 

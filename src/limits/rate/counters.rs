@@ -4,12 +4,10 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-/// Who is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Key {
     /// Its kin: those that one party can have many of. It decides what is forgotten, never what is refused.
     pub(super) group: u64,
-    /// Itself, unlike everybody else.
     pub(super) member: u128,
 }
 
@@ -28,7 +26,6 @@ pub(super) struct Counters {
 }
 
 impl Counters {
-    /// At most so many.
     pub(super) fn new(most: usize) -> Self {
         Self {
             most,

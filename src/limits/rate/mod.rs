@@ -16,7 +16,7 @@ use sha2::{Digest as _, Sha256};
 use counters::{Counters, Key};
 
 /// Counters of one rate. All of them take about 16 MiB.
-pub const MAX_COUNTERS: usize = 1 << 16;
+pub(crate) const MAX_COUNTERS: usize = 1 << 16;
 /// Leading bits of an IPv6 address that one party has at most, as a rule (RFC 6177): those with the same bits are kin.
 const SITE_BITS: u32 = 48;
 
@@ -49,12 +49,11 @@ impl FromStr for Rate {
 
 /// Who is counted: an address or an identity, exactly. No other one can be made to share its counter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RateKey(Key);
+pub(crate) struct RateKey(Key);
 
 impl RateKey {
     /// A client's address, or its network. Kin are the addresses of one /48; of IPv4, of one /24.
-    #[must_use]
-    pub const fn address(address: IpAddr) -> Self {
+    pub(crate) const fn address(address: IpAddr) -> Self {
         let (member, kin) = match address {
             IpAddr::V4(address) => (address.to_ipv6_mapped().to_bits(), u128::BITS - 8),
             IpAddr::V6(address) => (address.to_bits(), SITE_BITS),
@@ -66,8 +65,7 @@ impl RateKey {
     }
 
     /// An identity: an issuer and what it calls its user. Kin are the users of one issuer.
-    #[must_use]
-    pub fn identity(issuer: &str, subject: &str) -> Self {
+    pub(crate) fn identity(issuer: &str, subject: &str) -> Self {
         let issuer_hash = Sha256::digest(issuer);
         let hash = Sha256::new_with_prefix(issuer_hash).chain_update(subject).finalize();
         let number = |hash: &[u8]| hash.iter().take(16).fold(0, |number: u128, byte| number << 8 | u128::from(*byte));
@@ -77,7 +75,7 @@ impl RateKey {
 }
 
 /// A rate for each key (the generic cell rate algorithm of ITU-T I.371: one number a key, and as exact as a window).
-pub struct KeyedRate {
+pub(crate) struct KeyedRate {
     /// What one use takes of the period, in nanoseconds.
     share: u64,
     /// How far ahead of the clock a key may be: the whole period.
@@ -87,9 +85,7 @@ pub struct KeyedRate {
 }
 
 impl KeyedRate {
-    /// Nothing counted yet.
-    #[must_use]
-    pub fn new(rate: Rate) -> Self {
+    pub(crate) fn new(rate: Rate) -> Self {
         Self::with_counters(rate, MAX_COUNTERS)
     }
 
@@ -100,10 +96,7 @@ impl KeyedRate {
     }
 
     /// Counts one.
-    ///
-    /// # Errors
-    /// The time after which one more is allowed.
-    pub fn check(&self, key: RateKey) -> Result<(), Duration> {
+    pub(crate) fn check(&self, key: RateKey) -> Result<(), Duration> {
         self.check_at(key, nanoseconds(self.start.elapsed()))
     }
 

@@ -39,7 +39,6 @@ struct Uses {
 }
 
 impl MemoryStore {
-    /// Nothing counted yet.
     pub(super) fn new(capacity: usize) -> Self {
         Self { capacity, state: Mutex::default() }
     }
@@ -60,7 +59,6 @@ impl MemoryStore {
         Ok(true)
     }
 
-    /// Gives a use back.
     pub(super) fn give_back(&self, token: &Counted) {
         let mut state = self.lock();
         let Some(uses) = state.tokens.get_mut(&token.key) else { return };

@@ -81,13 +81,10 @@ pub enum SingleUseError {
     /// `jti` is there but no text.
     #[error(transparent)]
     Claim(#[from] ClaimError),
-    /// It expires later than is remembered. To forget it earlier would let it be used again.
     #[error("the token is counted, and expires in more than {}", humantime::format_duration(LONGEST_LIFE))]
     LivesTooLong,
-    /// All its uses are taken.
     #[error("the token has made as many certificates as its issuer's setting allows")]
     Spent,
-    /// The count cannot be had.
     #[error("the uses of the token cannot be counted")]
     Unknown(#[source] StoreError),
 }
@@ -95,13 +92,10 @@ pub enum SingleUseError {
 /// Why a count cannot be had.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The issuer has its share of the tokens that are remembered, none of which has expired.
     #[error("the issuer has its share of the {CAPACITY} tokens that are remembered")]
     Full,
-    /// The store did not answer in time.
     #[error("the store did not answer within {}", humantime::format_duration(*.0))]
     Late(Duration),
-    /// The store answered with an error, or cannot be reached.
     #[error("the store failed: {0}")]
     Failed(PeerText),
 }
@@ -114,13 +108,11 @@ impl Default for SingleUse {
 
 impl SingleUse {
     /// Counts in this process: for one replica.
-    #[must_use]
     pub fn in_memory(when_unknown: WhenUnknown) -> Self {
         Self::new(Store::Memory(MemoryStore::new(CAPACITY)), when_unknown)
     }
 
     /// Counts in Redis or Valkey: for any number of replicas.
-    #[must_use]
     pub const fn in_redis(store: RedisStore, when_unknown: WhenUnknown) -> Self {
         Self::new(Store::Redis(store), when_unknown)
     }
@@ -130,21 +122,18 @@ impl SingleUse {
     }
 
     /// How many uses passed though they could not be counted.
-    #[must_use]
     pub fn uncounted(&self) -> u64 {
         self.uncounted.load(Ordering::Relaxed)
     }
 
     /// Whether the issuer's tokens are counted at all.
-    #[must_use]
     pub fn counts(claims: &VerifiedClaims) -> bool {
         claims.issuer().max_certificates_per_token.is_some()
     }
 
     /// Takes one of the token's uses for the certificate with this serial number; none when its issuer sets no limit.
     ///
-    /// # Errors
-    /// See [`SingleUseError`]; without a count only when that is what [`WhenUnknown`] says.
+    /// Errors: See [`SingleUseError`]; without a count only when that is what [`WhenUnknown`] says.
     pub async fn take(
         &self,
         claims: &VerifiedClaims,

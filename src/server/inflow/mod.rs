@@ -115,7 +115,6 @@ struct Table {
 enum Stop {
     /// The library is to deal with a header block first.
     Turn,
-    /// There is no memory.
     Memory,
     /// The client does what we do not allow.
     Refuse(&'static str),

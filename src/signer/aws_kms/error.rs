@@ -17,7 +17,6 @@ use crate::text::peer_text::PeerText;
 /// The longest text of AWS that goes into ours, in characters.
 const LONGEST_TEXT: usize = 300;
 
-/// What was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Call {
     GetPublicKey,

@@ -70,9 +70,6 @@ pub struct AwsKmsKey {
 /// Opens a key: finds credentials, fetches the public half and has the key sign once to see that it may.
 ///
 /// The name is `awskms:///` and an ARN, an id or `alias/NAME`, or `awskms://HOST[:PORT]/` and one of these.
-///
-/// # Errors
-/// [`OpenError`] with what to mend.
 pub async fn open(name: &str, options: &AwsKmsOptions) -> Result<AwsKmsKey, OpenError> {
     let opening = async {
         let name = KeyName::parse(name)?;
@@ -91,9 +88,6 @@ pub async fn open(name: &str, options: &AwsKmsOptions) -> Result<AwsKmsKey, Open
 /// Has a symmetric key decrypt what it encrypted without an encryption context, as Tink does for keysets.
 ///
 /// The name is as for [`open`], or in Tink's form: `aws-kms://` and an ARN.
-///
-/// # Errors
-/// [`OpenError`] with what to mend.
 pub async fn decrypt(name: &str, options: &AwsKmsOptions, ciphertext: &[u8]) -> Result<Zeroizing<Vec<u8>>, OpenError> {
     let decrypting = async {
         let key = KeyName::parse(name)?;

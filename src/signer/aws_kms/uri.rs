@@ -10,7 +10,6 @@ const FORMS: &str = "a name is awskms:///arn:aws:kms:REGION:ACCOUNT:key/ID, awsk
 /// The longest id that KMS takes (`KeyIdType`), in octets.
 const LONGEST_ID: usize = 2048;
 
-/// Which key, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct KeyName {
     /// Where KMS is, if the name says so. Always https.

@@ -23,23 +23,13 @@ use secrecy::{ExposeSecret as _, SecretString};
 use crate::signer::cloud_env::{unclean, unclean_problem};
 use crate::text::peer_text::PeerText;
 
-/// Who asks for signatures.
 #[derive(Clone, Debug)]
 pub enum AzureCredential {
     /// An application with a secret: `AZURE_TENANT_ID`, `AZURE_CLIENT_ID`, `AZURE_CLIENT_SECRET`.
-    ClientSecret {
-        /// The tenant's id.
-        tenant: String,
-        /// The application's id.
-        client: String,
-        /// Its secret.
-        secret: SecretString,
-    },
+    ClientSecret { tenant: String, client: String, secret: SecretString },
     /// An application that trusts the cluster's tokens: `AZURE_FEDERATED_TOKEN_FILE` with the same two ids.
     WorkloadIdentity {
-        /// The tenant's id.
         tenant: String,
-        /// The application's id.
         client: String,
         /// The file that holds the cluster's token.
         token_file: PathBuf,

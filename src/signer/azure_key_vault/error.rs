@@ -14,13 +14,11 @@ use super::uri::KeyName;
 use crate::http::clock::with_difference;
 use crate::signer::remote::RemoteError;
 
-/// A library's error, sorted.
 pub(super) struct Problem {
     pub(super) error: RemoteError,
     at: At,
 }
 
-/// Where it went wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum At {
     Token,

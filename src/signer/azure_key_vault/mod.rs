@@ -33,7 +33,6 @@ use transport::VaultTransport;
 /// What an operator may set; the default is what the environment says.
 #[derive(Clone, Debug)]
 pub struct AzureOptions {
-    /// Who asks.
     pub credential: AzureCredential,
     /// Where tokens come from: an `https` URL.
     pub authority_host: String,
@@ -84,9 +83,6 @@ pub struct AzureKey {
 
 /// Opens `azurekms://VAULT/KEY[/VERSION]`, the vault as its host name. The version found is the one that signs from then
 /// on, because the CA certificate is for one key.
-///
-/// # Errors
-/// [`OpenError`] with what to mend: the name, the credential, a permission, or the key itself.
 pub async fn open(name: &str, options: &AzureOptions) -> Result<AzureKey, OpenError> {
     let failed = |problem, hint: String| OpenError { key: name.to_owned(), problem, hint };
     let parsed = KeyName::parse(name).map_err(|problem| {
@@ -115,8 +111,6 @@ pub async fn open(name: &str, options: &AzureOptions) -> Result<AzureKey, OpenEr
 }
 
 impl AzureKey {
-    /// The version that signs.
-    #[must_use]
     pub fn version(&self) -> &str {
         &self.version
     }

@@ -5,7 +5,8 @@
 use azure_security_keyvault_keys::models::{CurveName, JsonWebKey, Key, KeyType, SignatureAlgorithm as VaultAlgorithm};
 
 use crate::crypto::algorithm::SignatureAlgorithm;
-use crate::crypto::spki_der::{self, Curve};
+use crate::crypto::curve::Curve;
+use crate::crypto::spki;
 use crate::signer::remote::{RemoteError, RemotePublicKey};
 
 /// What is wrong with a key, and what to do about it.
@@ -39,10 +40,10 @@ pub(super) fn read(key: &Key) -> Result<RemotePublicKey, Unfit> {
     }
     let spki = match &jwk.kty {
         Some(KeyType::Ec | KeyType::EcHsm) => match curve(jwk) {
-            Some(curve) => spki_der::ec(curve, number(jwk.x.as_ref()), number(jwk.y.as_ref())),
+            Some(curve) => spki::of_point(curve, number(jwk.x.as_ref()), number(jwk.y.as_ref())),
             None => return Err(unfit(&format!("its curve is {}", word(jwk.crv.as_ref())), Hint::MakeAnother)),
         },
-        Some(KeyType::Rsa | KeyType::RsaHsm) => spki_der::rsa(number(jwk.n.as_ref()), number(jwk.e.as_ref())),
+        Some(KeyType::Rsa | KeyType::RsaHsm) => spki::of_rsa(number(jwk.n.as_ref()), number(jwk.e.as_ref())),
         other => return Err(unfit(&format!("its type is {}", word(other.as_ref())), Hint::MakeAnother)),
     };
     let spki = spki.map_err(|error| unusable(&error.to_string()))?;

@@ -18,7 +18,6 @@ use crate::crypto::pem;
 use crate::signer::gcp_kms::uri::{KeyName, key_of_tink};
 use answers::{Decrypted, PublicKeyAnswer, Signed, Versions};
 
-/// Where the service is.
 pub const ENDPOINT: &str = "https://cloudkms.googleapis.com";
 /// Pages of key versions that are turned over in search of an enabled one.
 const MAX_PAGES: usize = 20;
@@ -48,9 +47,6 @@ pub struct GcpKmsKey {
 
 /// Opens `gcpkms://projects/P/locations/L/keyRings/R/cryptoKeys/K`, with `/cryptoKeyVersions/N` (or `/versions/N`) behind it or else
 /// the newest version that is enabled, as the service lists them.
-///
-/// # Errors
-/// [`OpenError`] with what to mend.
 pub async fn open(name: &str, options: &GcpKmsOptions) -> Result<GcpKmsKey, OpenError> {
     let key = KeyName::parse(name)?;
     let api = GoogleApi::new(&options.google).map_err(|error| error.opening(name, |_| None))?;
@@ -139,7 +135,6 @@ fn algorithm_of(name: &str) -> Option<SignatureAlgorithm> {
 
 impl GcpKmsKey {
     /// The version that signs, as the service names it.
-    #[must_use]
     pub fn version(&self) -> &str {
         &self.version
     }
@@ -187,9 +182,6 @@ impl RemoteKey for GcpKmsKey {
 }
 
 /// Decrypts with `gcp-kms://projects/P/locations/L/keyRings/R/cryptoKeys/K`, as Tink names the key of a keyset. No associated data.
-///
-/// # Errors
-/// [`OpenError`] with what to mend.
 pub async fn decrypt(name: &str, options: &GcpKmsOptions, ciphertext: &[u8]) -> Result<Zeroizing<Vec<u8>>, OpenError> {
     let key = key_of_tink(name)?;
     let opening = |error: CallError| error.opening(name, |status| error::decrypt(status, &key));

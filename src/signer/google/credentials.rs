@@ -14,6 +14,7 @@ use google_cloud_auth::credentials::{
 use hyper::http::{Extensions, HeaderMap};
 use tokio::time::{Instant, timeout};
 
+use crate::files::{self, MAX_FILE_BYTES};
 use crate::signer::cloud_env::{unclean, unclean_problem, variable};
 use crate::signer::remote::RemoteError;
 
@@ -35,7 +36,6 @@ macro_rules! built {
     };
 }
 
-/// Where credentials come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CredentialsSource {
     /// Application Default Credentials: the file that `GOOGLE_APPLICATION_CREDENTIALS` names, gcloud's own file, or the metadata server.
@@ -44,7 +44,6 @@ pub enum CredentialsSource {
     File(PathBuf),
 }
 
-/// Access tokens for requests.
 pub(super) struct AccessTokens {
     source: CredentialsSource,
     held: Mutex<Held>,
@@ -146,7 +145,7 @@ fn refuse_unclean(what: &str, names: &[&'static str]) -> Result<(), RemoteError>
 /// As the library reads the file of `GOOGLE_APPLICATION_CREDENTIALS`.
 fn read_file(path: &Path) -> Result<Credentials, RemoteError> {
     let refused = |text: &str| RemoteError::Refused(format!("{}: {text}", path.display()).into());
-    let text = std::fs::read(path).map_err(|error| refused(&error.to_string()))?;
+    let text = files::read(path, MAX_FILE_BYTES).map_err(|error| refused(&error.problem.to_string()))?;
     // What serde_json says of a value may hold a part of the key.
     let json: serde_json::Value = serde_json::from_slice(&text).map_err(|_| refused("no JSON"))?;
     let kind = json.get("type").and_then(|kind| kind.as_str()).unwrap_or_default().to_owned();

@@ -37,15 +37,12 @@ const MAX_MESSAGE_CHARS: usize = 300;
 pub struct GoogleOptions {
     /// `https://host`, without a path; http only for this machine.
     pub endpoint: String,
-    /// Who calls.
     pub credentials: CredentialsSource,
-    /// For one call altogether.
     pub timeout: Duration,
 }
 
 impl GoogleOptions {
     /// Production: the service's public address, Application Default Credentials, ten seconds.
-    #[must_use]
     pub fn at(endpoint: &str) -> Self {
         let (endpoint, timeout) = (endpoint.to_owned(), Duration::from_secs(10));
         Self { endpoint, credentials: CredentialsSource::Default, timeout }

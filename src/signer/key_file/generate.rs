@@ -23,8 +23,7 @@ const IV_OCTETS: usize = 16;
 
 /// A key that did not exist before.
 #[derive(Debug)]
-pub struct NewKey {
-    /// Signs with it.
+pub(crate) struct NewKey {
     pub signer: LocalSigner,
     der: PrivateKeyDer,
 }
@@ -44,10 +43,7 @@ impl std::fmt::Debug for PrivateKeyDer {
 pub struct GenerateError;
 
 /// Makes a private key. RSA gets 3072 bits: as strong as P-256 is (NIST SP 800-57, table 2).
-///
-/// # Errors
-/// [`GenerateError`] if the system gives no randomness.
-pub fn generate(algorithm: SignatureAlgorithm) -> Result<NewKey, GenerateError> {
+pub(crate) fn generate(algorithm: SignatureAlgorithm) -> Result<NewKey, GenerateError> {
     let der = match algorithm {
         SignatureAlgorithm::EcdsaP256Sha256 => ecdsa(&signature::ECDSA_P256_SHA256_ASN1_SIGNING)?,
         SignatureAlgorithm::EcdsaP384Sha384 => ecdsa(&signature::ECDSA_P384_SHA384_ASN1_SIGNING)?,
@@ -75,10 +71,7 @@ fn ecdsa(algorithm: &'static EcdsaSigningAlgorithm) -> Result<Vec<u8>, GenerateE
 impl NewKey {
     /// The key as PKCS #8 PEM: encrypted with PBES2 (PBKDF2 with HMAC-SHA-256, AES-256-CBC), which openssl and the incumbent read
     /// too, or bare without a password.
-    ///
-    /// # Errors
-    /// [`GenerateError`] if the system gives no randomness.
-    pub fn to_pem(&self, password: Option<&SecretString>) -> Result<Zeroizing<String>, GenerateError> {
+    pub(crate) fn to_pem(&self, password: Option<&SecretString>) -> Result<Zeroizing<String>, GenerateError> {
         let Some(password) = password else { return Ok(pem("PRIVATE KEY", &self.der.0)) };
         let (mut salt, mut iv) = ([0; SALT_OCTETS], [0; IV_OCTETS]);
         let random = SystemRandom::new();

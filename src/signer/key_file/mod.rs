@@ -17,18 +17,11 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::SignatureAlgorithm;
 use super::local::LocalSigner;
+use crate::crypto::curve::Curve;
+use crate::crypto::oid;
 use crate::crypto::pem::{self, Block, PemError};
 
-pub use generate::{GenerateError, NewKey, generate};
-
-const EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
-const RSA_ENCRYPTION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
-const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
-const CURVES: [(ObjectIdentifier, SignatureAlgorithm); 3] = [
-    (ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7"), SignatureAlgorithm::EcdsaP256Sha256),
-    (ObjectIdentifier::new_unwrap("1.3.132.0.34"), SignatureAlgorithm::EcdsaP384Sha384),
-    (ObjectIdentifier::new_unwrap("1.3.132.0.35"), SignatureAlgorithm::EcdsaP521Sha512),
-];
+pub(crate) use generate::{GenerateError, NewKey, generate};
 
 /// Why a private key file cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -36,53 +29,32 @@ pub enum KeyFileError {
     /// The key's block is damaged, or there is no block.
     #[error(transparent)]
     Pem(#[from] PemError),
-    /// Blocks, but none of a private key.
     #[error("the file contains no private key, but {0}")]
     NoKey(String),
-    /// A key format that is not read.
     #[error("a PEM block `{label}` is not read: {advice}")]
-    Label {
-        /// The block's label.
-        label: String,
-        /// What to do.
-        advice: &'static str,
-    },
-    /// The key is encrypted and there is no password.
+    Label { label: String, advice: &'static str },
     #[error("the private key is encrypted and no password is configured")]
     PasswordMissing,
-    /// The password does not decrypt the key.
     #[error("the private key cannot be decrypted: the password is wrong or the file is damaged")]
     PasswordWrong,
-    /// The same, and the password ends as no password should.
     #[error(
         "the private key cannot be decrypted: the password ends in a line break, which is probably not part of it. Set it \
          without (`printf`, not `echo`, also in front of `base64`), or as a file, whose last line break does not count"
     )]
     PasswordLineBreak,
-    /// The same, and with a line break behind it the password is right.
     #[error(
         "the private key cannot be decrypted: its password ends in a line break, which the configured one lacks (cosign takes it from a \
          pipe, as in `echo PASSWORD | cosign generate-key-pair`). Put the password into a file with its line break"
     )]
     PasswordLacksLineBreak,
-    /// An encryption that is not read.
     #[error("the private key is encrypted with {cipher}, which is not read: {advice}")]
-    Cipher {
-        /// The encryption.
-        cipher: String,
-        /// What to do.
-        advice: &'static str,
-    },
-    /// The headers or parameters of the encryption make no sense.
+    Cipher { cipher: String, advice: &'static str },
     #[error("the private key's encryption parameters are malformed")]
     Encryption,
-    /// A key type that is not supported.
     #[error("the private key's type {0} is not supported: use ECDSA P-256, P-384 or P-521, RSA, or Ed25519")]
     Type(String),
-    /// An elliptic curve that is not supported.
     #[error("the private key's elliptic curve {0} is not supported: use P-256, P-384 or P-521")]
     Curve(String),
-    /// The key is malformed, or too weak for the library to load.
     #[error("the private key is malformed, or an RSA key outside 2048 to 8192 bits")]
     Malformed,
 }
@@ -104,10 +76,7 @@ struct EcPrivateKey<'a> {
 /// Reads the first private key of a PEM file: PKCS#8 plain or encrypted, SEC 1, PKCS#1, the latter two with the old
 /// `Proc-Type: 4,ENCRYPTED` header, or cosign's. A password that the key does not need is ignored, and so are other blocks:
 /// the `EC PARAMETERS` that `openssl ecparam` writes in front of the key, and the certificates of a combined file.
-///
-/// # Errors
-/// [`KeyFileError`] with what an operator has to change.
-pub fn read(text: &[u8], password: Option<&SecretString>) -> Result<LocalSigner, KeyFileError> {
+pub(crate) fn read(text: &[u8], password: Option<&SecretString>) -> Result<LocalSigner, KeyFileError> {
     let blocks = pem::parse(text);
     let Some(block) = blocks.iter().find(|block| block.is_private_key()) else {
         let labels: Vec<&str> = blocks.iter().map(|block| block.label.as_str()).take(3).collect();
@@ -198,9 +167,9 @@ fn check_decrypted(der: &[u8]) -> Result<(), KeyFileError> {
 fn read_pkcs8(der: &[u8]) -> Result<LocalSigner, KeyFileError> {
     let info = PrivateKeyInfoRef::try_from(der).map_err(|_| KeyFileError::Malformed)?;
     let algorithm = match info.algorithm.oid {
-        EC_PUBLIC_KEY => curve(info.algorithm.parameters.ok_or(KeyFileError::Malformed)?)?,
-        RSA_ENCRYPTION => SignatureAlgorithm::RsaPkcs1Sha256,
-        ED25519 => SignatureAlgorithm::Ed25519,
+        oid::EC_PUBLIC_KEY => curve(info.algorithm.parameters.ok_or(KeyFileError::Malformed)?)?,
+        oid::RSA_ENCRYPTION => SignatureAlgorithm::RsaPkcs1Sha256,
+        oid::ED25519 => SignatureAlgorithm::Ed25519,
         other => return Err(KeyFileError::Type(other.to_string())),
     };
     LocalSigner::from_pkcs8(algorithm, der).map_err(|_| KeyFileError::Malformed)
@@ -216,8 +185,8 @@ fn curve(parameters: AnyRef<'_>) -> Result<SignatureAlgorithm, KeyFileError> {
     let Ok(oid) = parameters.decode_as::<ObjectIdentifier>() else {
         return Err(KeyFileError::Curve("given by explicit parameters".to_owned()));
     };
-    let known = CURVES.into_iter().find(|(curve, _)| *curve == oid);
-    known.map(|(_, algorithm)| algorithm).ok_or_else(|| KeyFileError::Curve(oid.to_string()))
+    let known = Curve::from_oid(oid).map(Curve::signature_algorithm);
+    known.ok_or_else(|| KeyFileError::Curve(oid.to_string()))
 }
 
 #[cfg(test)]

@@ -73,7 +73,6 @@ struct GcmParameters<'a> {
     tag_length: Option<u8>,
 }
 
-/// What encrypts the key.
 enum Cipher<'a> {
     Cbc { algorithm: Cbc, iv: &'a [u8] },
     Gcm { key_length: usize, nonce: &'a [u8], tag_length: usize },

@@ -41,9 +41,7 @@ pub(super) struct Attached {
 /// What a session may do.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Access {
-    /// Read and sign.
     Read,
-    /// Create objects too.
     Write,
 }
 

@@ -13,7 +13,6 @@ use super::options::Pkcs11Options;
 use crate::crypto::signature_check::KeyError;
 use crate::text::peer_text::PeerText;
 
-/// A call that failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Fault {
     /// What the caller is told.

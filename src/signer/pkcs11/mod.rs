@@ -38,7 +38,7 @@ use pool::Pool;
 
 pub use gate::leave_modules;
 pub use options::{KeySelector, Login, OptionsError, Pkcs11Options, TokenSelector};
-pub use provision::{GeneratedKey, generate_key_pair, store_certificate};
+pub use provision::{generate_key_pair, store_certificate};
 
 /// What is signed once to find out how the token signs with a key. No certificate can begin like it.
 const TRIAL: &[u8] = b"sigmint trial: how does this token sign with this key?";
@@ -53,9 +53,6 @@ pub struct Pkcs11Key {
 
 impl Pkcs11Key {
     /// Loads the module, logs in, finds the key with its public half, and opens all sessions.
-    ///
-    /// # Errors
-    /// [`OpenError`] if any of that fails, or the key may not sign; its hint says what to mend.
     pub async fn open(options: &Pkcs11Options) -> Result<Self, OpenError> {
         let token = Token::new(options);
         let opening = Arc::clone(&token);
@@ -81,18 +78,12 @@ impl RemoteKey for Pkcs11Key {
 /// Fetches a certificate from the token by its `CKA_ID`, as DER; none if there is none.
 ///
 /// The incumbents' `--hsm-caroot-id` is such an id: the octets of the text itself, not hexadecimal.
-///
-/// # Errors
-/// [`OpenError`] if the token cannot be read, or has two different ones.
 pub async fn certificate(options: &Pkcs11Options, id: &[u8]) -> Result<Option<Vec<u8>>, OpenError> {
     let (token, id) = (Token::new(options), id.to_vec());
     apart(options, options.opening, move || objects::certificate(&token.session(attach::Access::Read)?, &id)).await
 }
 
 /// Whether the token has the private key that the options name.
-///
-/// # Errors
-/// [`OpenError`] if the token cannot be asked.
 pub async fn has_key(options: &Pkcs11Options) -> Result<bool, OpenError> {
     let (token, wanted) = (Token::new(options), options.key.clone());
     apart(options, options.opening, move || objects::is_there(&token.session(attach::Access::Read)?, &wanted)).await

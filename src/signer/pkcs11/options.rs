@@ -10,6 +10,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use super::{config_file, uri};
+use crate::files::FileError;
 
 /// How many sessions, and threads, a key gets if nothing else is said.
 pub(super) const DEFAULT_SESSIONS: NonZeroUsize = NonZeroUsize::new(8).unwrap();
@@ -23,9 +24,7 @@ pub(super) const MAX_SESSIONS: NonZeroUsize = NonZeroUsize::new(64).unwrap();
 pub struct Pkcs11Options {
     /// The module: a shared library, by path, or by name where the system's loader looks.
     pub module: PathBuf,
-    /// The token.
     pub token: TokenSelector,
-    /// How to log in.
     pub login: Login,
     /// The key in the token.
     pub key: KeySelector,
@@ -38,13 +37,9 @@ pub struct Pkcs11Options {
 /// Which token: all that is given must match, and one token only.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TokenSelector {
-    /// Its label.
     pub label: Option<String>,
-    /// Its serial number.
     pub serial: Option<String>,
-    /// Its manufacturer.
     pub manufacturer: Option<String>,
-    /// Its model.
     pub model: Option<String>,
     /// The number of the slot it is in.
     pub slot: Option<u64>,
@@ -73,26 +68,17 @@ pub enum Login {
 /// Why options cannot be used. No text has a PIN in it.
 #[derive(Debug, thiserror::Error)]
 pub enum OptionsError {
-    /// The file cannot be read.
-    #[error("the PKCS#11 config {} cannot be read", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// The system's reason.
-        source: std::io::Error,
-    },
+    #[error("the PKCS#11 config {0}")]
+    Read(#[from] FileError),
     /// The file is no JSON object.
     #[error("the PKCS#11 config {} is no JSON object", path.display())]
     Json {
-        /// The file.
         path: PathBuf,
         /// Where and why, if it is no JSON at all.
         source: Option<serde_json::Error>,
     },
-    /// A setting of the file is missing, of the wrong type, or contradicts another.
     #[error("the PKCS#11 config {}: {problem}", path.display())]
     Setting {
-        /// The file.
         path: PathBuf,
         /// What and how to mend it.
         problem: String,
@@ -107,24 +93,17 @@ pub enum OptionsError {
 
 impl Pkcs11Options {
     /// Reads the incumbent's JSON file (`--pkcs11-config-path`); the key is the one with this label (`--hsm-key-label`).
-    ///
-    /// # Errors
-    /// [`OptionsError`] naming the setting that is wrong.
     pub fn from_config_file(path: &Path, key_label: &str) -> Result<Self, OptionsError> {
         config_file::read(path, KeySelector { label: Some(key_label.to_owned()), id: None })
     }
 
     /// Reads an RFC 7512 URI such as
     /// `pkcs11:token=ca;object=intermediate;id=%01?module-path=/usr/lib/softhsm/libsofthsm2.so&pin-source=file:/run/pin`.
-    ///
-    /// # Errors
-    /// [`OptionsError::Uri`] naming the attribute that is wrong, [`OptionsError::Pin`] if the PIN cannot be read.
     pub fn from_uri(text: &str) -> Result<Self, OptionsError> {
         uri::read(text)
     }
 
     /// The same token, but the key with this id (`CKA_ID`) and no matter what label.
-    #[must_use]
     pub fn with_key_id(self, id: &[u8]) -> Self {
         Self { key: KeySelector { label: None, id: Some(id.to_vec()) }, ..self }
     }

@@ -2,18 +2,16 @@
 //!
 //! Refuses to know what the PIN opens, and to run commands (`|command` of RFC 7512).
 
-use std::fs::File;
-use std::io::Read as _;
 use std::path::Path;
 
 use secrecy::SecretString;
 use zeroize::Zeroizing;
 
 use super::options::OptionsError;
-use crate::files::warn_if_shared;
+use crate::files::{self, KIB, warn_if_shared};
 
-/// The largest file read for a PIN, in octets.
-const MAX_BYTES: usize = 4096;
+/// The largest file read for a PIN, in bytes.
+const MAX_BYTES: usize = 4 * KIB;
 
 /// Reads the PIN from `file:/path`, `file:///path`, a bare path, or `env:NAME`. One newline at the end is not part of it.
 pub(super) fn read(source: &str) -> Result<SecretString, OptionsError> {
@@ -46,14 +44,7 @@ fn path_of(source: &str) -> Result<&Path, OptionsError> {
 }
 
 fn read_file(path: &Path) -> Result<Zeroizing<String>, OptionsError> {
-    let failed = |error: std::io::Error| refused(&format!("{} cannot be read: {error}", path.display()));
-    // Room for all of it at once: a buffer that grows leaves unwiped copies behind.
-    let mut content = Zeroizing::new(String::with_capacity(MAX_BYTES + 1));
-    let limit = u64::try_from(MAX_BYTES + 1).unwrap_or(u64::MAX);
-    File::open(path).and_then(|file| file.take(limit).read_to_string(&mut content)).map_err(failed)?;
-    if content.len() > MAX_BYTES {
-        return Err(refused(&format!("{} is larger than {MAX_BYTES} octets", path.display())));
-    }
+    let content = files::read_text(path, MAX_BYTES).map_err(|error| refused(&error.to_string()))?;
     warn_if_shared(path);
     Ok(content)
 }
@@ -89,7 +80,7 @@ mod tests {
         std::fs::write(&large, "1".repeat(5000)).unwrap();
         let refusals = [
             (empty.to_str().unwrap(), "is empty"),
-            (large.to_str().unwrap(), "is larger than 4096 octets"),
+            (large.to_str().unwrap(), "is larger than 4 KiB"),
             ("/nowhere/pin", "/nowhere/pin cannot be read: No such file"),
             ("|/usr/bin/pin", "commands (|..) are not run"),
             ("file://host/pin", "names another host"),

@@ -30,7 +30,6 @@ struct Job {
     answer: oneshot::Sender<Result<Vec<u8>, RemoteError>>,
 }
 
-/// One thread's state.
 struct Worker {
     token: Arc<Token>,
     method: Method,

@@ -14,37 +14,16 @@ use super::attach::{Access, Token};
 use super::error::Fault;
 use super::options::{KeySelector, Pkcs11Options};
 use super::{apart, objects};
+use crate::crypto::KeyKind;
 
 /// How long a token may take to make a key: RSA-4096 takes small ones minutes.
 const GENERATING: Duration = Duration::from_mins(5);
 
-/// The kinds of key that are made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum GeneratedKey {
-    /// ECDSA on P-256: the fastest in most tokens.
-    EcdsaP256,
-    /// ECDSA on P-384.
-    EcdsaP384,
-    /// ECDSA on P-521.
-    EcdsaP521,
-    /// RSA, 2048 bits.
-    Rsa2048,
-    /// RSA, 3072 bits.
-    Rsa3072,
-    /// RSA, 4096 bits.
-    Rsa4096,
-    /// Ed25519; few tokens have it.
-    Ed25519,
-}
-
 /// Makes a key pair in the token, which may only sign and never leaves it, and answers with its public half. The key that
 /// the options name has no part in this.
-///
-/// # Errors
-/// [`OpenError`] if a key has this label or any object this id already, or the token makes no such key.
 pub async fn generate_key_pair(
     options: &Pkcs11Options,
-    kind: GeneratedKey,
+    kind: KeyKind,
     label: &str,
     id: &[u8],
 ) -> Result<RemotePublicKey, OpenError> {
@@ -62,9 +41,6 @@ pub async fn generate_key_pair(
 
 /// Puts a CA certificate into the token, where [`super::certificate`] finds it by its id. The key that the options name
 /// has no part in this.
-///
-/// # Errors
-/// [`OpenError`] if it is no certificate, a certificate has this id already, or the token cannot store it.
 pub async fn store_certificate(options: &Pkcs11Options, der: &[u8], label: &str, id: &[u8]) -> Result<(), OpenError> {
     let (token, der, id, label) = (Token::new(options), der.to_vec(), id.to_vec(), label.to_owned());
     let work = move || {
@@ -101,15 +77,15 @@ fn taken(problem: &str) -> Fault {
     Fault::refused(problem, "choose another label and id; nothing in the token is overwritten")
 }
 
-fn mechanism(kind: GeneratedKey) -> Mechanism<'static> {
+fn mechanism(kind: KeyKind) -> Mechanism<'static> {
     match kind {
-        GeneratedKey::EcdsaP256 | GeneratedKey::EcdsaP384 | GeneratedKey::EcdsaP521 => Mechanism::EccKeyPairGen,
-        GeneratedKey::Rsa2048 | GeneratedKey::Rsa3072 | GeneratedKey::Rsa4096 => Mechanism::RsaPkcsKeyPairGen,
-        GeneratedKey::Ed25519 => Mechanism::EccEdwardsKeyPairGen,
+        KeyKind::P256 | KeyKind::P384 | KeyKind::P521 => Mechanism::EccKeyPairGen,
+        KeyKind::Rsa2048 | KeyKind::Rsa3072 | KeyKind::Rsa4096 => Mechanism::RsaPkcsKeyPairGen,
+        KeyKind::Ed25519 => Mechanism::EccEdwardsKeyPairGen,
     }
 }
 
-fn private_template(kind: GeneratedKey, named: &KeySelector) -> Vec<Attribute> {
+fn private_template(kind: KeyKind, named: &KeySelector) -> Vec<Attribute> {
     let mut template = objects::template(ObjectClass::PRIVATE_KEY, named);
     template.extend([
         Attribute::Token(true),
@@ -127,7 +103,7 @@ fn private_template(kind: GeneratedKey, named: &KeySelector) -> Vec<Attribute> {
     template
 }
 
-fn public_template(kind: GeneratedKey, named: &KeySelector) -> Vec<Attribute> {
+fn public_template(kind: KeyKind, named: &KeySelector) -> Vec<Attribute> {
     let mut template = objects::template(ObjectClass::PUBLIC_KEY, named);
     // CKA_VERIFY is the token's choice: TPMs take it and CKA_DECRYPT for the same, and nobody verifies in the token.
     template.extend([Attribute::Token(true), Attribute::Private(false)]);
@@ -136,14 +112,14 @@ fn public_template(kind: GeneratedKey, named: &KeySelector) -> Vec<Attribute> {
     // The curves as DER object identifiers (RFC 5480, section 2.1.1.1).
     let curve = |oid: &[u8]| vec![Attribute::EcParams(oid.to_vec())];
     template.extend(match kind {
-        GeneratedKey::EcdsaP256 => curve(&[0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07]),
-        GeneratedKey::EcdsaP384 => curve(&[0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x22]),
-        GeneratedKey::EcdsaP521 => curve(&[0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x23]),
-        GeneratedKey::Rsa2048 => rsa(2048),
-        GeneratedKey::Rsa3072 => rsa(3072),
-        GeneratedKey::Rsa4096 => rsa(4096),
+        KeyKind::P256 => curve(&[0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07]),
+        KeyKind::P384 => curve(&[0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x22]),
+        KeyKind::P521 => curve(&[0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x23]),
+        KeyKind::Rsa2048 => rsa(2048),
+        KeyKind::Rsa3072 => rsa(3072),
+        KeyKind::Rsa4096 => rsa(4096),
         // As a name (PKCS #11 v3.0, section 2.3.3), which older tokens know too.
-        GeneratedKey::Ed25519 => curve(b"\x13\x0cedwards25519"),
+        KeyKind::Ed25519 => curve(b"\x13\x0cedwards25519"),
     });
     template
 }

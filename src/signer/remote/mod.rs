@@ -58,16 +58,13 @@ pub struct SigningRequest<'a> {
 /// Why a remote key gave no signature, or could not be opened.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RemoteError {
-    /// No answer, or one that says that the service is broken: trying again may help.
     #[error("no answer: {0}")]
     Unreachable(PeerText),
-    /// Too many calls: trying again later helps.
     #[error("throttled: {0}")]
     Throttled(PeerText),
     /// The service or device said no: a key that is disabled or missing, a permission, a wrong PIN.
     #[error("refused: {0}")]
     Refused(PeerText),
-    /// An answer that cannot be used.
     #[error("unusable answer: {0}")]
     Unusable(PeerText),
     /// It depends on what was asked for: other requests succeed.
@@ -81,7 +78,6 @@ pub enum RemoteError {
 pub struct OpenError {
     /// The key as the operator named it.
     pub key: String,
-    /// What went wrong.
     pub problem: RemoteError,
     /// What to do about it.
     pub hint: String,
@@ -118,16 +114,11 @@ pub struct Bounded {
 }
 
 impl Bounded {
-    /// Puts bounds around calls.
-    #[must_use]
     pub fn new(bounds: Bounds) -> Self {
         Self { bounds, turns: Semaphore::new(bounds.concurrency.clamp(1, Semaphore::MAX_PERMITS)) }
     }
 
     /// Makes a call, and makes it again after an error that may pass.
-    ///
-    /// # Errors
-    /// The last call's [`RemoteError`], or one that says that the bounds were reached.
     pub async fn call<T, F: Future<Output = Result<T, RemoteError>>>(
         &self,
         ask: impl Fn() -> F,
@@ -175,13 +166,11 @@ pub struct RemoteSigner {
 
 impl RemoteSigner {
     /// Puts bounds around a key.
-    #[must_use]
     pub fn new(key: Arc<dyn RemoteKey>, bounds: Bounds) -> Self {
         Self { key, calls: Bounded::new(bounds) }
     }
 
     /// The public half of the key.
-    #[must_use]
     pub fn public_key(&self) -> &RemotePublicKey {
         self.key.public_key()
     }
@@ -213,22 +202,17 @@ impl Signer for RemoteSigner {
 
 impl RemotePublicKey {
     /// Takes a DER `SubjectPublicKeyInfo` (RFC 5280, section 4.1), as services answer with.
-    ///
-    /// # Errors
-    /// [`KeyError`] if it is malformed or no key for a certificate authority.
     pub fn from_spki_der(spki_der: Vec<u8>) -> Result<Self, KeyError> {
         let algorithm = SignatureCheck::from_spki_der(&spki_der)?.algorithm();
         Ok(Self { spki_der, algorithm })
     }
 
     /// The DER `SubjectPublicKeyInfo`.
-    #[must_use]
     pub fn spki_der(&self) -> &[u8] {
         &self.spki_der
     }
 
     /// The one algorithm that we have this key sign with.
-    #[must_use]
     pub fn algorithm(&self) -> SignatureAlgorithm {
         self.algorithm
     }
@@ -236,7 +220,6 @@ impl RemotePublicKey {
 
 impl RemoteError {
     /// Whether another try may succeed.
-    #[must_use]
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Unreachable(_) | Self::Throttled(_))
     }
@@ -272,9 +255,6 @@ fn pause_after(attempt: u32) -> Duration {
 }
 
 /// Turns the two integers side by side (r‖s, IEEE P1363), as PKCS#11 and Azure answer, into the DER `Ecdsa-Sig-Value`.
-///
-/// # Errors
-/// [`RemoteError::Unusable`] if the octets are none or not of two equal halves.
 pub fn ecdsa_der(fixed: &[u8]) -> Result<Vec<u8>, RemoteError> {
     use der::asn1::UintRef;
     let (r, s) = fixed.split_at(fixed.len() / 2);

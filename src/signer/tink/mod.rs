@@ -32,13 +32,11 @@ pub enum KeysetService {
 /// Why there is no key.
 #[derive(Debug, thiserror::Error)]
 pub enum TinkError {
-    /// The name of the service's key has another scheme.
     #[error("{0}: a keyset's key is named gcp-kms://projects/P/locations/L/keyRings/R/cryptoKeys/K or aws-kms://ARN")]
     Resource(String),
     /// The file is no JSON, such as a keyset in Tink's binary format.
     #[error("the keyset is not JSON: write it with tinkey's `--out-format json`")]
     NotJson(#[source] JsonFault),
-    /// The file has the private key for everyone to read.
     #[error(
         "the keyset is not encrypted; its key is compromised: make a new one with `tinkey create-keyset --master-key-uri`"
     )]
@@ -46,37 +44,27 @@ pub enum TinkError {
     /// JSON of something else.
     #[error("the file has no `encryptedKeyset`: it is no encrypted Tink keyset")]
     NoKeyset,
-    /// The service did not decrypt.
     #[error("the keyset was not decrypted: {0}")]
     Service(#[from] OpenError),
-    /// The service decrypted something else.
     #[error("what the service decrypted is no Tink keyset")]
     NotKeyset,
-    /// The primary key's id is of no key.
     #[error("the keyset has no key of its primary id {0}: choose one with `tinkey promote-key`")]
     NoPrimary(u32),
-    /// The primary key may not be used.
     #[error("the keyset's primary key {0} is not enabled: use `tinkey enable-key` or `tinkey promote-key`")]
     NotEnabled(u32),
-    /// More than one primary key: which one is meant is not for us to guess.
     #[error("the keyset has more than one key of its primary id {0}")]
     SeveralPrimaries(u32),
-    /// A key for something else.
     #[error(
         "the keyset's primary key is a {0}, which makes no signatures that certificates have: \
          use ECDSA P-256, P-384 or P-521, Ed25519, or RSA PKCS#1, as with `--key-template ECDSA_P384_SHA384`"
     )]
     KeyType(String),
-    /// A key of a version that came later.
     #[error("the keyset's primary key has version {0}, which is not supported")]
     Version(u32),
-    /// A curve that Tink does not have for signatures.
     #[error("the keyset's primary key lies on an unsupported curve")]
     Curve,
-    /// Numbers that are no key.
     #[error("the keyset's primary key is malformed, or an RSA key outside 2048 to 8192 bits")]
     Malformed,
-    /// The two halves are of two keys.
     #[error("the public key in the keyset does not belong to the private key beside it")]
     Mismatch,
 }
@@ -98,9 +86,6 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 
 impl KeysetService {
     /// The service that a key's name, `--tink-kms-resource`, is for.
-    ///
-    /// # Errors
-    /// [`TinkError::Resource`] for any other scheme.
     pub fn of(resource: &str) -> Result<Self, TinkError> {
         if resource.starts_with("aws-kms://") {
             Ok(Self::Aws)
@@ -122,9 +107,6 @@ impl fmt::Display for KeysetService {
 }
 
 /// Reads a keyset in Tink's JSON, has it decrypted, without associated data, and takes its primary key.
-///
-/// # Errors
-/// [`TinkError`] with what to mend.
 pub async fn open<F>(keyset: &[u8], decrypt: impl FnOnce(Vec<u8>) -> F) -> Result<LocalSigner, TinkError>
 where
     F: Future<Output = Result<Zeroizing<Vec<u8>>, OpenError>>,

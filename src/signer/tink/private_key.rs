@@ -10,8 +10,9 @@ use zeroize::Zeroizing;
 use super::TinkError;
 use super::messages::{CurveType, EcdsaPrivateKey, Ed25519PrivateKey, KeyData, RsaSsaPkcs1PrivateKey};
 use crate::crypto::algorithm::SignatureAlgorithm;
+use crate::crypto::curve::Curve;
 use crate::crypto::signature_check::SignatureCheck;
-use crate::crypto::spki_der::{self, Curve, MalformedNumbers};
+use crate::crypto::spki::{self, MalformedNumbers};
 use crate::signer::Signer as _;
 use crate::signer::local::LocalSigner;
 
@@ -62,26 +63,26 @@ fn ecdsa(key: &EcdsaPrivateKey) -> Result<(LocalSigner, Vec<u8>), TinkError> {
     check_version(key.version)?;
     let public = key.public_key.as_ref().ok_or(TinkError::Malformed)?;
     let params = public.params.as_ref().ok_or(TinkError::Malformed)?;
-    let (curve, algorithm) = match CurveType::try_from(params.curve) {
-        Ok(CurveType::NistP256) => (Curve::P256, SignatureAlgorithm::EcdsaP256Sha256),
-        Ok(CurveType::NistP384) => (Curve::P384, SignatureAlgorithm::EcdsaP384Sha384),
-        Ok(CurveType::NistP521) => (Curve::P521, SignatureAlgorithm::EcdsaP521Sha512),
+    let curve = match CurveType::try_from(params.curve) {
+        Ok(CurveType::NistP256) => Curve::P256,
+        Ok(CurveType::NistP384) => Curve::P384,
+        Ok(CurveType::NistP521) => Curve::P521,
         _ => return Err(TinkError::Curve),
     };
-    let spki = spki_der::ec(curve, &public.x, &public.y)?;
-    let value = spki_der::padded(&key.value, curve.octets())?;
+    let spki = spki::of_point(curve, &public.x, &public.y)?;
+    let value = spki::padded(&key.value, curve.coordinate())?;
     let encode = || -> der::Result<Vec<u8>> {
         EcPrivateKey { version: 1, private_key: OctetStringRef::new(&value)?, curve: curve.oid() }.to_der()
     };
     let der = encode().map(Zeroizing::new).map_err(|_| TinkError::Malformed)?;
-    let signer = LocalSigner::from_sec1(algorithm, &der).map_err(|_| TinkError::Malformed)?;
+    let signer = LocalSigner::from_sec1(curve.signature_algorithm(), &der).map_err(|_| TinkError::Malformed)?;
     Ok((signer, spki))
 }
 
 fn ed25519(key: &Ed25519PrivateKey) -> Result<(LocalSigner, Vec<u8>), TinkError> {
     check_version(key.version)?;
     let public = key.public_key.as_ref().ok_or(TinkError::Malformed)?;
-    let spki = spki_der::ed25519(&public.value)?;
+    let spki = spki::of_ed25519(&public.value)?;
     let mut der = Zeroizing::new(Vec::with_capacity(ED25519_PKCS8.len() + key.value.len()));
     der.extend_from_slice(ED25519_PKCS8);
     der.extend_from_slice(&key.value);
@@ -92,9 +93,9 @@ fn ed25519(key: &Ed25519PrivateKey) -> Result<(LocalSigner, Vec<u8>), TinkError>
 fn rsa(key: &RsaSsaPkcs1PrivateKey) -> Result<(LocalSigner, Vec<u8>), TinkError> {
     check_version(key.version)?;
     let public = key.public_key.as_ref().ok_or(TinkError::Malformed)?;
-    let spki = spki_der::rsa(&public.modulus, &public.exponent)?;
+    let spki = spki::of_rsa(&public.modulus, &public.exponent)?;
     let encode = || -> der::Result<Vec<u8>> {
-        let number = |octets| UintRef::new(spki_der::trimmed(octets));
+        let number = |octets| UintRef::new(spki::trimmed(octets));
         let key = RsaPrivateKey {
             version: 0,
             modulus: number(&public.modulus)?,

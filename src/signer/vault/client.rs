@@ -50,7 +50,6 @@ pub(super) enum Failure {
     Status(StatusCode, PeerText),
     /// The token was refused, and there is a new one by now.
     TokenReplaced,
-    /// No whole answer came.
     NoAnswer(PeerText),
     /// 200, and nothing that was asked for.
     Unusable(PeerText),

@@ -63,8 +63,7 @@ struct TokenData {
 /// Opens `hashivault://KEY`, `hashivault://KEY?version=N` or the same with `openbao://`: fetches the public key, and has the token
 /// sign once. Without a version it is the latest one of now; a rotation in the engine changes nothing until the next opening.
 ///
-/// # Errors
-/// [`OpenError`] with what to mend: a name or setting that is missing or wrong, a server that is sealed or out of reach, a policy that
+/// Errors: [`OpenError`] with what to mend: a name or setting that is missing or wrong, a server that is sealed or out of reach, a policy that
 /// does not allow it, a key that is not there or cannot sign.
 pub async fn open(name: &str, options: &VaultOptions) -> Result<VaultKey, OpenError> {
     let opened = open_key(name, options).await;
@@ -93,7 +92,6 @@ async fn open_key(name: &str, options: &VaultOptions) -> Result<VaultKey, Fault>
 
 impl VaultKey {
     /// The version of the transit key, the only one that this signs with.
-    #[must_use]
     pub fn version(&self) -> u32 {
         self.version
     }

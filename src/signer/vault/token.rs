@@ -10,15 +10,14 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use reqwest::header::HeaderValue;
 use secrecy::{ExposeSecret as _, SecretString};
-use tokio::io::AsyncReadExt as _;
 
 use super::error::Fault;
-use crate::files::warn_if_shared;
+use crate::files::{KIB, read_text_apart, warn_if_shared};
 
 /// How often a file is looked at while calls succeed. An agent replaces a token long before it expires.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// The longest token file, in octets.
-const MAX_FILE: u64 = 64 * 1024;
+const MAX_FILE: usize = 64 * KIB;
 
 /// Where a token comes from.
 #[derive(Debug)]
@@ -97,12 +96,7 @@ impl Token {
 }
 
 async fn read(file: &Path) -> Result<HeaderValue, String> {
-    let opened = tokio::fs::File::open(file).await.map_err(|error| error.to_string())?;
-    let mut text = String::new();
-    let length = opened.take(MAX_FILE + 1).read_to_string(&mut text).await.map_err(|error| error.to_string())?;
-    if length as u64 > MAX_FILE {
-        return Err(format!("longer than {MAX_FILE} bytes"));
-    }
+    let text = read_text_apart(file.to_owned(), MAX_FILE).await.map_err(|error| error.problem.to_string())?;
     header(&text)
 }
 

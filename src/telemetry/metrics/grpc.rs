@@ -40,11 +40,9 @@ macro_rules! methods {
         pub enum GrpcMethod { $($(#[$doc])* $name,)* }
 
         impl GrpcMethod {
-            /// Every method.
             pub const ALL: &'static [Self] = &[$(Self::$name),*];
 
             /// The method of a request's path, `/package.Service/Method`.
-            #[must_use]
             pub fn from_path(path: &str) -> Option<Self> {
                 match path {
                     $(concat!("/", $service, "/", $method) => Some(Self::$name),)*
@@ -64,17 +62,13 @@ macro_rules! methods {
 }
 
 methods! {
-    /// Issues a certificate.
     CreateSigningCertificate => "dev.sigstore.fulcio.v2.CA" "CreateSigningCertificate" "unary";
-    /// The chains to trust.
     GetTrustBundle => "dev.sigstore.fulcio.v2.CA" "GetTrustBundle" "unary";
     /// The issuers that are accepted.
     GetConfiguration => "dev.sigstore.fulcio.v2.CA" "GetConfiguration" "unary";
-    /// Health, once.
     HealthCheck => "grpc.health.v1.Health" "Check" "unary";
     /// Health, each time it changes.
     HealthWatch => "grpc.health.v1.Health" "Watch" "server_stream";
-    /// Reflection.
     Reflection => "grpc.reflection.v1.ServerReflection" "ServerReflectionInfo" "bidi_stream";
     /// Reflection under its older name.
     ReflectionAlpha => "grpc.reflection.v1alpha.ServerReflection" "ServerReflectionInfo" "bidi_stream";
@@ -82,7 +76,6 @@ methods! {
 
 impl GrpcMethod {
     /// Whether one message is answered with one; every message of others is told by itself.
-    #[must_use]
     pub fn is_unary(self) -> bool {
         self.labels().grpc_type == "unary"
     }

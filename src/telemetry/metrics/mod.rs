@@ -53,7 +53,6 @@ pub enum Stage {
     SingleUse,
     /// A signature by the CA's key.
     Sign,
-    /// The transparency logs' answers.
     Log,
 }
 
@@ -101,9 +100,7 @@ impl Closed {
 /// What `fulcio_build_info` says of this program.
 #[derive(Clone, Copy, Debug)]
 pub struct BuildInfo {
-    /// The release.
     pub version: &'static str,
-    /// The commit.
     pub revision: &'static str,
     /// When it was built, RFC 3339.
     pub build_date: &'static str,
@@ -170,8 +167,6 @@ struct Inner {
 }
 
 impl Metrics {
-    /// All metrics at zero.
-    #[must_use]
     pub fn new(build: &BuildInfo) -> Self {
         let mut registry = Registry::default();
         register_build_info(&mut registry, build);
@@ -252,7 +247,6 @@ impl Metrics {
         }
     }
 
-    /// A request failed.
     pub fn failed(&self, kind: FailureKind) {
         if let Some(counter) = self.0.failures.get(kind as usize) {
             counter.inc();
@@ -315,9 +309,6 @@ impl Metrics {
     }
 
     /// Everything in Prometheus' text format 0.0.4, see [`CONTENT_TYPE`](Self::CONTENT_TYPE).
-    ///
-    /// # Errors
-    /// Never in practice: writing to a string does not fail.
     pub fn encode(&self) -> Result<String, fmt::Error> {
         let mut open = String::new();
         text::encode(&mut open, &self.0.registry)?;

@@ -11,7 +11,6 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 
-/// The process's own metrics.
 #[derive(Debug)]
 pub(super) struct Process;
 

@@ -164,7 +164,7 @@ fn issued_is_told_by_names_of_the_closed_lists_only() {
 
 #[test]
 fn no_name_of_an_identity_or_a_key_is_missing_from_the_lists() {
-    use crate::possession::KeyKind;
+    use crate::crypto::KeyKind;
     // A new kind of key makes this match fail to compile: add it here and to `KEYS`.
     let names = |kind: KeyKind| match kind {
         KeyKind::P256

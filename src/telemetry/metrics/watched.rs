@@ -14,7 +14,6 @@ use prometheus_client::metrics::gauge::ConstGauge;
 
 use crate::identity::keys::KeyReading;
 
-/// What the gauges say.
 #[derive(Clone, Debug)]
 pub struct Reading {
     /// How many issuers are trusted.

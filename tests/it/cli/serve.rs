@@ -26,6 +26,7 @@ impl Started {
     fn with(args: &[&str], variables: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("issuers.yaml"), ONE_ISSUER).unwrap();
+        assert!(Command::new("mkfifo").arg(folder.path().join("pipe")).status().unwrap().success());
         let log = fs::File::create(folder.path().join("log")).unwrap();
         Self::logging_to(folder, log.into(), args, variables)
     }
@@ -529,6 +530,14 @@ fn the_last_line_of_a_start_that_fails_is_the_cause_and_names_the_setting() {
         ),
         (&["--ca-config=/none", "--ca="], &["--ca-config", "/none"]),
         (&["-c", "/none"], &["/none"]),
+        // Neither ends by itself: a pipe waits for its writer.
+        (&["-c", "/dev/zero"], &["/dev/zero", "is a device, not a file"]),
+        (&["--config-path=FOLDER/pipe"], &["pipe", "is a pipe, not a file"]),
+        (&["--ca=fileca", "--fileca-cert=FOLDER/pipe", "--fileca-key=FOLDER/pipe"], &["is a pipe, not a file"]),
+        (
+            &["--ct-log-url=http://127.0.0.1:1/x", "--ct-log-public-key-path=/dev/zero"],
+            &["--ct-log-public-key-path: /dev/zero", "is a device, not a file"],
+        ),
         (&[&http], &["--port", "Address already in use"]),
         (&[&metrics], &["--metrics-port", "Address already in use"]),
     ] {

@@ -1,15 +1,14 @@
 //! Keys in PKCS#11 tokens: what each module must show, SoftHSM always, and a second one where it is installed
 //! (`cargo test --test it signer::pkcs11 -- --ignored`, see tests/e2e/pkcs11/second_module.sh; scripts/test.sh does both).
 
+use sigmint::crypto::KeyKind;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use cryptoki::object::{Attribute, AttributeType, ObjectClass};
 use secrecy::SecretString;
-use sigmint::signer::pkcs11::{
-    GeneratedKey, Login, Pkcs11Key, Pkcs11Options, certificate, generate_key_pair, store_certificate,
-};
+use sigmint::signer::pkcs11::{Login, Pkcs11Key, Pkcs11Options, certificate, generate_key_pair, store_certificate};
 use sigmint::signer::remote::{Bounds, OpenError, RemoteError, RemoteKey, SigningRequest};
 
 use crate::support::pkcs11::{Bench, Kind, PIN, TOKEN, alone};
@@ -75,7 +74,7 @@ async fn open(bench: &Bench, label: &str) -> Arc<Pkcs11Key> {
 
 /// A P-256 key with this label and id.
 async fn made(bench: &Bench, label: &str, id: &[u8]) -> Arc<Pkcs11Key> {
-    generate_key_pair(&bench.options(label), GeneratedKey::EcdsaP256, label, id).await.unwrap();
+    generate_key_pair(&bench.options(label), KeyKind::P256, label, id).await.unwrap();
     open(bench, label).await
 }
 
@@ -97,7 +96,7 @@ fn issued(reply: &Reply) -> bool {
 }
 
 /// A key of this kind, where the token has it, signs for 64 clients at once.
-async fn signs(bench: Bench, kind: GeneratedKey) {
+async fn signs(bench: Bench, kind: KeyKind) {
     let made = generate_key_pair(&bench.options(""), kind, "key", &[1]).await;
     if bench.kind.lacks(kind) {
         assert!(made.is_err(), "{made:?}");
@@ -117,31 +116,31 @@ async fn signs(bench: Bench, kind: GeneratedKey) {
 }
 
 async fn p256_signs_for_sixty_four_clients(bench: Bench) {
-    signs(bench, GeneratedKey::EcdsaP256).await;
+    signs(bench, KeyKind::P256).await;
 }
 
 async fn p384_signs_for_sixty_four_clients(bench: Bench) {
-    signs(bench, GeneratedKey::EcdsaP384).await;
+    signs(bench, KeyKind::P384).await;
 }
 
 async fn p521_signs_for_sixty_four_clients(bench: Bench) {
-    signs(bench, GeneratedKey::EcdsaP521).await;
+    signs(bench, KeyKind::P521).await;
 }
 
 async fn rsa_2048_signs_for_sixty_four_clients(bench: Bench) {
-    signs(bench, GeneratedKey::Rsa2048).await;
+    signs(bench, KeyKind::Rsa2048).await;
 }
 
 async fn rsa_3072_signs_for_sixty_four_clients(bench: Bench) {
-    signs(bench, GeneratedKey::Rsa3072).await;
+    signs(bench, KeyKind::Rsa3072).await;
 }
 
 async fn rsa_4096_signs_for_sixty_four_clients(bench: Bench) {
-    signs(bench, GeneratedKey::Rsa4096).await;
+    signs(bench, KeyKind::Rsa4096).await;
 }
 
 async fn ed25519_signs_for_sixty_four_clients(bench: Bench) {
-    signs(bench, GeneratedKey::Ed25519).await;
+    signs(bench, KeyKind::Ed25519).await;
 }
 
 async fn the_incumbents_file_and_a_uri_name_the_same_key(bench: Bench) {
@@ -168,7 +167,7 @@ async fn the_incumbents_file_and_a_uri_name_the_same_key(bench: Bench) {
 }
 
 async fn what_cannot_be_opened_says_what_to_mend(bench: Bench) {
-    generate_key_pair(&bench.options(""), GeneratedKey::EcdsaP256, "key", &[1]).await.unwrap();
+    generate_key_pair(&bench.options(""), KeyKind::P256, "key", &[1]).await.unwrap();
     let good = bench.options("key");
     let error = refusal(&Pkcs11Options { module: "/nowhere/hsm.so".into(), ..good.clone() }).await;
     assert_says(&error, "/nowhere/hsm.so cannot be loaded", "check the module's path");
@@ -191,7 +190,7 @@ async fn what_cannot_be_opened_says_what_to_mend(bench: Bench) {
 
 async fn a_wrong_pin_is_tried_once(bench: Bench) {
     // Its session is closed when it is answered, and with the last session the log-in ends: only then does a PIN count.
-    generate_key_pair(&bench.options(""), GeneratedKey::EcdsaP256, "key", &[1]).await.unwrap();
+    generate_key_pair(&bench.options(""), KeyKind::P256, "key", &[1]).await.unwrap();
     let wrong = Pkcs11Options { login: Login::User("secret".to_owned().into()), ..bench.options("key") };
     let before = bench.logins();
     let error = refusal(&wrong).await;
@@ -207,7 +206,7 @@ async fn a_wrong_pin_is_tried_once(bench: Bench) {
 async fn a_key_pair_is_made_once_and_never_leaves_the_token(bench: Bench) {
     let _key = made(&bench, "key", &[1]).await;
     for (label, id, problem) in [("key", 2, "has this label already"), ("other", 1, "has this id already")] {
-        let again = generate_key_pair(&bench.options(""), GeneratedKey::EcdsaP256, label, &[id]).await;
+        let again = generate_key_pair(&bench.options(""), KeyKind::P256, label, &[id]).await;
         assert_says(&again.unwrap_err(), problem, "nothing in the token is overwritten");
     }
     let session = bench.session();
@@ -237,7 +236,7 @@ async fn a_certificate_is_stored_once_and_found_by_its_id(bench: Bench) {
     let error = store_certificate(&options, b"no certificate", "x", b"x").await.unwrap_err();
     assert_says(&error, "no certificate", "as DER");
     // A new key must not inherit the certificate of an old one.
-    let taken = generate_key_pair(&options, GeneratedKey::EcdsaP256, "new", b"issuing").await.unwrap_err();
+    let taken = generate_key_pair(&options, KeyKind::P256, "new", b"issuing").await.unwrap_err();
     assert_says(&taken, "a key or certificate in the token has this id already", "choose another");
 }
 
@@ -337,7 +336,7 @@ async fn a_pin_changed_behind_our_back_is_tried_once_by_all_threads(bench: Bench
 }
 
 async fn a_token_with_few_sessions_is_used_with_those(bench: Bench) {
-    generate_key_pair(&bench.options(""), GeneratedKey::EcdsaP256, "key", &[1]).await.unwrap();
+    generate_key_pair(&bench.options(""), KeyKind::P256, "key", &[1]).await.unwrap();
     let few = bench.options("key");
     bench.fault("few");
     let scene = RemoteScene::new(open(&bench, "key").await).await;

@@ -4,6 +4,7 @@
 //! own token: [`alone`] starts the test binary again for just this test.
 
 use super::again::path_of;
+use sigmint::crypto::KeyKind;
 use std::fs;
 use std::future::Future;
 use std::os::unix::process::ExitStatusExt as _;
@@ -13,7 +14,7 @@ use std::process::{Child, Command, Stdio};
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use cryptoki::session::{Session, UserType};
 use secrecy::SecretString;
-use sigmint::signer::pkcs11::{GeneratedKey, KeySelector, Login, Pkcs11Options, TokenSelector, leave_modules};
+use sigmint::signer::pkcs11::{KeySelector, Login, Pkcs11Options, TokenSelector, leave_modules};
 
 /// The token's label, and the PINs of its user and its security officer.
 pub const TOKEN: &str = "test token";
@@ -38,8 +39,8 @@ pub enum Kind {
 impl Kind {
     /// What this module cannot do: libtpms has no larger RSA keys, TPMs have no Ed25519, and tpm2-pkcs11 1.9 encodes
     /// P-521 points so that it cannot read them itself.
-    pub fn lacks(self, key: GeneratedKey) -> bool {
-        self == Self::Tpm && matches!(key, GeneratedKey::EcdsaP521 | GeneratedKey::Rsa4096 | GeneratedKey::Ed25519)
+    pub fn lacks(self, key: KeyKind) -> bool {
+        self == Self::Tpm && matches!(key, KeyKind::P521 | KeyKind::Rsa4096 | KeyKind::Ed25519)
     }
 }
 

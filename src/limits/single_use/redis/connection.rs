@@ -29,7 +29,6 @@ type Cell = OnceCell<MultiplexedConnection>;
 /// The store's address, and the connection to it.
 pub(super) struct Connector {
     address: ConnectionAddr,
-    /// User, password and database.
     settings: RedisConnectionInfo,
     /// For `rediss://`.
     tls: Option<TlsConnector>,
@@ -92,7 +91,6 @@ impl Connector {
 /// Tells one connection from the next.
 pub(super) struct InUse(Arc<Cell>);
 
-/// What bytes go over.
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}

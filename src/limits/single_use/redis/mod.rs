@@ -19,20 +19,18 @@ use crate::certificate::Serial;
 use crate::http::trust::{self, Protocols, Trust};
 use crate::text::peer_text::PeerText;
 
+use crate::files::{self, FileError, MAX_FILE_BYTES};
 use connection::Connector;
 
 /// Takes a use, in one round trip: the serial numbers of a token's certificates are a set that expires with the token.
 /// KEYS: the token. ARGV: the limit, the serial number, the expiry in seconds since 1970.
 const TAKE: &str = "if redis.call('SCARD', KEYS[1]) >= tonumber(ARGV[1]) then return 0 end \
 redis.call('SADD', KEYS[1], ARGV[2]) redis.call('EXPIREAT', KEYS[1], ARGV[3]) return 1";
-/// What keys begin with.
 const PREFIX: &[u8] = b"sigmint:token:";
 /// How long a count outlives its token: the store's clock may be ahead of ours.
 const CLOCK_SKEW: u64 = 300;
 /// The largest file read, in bytes.
-const MAX_FILE_BYTES: u64 = 1024 * 1024;
 
-/// Where the store is.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RedisOptions {
     /// `redis://`, `rediss://` (TLS) or `redis+unix://`, with user, password and database if need be.
@@ -51,28 +49,16 @@ pub enum RedisSetupError {
     /// The URL is none of a store.
     #[error("--single-use-store: not a URL like redis://HOST:PORT or rediss://HOST:PORT: {0}")]
     Url(String),
-    /// A file cannot be read.
-    #[error("{}: {source}", path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// The system's reason.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] FileError),
     /// Certificates for a connection without TLS.
     #[error("--single-use-store-ca-cert is for rediss:// URLs")]
     NoTls,
     /// TLS cannot be set up.
     #[error("--single-use-store: TLS: {0}")]
     Tls(String),
-    /// The certificates cannot be used.
     #[error("{}: not the PEM of certificates: {message}", path.display())]
-    Certificates {
-        /// The file.
-        path: PathBuf,
-        /// The reason.
-        message: String,
-    },
+    Certificates { path: PathBuf, message: String },
 }
 
 /// Counts in a store that other replicas count in as well.
@@ -88,9 +74,6 @@ struct Inner {
 
 impl RedisStore {
     /// Sets the connection up; it is made when it is first needed. Needs a Tokio runtime.
-    ///
-    /// # Errors
-    /// See [`RedisSetupError`].
     pub fn new(options: &RedisOptions) -> Result<Self, RedisSetupError> {
         let connector = Arc::new(connector(options)?);
         Ok(Self(Arc::new(Inner { connector, timeout: options.timeout, runtime: Handle::current() })))
@@ -155,8 +138,7 @@ fn key(token: &Counted) -> Vec<u8> {
 fn connector(options: &RedisOptions) -> Result<Connector, RedisSetupError> {
     let mut info: ConnectionInfo = options.url.as_str().into_connection_info().map_err(|error| url_error(&error))?;
     if let Some(path) = &options.password_file {
-        let not_text = |_| RedisSetupError::File { path: path.clone(), source: std::io::ErrorKind::InvalidData.into() };
-        let text = SecretString::from(String::from_utf8(read(path)?).map_err(not_text)?);
+        let text = SecretString::from(files::read_text(path, MAX_FILE_BYTES)?.to_string());
         let settings = info.redis_settings().clone().set_password(text.expose_secret().trim_end_matches(['\r', '\n']));
         info = info.set_redis_settings(settings);
     }
@@ -171,7 +153,7 @@ fn connector(options: &RedisOptions) -> Result<Connector, RedisSetupError> {
         Some(_) if insecure.is_none() => return Err(RedisSetupError::NoTls),
         Some(path) => {
             let unusable = |message| RedisSetupError::Certificates { path: path.clone(), message };
-            trust::named_certificates(&read(path)?).map_err(unusable)?
+            trust::named_certificates(&files::read(path, MAX_FILE_BYTES)?).map_err(unusable)?
         }
         None => Vec::new(),
     };
@@ -182,14 +164,6 @@ fn connector(options: &RedisOptions) -> Result<Connector, RedisSetupError> {
 
 fn url_error(error: &RedisError) -> RedisSetupError {
     RedisSetupError::Url(error.to_string())
-}
-
-fn read(path: &PathBuf) -> Result<Vec<u8>, RedisSetupError> {
-    let unreadable = |source| RedisSetupError::File { path: path.clone(), source };
-    if std::fs::metadata(path).map_err(unreadable)?.len() > MAX_FILE_BYTES {
-        return Err(unreadable(std::io::Error::from(std::io::ErrorKind::FileTooLarge)));
-    }
-    std::fs::read(path).map_err(unreadable)
 }
 
 impl fmt::Debug for RedisStore {

@@ -14,9 +14,10 @@ use super::options::{
     DEFAULT_OPENING, DEFAULT_SESSIONS, KeySelector, Login, MAX_SESSIONS, OptionsError, Pkcs11Options, TokenSelector,
 };
 use super::pin;
+use crate::files::{self, KIB};
 
-/// The largest file read, in octets.
-const MAX_BYTES: u64 = 64 * 1024;
+/// The largest file read, in bytes.
+const MAX_BYTES: usize = 64 * KIB;
 /// crypto11's number for `CKU_USER`, and for its absence.
 const USER_TYPES: [u64; 2] = [0, 1];
 /// The vendor's user type that crypto11 logs in with for every other number; we want it named.
@@ -37,19 +38,11 @@ const KNOWN: [&str; 9] = [
 ];
 
 pub(super) fn read(path: &Path, key: KeySelector) -> Result<Pkcs11Options, OptionsError> {
-    let content = read_file(path)?;
+    let content = files::read(path, MAX_BYTES)?;
     let json = |source| OptionsError::Json { path: path.to_owned(), source };
     let value = serde_json::from_slice(&content).map_err(|error| json(Some(error)))?;
     let Value::Object(members) = value else { return Err(json(None)) };
     Settings { path, members: lower_case(path, members) }.options(key)
-}
-
-fn read_file(path: &Path) -> Result<zeroize::Zeroizing<Vec<u8>>, OptionsError> {
-    use std::io::Read as _;
-    let failed = |source| OptionsError::Read { path: path.to_owned(), source };
-    let mut content = zeroize::Zeroizing::new(Vec::with_capacity(4096));
-    std::fs::File::open(path).and_then(|file| file.take(MAX_BYTES).read_to_end(&mut content)).map_err(failed)?;
-    Ok(content)
 }
 
 fn lower_case(path: &Path, members: Map<String, Value>) -> Map<String, Value> {

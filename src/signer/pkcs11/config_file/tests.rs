@@ -77,5 +77,14 @@ fn what_would_choose_another_token_or_user_is_refused_without_showing_the_pin() 
         assert!(error.contains(problem) && !error.contains("s3cret") && !error.contains("12345"), "{content}: {error}");
     }
     let error = Pkcs11Options::from_config_file(Path::new("/nowhere/crypto11.conf"), "k").unwrap_err().to_string();
-    assert_eq!(error, "the PKCS#11 config /nowhere/crypto11.conf cannot be read");
+    assert_eq!(
+        error,
+        "the PKCS#11 config /nowhere/crypto11.conf cannot be read: No such file or directory (os error 2)"
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let large = folder.path().join("large.conf");
+    let json = serde_json::json!({"Path": "/m.so", "TokenLabel": "t", "Pin": "1", "_comment": "x".repeat(70_000)});
+    std::fs::write(&large, json.to_string()).unwrap();
+    let error = Pkcs11Options::from_config_file(&large, "k").unwrap_err().to_string();
+    assert!(error.ends_with("is larger than 64 KiB"), "{error}");
 }

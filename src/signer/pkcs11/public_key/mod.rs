@@ -3,22 +3,13 @@
 //! Refuses to know where the attributes came from, and whether such a key is good enough.
 
 use cryptoki::object::KeyType;
-use der::asn1::{AnyRef, BitStringRef, OctetStringRef, UintRef};
-use der::oid::ObjectIdentifier;
-use der::{Decode as _, Encode as _};
-use spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef};
+use der::Decode as _;
+use der::asn1::{AnyRef, OctetStringRef};
 
 use super::error::Fault;
-
-const EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
-const RSA_ENCRYPTION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
-const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
-/// The octets of an Ed25519 public key (RFC 8032, section 5.1.5).
-const ED25519_OCTETS: usize = 32;
-/// How the encoding of a point begins that is not compressed (SEC 1, section 2.3.3).
-const UNCOMPRESSED: u8 = 4;
-/// The octets of such a point on P-256, P-384 and P-521. With tag and length they are 67, 99 and 136.
-const POINT_OCTETS: [usize; 3] = [65, 97, 133];
+use crate::crypto::curve::{Curve, UNCOMPRESSED};
+use crate::crypto::oid;
+use crate::crypto::spki::{self, MalformedNumbers};
 
 /// The attributes that make up a public key; empty where the token has none.
 #[derive(Debug, Default)]
@@ -36,7 +27,9 @@ pub(super) struct Parts {
 /// The DER `SubjectPublicKeyInfo`; none if parts are missing.
 pub(super) fn spki_der(kind: Option<KeyType>, parts: &Parts) -> Result<Option<Vec<u8>>, Fault> {
     let encoded = match kind {
-        Some(KeyType::RSA) if !parts.modulus.is_empty() && !parts.exponent.is_empty() => rsa(parts),
+        Some(KeyType::RSA) if !parts.modulus.is_empty() && !parts.exponent.is_empty() => {
+            spki::of_rsa(&parts.modulus, &parts.exponent)
+        }
         Some(KeyType::EC) if !parts.curve.is_empty() && !parts.point.is_empty() => ec(parts),
         Some(KeyType::EC_EDWARDS) if !parts.point.is_empty() => ed25519(parts),
         Some(KeyType::RSA | KeyType::EC | KeyType::EC_EDWARDS) => return Ok(None),
@@ -52,36 +45,28 @@ pub(super) fn spki_der(kind: Option<KeyType>, parts: &Parts) -> Result<Option<Ve
     })
 }
 
-fn rsa(parts: &Parts) -> der::Result<Vec<u8>> {
-    let key = vec![UintRef::new(&parts.modulus)?, UintRef::new(&parts.exponent)?].to_der()?;
-    info(RSA_ENCRYPTION, Some(AnyRef::NULL), &key)
+fn ec(parts: &Parts) -> Result<Vec<u8>, MalformedNumbers> {
+    let curve = AnyRef::from_der(&parts.curve).map_err(|_| MalformedNumbers)?;
+    spki::wrap(oid::EC_PUBLIC_KEY, Some(curve), point(&parts.point)?)
 }
 
-fn ec(parts: &Parts) -> der::Result<Vec<u8>> {
-    info(EC_PUBLIC_KEY, Some(AnyRef::from_der(&parts.curve)?), point(&parts.point)?)
-}
-
-fn ed25519(parts: &Parts) -> der::Result<Vec<u8>> {
-    let key = if parts.point.len() == ED25519_OCTETS { &parts.point } else { unwrapped(&parts.point)? };
-    info(ED25519, None, key)
+/// The 32 bytes of RFC 8032, section 5.1.5, in an OCTET STRING or bare.
+fn ed25519(parts: &Parts) -> Result<Vec<u8>, MalformedNumbers> {
+    let key = if parts.point.len() == 32 { &parts.point } else { unwrapped(&parts.point)? };
+    spki::of_ed25519(key)
 }
 
 /// `CKA_EC_POINT` is a DER OCTET STRING around the point; some tokens give the point itself.
-fn point(octets: &[u8]) -> der::Result<&[u8]> {
+fn point(octets: &[u8]) -> Result<&[u8], MalformedNumbers> {
     // Tag and form are both 4, so that the length has to tell.
-    if octets.first() == Some(&UNCOMPRESSED) && POINT_OCTETS.contains(&octets.len()) {
+    if octets.first() == Some(&UNCOMPRESSED) && Curve::ALL.iter().any(|curve| curve.point() == octets.len()) {
         return Ok(octets);
     }
     unwrapped(octets)
 }
 
-fn unwrapped(octets: &[u8]) -> der::Result<&[u8]> {
-    <&OctetStringRef>::from_der(octets).map(OctetStringRef::as_bytes)
-}
-
-fn info(oid: ObjectIdentifier, parameters: Option<AnyRef<'_>>, key: &[u8]) -> der::Result<Vec<u8>> {
-    let algorithm = AlgorithmIdentifierRef { oid, parameters };
-    SubjectPublicKeyInfoRef { algorithm, subject_public_key: BitStringRef::from_bytes(key)? }.to_der()
+fn unwrapped(octets: &[u8]) -> Result<&[u8], MalformedNumbers> {
+    <&OctetStringRef>::from_der(octets).map(OctetStringRef::as_bytes).map_err(|_| MalformedNumbers)
 }
 
 #[cfg(test)]

@@ -19,7 +19,6 @@ const PEM_HINT: &str = "VAULT_CACERT names a PEM file of certificates, VAULT_CAP
 const CLIENT_HINT: &str =
     "VAULT_CLIENT_CERT and VAULT_CLIENT_KEY name PEM files of a certificate and its key, which is not encrypted";
 
-/// What is set.
 #[derive(Default)]
 pub(super) struct TlsSettings {
     /// `VAULT_CACERT`: certificates to trust, PEM.
