@@ -1,4 +1,4 @@
-//! What must hold for any octets at all, a function for each way into sigmint. The fuzz targets call these; so does
+//! What must hold for any bytes at all, a function for each way into sigmint. The fuzz targets call these; so does
 //! `tests/it/invariants.rs`, which replays every corpus and damages its entries at random.
 //!
 //! Owns no input. A function that returns has held.
@@ -30,8 +30,8 @@ pub const ALL: [Invariant; 8] = [
 ];
 
 /// A token that parses is within its limits, has three parts and an issuer, and shows no claim to a log.
-pub fn token(octets: &[u8]) {
-    let Ok(text) = std::str::from_utf8(octets) else { return };
+pub fn token(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
     let Ok(token) = UnverifiedToken::parse(text) else { return };
     assert!(text.len() <= MAX_TOKEN_BYTES && !token.issuer().is_empty());
     let jws = token.jws();
@@ -52,12 +52,12 @@ const UNSIGNED: [(&str, usize); 7] = [
 ];
 
 /// Whatever an issuer's keys are: a token that nobody signed does not verify.
-pub fn jwk_set(octets: &[u8]) {
+pub fn jwk_set(bytes: &[u8]) {
     let listed = ["RS256", "PS512", "ES256", "ES384", "ES512", "EdDSA"].map(str::to_owned);
     for listed in [Some(listed.as_slice()), Some(&[]), None] {
-        let Ok(set) = KeySet::parse(octets, listed, KeyBudget::NAMED) else { continue };
+        let Ok(set) = KeySet::parse(bytes, listed, KeyBudget::NAMED) else { continue };
         for (text, length) in UNSIGNED {
-            // Three octets of zeros are four letters A; the lengths that are no multiple of three need no padding.
+            // Three bytes of zeros are four letters A; the lengths that are no multiple of three need no padding.
             let signature = "A".repeat((length * 4_usize).div_ceil(3));
             let jws = CompactJws::parse(&format!("{text}.{signature}")).expect("a token of this file");
             assert_ne!(set.check(&jws), SignatureCheck::Good);
@@ -66,21 +66,21 @@ pub fn jwk_set(octets: &[u8]) {
 }
 
 /// A signing request that proves itself carries the key that is certified, and the key is one that is accepted by itself.
-pub fn csr(octets: &[u8]) {
-    let request = KeyRequest::SigningRequest(octets.to_vec());
+pub fn csr(bytes: &[u8]) {
+    let request = KeyRequest::SigningRequest(bytes.to_vec());
     let Ok(proven) = prove(&request, "dev@example.com", &PermittedAlgorithms::default()) else { return };
     let key = proven.public_key();
-    assert!(octets.len() <= MAX_CSR_BYTES);
+    assert!(bytes.len() <= MAX_CSR_BYTES);
     assert_eq!(PublicKey::from_spki(key.spki()).as_ref(), Ok(key));
 }
 
 /// A key that is read is read again from what it becomes in the certificate, and nothing proves it but a signature.
-pub fn pem_key(octets: &[u8]) {
-    let Ok(key) = PublicKey::parse(octets) else { return };
+pub fn pem_key(bytes: &[u8]) {
+    let Ok(key) = PublicKey::parse(bytes) else { return };
     assert_eq!(PublicKey::from_spki(key.spki()).as_ref(), Ok(&key));
     assert_eq!(key.key_identifier().len(), 20);
-    for proof in [vec![], vec![0; 64], vec![0; 96], vec![0; 132], vec![0; key.key_bits().len()], octets.to_vec()] {
-        let request = KeyRequest::PublicKey { content: octets.to_vec(), proof };
+    for proof in [vec![], vec![0; 64], vec![0; 96], vec![0; 132], vec![0; key.key_bits().len()], bytes.to_vec()] {
+        let request = KeyRequest::PublicKey { content: bytes.to_vec(), proof };
         let refused = prove(&request, "dev@example.com", &PermittedAlgorithms::default());
         // A modulus whose factors are close is found with the proof, and told first.
         let is_refused = match refused {
@@ -93,8 +93,8 @@ pub fn pem_key(octets: &[u8]) {
 }
 
 /// An issuer that is read is found under its own URL and nobody under a URL that only holds it; an error names a line of the text.
-pub fn issuer_file(octets: &[u8]) {
-    let Ok(text) = std::str::from_utf8(octets) else { return };
+pub fn issuer_file(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
     match Issuers::parse("fuzz.yaml", text) {
         Ok(issuers) => {
             for issuer in issuers.iter() {
@@ -121,8 +121,8 @@ pub fn issuer_file(octets: &[u8]) {
 
 /// Rendering asks for no key that the template does not name, gives the same text twice, and no more of it than is allowed. Before the
 /// first zero stands the template; the rest is what its keys hold, and keys of odd length hold nothing.
-pub fn template(octets: &[u8]) {
-    let Ok(text) = std::str::from_utf8(octets) else { return };
+pub fn template(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
     let (source, value) = text.split_once('\0').unwrap_or((text, "value"));
     let Ok(template) = Template::parse(source) else { return };
     assert_eq!(template.source(), source);
@@ -149,27 +149,27 @@ pub fn template(octets: &[u8]) {
 }
 
 /// A timestamp or a list that is read is written as it came, and a log's key takes none that the log did not make.
-pub fn sct(octets: &[u8]) {
+pub fn sct(bytes: &[u8]) {
     let log =
         LogKey::from_pem(include_bytes!("../tests/fixtures/transparency/log.pub.pem")).expect("a key of the fixtures");
-    let read = [Sct::from_tls(octets).ok(), Sct::from_add_chain_response(octets).ok()];
+    let read = [Sct::from_tls(bytes).ok(), Sct::from_add_chain_response(bytes).ok()];
     for sct in read.into_iter().flatten() {
         assert_eq!(Sct::from_tls(&sct.to_tls()).as_ref().ok(), Some(&sct));
         assert_eq!(Sct::from_add_chain_response(&sct.add_chain_response_json()).as_ref().ok(), Some(&sct));
         assert!(log.verify(&sct, &LogEntry::X509(b"an entry that no log has signed")).is_err());
     }
-    if let Ok(sct) = Sct::from_tls(octets) {
-        assert_eq!(sct.to_tls(), octets);
+    if let Ok(sct) = Sct::from_tls(bytes) {
+        assert_eq!(sct.to_tls(), bytes);
     }
-    if let Ok(list) = parse_list(octets) {
-        assert_eq!(serialize_list(&list).as_ref().ok().map(Vec::as_slice), Some(octets));
+    if let Ok(list) = parse_list(bytes) {
+        assert_eq!(serialize_list(&list).as_ref().ok().map(Vec::as_slice), Some(bytes));
     }
 }
 
 /// What a body says is no longer than the body, is the same with white space around it, and is refused the same way twice.
-pub fn request_json(octets: &[u8]) {
+pub fn request_json(bytes: &[u8]) {
     let flat = |fields: Fields| (fields.token, fields.public_key, fields.signing_request);
-    let read = CreateSigningCertificateRequest::parse(octets).map(flat);
+    let read = CreateSigningCertificateRequest::parse(bytes).map(flat);
     if let Ok((token, key, request)) = &read {
         let lengths = [
             token.as_ref().map(String::len),
@@ -177,14 +177,14 @@ pub fn request_json(octets: &[u8]) {
             key.as_ref().map(|(_, proof)| proof.len()),
             request.as_ref().map(Vec::len),
         ];
-        assert!(lengths.into_iter().flatten().all(|length| length <= octets.len()));
+        assert!(lengths.into_iter().flatten().all(|length| length <= bytes.len()));
     }
-    let spaced = [b"\r\n\t ", octets, b" "].concat();
+    let spaced = [b"\r\n\t ", bytes, b" "].concat();
     assert_eq!(CreateSigningCertificateRequest::parse(&spaced).map(flat).ok(), read.ok());
-    let read = v1::Body::parse(octets);
+    let read = v1::Body::parse(bytes);
     match &read {
-        Ok(KeyRequest::PublicKey { content, proof }) => assert!(content.len() + proof.len() <= octets.len()),
-        Ok(KeyRequest::SigningRequest(request)) => assert!(request.len() <= octets.len()),
+        Ok(KeyRequest::PublicKey { content, proof }) => assert!(content.len() + proof.len() <= bytes.len()),
+        Ok(KeyRequest::SigningRequest(request)) => assert!(request.len() <= bytes.len()),
         Err(_) => {}
     }
     assert!(v1::Body::parse(&spaced).ok() == read.ok());

@@ -224,7 +224,7 @@ impl Failure {
     }
 
     /// Replaces the table's text by one that says more. It must be made of our words and configured names only.
-    pub fn saying(mut self, message: String) -> Self {
+    pub fn with_message(mut self, message: String) -> Self {
         self.message = Some(message);
         self
     }

@@ -1,4 +1,4 @@
-//! `invariants::issuer_file` for octets that libFuzzer finds.
+//! `invariants::issuer_file` for bytes that libFuzzer finds.
 
 #![no_main]
 
@@ -6,4 +6,4 @@
 #[allow(dead_code, reason = "each target calls one")]
 mod invariants;
 
-libfuzzer_sys::fuzz_target!(|octets: &[u8]| invariants::issuer_file(octets));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| invariants::issuer_file(bytes));

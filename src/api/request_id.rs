@@ -15,15 +15,15 @@ impl RequestId {
     /// The client's own id if it is a short word, else a new one.
     pub(super) fn of(sent: Option<&[u8]>) -> Self {
         let word =
-            sent.filter(|octets| (1..=MAX_LENGTH).contains(&octets.len()) && octets.iter().all(u8::is_ascii_graphic));
-        word.and_then(|octets| String::from_utf8(octets.to_vec()).ok()).map_or_else(Self::new, Self)
+            sent.filter(|bytes| (1..=MAX_LENGTH).contains(&bytes.len()) && bytes.iter().all(u8::is_ascii_graphic));
+        word.and_then(|bytes| String::from_utf8(bytes.to_vec()).ok()).map_or_else(Self::new, Self)
     }
 
     fn new() -> Self {
-        let mut octets = [0; 8];
+        let mut bytes = [0; 8];
         // An id that cannot be random is still an id.
-        let _ = aws_lc_rs::rand::fill(&mut octets);
-        Self(format!("{:016x}", u64::from_be_bytes(octets)))
+        let _ = aws_lc_rs::rand::fill(&mut bytes);
+        Self(format!("{:016x}", u64::from_be_bytes(bytes)))
     }
 
     pub(super) fn as_str(&self) -> &str {
@@ -45,7 +45,7 @@ mod tests {
         assert_eq!(RequestId::of(Some(b"abc-1")).as_str(), "abc-1");
         for sent in [None, Some(&b""[..]), Some(b"a b"), Some(b"a\n"), Some("é".as_bytes()), Some(&[b'a'; 65])] {
             let id = RequestId::of(sent);
-            assert!(id.as_str().len() == 16 && id.as_str().bytes().all(|octet| octet.is_ascii_hexdigit()), "{sent:?}");
+            assert!(id.as_str().len() == 16 && id.as_str().bytes().all(|byte| byte.is_ascii_hexdigit()), "{sent:?}");
         }
         assert_ne!(RequestId::of(None), RequestId::of(None));
     }

@@ -26,7 +26,7 @@ pub(crate) fn watch(issuance: &Arc<Issuance>) {
     let issuance = Arc::downgrade(issuance);
     tokio::spawn(async move {
         while let Some(issuance) = issuance.upgrade() {
-            warn(issuance.authority.current().chain(), (issuance.ambient.clock)());
+            warn(issuance.authority.current().chain(), (issuance.clock)());
             drop(issuance);
             time::sleep(EVERY).await;
         }

@@ -30,7 +30,7 @@ use crate::http::SetupError;
 use crate::identity::fetch::{ClusterFiles, Fetcher};
 use crate::identity::issuers::Issuers;
 use crate::identity::keys::{KeyStore, KeyTiming};
-use crate::issuance::{Ambient, Issuance};
+use crate::issuance::Issuance;
 use crate::limits::Limits;
 use crate::limits::connections::ConnectionLimits;
 use crate::limits::single_use::{RedisSetupError, RedisStore, SingleUse};
@@ -227,13 +227,14 @@ fn guarded_issuance(
         limits: guards.limits,
         single_use: guards.single_use,
         metrics: Metrics::new(&BuildInfo::default()),
-        ambient: Ambient { clock: Box::new(SystemTime::now), random: Box::new(random_octets) },
+        clock: Box::new(SystemTime::now),
+        rng: Box::new(random_bytes),
     }))
 }
 
-fn random_octets() -> Option<[u8; Serial::LENGTH]> {
-    let mut octets = [0; Serial::LENGTH];
-    aws_lc_rs::rand::fill(&mut octets).ok().map(|()| octets)
+fn random_bytes() -> Option<[u8; Serial::LENGTH]> {
+    let mut bytes = [0; Serial::LENGTH];
+    aws_lc_rs::rand::fill(&mut bytes).ok().map(|()| bytes)
 }
 
 /// Sets up the logs; none is asked before the first certificate.

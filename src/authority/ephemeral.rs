@@ -96,7 +96,7 @@ mod tests {
         assert_eq!(authority.algorithm(), SignatureAlgorithm::EcdsaP384Sha384);
         assert_eq!(authority.chain().len(), 1);
         assert_eq!(authority.chain().subject(), "O=sigmint, CN=sigmint ephemeral CA");
-        let signature = authority.sign_octets(b"tbs").await.unwrap();
+        let signature = authority.sign_bytes(b"tbs").await.unwrap();
         authority.chain().signature_check().verify(b"tbs", &signature).unwrap();
     }
 

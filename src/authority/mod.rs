@@ -55,7 +55,7 @@ enum Maker {
 
 /// A certificate that was made.
 #[derive(Debug)]
-pub struct Made {
+pub struct SignedCertificate {
     /// DER.
     pub certificate: Vec<u8>,
     /// The chain whose first certificate issued it.
@@ -120,7 +120,7 @@ pub enum AuthorityError {
     Signer(#[source] SignerError),
 }
 
-impl Made {
+impl SignedCertificate {
     /// Its serial number, hexadecimal, when a service chose it: what we choose is known before.
     pub fn serial(&self) -> Option<String> {
         if !self.foreign_serial {
@@ -163,7 +163,7 @@ impl Authority {
         Some(Self { chain, maker: Maker::Managed(service), health: Health::default() })
     }
 
-    /// The chain that this authority issues under; a service with several may take another, see [`Made::chain`].
+    /// The chain that this authority issues under; a service with several may take another, see [`SignedCertificate::chain`].
     pub fn chain(&self) -> &IssuingChain {
         &self.chain
     }
@@ -201,14 +201,14 @@ impl Authority {
     ///
     /// What comes from outside this process is verified first, so that no broken or lying backend can put a bad
     /// signature into a certificate or its log.
-    pub async fn make(&self, tbs: &LintedTbs) -> Result<Made, MakeError> {
+    pub async fn make(&self, tbs: &LintedTbs) -> Result<SignedCertificate, MakeError> {
         match &self.maker {
             Maker::Key { signer, .. } => {
                 // With its timestamps it may have become longer than it was to become.
                 Unfit::check_length(tbs.as_der().len(), signer.longest_message())?;
-                let signature = self.sign_octets(tbs.as_der()).await?;
+                let signature = self.sign_bytes(tbs.as_der()).await?;
                 let certificate = tbs.assemble(self.algorithm(), &signature)?;
-                Ok(Made { certificate, chain: Arc::clone(&self.chain), foreign_serial: false })
+                Ok(SignedCertificate { certificate, chain: Arc::clone(&self.chain), foreign_serial: false })
             }
             Maker::Managed(service) => {
                 let made = self.recorded(
@@ -216,7 +216,7 @@ impl Authority {
                         .await
                         .unwrap_or_else(|panic| Err(panic.into())),
                 )?;
-                Ok(Made { certificate: made.certificate, chain: made.chain, foreign_serial: true })
+                Ok(SignedCertificate { certificate: made.certificate, chain: made.chain, foreign_serial: true })
             }
         }
     }
@@ -234,12 +234,12 @@ impl Authority {
     /// Sees whether a failing signer or service is back, without making a certificate.
     pub async fn probe(&self) -> Result<(), SignerError> {
         match &self.maker {
-            Maker::Key { .. } => self.sign_octets(SELF_TEST).await.map(drop),
+            Maker::Key { .. } => self.sign_bytes(SELF_TEST).await.map(drop),
             Maker::Managed(service) => self.recorded(service.probe().await.map_err(SignerError::from)),
         }
     }
 
-    async fn sign_octets(&self, message: &[u8]) -> Result<Vec<u8>, SignerError> {
+    async fn sign_bytes(&self, message: &[u8]) -> Result<Vec<u8>, SignerError> {
         match &self.maker {
             Maker::Key { signer, verification } => {
                 self.recorded(sign_verified(signer.as_ref(), verification, message).await)

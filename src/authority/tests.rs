@@ -49,7 +49,7 @@ async fn a_wrong_answer_from_outside_never_becomes_a_signature() {
         ephemeral::root_and_intermediate(SignatureAlgorithm::EcdsaP256Sha256, SystemTime::now()).await.unwrap();
     let lying = Lying { honest: signer_of(&honest), location: KeyLocation::Remote, calls: AtomicUsize::default() };
     let authority = Authority::new(honest.chain().clone(), Arc::new(lying)).await.unwrap();
-    let answer = authority.sign_octets(b"tbs").await;
+    let answer = authority.sign_bytes(b"tbs").await;
     assert!(matches!(answer, Err(SignerError::WrongSignature)), "{answer:?}");
 }
 

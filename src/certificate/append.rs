@@ -25,7 +25,7 @@ pub(super) fn remove_last(tbs: &[u8]) -> der::Result<Vec<u8>> {
     wrap(Tag::Sequence, &[before, &tagged])
 }
 
-/// What a log signs (RFC 6962 section 3.2): a DER `TBSCertificate` without the poison and without the list of timestamps, everything else octet for octet.
+/// What a log signs (RFC 6962 section 3.2): a DER `TBSCertificate` without the poison and without the list of timestamps, everything else byte for byte.
 pub fn logged_tbs(tbs: &[u8]) -> der::Result<Vec<u8>> {
     let mut fields = Vec::with_capacity(tbs.len());
     for field in elements(AnyRef::from_der(tbs)?.value())? {
@@ -62,8 +62,8 @@ fn split(tbs: &[u8]) -> der::Result<(&[u8], &[u8])> {
 }
 
 /// DER elements that stand one after the other.
-fn elements(octets: &[u8]) -> der::Result<Vec<&[u8]>> {
-    let mut reader = SliceReader::new(octets)?;
+fn elements(bytes: &[u8]) -> der::Result<Vec<&[u8]>> {
+    let mut reader = SliceReader::new(bytes)?;
     let mut found = Vec::new();
     while !reader.is_finished() {
         found.push(reader.tlv_bytes()?);
@@ -105,8 +105,8 @@ mod tests {
 
     #[test]
     fn what_is_no_certificate_is_refused() {
-        for octets in [&b""[..], &[0x30], &[0x30, 2, 0xa3, 5], &[0x30, 6, 0xa3, 4, 0x30, 2, 0x30, 0]] {
-            assert!(logged_tbs(octets).is_err(), "{octets:?}");
+        for bytes in [&b""[..], &[0x30], &[0x30, 2, 0xa3, 5], &[0x30, 6, 0xa3, 4, 0x30, 2, 0x30, 0]] {
+            assert!(logged_tbs(bytes).is_err(), "{bytes:?}");
         }
     }
 }

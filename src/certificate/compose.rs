@@ -10,7 +10,7 @@ use der::asn1::{
 };
 use der::{Choice, Decode, Encode, Sequence, TagMode, TagNumber};
 
-use super::{ComposeError, Ingredients};
+use super::{CertificateRequest, ComposeError};
 use crate::identity::extensions::{Encoding, OTHER_NAME};
 use crate::identity::kinds::SubjectAlternativeName;
 
@@ -72,29 +72,29 @@ struct Extension {
 }
 
 /// Encodes the TBSCertificate.
-pub(super) fn tbs_certificate(ingredients: &Ingredients<'_>) -> Result<Vec<u8>, ComposeError> {
-    let (not_before, not_after) = validity(ingredients)?;
+pub(super) fn tbs_certificate(request: &CertificateRequest<'_>) -> Result<Vec<u8>, ComposeError> {
+    let (not_before, not_after) = validity(request)?;
     let tbs = TbsCertificate {
         version: V3,
-        serial_number: UintRef::new(ingredients.serial.as_bytes())?,
-        signature: AnyRef::from_der(ingredients.algorithm.algorithm_identifier_der())?,
-        issuer: AnyRef::from_der(ingredients.issuer.subject_der())?,
+        serial_number: UintRef::new(request.serial.as_bytes())?,
+        signature: AnyRef::from_der(request.algorithm.algorithm_identifier_der())?,
+        issuer: AnyRef::from_der(request.issuer.subject_der())?,
         validity: Validity { not_before: time(not_before)?, not_after: time(not_after)? },
         subject: AnyRef::from_der(EMPTY_NAME)?,
-        subject_public_key_info: AnyRef::from_der(ingredients.key.public_key().spki())?,
-        extensions: extensions(ingredients)?,
+        subject_public_key_info: AnyRef::from_der(request.key.public_key().spki())?,
+        extensions: extensions(request)?,
     };
     Ok(tbs.to_der()?)
 }
 
 /// `notBefore` is never ahead of the clock, and `notAfter` never behind the CA certificate's.
-fn validity(ingredients: &Ingredients<'_>) -> Result<(SystemTime, SystemTime), ComposeError> {
-    let not_before = whole_seconds(ingredients.now - ingredients.validity.backdating);
-    let not_after = not_before + ingredients.validity.lifetime;
-    if not_before < ingredients.issuer.not_before() {
+fn validity(request: &CertificateRequest<'_>) -> Result<(SystemTime, SystemTime), ComposeError> {
+    let not_before = whole_seconds(request.now - request.validity.backdating);
+    let not_after = not_before + request.validity.lifetime;
+    if not_before < request.issuer.not_before() {
         return Err(ComposeError::IssuerNotYetValid);
     }
-    if not_after > ingredients.issuer.not_after() {
+    if not_after > request.issuer.not_after() {
         return Err(ComposeError::IssuerExpires);
     }
     Ok((not_before, not_after))
@@ -113,11 +113,11 @@ fn time(time: SystemTime) -> der::Result<Time> {
     }
 }
 
-fn extensions(ingredients: &Ingredients<'_>) -> der::Result<Vec<Extension>> {
+fn extensions(request: &CertificateRequest<'_>) -> der::Result<Vec<Extension>> {
     let authority_key_identifier = ContextSpecific {
         tag_number: TagNumber(0),
         tag_mode: TagMode::Implicit,
-        value: OctetString::new(ingredients.issuer.subject_key_identifier())?,
+        value: OctetString::new(request.issuer.subject_key_identifier())?,
     };
     let mut extensions = vec![
         extension(KEY_USAGE, true, DIGITAL_SIGNATURE.to_vec())?,
@@ -125,12 +125,12 @@ fn extensions(ingredients: &Ingredients<'_>) -> der::Result<Vec<Extension>> {
         extension(
             SUBJECT_KEY_IDENTIFIER,
             false,
-            OctetStringRef::new(&ingredients.key.public_key().key_identifier())?.to_der()?,
+            OctetStringRef::new(&request.key.public_key().key_identifier())?.to_der()?,
         )?,
         extension(AUTHORITY_KEY_IDENTIFIER, false, vec![authority_key_identifier].to_der()?)?,
-        extension(SUBJECT_ALTERNATIVE_NAME, true, general_names(ingredients.principal.name())?)?,
+        extension(SUBJECT_ALTERNATIVE_NAME, true, general_names(request.principal.name())?)?,
     ];
-    for (id, text) in ingredients.principal.extensions() {
+    for (id, text) in request.principal.extensions() {
         let value = match id.encoding() {
             Encoding::RawText => text.as_bytes().to_vec(),
             Encoding::Utf8String => Utf8StringRef::new(text)?.to_der()?,

@@ -60,7 +60,7 @@ impl Default for ValidityPolicy {
 
 /// What a certificate is made of.
 #[derive(Clone, Copy, Debug)]
-pub struct Ingredients<'a> {
+pub struct CertificateRequest<'a> {
     pub principal: &'a Principal,
     pub key: &'a ProvenKey,
     pub issuer: &'a IssuingChain,
@@ -106,9 +106,9 @@ enum Form {
 
 impl LintedTbs {
     /// Puts a certificate together and lints it.
-    pub fn compose(ingredients: &Ingredients<'_>) -> Result<Self, ComposeError> {
-        let der = compose::tbs_certificate(ingredients)?;
-        lint::check(&der, ingredients)?;
+    pub fn compose(request: &CertificateRequest<'_>) -> Result<Self, ComposeError> {
+        let der = compose::tbs_certificate(request)?;
+        lint::check(&der, request)?;
         Ok(Self { der, form: Form::Plain })
     }
 

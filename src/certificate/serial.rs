@@ -1,4 +1,4 @@
-//! Serial numbers (RFC 5280 section 4.1.2.2): positive, at most 20 octets, 159 random bits.
+//! Serial numbers (RFC 5280 section 4.1.2.2): positive, at most 20 bytes, 159 random bits.
 
 use crate::text;
 
@@ -6,17 +6,17 @@ use crate::text;
 pub struct Serial([u8; Self::LENGTH]);
 
 impl Serial {
-    /// Octets of a serial number.
+    /// Bytes of a serial number.
     pub const LENGTH: usize = 20;
 
-    /// A serial number of random octets. The top bit is cleared, which keeps the number positive and within 20 octets of DER; the
+    /// A serial number of random bytes. The top bit is cleared, which keeps the number positive and within 20 bytes of DER; the
     /// number zero, one in 2^159, becomes one.
-    pub fn from_random(mut octets: [u8; Self::LENGTH]) -> Self {
-        octets[0] &= 0x7f;
-        if octets.iter().all(|octet| *octet == 0) {
-            octets[Self::LENGTH - 1] = 1;
+    pub fn from_random(mut bytes: [u8; Self::LENGTH]) -> Self {
+        bytes[0] &= 0x7f;
+        if bytes.iter().all(|byte| *byte == 0) {
+            bytes[Self::LENGTH - 1] = 1;
         }
-        Self(octets)
+        Self(bytes)
     }
 
     /// The number, big-endian, possibly with leading zeros.
@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn serials_are_positive_and_fit_twenty_octets() {
+    fn serials_are_positive_and_fit_twenty_bytes() {
         assert_eq!(Serial::from_random([0xff; 20]).as_bytes()[0], 0x7f);
         assert_eq!(Serial::from_random([0; 20]).to_hex(), "01");
         assert_eq!(Serial::from_random([0xab; 20]).to_hex(), format!("2b{}", "ab".repeat(19)));

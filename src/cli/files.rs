@@ -8,8 +8,8 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
 
+use crate::cli::display::visible;
 use crate::cli::error::CommandError;
-use crate::cli::words::visible;
 pub(super) use crate::dev::Readers;
 
 /// Makes the folder of a file.

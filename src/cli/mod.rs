@@ -5,6 +5,7 @@
 pub(crate) mod ca;
 mod config;
 pub(crate) mod dev;
+pub(crate) mod display;
 pub(crate) mod error;
 mod files;
 mod hardening;
@@ -13,7 +14,6 @@ mod key_kind;
 pub(crate) mod request;
 mod serve;
 mod version;
-pub(crate) mod words;
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, IsTerminal as _};

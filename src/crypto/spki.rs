@@ -88,11 +88,11 @@ pub(crate) fn bit_length(number: &[u8]) -> usize {
 #[error("the numbers of the public key are malformed")]
 pub(crate) struct MalformedNumbers;
 
-/// A big-endian number in exactly so many octets.
-pub(crate) fn padded(number: &[u8], octets: usize) -> Result<Zeroizing<Vec<u8>>, MalformedNumbers> {
+/// A big-endian number in exactly so many bytes.
+pub(crate) fn padded(number: &[u8], bytes: usize) -> Result<Zeroizing<Vec<u8>>, MalformedNumbers> {
     let digits = trimmed(number);
-    let zeros = octets.checked_sub(digits.len()).ok_or(MalformedNumbers)?;
-    let mut fixed = Zeroizing::new(Vec::with_capacity(octets));
+    let zeros = bytes.checked_sub(digits.len()).ok_or(MalformedNumbers)?;
+    let mut fixed = Zeroizing::new(Vec::with_capacity(bytes));
     fixed.resize(zeros, 0);
     fixed.extend_from_slice(digits);
     Ok(fixed)
@@ -100,7 +100,7 @@ pub(crate) fn padded(number: &[u8], octets: usize) -> Result<Zeroizing<Vec<u8>>,
 
 /// A big-endian number without leading zeros.
 pub(crate) fn trimmed(number: &[u8]) -> &[u8] {
-    let zeros = number.iter().take_while(|octet| **octet == 0).count();
+    let zeros = number.iter().take_while(|byte| **byte == 0).count();
     number.get(zeros..).unwrap_or_default()
 }
 
@@ -135,7 +135,7 @@ pub(crate) fn of_pkcs1(key: &[u8]) -> Result<Vec<u8>, MalformedNumbers> {
     wrap(oid::RSA_ENCRYPTION, Some(AnyRef::NULL), key)
 }
 
-/// An Ed25519 key of its 32 octets.
+/// An Ed25519 key of its 32 bytes.
 pub(crate) fn of_ed25519(key: &[u8]) -> Result<Vec<u8>, MalformedNumbers> {
     if key.len() != 32 {
         return Err(MalformedNumbers);
@@ -160,7 +160,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_numbers_of_a_key_become_the_same_octets_that_other_libraries_write() {
+    fn the_numbers_of_a_key_become_the_same_bytes_that_other_libraries_write() {
         for (algorithm, curve) in [
             (&rcgen::PKCS_ECDSA_P256_SHA256, Curve::P256),
             (&rcgen::PKCS_ECDSA_P384_SHA384, Curve::P384),

@@ -5,7 +5,7 @@
 use std::fmt;
 
 use super::clock::Skew;
-use super::log_key::PromiseError;
+use super::log_key::SctMismatch;
 use crate::http::SetupError;
 use crate::text::peer_text::PeerText;
 
@@ -47,7 +47,7 @@ pub enum LogFault {
     #[error("bad answer: {0}")]
     BadAnswer(PeerText),
     #[error("wrong signature: {0}")]
-    WrongSignature(#[from] PromiseError),
+    WrongSignature(#[from] SctMismatch),
     #[error("its timestamp lies {0}: compare both clocks")]
     Clock(Skew),
     #[error("no answer in time")]

@@ -19,7 +19,7 @@ use tokio::time::Instant;
 pub use self::log::LogSettings;
 pub use clock::Skew;
 pub use error::{LogFault, LogSetupError, TransparencyError};
-pub use log_key::{LogKey, LogKeyError, PromiseError};
+pub use log_key::{LogKey, LogKeyError, SctMismatch};
 pub use sct::{DigitallySigned, LogEntry, LogId, Sct, SctError, parse_list, serialize_list};
 
 use self::log::{Endpoint, Log, request_body};

@@ -62,9 +62,9 @@ pub struct Folder {
 impl Folder {
     /// A new folder among the system's temporary files.
     pub fn temporary() -> Result<Self, FolderError> {
-        let mut octets = [0; 8];
-        aws_lc_rs::rand::fill(&mut octets).map_err(|_| FolderError::Random)?;
-        let path = std::env::temp_dir().join(format!("sigmint-dev-{:016x}", u64::from_be_bytes(octets)));
+        let mut bytes = [0; 8];
+        aws_lc_rs::rand::fill(&mut bytes).map_err(|_| FolderError::Random)?;
+        let path = std::env::temp_dir().join(format!("sigmint-dev-{:016x}", u64::from_be_bytes(bytes)));
         // A folder that is there already, whoever put it there, is an error here.
         DirBuilder::new()
             .mode(0o700)

@@ -75,7 +75,7 @@ pub enum BodyError {
     TooLong,
 }
 
-/// Reads an answer's body behind what is in `body` already, which gets no longer than `most` octets.
+/// Reads an answer's body behind what is in `body` already, which gets no longer than `most` bytes.
 ///
 /// Errors: [`BodyError`]; `body` then holds a part.
 pub async fn read_body(response: &mut Response, most: usize, body: &mut Vec<u8>) -> Result<(), BodyError> {

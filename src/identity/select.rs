@@ -13,11 +13,11 @@ pub fn identify(mut claims: VerifiedClaims) -> Result<(VerifiedClaims, Principal
         if found.is_ok() && issuer.order.is_some() {
             break;
         }
-        let before = claims.become_of(issuer);
+        let before = claims.with_issuer(issuer);
         match (&found, Principal::from_claims(&claims)) {
             (Ok(_), Ok(_)) => return Err(PrincipalError::Ambiguous),
             (Err(_), Ok(principal)) => found = Ok(principal),
-            (_, Err(_)) => drop(claims.become_of(before)),
+            (_, Err(_)) => drop(claims.with_issuer(before)),
         }
     }
     found.map(|principal| (claims, principal))

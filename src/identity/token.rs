@@ -190,7 +190,7 @@ impl UnverifiedToken {
         }
         let claims =
             Claims::parse(&std::mem::take(&mut jws.payload)).map_err(|error| TokenError::Claims(error.into()))?;
-        claims.filled_text("iss")?;
+        claims.non_empty_str("iss")?;
         Ok(Self { jws, claims })
     }
 

@@ -1,7 +1,7 @@
 //! Absolute URIs for subject alternative names (RFC 3986, RFC 5280 section 4.2.1.6).
 //!
 //! Owns reading a URI from text that an issuer controls and writing it percent-encoded, the way verifiers of existing certificates
-//! expect it: parts that are encoded already stay as they are, other octets are encoded, nothing else is normalised. The `url` crate
+//! expect it: parts that are encoded already stay as they are, other bytes are encoded, nothing else is normalised. The `url` crate
 //! follows the WHATWG rules instead (lower-cases hosts, drops default ports, adds slashes), which would change names.
 
 use std::fmt;
@@ -185,7 +185,7 @@ fn push_encoded(out: &mut String, text: &str, part: Part) -> Result<(), UriError
         return Ok(());
     }
     for byte in decoded {
-        if may_stand(byte, part) { out.push(char::from(byte)) } else { push_octet(out, byte) }
+        if may_stand(byte, part) { out.push(char::from(byte)) } else { push_byte(out, byte) }
     }
     Ok(())
 }
@@ -197,13 +197,13 @@ fn push_query(out: &mut String, query: &str) -> Result<(), UriError> {
             _ if !byte.is_ascii() => return Err(UriError::NotAscii),
             b'%' | b'?' => out.push(char::from(byte)),
             _ if may_stand(byte, Part::Path) || is_sub_delimiter(byte) => out.push(char::from(byte)),
-            _ => push_octet(out, byte),
+            _ => push_byte(out, byte),
         }
     }
     Ok(())
 }
 
-/// Octets that stand unencoded when a part is encoded anew.
+/// Bytes that stand unencoded when a part is encoded anew.
 fn may_stand(byte: u8, part: Part) -> bool {
     byte.is_ascii_alphanumeric()
         || b"-_.~$&+,;=".contains(&byte)
@@ -214,12 +214,12 @@ fn may_stand(byte: u8, part: Part) -> bool {
         }
 }
 
-/// Further octets that need no encoding if the part was encoded by its writer.
+/// Further bytes that need no encoding if the part was encoded by its writer.
 fn is_sub_delimiter(byte: u8) -> bool {
     b"!'()*[]".contains(&byte)
 }
 
-fn push_octet(out: &mut String, byte: u8) {
+fn push_byte(out: &mut String, byte: u8) {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
     out.push('%');
     for nibble in [byte >> 4, byte & 0x0f] {
@@ -237,8 +237,8 @@ fn percent_decode(text: &str) -> Result<Vec<u8>, UriError> {
         }
         let mut digit =
             || bytes.next().and_then(|digit| char::from(digit).to_digit(16)).ok_or(UriError::PercentEncoding);
-        let octet = digit()? * 16 + digit()?;
-        out.push(u8::try_from(octet).map_err(|_| UriError::PercentEncoding)?);
+        let byte = digit()? * 16 + digit()?;
+        out.push(u8::try_from(byte).map_err(|_| UriError::PercentEncoding)?);
     }
     Ok(out)
 }

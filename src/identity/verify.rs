@@ -30,12 +30,12 @@ pub struct VerifiedClaims {
     issuer: Arc<Issuer>,
     /// Further identities of the issuer for the token's audience, in their order.
     alternatives: Vec<Arc<Issuer>>,
-    statement: Option<Statement>,
+    signing_input_digest: Option<SigningInputDigest>,
     has_unknown_type: bool,
 }
 
 /// SHA-256 of the text that the issuer signed: the token without its signature, which others may be able to vary.
-pub type Statement = [u8; 32];
+pub type SigningInputDigest = [u8; 32];
 
 /// Why a token is not believed.
 #[derive(Debug, thiserror::Error)]
@@ -101,7 +101,7 @@ impl VerifiedClaims {
     }
 
     /// Looks at another of the issuer's identities. Returns the one before.
-    pub(super) const fn become_of(&mut self, issuer: Arc<Issuer>) -> Arc<Issuer> {
+    pub(super) const fn with_issuer(&mut self, issuer: Arc<Issuer>) -> Arc<Issuer> {
         std::mem::replace(&mut self.issuer, issuer)
     }
 
@@ -124,8 +124,8 @@ impl VerifiedClaims {
     }
 
     /// What tells this token from every other one, for issuers whose tokens are counted.
-    pub const fn statement(&self) -> Option<&Statement> {
-        self.statement.as_ref()
+    pub const fn signing_input_digest(&self) -> Option<&SigningInputDigest> {
+        self.signing_input_digest.as_ref()
     }
 
     /// Whether the token's `typ` header is one that is not known here.
@@ -148,7 +148,7 @@ impl VerifiedClaims {
     /// Claims as if they were verified, for the tests of what comes after.
     #[cfg(test)]
     pub(crate) const fn for_test(claims: Claims, issuer: Arc<Issuer>) -> Self {
-        Self { claims, issuer, alternatives: Vec::new(), statement: Some([0; 32]), has_unknown_type: false }
+        Self { claims, issuer, alternatives: Vec::new(), signing_input_digest: Some([0; 32]), has_unknown_type: false }
     }
 }
 
@@ -213,10 +213,16 @@ pub fn verify_now(
         Answer::Check(SignatureCheck::Good) => {
             let counted =
                 std::iter::once(&issuer).chain(&alternatives).any(|one| one.max_certificates_per_token.is_some());
-            let statement = counted.then(|| Sha256::digest(token.jws().signed_text()).into());
+            let signing_input_digest = counted.then(|| Sha256::digest(token.jws().signed_text()).into());
             let has_unknown_type = matches!(token.jws().token_type(), TokenType::Unknown(_));
             let claims = token.into_claims();
-            Ok(Verification::Believed(VerifiedClaims { claims, issuer, alternatives, statement, has_unknown_type }))
+            Ok(Verification::Believed(VerifiedClaims {
+                claims,
+                issuer,
+                alternatives,
+                signing_input_digest,
+                has_unknown_type,
+            }))
         }
         Answer::Check(SignatureCheck::Bad) => Err(VerifyError::Signature),
         Answer::Check(SignatureCheck::UnknownKeyId) => Err(VerifyError::UnknownKeyId(key_id(&token))),
@@ -288,7 +294,7 @@ fn check_identity(
         claims: token.claims().clone(),
         issuer: Arc::clone(issuer),
         alternatives: alternatives.to_vec(),
-        statement: None,
+        signing_input_digest: None,
         has_unknown_type: false,
     };
     Ok(identify(as_if_signed).map(drop)?)
@@ -351,7 +357,7 @@ fn check_audience(claims: &Claims, expected: &str) -> Result<(), VerifyError> {
 fn check_subject(claims: &Claims, issuer: &Issuer, alternatives: &[Arc<Issuer>]) -> Result<(), ClaimError> {
     let mut identities = std::iter::once(issuer).chain(alternatives.iter().map(Arc::as_ref));
     if identities.all(|one| one.identity.needs_subject()) {
-        return claims.filled_text("sub").map(drop);
+        return claims.non_empty_str("sub").map(drop);
     }
     // In another letter case it is not the subject here, but it is to readers that do not look at the case: no certificate.
     if claims.get("sub").is_none() && claims.names().any(|name| name != "sub" && name.to_uppercase() == "SUB") {

@@ -69,7 +69,7 @@ impl From<VerifyError> for Failure {
             }
             VerifyError::Identity(error) => error.into(),
             VerifyError::Keys { reach: Reach::PublicInternet, ref source, .. } if source.is_unreached() => {
-                Self::new(FailureKind::IssuerUnavailable, error).saying(UNREACHED_OF_PATTERN.to_owned())
+                Self::new(FailureKind::IssuerUnavailable, error).with_message(UNREACHED_OF_PATTERN.to_owned())
             }
             VerifyError::Keys { .. } => Self::new(FailureKind::IssuerUnavailable, error),
         }
@@ -87,7 +87,7 @@ impl From<PrincipalError> for Failure {
             }
             (PrincipalError::Template { .. }, Some(name)) => {
                 let message = format!("{}: the claim {name:?}", FailureKind::IdentityTemplate.row().text);
-                Self::new(FailureKind::IdentityTemplate, error).saying(message)
+                Self::new(FailureKind::IdentityTemplate, error).with_message(message)
             }
             _ => Self::new(FailureKind::IdentityRefused, error),
         };

@@ -9,10 +9,10 @@ use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
 
-use crate::authority::{Authority, AuthoritySource, Made, MakeError};
+use crate::authority::{Authority, AuthoritySource, MakeError, SignedCertificate};
 use crate::certificate::chain::ChainCertificate;
 use crate::certificate::chain::IssuingChain;
-use crate::certificate::{ComposeError, Ingredients, LintedTbs, Serial, ValidityPolicy};
+use crate::certificate::{CertificateRequest, ComposeError, LintedTbs, Serial, ValidityPolicy};
 use crate::ct::{LogEntry, Logs, Sct, Submission, TransparencyError, serialize_list};
 use crate::failure::{Failure, FailureKind};
 use crate::identity::issuers::Issuers;
@@ -65,12 +65,10 @@ pub struct Record {
     pub key: &'static str,
 }
 
-/// The clock and the source of randomness.
-pub struct Ambient {
-    pub clock: Box<dyn Fn() -> SystemTime + Send + Sync>,
-    /// Twenty random octets, or nothing when there is no randomness to be had.
-    pub random: Box<dyn Fn() -> Option<[u8; Serial::LENGTH]> + Send + Sync>,
-}
+/// The time, as an argument: tests set it.
+pub type Clock = Box<dyn Fn() -> SystemTime + Send + Sync>;
+/// Twenty random bytes for a serial number, or nothing when the system has no randomness.
+pub type Rng = Box<dyn Fn() -> Option<[u8; Serial::LENGTH]> + Send + Sync>;
 
 pub struct Issuance {
     /// The trusted issuers; replaced as a whole.
@@ -90,7 +88,8 @@ pub struct Issuance {
     pub single_use: SingleUse,
     /// What is counted and timed.
     pub metrics: Metrics,
-    pub ambient: Ambient,
+    pub clock: Clock,
+    pub rng: Rng,
 }
 
 impl Issuance {
@@ -103,13 +102,13 @@ impl Issuance {
         let (claims, principal) = identify(claims)?;
         let key = self.prove(&request.key, &principal)?;
         let (authority, serial) = (self.authority.current(), self.serial()?);
-        let tbs = self.compose(&Ingredients {
+        let tbs = self.compose(&CertificateRequest {
             principal: &principal,
             key: &key,
             issuer: authority.chain(),
             algorithm: authority.algorithm(),
             validity: self.validity,
-            now: (self.ambient.clock)(),
+            now: (self.clock)(),
             serial: &serial,
         })?;
         authority.check(&tbs, self.logs.as_ref().map_or(0, Logs::timestamps_length))?;
@@ -133,7 +132,11 @@ impl Issuance {
 
     /// One signature without logs. With logs, a precertificate before them and the certificate with their timestamps after; authorities
     /// that make no precertificates have their certificates logged as they are.
-    async fn make_and_log(&self, authority: &Authority, tbs: &LintedTbs) -> Result<(Made, SctDelivery), Failure> {
+    async fn make_and_log(
+        &self,
+        authority: &Authority,
+        tbs: &LintedTbs,
+    ) -> Result<(SignedCertificate, SctDelivery), Failure> {
         let Some(logs) = &self.logs else { return Ok((self.make(authority, tbs).await?, SctDelivery::None)) };
         if !authority.signs_precertificates() {
             let made = self.make(authority, tbs).await?;
@@ -156,7 +159,7 @@ impl Issuance {
         let mut patience = Patience::Waits(request.client);
         loop {
             let place = self.limits.begin()?;
-            let (token, now) = (UnverifiedToken::parse(&request.token)?, (self.ambient.clock)());
+            let (token, now) = (UnverifiedToken::parse(&request.token)?, (self.clock)());
             let wait = match verify_now(token, &self.issuers.load(), &self.keys, now, patience)? {
                 Verification::Believed(claims) => {
                     if claims.has_unknown_type() {
@@ -177,9 +180,9 @@ impl Issuance {
         prove(request, principal.challenge(), &self.algorithms).and_then(|key| self.blocked_keys.load().admit(key))
     }
 
-    fn compose(&self, ingredients: &Ingredients<'_>) -> Result<LintedTbs, ComposeError> {
+    fn compose(&self, request: &CertificateRequest<'_>) -> Result<LintedTbs, ComposeError> {
         let _timer = self.metrics.stage(Stage::Compose);
-        LintedTbs::compose(ingredients)
+        LintedTbs::compose(request)
     }
 
     /// Nothing for issuers whose tokens are not counted; those cost no time here.
@@ -188,16 +191,21 @@ impl Issuance {
             return Ok(None);
         }
         let _timer = self.metrics.stage(Stage::SingleUse);
-        self.single_use.take(claims, serial, (self.ambient.clock)()).await
+        self.single_use.take(claims, serial, (self.clock)()).await
     }
 
-    async fn make(&self, authority: &Authority, tbs: &LintedTbs) -> Result<Made, MakeError> {
+    async fn make(&self, authority: &Authority, tbs: &LintedTbs) -> Result<SignedCertificate, MakeError> {
         let _timer = self.metrics.stage(Stage::Sign);
         authority.make(tbs).await
     }
 
     /// Sends a (pre)certificate and everything above it to the logs.
-    async fn log(&self, logs: &Logs, made: &Made, entry: LogEntry<'_>) -> Result<Vec<Sct>, TransparencyError> {
+    async fn log(
+        &self,
+        logs: &Logs,
+        made: &SignedCertificate,
+        entry: LogEntry<'_>,
+    ) -> Result<Vec<Sct>, TransparencyError> {
         let _timer = self.metrics.stage(Stage::Log);
         let above = made.chain.certificates().iter().map(ChainCertificate::der);
         let chain = std::iter::once(made.certificate.as_slice()).chain(above).collect();
@@ -205,8 +213,7 @@ impl Issuance {
     }
 
     fn serial(&self) -> Result<Serial, Failure> {
-        let octets =
-            (self.ambient.random)().ok_or_else(|| Failure::new(FailureKind::Internal, "no randomness is to be had"))?;
-        Ok(Serial::from_random(octets))
+        let bytes = (self.rng)().ok_or_else(|| Failure::new(FailureKind::Internal, "the system has no randomness"))?;
+        Ok(Serial::from_random(bytes))
     }
 }

@@ -77,13 +77,13 @@ impl ConnectionMemory {
         Arc::new(Self { own: Left::new(own), of_common: Left::new(COMMON_PER_CONNECTION), budget })
     }
 
-    fn take(&self, bytes: usize) -> Result<Taken, MemoryExhausted> {
+    fn take(&self, bytes: usize) -> Result<Shares, MemoryExhausted> {
         let own = self.own.take_up_to(bytes);
         let allowed = self.of_common.take_up_to(bytes - own);
         let common = self.budget.common.take_up_to(allowed);
         self.of_common.give_back(allowed - common);
         let large = self.budget.large.take_up_to(bytes - own - common);
-        let taken = Taken { own, common, large };
+        let taken = Shares { own, common, large };
         if taken.sum() == bytes {
             return Ok(taken);
         }
@@ -91,7 +91,7 @@ impl ConnectionMemory {
         Err(MemoryExhausted)
     }
 
-    fn give_back(&self, taken: Taken) {
+    fn give_back(&self, taken: Shares) {
         self.own.give_back(taken.own);
         self.of_common.give_back(taken.common);
         self.budget.common.give_back(taken.common);
@@ -105,13 +105,13 @@ impl ConnectionMemory {
 pub struct MemoryExhausted;
 
 #[derive(Clone, Copy, Debug, Default)]
-struct Taken {
+struct Shares {
     own: usize,
     common: usize,
     large: usize,
 }
 
-impl Taken {
+impl Shares {
     const fn sum(self) -> usize {
         self.own + self.common + self.large
     }
@@ -134,12 +134,12 @@ impl Taken {
 #[derive(Debug)]
 pub struct Reservation {
     connection: Arc<ConnectionMemory>,
-    taken: Taken,
+    taken: Shares,
 }
 
 impl Reservation {
     pub const fn new(connection: Arc<ConnectionMemory>) -> Self {
-        Self { connection, taken: Taken { own: 0, common: 0, large: 0 } }
+        Self { connection, taken: Shares { own: 0, common: 0, large: 0 } }
     }
 
     /// How many bytes it is for.

@@ -24,7 +24,7 @@ use address::{TrustedProxies, UntrustedProxies};
 use memory::MemoryBudget;
 use rate::{KeyedRate, Rate, RateKey};
 
-/// Requests between their last octet and their answer, when nothing else is set: at a log's two seconds five hundred certificates a second.
+/// Requests between their last byte and their answer, when nothing else is set: at a log's two seconds five hundred certificates a second.
 pub const DEFAULT_IN_FLIGHT: NonZeroUsize = NonZeroUsize::new(1024).unwrap();
 /// What a caller reads that came when there was no place: the average request is answered by then.
 const PLACE_AGAIN: Duration = Duration::from_secs(1);
@@ -32,7 +32,7 @@ const PLACE_AGAIN: Duration = Duration::from_secs(1);
 /// The bounds that can be set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LimitsOptions {
-    /// Requests between their last octet and their answer.
+    /// Requests between their last byte and their answer.
     pub in_flight: NonZeroUsize,
     /// Requests for certificates of one client address, before the token is looked at.
     pub per_address: Option<Rate>,

@@ -75,7 +75,7 @@ impl PublicKey {
         &self.spki
     }
 
-    /// The octets of the subjectPublicKey bit string: the point, the PKCS #1 key, or the Ed25519 key.
+    /// The bytes of the subjectPublicKey bit string: the point, the PKCS #1 key, or the Ed25519 key.
     pub fn key_bits(&self) -> &[u8] {
         &self.key_bits
     }
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn other_labels_and_trailing_octets_are_refused() {
+    fn other_labels_and_trailing_bytes_are_refused() {
         let mut der = p256_spki();
         for label in ["CERTIFICATE", "EC PUBLIC KEY", "PRIVATE KEY", "public key"] {
             let text = pem_of(label, &der, pem::LineEnding::LF);
@@ -207,8 +207,8 @@ mod tests {
     #[test]
     fn rsa_sizes_and_exponents_are_checked() {
         let insecure = |spki: Vec<u8>| matches!(PublicKey::parse(&spki), Err(PublicKeyError::Insecure(_)));
-        for octets in [128, 255, 257, 384 + 1, 1024] {
-            assert!(insecure(spki::of_rsa(&vec![0xff; octets], &[1, 0, 1]).unwrap()), "{octets}");
+        for bytes in [128, 255, 257, 384 + 1, 1024] {
+            assert!(insecure(spki::of_rsa(&vec![0xff; bytes], &[1, 0, 1]).unwrap()), "{bytes}");
         }
         assert!(insecure(spki::of_rsa(&[0x7f; 256], &[1, 0, 1]).unwrap()), "2047 bits");
         assert!(insecure(spki::of_rsa(&[0xff; 256], &[3]).unwrap()), "exponent 3");
@@ -217,8 +217,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn parsing_never_panics(octets in proptest::collection::vec(any::<u8>(), 0..300)) {
-            let _ = PublicKey::parse(&octets);
+        fn parsing_never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+            let _ = PublicKey::parse(&bytes);
         }
 
         #[test]

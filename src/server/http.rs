@@ -19,7 +19,7 @@ use tokio_rustls::server::TlsStream;
 use super::admission::{Admission, HTTP1, TLS, within};
 use super::connection::Connection;
 use super::heads::Heads;
-use super::http2::Handed;
+use super::http2::Handoff;
 use super::movable::Movable;
 use super::preface::{self, Protocol};
 use super::{SHUTDOWN, Timeouts};
@@ -38,7 +38,7 @@ const WORKER_CONNECTIONS: usize = 1 << 20;
 #[derive(Clone)]
 pub(super) struct Front {
     pub(super) tls: Option<TlsAcceptor>,
-    pub(super) http2: mpsc::Sender<Handed>,
+    pub(super) http2: mpsc::Sender<Handoff>,
 }
 
 /// What the HTTP service takes: a connection that speaks HTTP/1, and its other end.
@@ -53,7 +53,7 @@ struct Entry {
     limit: Duration,
     draining: GracefulShutdownSignal,
     /// Where connections go that speak HTTP/2; to this worker they are then done with.
-    http2: mpsc::Sender<Handed>,
+    http2: mpsc::Sender<Handoff>,
 }
 
 /// An HTTP server on this listener. It runs when it is polled, and is stopped by its handle only.
@@ -147,7 +147,7 @@ impl Entry {
         tls: Option<Box<TlsStream<Movable>>>,
         lease: Arc<Lease>,
     ) -> Result<T, ()> {
-        let sent = socket.is_ok_and(|socket| self.http2.try_send(Handed { socket, tls, lease }).is_ok());
+        let sent = socket.is_ok_and(|socket| self.http2.try_send(Handoff { socket, tls, lease }).is_ok());
         tracing::trace!(sent, "a connection speaks HTTP/2");
         Err(())
     }

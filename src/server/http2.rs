@@ -69,13 +69,13 @@ pub(super) struct Listener {
 pub(super) struct Sources {
     pub(super) grpc: Option<Listener>,
     /// What the HTTP listener hands over.
-    pub(super) handed: mpsc::Receiver<Handed>,
+    pub(super) handed: mpsc::Receiver<Handoff>,
     /// What the HTTP listener is for.
     pub(super) http_serves: Serves,
 }
 
 /// A connection of the HTTP listener that speaks HTTP/2, and already has its place.
-pub(super) struct Handed {
+pub(super) struct Handoff {
     pub(super) socket: std::net::TcpStream,
     /// What TLS there is around the socket, which is to be put back.
     pub(super) tls: Option<Box<TlsStream<Movable>>>,
@@ -121,7 +121,7 @@ pub(super) async fn serve(
 /// Sources that are ready to accept.
 struct Accept {
     grpc: Option<(tokio::net::TcpListener, Option<TlsAcceptor>)>,
-    handed: mpsc::Receiver<Handed>,
+    handed: mpsc::Receiver<Handoff>,
     http_serves: Serves,
     admission: Admission,
 }
@@ -174,7 +174,7 @@ impl Accept {
                     }
                 },
                 handed = self.handed.recv() => {
-                    let Handed { socket, tls, lease } = handed?;
+                    let Handoff { socket, tls, lease } = handed?;
                     if let Ok(stream) = take_over(socket, tls) {
                         return Some(Accepted { stream, serves: self.http_serves, lease });
                     }

@@ -73,8 +73,8 @@ impl LocalSigner {
             Key::Ecdsa(key) => key.sign(&random, message).map(|signature| signature.as_ref().to_vec()),
             Key::Ed25519(key) => key.try_sign(message).map(|signature| signature.as_ref().to_vec()),
             Key::Rsa(key) => {
-                let mut octets = vec![0; key.public_modulus_len()];
-                key.sign(&signature::RSA_PKCS1_SHA256, &random, message, &mut octets).map(|()| octets)
+                let mut bytes = vec![0; key.public_modulus_len()];
+                key.sign(&signature::RSA_PKCS1_SHA256, &random, message, &mut bytes).map(|()| bytes)
             }
         }
         .map_err(|_| SignerError::Library)

@@ -45,7 +45,7 @@ pub trait Signer: Send + Sync + fmt::Debug {
     /// Signs `message`, hashing it as [`Signer::algorithm`] says.
     ///
     /// The answer is the content of an X.509 `signatureValue`: for ECDSA the DER `Ecdsa-Sig-Value` (RFC 3279, section
-    /// 2.2.3), for RSA and Ed25519 the bare octets. A remote backend bounds its own calls in time and number.
+    /// 2.2.3), for RSA and Ed25519 the bare bytes. A remote backend bounds its own calls in time and number.
     fn sign<'a>(&'a self, message: &'a [u8]) -> Signing<'a>;
 }
 

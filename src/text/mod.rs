@@ -10,9 +10,9 @@ pub(crate) fn pem(label: &str, der: &[u8]) -> String {
 }
 
 /// A number, big-endian, in lower-case hexadecimal: two digits a byte without leading zero bytes, as `openssl x509 -serial` shows it.
-pub(crate) fn hex_number(octets: &[u8]) -> String {
-    let zeros = octets.iter().take_while(|octet| **octet == 0).count();
-    hex::encode(octets.get(zeros.min(octets.len().saturating_sub(1))..).unwrap_or_default())
+pub(crate) fn hex_number(bytes: &[u8]) -> String {
+    let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
+    hex::encode(bytes.get(zeros.min(bytes.len().saturating_sub(1))..).unwrap_or_default())
 }
 
 /// Whether there is a control character: C0, DEL or C1.

@@ -1,4 +1,4 @@
-//! What must hold for any octets, for every fuzz target: over its whole corpus, and over entries of it that are damaged at random.
+//! What must hold for any bytes, for every fuzz target: over its whole corpus, and over entries of it that are damaged at random.
 
 #[path = "../../fuzz/invariants.rs"]
 mod each;
@@ -41,9 +41,9 @@ fn damage() -> impl Strategy<Value = Damage> {
     let words =
         prop::sample::select(vec!["{", "}", "[", "\"", "\\u0000", "*", "&a ", ": ", "\n", "{{", "}}", ".", "=", "\0"]);
     prop_oneof![
-        (any::<Index>(), any::<u8>()).prop_map(|(place, octet)| Damage::Replace(place, octet)),
+        (any::<Index>(), any::<u8>()).prop_map(|(place, byte)| Damage::Replace(place, byte)),
         (any::<Index>(), prop::collection::vec(any::<u8>(), 1..4))
-            .prop_map(|(place, octets)| Damage::Insert(place, octets)),
+            .prop_map(|(place, bytes)| Damage::Insert(place, bytes)),
         (any::<Index>(), words).prop_map(|(place, word)| Damage::Insert(place, word.as_bytes().to_vec())),
         (any::<Index>(), 1..40_usize).prop_map(|(place, length)| Damage::Remove(place, length)),
         (any::<Index>(), 1..40_usize).prop_map(|(place, length)| Damage::Repeat(place, length)),
@@ -52,36 +52,36 @@ fn damage() -> impl Strategy<Value = Damage> {
 }
 
 fn damaged(corpus: &[Vec<u8>], entry: Index, changes: &[Damage]) -> Vec<u8> {
-    let mut octets = entry.get(corpus).clone();
+    let mut bytes = entry.get(corpus).clone();
     for change in changes {
-        let place = |place: &Index, octets: &[u8]| place.index(octets.len() + 1);
+        let place = |place: &Index, bytes: &[u8]| place.index(bytes.len() + 1);
         match change {
-            Damage::Replace(at, octet) if !octets.is_empty() => {
-                let at = at.index(octets.len());
-                octets[at] = *octet;
+            Damage::Replace(at, byte) if !bytes.is_empty() => {
+                let at = at.index(bytes.len());
+                bytes[at] = *byte;
             }
             Damage::Insert(at, more) => {
-                let at = place(at, &octets);
-                octets.splice(at..at, more.iter().copied());
+                let at = place(at, &bytes);
+                bytes.splice(at..at, more.iter().copied());
             }
             Damage::Remove(at, length) => {
-                let at = place(at, &octets);
-                octets.drain(at..octets.len().min(at + length));
+                let at = place(at, &bytes);
+                bytes.drain(at..bytes.len().min(at + length));
             }
             Damage::Repeat(at, length) => {
-                let at = place(at, &octets);
-                let part = octets[at..octets.len().min(at + length)].to_vec();
-                octets.splice(at..at, part);
+                let at = place(at, &bytes);
+                let part = bytes[at..bytes.len().min(at + length)].to_vec();
+                bytes.splice(at..at, part);
             }
             Damage::Splice(other, at) => {
                 let other = other.get(corpus);
-                octets.truncate(place(at, &octets));
-                octets.extend_from_slice(&other[at.index(other.len() + 1)..]);
+                bytes.truncate(place(at, &bytes));
+                bytes.extend_from_slice(&other[at.index(other.len() + 1)..]);
             }
             Damage::Replace(..) => {}
         }
     }
-    octets
+    bytes
 }
 
 #[test]

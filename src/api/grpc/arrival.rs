@@ -94,15 +94,15 @@ impl Arrival {
     }
 
     /// Memory for what is made of the message.
-    pub(super) fn room(&self) -> Room {
-        Room(Arc::clone(&self.state))
+    pub(super) fn room(&self) -> MemoryBudget {
+        MemoryBudget(Arc::clone(&self.state))
     }
 }
 
 /// Where memory for more of the call's message is reserved.
-pub(super) struct Room(Arc<Mutex<State>>);
+pub(super) struct MemoryBudget(Arc<Mutex<State>>);
 
-impl Room {
+impl MemoryBudget {
     /// Reserves it until the call is answered.
     pub(super) fn reserve(&self, bytes: usize) -> Result<(), Status> {
         State::lock(&self.0).reserve(bytes)

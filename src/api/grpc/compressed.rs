@@ -13,7 +13,7 @@ use tonic::body::Body;
 use tonic::codegen::http::{HeaderMap, HeaderValue};
 use tonic::codegen::{Body as HttpBody, Bytes};
 
-use super::arrival::Room;
+use super::arrival::MemoryBudget;
 
 /// The length of a message's prefix: whether it is compressed, and its length.
 const PREFIX: usize = 5;
@@ -47,14 +47,14 @@ pub(super) fn take_encoding(headers: &mut HeaderMap) -> Result<Encoding, Status>
 /// A body whose messages are inflated.
 pub(super) struct Inflated {
     body: Body,
-    room: Room,
+    room: MemoryBudget,
     limit: usize,
     /// Of a message that is not whole.
     pending: Vec<u8>,
 }
 
 impl Inflated {
-    pub(super) const fn new(body: Body, room: Room, limit: usize) -> Self {
+    pub(super) const fn new(body: Body, room: MemoryBudget, limit: usize) -> Self {
         Self { body, room, limit, pending: Vec::new() }
     }
 

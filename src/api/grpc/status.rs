@@ -58,7 +58,7 @@ pub(super) fn of_refused_message(status: &Status, largest: usize) -> Option<Fail
         }
         _ => return None,
     };
-    Some(Failure::new(kind, status.message().to_owned()).saying(text.to_owned()))
+    Some(Failure::new(kind, status.message().to_owned()).with_message(text.to_owned()))
 }
 
 #[cfg(test)]

@@ -92,7 +92,7 @@ impl CreateSigningCertificateRequest {
                 .and_then(|Message(credentials)| credentials.oidc_identity_token)
                 .map(|Text(text)| text),
             public_key,
-            signing_request: message.certificate_signing_request.map(|Bytes(octets)| octets),
+            signing_request: message.certificate_signing_request.map(|Bytes(bytes)| bytes),
         })
     }
 }
@@ -266,8 +266,8 @@ fn decode(text: &str) -> Option<Vec<u8>> {
 }
 
 /// Base64 as answers carry it.
-pub fn encode(octets: &[u8]) -> String {
-    general_purpose::STANDARD.encode(octets)
+pub fn encode(bytes: &[u8]) -> String {
+    general_purpose::STANDARD.encode(bytes)
 }
 
 #[cfg(test)]
@@ -392,8 +392,8 @@ mod tests {
         }
 
         #[test]
-        fn encoded_bytes_are_read_back(octets in proptest::collection::vec(any::<u8>(), 0..200)) {
-            prop_assert_eq!(decode(&encode(&octets)), Some(octets));
+        fn encoded_bytes_are_read_back(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            prop_assert_eq!(decode(&encode(&bytes)), Some(bytes));
         }
     }
 }

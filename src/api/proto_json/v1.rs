@@ -30,14 +30,14 @@ impl Body {
     /// Reads a body. An empty one, or one of white space, is an empty message.
     pub fn parse(body: &[u8]) -> Result<KeyRequest, JsonProblem> {
         let message: Self = read_message(body)?;
-        let octets = |member: Option<Bytes>| member.unwrap_or_default().0;
-        let request = octets(message.certificate_signing_request);
+        let bytes = |member: Option<Bytes>| member.unwrap_or_default().0;
+        let request = bytes(message.certificate_signing_request);
         if !request.is_empty() {
             return Ok(KeyRequest::SigningRequest(request));
         }
         // No key at all is refused as one that cannot be read, once the token has been looked at.
-        let content = octets(message.public_key.and_then(|Message(key)| key.content));
-        Ok(KeyRequest::PublicKey { content, proof: octets(message.signed_email_address) })
+        let content = bytes(message.public_key.and_then(|Message(key)| key.content));
+        Ok(KeyRequest::PublicKey { content, proof: bytes(message.signed_email_address) })
     }
 }
 

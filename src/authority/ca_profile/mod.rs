@@ -31,8 +31,8 @@ use crate::crypto::algorithm::SignatureAlgorithm;
 use crate::crypto::signature_check::{BadSignature, KeyError, SignatureCheck};
 use crate::signer::{Signer, SignerError};
 
-/// The length of a serial number: RFC 5280, section 4.1.2.2 allows 20 octets.
-const SERIAL_OCTETS: usize = 20;
+/// The length of a serial number: RFC 5280, section 4.1.2.2 allows 20 bytes.
+const SERIAL_BYTES: usize = 20;
 const CODE_SIGNING: der::asn1::ObjectIdentifier = der::asn1::ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.3");
 
 /// A key of a CA: one that signs, and its public half.
@@ -308,12 +308,12 @@ fn key_identifier(spki_der: &[u8]) -> Result<Vec<u8>, MakingError> {
 
 /// Random and positive, and always of full length: the highest bit is clear, the next one set.
 fn serial() -> Result<SerialNumber, MakingError> {
-    let mut octets = [0; SERIAL_OCTETS];
-    SystemRandom::new().fill(&mut octets).map_err(|_| MakingError::Random)?;
-    if let Some(first) = octets.first_mut() {
+    let mut bytes = [0; SERIAL_BYTES];
+    SystemRandom::new().fill(&mut bytes).map_err(|_| MakingError::Random)?;
+    if let Some(first) = bytes.first_mut() {
         *first = *first & 0x3f | 0x40;
     }
-    SerialNumber::new(&octets).map_err(encoding)
+    SerialNumber::new(&bytes).map_err(encoding)
 }
 
 /// In whole seconds; `UTCTime` until 2049 (RFC 5280, section 4.1.2.5), which the builder sees to.

@@ -1,7 +1,7 @@
 //! Owns the comparison of a certificate from CA Service with the to-be-signed certificate that we linted: what must be the same, what the
 //! service may add, and nothing else.
 //!
-//! Refuses to know calls. Everything is compared octet for octet where it can be.
+//! Refuses to know calls. Everything is compared byte for byte where it can be.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -35,7 +35,7 @@ pub enum Deviation {
     Issuer,
     #[error("its signature is not its issuer's")]
     Signature,
-    /// Zero, negative or longer than 20 octets.
+    /// Zero, negative or longer than 20 bytes.
     #[error("its serial number is zero, negative or too long")]
     Serial,
     #[error("its subject is another")]
@@ -103,7 +103,7 @@ fn rule(holds: bool, broken: Deviation) -> Result<(), Deviation> {
 fn check_fields(wanted: &TbsCertificate<'_>, found: &TbsCertificate<'_>) -> Result<(), Deviation> {
     rule(found.version == wanted.version, Deviation::Malformed)?;
     let serial = found.raw_serial();
-    let positive = serial.first().is_some_and(|first| first & 0x80 == 0) && serial.iter().any(|octet| *octet != 0);
+    let positive = serial.first().is_some_and(|first| first & 0x80 == 0) && serial.iter().any(|byte| *byte != 0);
     rule(positive && serial.len() <= 20, Deviation::Serial)?;
     rule(found.subject.as_raw() == wanted.subject.as_raw(), Deviation::Subject)?;
     rule(found.subject_pki.raw == wanted.subject_pki.raw, Deviation::Key)?;

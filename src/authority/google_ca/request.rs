@@ -178,9 +178,9 @@ fn lifetime(not_after: i64, now: SystemTime) -> Result<Duration, WantedError> {
 
 /// A random UUID (RFC 9562, section 5.4), as the service wants it.
 fn request_id() -> Result<String, WantedError> {
-    let mut octets = [0; 16];
-    rand::fill(&mut octets).map_err(|_| WantedError::Random)?;
-    let number = u128::from_be_bytes(octets);
+    let mut bytes = [0; 16];
+    rand::fill(&mut bytes).map_err(|_| WantedError::Random)?;
+    let number = u128::from_be_bytes(bytes);
     let number = number & !(0xf << 76) & !(0x3 << 62) | 0x4 << 76 | 0x2 << 62;
     let digits = format!("{number:032x}");
     let part = |from: usize, to: usize| digits.get(from..to).unwrap_or_default();

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use rcgen::{BasicConstraints, Certificate, IsCa, KeyIdMethod, KeyPair, PublicKeyData as _, SerialNumber};
 
-use super::tests::{Made, intermediate, load, load_pair, made, refused, root, self_signed, signed};
+use super::tests::{TestCertificate, intermediate, load, load_pair, made, refused, root, self_signed, signed};
 use super::{ChainError, IssuingChain, MAX_CERTIFICATES};
 use crate::crypto::signature_check::{KeyError, LinkError};
 
@@ -13,7 +13,7 @@ fn found(given: &[&Certificate]) -> Vec<usize> {
     places(&load(given).unwrap(), given)
 }
 
-fn found_for(key: &Made, given: &[&Certificate]) -> Result<Vec<usize>, ChainError> {
+fn found_for(key: &TestCertificate, given: &[&Certificate]) -> Result<Vec<usize>, ChainError> {
     let text: String = given.iter().map(|certificate| certificate.pem()).collect();
     let spki = key.key.subject_public_key_info();
     let chain = IssuingChain::from_pem_for_key(text.as_bytes(), Some(&spki), SystemTime::now())?;
@@ -25,15 +25,15 @@ fn places(chain: &IssuingChain, given: &[&Certificate]) -> Vec<usize> {
     chain.certificates().iter().map(|certificate| place(certificate.der())).collect()
 }
 
-fn named(name: &str) -> Made {
+fn named(name: &str) -> TestCertificate {
     made(name, IsCa::Ca(BasicConstraints::Unconstrained))
 }
 
 /// The same key and name again, as another certificate has them.
-fn again(made: &Made) -> Made {
+fn again(made: &TestCertificate) -> TestCertificate {
     let mut params = made.params.clone();
     params.serial_number = Some(SerialNumber::from(vec![1, 2, 3]));
-    Made { params, key: KeyPair::try_from(made.key.serialize_der()).unwrap() }
+    TestCertificate { params, key: KeyPair::try_from(made.key.serialize_der()).unwrap() }
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn what_a_root_says_of_itself_is_not_judged() {
     let (r, impostor) = (root(), root());
     let not_its_own = signed(&r, &impostor);
     assert_eq!(load(&[&signed(&intermediate(), &r), &not_its_own]).unwrap().len(), 2);
-    // Made with OpenSSL 3.0: a self-signature with SHA-1.
+    // TestCertificate with OpenSSL 3.0: a self-signature with SHA-1.
     let sha1 = include_str!("../../../tests/fixtures/keys/sha1.cert.pem");
     assert!(IssuingChain::from_pem(sha1.as_bytes(), SystemTime::now()).unwrap().findings().is_empty());
 }
@@ -195,7 +195,7 @@ fn a_file_made_to_keep_the_search_busy_is_given_up() {
     let started = std::time::Instant::now();
     refused!(load(&given.iter().collect::<Vec<_>>()), ChainError::Link { position: 1, cause: LinkError::Signature });
     // Twelve that all signed each other: more paths than anybody counts.
-    let names: Vec<Made> = (0..12).map(|number| named(&format!("{number}"))).collect();
+    let names: Vec<TestCertificate> = (0..12).map(|number| named(&format!("{number}"))).collect();
     let mut given = vec![signed(&i, &names[0])];
     for below in &names {
         given.extend(

@@ -16,12 +16,12 @@ use crate::crypto::signature_check::{KeyError, LinkError};
 const DAY: Duration = Duration::from_hours(24);
 
 /// A key and the parameters of its certificate, which a test can spoil before they are signed.
-pub(crate) struct Made {
+pub(crate) struct TestCertificate {
     pub(crate) params: CertificateParams,
     pub(crate) key: KeyPair,
 }
 
-pub(crate) fn made(name: &str, is_ca: IsCa) -> Made {
+pub(crate) fn made(name: &str, is_ca: IsCa) -> TestCertificate {
     let mut params = CertificateParams::default();
     params.distinguished_name = DistinguishedName::new();
     params.distinguished_name.push(DnType::CommonName, name);
@@ -29,24 +29,24 @@ pub(crate) fn made(name: &str, is_ca: IsCa) -> Made {
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
     params.not_before = (SystemTime::now() - DAY).into();
     params.not_after = (SystemTime::now() + DAY).into();
-    Made { params, key: KeyPair::generate().unwrap() }
+    TestCertificate { params, key: KeyPair::generate().unwrap() }
 }
 
-pub(crate) fn root() -> Made {
+pub(crate) fn root() -> TestCertificate {
     made("root", IsCa::Ca(BasicConstraints::Unconstrained))
 }
 
-pub(crate) fn intermediate() -> Made {
+pub(crate) fn intermediate() -> TestCertificate {
     let mut made = made("intermediate", IsCa::Ca(BasicConstraints::Constrained(0)));
     made.params.extended_key_usages = vec![ExtendedKeyUsagePurpose::CodeSigning];
     made
 }
 
-pub(crate) fn self_signed(made: &Made) -> Certificate {
+pub(crate) fn self_signed(made: &TestCertificate) -> Certificate {
     made.params.self_signed(&made.key).unwrap()
 }
 
-pub(crate) fn signed(subject: &Made, issuer: &Made) -> Certificate {
+pub(crate) fn signed(subject: &TestCertificate, issuer: &TestCertificate) -> Certificate {
     subject.params.signed_by(&subject.key, &Issuer::from_params(&issuer.params, &issuer.key)).unwrap()
 }
 
@@ -55,7 +55,7 @@ pub(crate) fn load(certificates: &[&Certificate]) -> Result<IssuingChain, ChainE
     IssuingChain::from_pem(text.as_bytes(), SystemTime::now())
 }
 
-pub(crate) fn load_pair(intermediate: &Made, root: &Made) -> Result<IssuingChain, ChainError> {
+pub(crate) fn load_pair(intermediate: &TestCertificate, root: &TestCertificate) -> Result<IssuingChain, ChainError> {
     load(&[&signed(intermediate, root), &self_signed(root)])
 }
 
@@ -215,7 +215,7 @@ fn every_supported_key_is_accepted() {
 
 #[test]
 fn keys_that_are_too_weak_or_unknown_are_refused() {
-    // Made with OpenSSL 3.0: self-signed CA certificates, their keys thrown away.
+    // TestCertificate with OpenSSL 3.0: self-signed CA certificates, their keys thrown away.
     let load = |text: &str| IssuingChain::from_pem(text.as_bytes(), SystemTime::now());
     let weak = include_str!("../../../tests/fixtures/keys/rsa1024.cert.pem");
     refused!(load(weak), ChainError::Key { position: 1, cause: KeyError::RsaSize(1024) });

@@ -10,7 +10,7 @@ use x509_parser::extensions::{GeneralName, ParsedExtension, X509Extension};
 use x509_parser::prelude::FromDer;
 use x509_parser::time::ASN1Time;
 
-use super::{Form, Ingredients, MAX_LIFETIME, MIN_LIFETIME, append, compose};
+use super::{CertificateRequest, Form, MAX_LIFETIME, MIN_LIFETIME, append, compose};
 use crate::identity::extensions::{Encoding, ExtensionId, OTHER_NAME};
 use crate::identity::kinds::SubjectAlternativeName;
 
@@ -28,9 +28,9 @@ fn rule(holds: bool, broken: &'static str) -> Result<(), LintError> {
     if holds { Ok(()) } else { Err(LintError(broken)) }
 }
 
-pub(super) fn check(der: &[u8], expected: &Ingredients<'_>) -> Result<(), LintError> {
+pub(super) fn check(der: &[u8], expected: &CertificateRequest<'_>) -> Result<(), LintError> {
     let (rest, tbs) = TbsCertificate::from_der(der).map_err(|_| LintError("it is not a TBSCertificate"))?;
-    rule(rest.is_empty(), "octets follow the TBSCertificate")?;
+    rule(rest.is_empty(), "bytes follow the TBSCertificate")?;
     check_fields(&tbs, expected)?;
     check_validity(&tbs, expected)?;
     let mut extensions = tbs.extensions().iter();
@@ -55,7 +55,7 @@ pub(super) fn check(der: &[u8], expected: &Ingredients<'_>) -> Result<(), LintEr
 /// Checks that `der` is `plain`, which was checked before, with the one extension that the form asks for.
 pub(super) fn check_extended(der: &[u8], plain: &[u8], form: Form) -> Result<(), LintError> {
     let (rest, tbs) = TbsCertificate::from_der(der).map_err(|_| LintError("it is not a TBSCertificate"))?;
-    rule(rest.is_empty(), "octets follow the TBSCertificate")?;
+    rule(rest.is_empty(), "bytes follow the TBSCertificate")?;
     rule(append::remove_last(der).is_ok_and(|without| without == plain), "it differs in more than its last extension")?;
     let last = tbs.extensions().last().ok_or(LintError("an extension is missing"))?;
     match form {
@@ -72,21 +72,21 @@ pub(super) fn check_extended(der: &[u8], plain: &[u8], form: Form) -> Result<(),
     }
 }
 
-fn check_fields(tbs: &TbsCertificate<'_>, expected: &Ingredients<'_>) -> Result<(), LintError> {
+fn check_fields(tbs: &TbsCertificate<'_>, expected: &CertificateRequest<'_>) -> Result<(), LintError> {
     rule(tbs.version.0 == 2, "the version is not 3")?;
     let serial = tbs.raw_serial();
     rule(
         serial.len() <= 20 && serial.first().is_some_and(|first| first & 0x80 == 0),
         "the serial number is negative or too long",
     )?;
-    rule(serial.iter().any(|octet| *octet != 0), "the serial number is zero")?;
+    rule(serial.iter().any(|byte| *byte != 0), "the serial number is zero")?;
     rule(tbs.issuer.as_raw() == expected.issuer.subject_der(), "the issuer is not the CA's subject, byte for byte")?;
     rule(tbs.subject.iter().next().is_none(), "the subject is not empty")?;
     rule(tbs.subject_pki.raw == expected.key.public_key().spki(), "the key is not the proven one")?;
     rule(tbs.issuer_uid.is_none() && tbs.subject_uid.is_none(), "a unique identifier is present")
 }
 
-fn check_validity(tbs: &TbsCertificate<'_>, expected: &Ingredients<'_>) -> Result<(), LintError> {
+fn check_validity(tbs: &TbsCertificate<'_>, expected: &CertificateRequest<'_>) -> Result<(), LintError> {
     let [not_before, not_after] =
         [tbs.validity.not_before, tbs.validity.not_after].map(|time: ASN1Time| time.timestamp());
     rule(not_before <= seconds(expected.now), "notBefore is ahead of the clock")?;
@@ -120,7 +120,7 @@ fn check_key_usage(key_usage: &X509Extension<'_>, extended: &X509Extension<'_>) 
 fn check_key_identifiers(
     subject: &X509Extension<'_>,
     authority: &X509Extension<'_>,
-    expected: &Ingredients<'_>,
+    expected: &CertificateRequest<'_>,
 ) -> Result<(), LintError> {
     let ParsedExtension::SubjectKeyIdentifier(subject) = subject.parsed_extension() else {
         return Err(LintError("the subject key identifier cannot be read"));
@@ -137,7 +137,7 @@ fn check_key_identifiers(
     )
 }
 
-fn check_name(extension: &X509Extension<'_>, expected: &Ingredients<'_>) -> Result<(), LintError> {
+fn check_name(extension: &X509Extension<'_>, expected: &CertificateRequest<'_>) -> Result<(), LintError> {
     let ParsedExtension::SubjectAlternativeName(names) = extension.parsed_extension() else {
         return Err(LintError("the subject alternative name cannot be read"));
     };
@@ -171,7 +171,7 @@ fn utf8_of_explicit(der: &[u8]) -> Option<&str> {
     }
 }
 
-fn check_fulcio_extensions(found: &[X509Extension<'_>], expected: &Ingredients<'_>) -> Result<(), LintError> {
+fn check_fulcio_extensions(found: &[X509Extension<'_>], expected: &CertificateRequest<'_>) -> Result<(), LintError> {
     let asked = expected.principal.extensions();
     rule(found.len() == asked.len(), "there are more or fewer extensions than asked for")?;
     rule(asked.is_sorted_by(|(one, _), (next, _)| one < next), "the extensions are not in order, or one stands twice")?;

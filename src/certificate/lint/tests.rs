@@ -1,11 +1,11 @@
-//! Each rule, broken once: bytes that were composed for one thing must not pass for another, and no octet that matters may differ.
+//! Each rule, broken once: bytes that were composed for one thing must not pass for another, and no byte that matters may differ.
 
 use std::time::{Duration, SystemTime};
 
 use rcgen::SigningKey as _;
 use serde_json::json;
 
-use super::super::{ComposeError, Form, Ingredients, LintedTbs, Serial, ValidityPolicy, append, compose};
+use super::super::{CertificateRequest, ComposeError, Form, LintedTbs, Serial, ValidityPolicy, append, compose};
 use super::{LintError, check, check_extended};
 use crate::certificate::chain::{IssuingChain, tests as chains};
 use crate::crypto::algorithm::SignatureAlgorithm;
@@ -15,7 +15,7 @@ use crate::possession::{ProvenKey, PublicKey};
 
 const ALGORITHM: SignatureAlgorithm = SignatureAlgorithm::EcdsaP256Sha256;
 
-struct Kitchen {
+struct Fixture {
     chain: IssuingChain,
     ca_key: rcgen::KeyPair,
     principal: Principal,
@@ -34,11 +34,11 @@ fn email(address: &str) -> Principal {
     principal_of("    type: email", json!({"email": address, "email_verified": true})).unwrap()
 }
 
-fn kitchen() -> Kitchen {
+fn fixture() -> Fixture {
     let now = SystemTime::now();
     let (intermediate, root) = (chains::intermediate(), chains::root());
     let chain = chains::load_pair(&intermediate, &root).unwrap();
-    Kitchen {
+    Fixture {
         chain,
         ca_key: intermediate.key,
         principal: email("dev@example.com"),
@@ -48,9 +48,9 @@ fn kitchen() -> Kitchen {
     }
 }
 
-impl Kitchen {
-    fn ingredients(&self) -> Ingredients<'_> {
-        Ingredients {
+impl Fixture {
+    fn request(&self) -> CertificateRequest<'_> {
+        CertificateRequest {
             principal: &self.principal,
             key: &self.key,
             issuer: &self.chain,
@@ -64,21 +64,21 @@ impl Kitchen {
 
 #[test]
 fn what_is_composed_passes() {
-    let mut kitchen = kitchen();
-    assert!(LintedTbs::compose(&kitchen.ingredients()).is_ok());
+    let mut fixture = fixture();
+    assert!(LintedTbs::compose(&fixture.request()).is_ok());
     for (settings, claims) in [
         ("    type: username\n    subject-domain: example.com", json!({"sub": "späß"})),
         ("    type: uri\n    subject-domain: https://example.com", json!({"sub": "https://example.com/ä b"})),
     ] {
-        kitchen.principal = principal_of(settings, claims).unwrap();
-        assert!(LintedTbs::compose(&kitchen.ingredients()).is_ok(), "{settings}");
+        fixture.principal = principal_of(settings, claims).unwrap();
+        assert!(LintedTbs::compose(&fixture.request()).is_ok(), "{settings}");
     }
 }
 
 #[test]
 fn bytes_for_one_thing_do_not_pass_for_another() {
-    let (good, other) = (kitchen(), kitchen());
-    let der = compose::tbs_certificate(&good.ingredients()).unwrap();
+    let (good, other) = (fixture(), fixture());
+    let der = compose::tbs_certificate(&good.request()).unwrap();
     let (other_principal, other_key) = (email("eve@example.com"), key(8));
     let uri = principal_of(
         "    type: kubernetes",
@@ -87,13 +87,16 @@ fn bytes_for_one_thing_do_not_pass_for_another() {
     .unwrap();
     let cases = [
         (
-            Ingredients { principal: &other_principal, ..good.ingredients() },
+            CertificateRequest { principal: &other_principal, ..good.request() },
             "the subject alternative name is not the principal's",
         ),
-        (Ingredients { principal: &uri, ..good.ingredients() }, "the subject alternative name is not the principal's"),
-        (Ingredients { key: &other_key, ..good.ingredients() }, "the key is not the proven one"),
         (
-            Ingredients { now: good.now - Duration::from_mins(1), ..good.ingredients() },
+            CertificateRequest { principal: &uri, ..good.request() },
+            "the subject alternative name is not the principal's",
+        ),
+        (CertificateRequest { key: &other_key, ..good.request() }, "the key is not the proven one"),
+        (
+            CertificateRequest { now: good.now - Duration::from_mins(1), ..good.request() },
             "notBefore is ahead of the clock",
         ),
     ];
@@ -101,7 +104,7 @@ fn bytes_for_one_thing_do_not_pass_for_another() {
         assert_eq!(check(&der, &expected), Err(LintError(broken)));
     }
     // The other authority has the same names and another key: only the key identifier tells them apart.
-    let expected = Ingredients { issuer: &other.chain, ..good.ingredients() };
+    let expected = CertificateRequest { issuer: &other.chain, ..good.request() };
     assert!(check(&der, &expected).is_err());
 }
 
@@ -114,9 +117,9 @@ fn place(haystack: &[u8], needle: &[u8]) -> usize {
 }
 
 #[test]
-fn every_octet_that_matters_is_looked_at() {
-    let kitchen = kitchen();
-    let good = compose::tbs_certificate(&kitchen.ingredients()).unwrap();
+fn every_byte_that_matters_is_looked_at() {
+    let fixture = fixture();
+    let good = compose::tbs_certificate(&fixture.request()).unwrap();
     // Extension identifier and criticality as they stand in the DER, and what they are turned into.
     let cases: [(&[u8], &[u8], &str); 9] = [
         (&[0x55, 0x1d, 0x0f, 0x01, 0x01, 0xff], &[0x55, 0x1d, 0x0e, 0x01, 0x01, 0xff], "another extension first"),
@@ -137,22 +140,22 @@ fn every_octet_that_matters_is_looked_at() {
         let mut bad = good.clone();
         let at = place(&good, needle);
         bad[at..at + needle.len()].copy_from_slice(replacement);
-        assert!(check(&bad, &kitchen.ingredients()).is_err(), "{what}");
+        assert!(check(&bad, &fixture.request()).is_err(), "{what}");
     }
     for bad in [&good[..good.len() - 1], &[good.as_slice(), &[0]].concat(), &[]] {
-        assert!(check(bad, &kitchen.ingredients()).is_err());
+        assert!(check(bad, &fixture.request()).is_err());
     }
-    assert_eq!(check(&good, &kitchen.ingredients()), Ok(()));
+    assert_eq!(check(&good, &fixture.request()), Ok(()));
 }
 
 #[test]
 fn the_two_issuers_and_the_subject_are_needed() {
-    let mut kitchen = kitchen();
+    let mut fixture = fixture();
     let user = principal_of("    type: username\n    subject-domain: example.com", json!({"sub": "jane"})).unwrap();
-    for (whole, needed) in [(user, 3), (kitchen.principal.clone(), 2)] {
+    for (whole, needed) in [(user, 3), (fixture.principal.clone(), 2)] {
         for missing in 0..whole.extensions().len() {
-            kitchen.principal = whole.without_extension_for_test(missing);
-            match LintedTbs::compose(&kitchen.ingredients()) {
+            fixture.principal = whole.without_extension_for_test(missing);
+            match LintedTbs::compose(&fixture.request()) {
                 Err(ComposeError::Lint(_)) => assert!(missing < needed),
                 other => assert!(other.is_ok() && missing >= needed, "an address needs no subject, and nothing else"),
             }
@@ -162,9 +165,9 @@ fn the_two_issuers_and_the_subject_are_needed() {
 
 #[test]
 fn a_certificate_neither_outlives_its_issuer_nor_comes_before_it() {
-    let kitchen = kitchen();
-    let at = |now| LintedTbs::compose(&Ingredients { now, ..kitchen.ingredients() }).map(drop);
-    let (begin, end) = (kitchen.chain.not_before(), kitchen.chain.not_after());
+    let fixture = fixture();
+    let at = |now| LintedTbs::compose(&CertificateRequest { now, ..fixture.request() }).map(drop);
+    let (begin, end) = (fixture.chain.not_before(), fixture.chain.not_after());
     assert!(at(end - Duration::from_mins(10)).is_ok());
     assert!(matches!(at(end - Duration::from_secs(599)), Err(ComposeError::IssuerExpires)));
     assert!(matches!(at(begin - Duration::from_secs(1)), Err(ComposeError::IssuerNotYetValid)));
@@ -173,10 +176,10 @@ fn a_certificate_neither_outlives_its_issuer_nor_comes_before_it() {
 #[test]
 fn validity_follows_the_policy() {
     use x509_parser::prelude::{FromDer as _, TbsCertificate};
-    let kitchen = kitchen();
-    let now = kitchen.now + Duration::from_hours(1);
+    let fixture = fixture();
+    let now = fixture.now + Duration::from_hours(1);
     let validity = ValidityPolicy::new(Duration::from_mins(20), Duration::from_mins(1)).unwrap();
-    let tbs = LintedTbs::compose(&Ingredients { validity, now, ..kitchen.ingredients() }).unwrap();
+    let tbs = LintedTbs::compose(&CertificateRequest { validity, now, ..fixture.request() }).unwrap();
     let (_, tbs) = TbsCertificate::from_der(tbs.as_der()).unwrap();
     let begin = i64::try_from(now.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs()).unwrap() - 60;
     assert_eq!((tbs.validity.not_before.timestamp(), tbs.validity.not_after.timestamp()), (begin, begin + 1200));
@@ -188,14 +191,14 @@ fn validity_follows_the_policy() {
 #[test]
 fn the_certificate_carries_the_signature_and_its_algorithm() {
     use x509_parser::prelude::{FromDer as _, X509Certificate};
-    let kitchen = kitchen();
-    let tbs = LintedTbs::compose(&kitchen.ingredients()).unwrap();
-    let der = tbs.assemble(ALGORITHM, &kitchen.ca_key.sign(tbs.as_der()).unwrap()).unwrap();
+    let fixture = fixture();
+    let tbs = LintedTbs::compose(&fixture.request()).unwrap();
+    let der = tbs.assemble(ALGORITHM, &fixture.ca_key.sign(tbs.as_der()).unwrap()).unwrap();
     let (rest, certificate) = X509Certificate::from_der(&der).unwrap();
     assert!(rest.is_empty());
     assert_eq!(certificate.tbs_certificate.as_ref(), tbs.as_der());
     assert_eq!(certificate.signature_algorithm, certificate.tbs_certificate.signature);
-    assert!(kitchen.chain.signature_check().verify(tbs.as_der(), &certificate.signature_value.data).is_ok());
+    assert!(fixture.chain.signature_check().verify(tbs.as_der(), &certificate.signature_value.data).is_ok());
 }
 
 /// One SCT in a list, with nothing in it that makes sense but its lengths (RFC 6962 sections 3.2 and 3.3).
@@ -208,8 +211,8 @@ fn sct_list() -> Vec<u8> {
 #[test]
 fn precertificate_and_certificate_differ_in_one_extension_only() {
     use x509_parser::prelude::{FromDer as _, ParsedExtension, TbsCertificate};
-    let kitchen = kitchen();
-    let plain = LintedTbs::compose(&kitchen.ingredients()).unwrap();
+    let fixture = fixture();
+    let plain = LintedTbs::compose(&fixture.request()).unwrap();
     let precertificate = plain.precertificate().unwrap();
     let certificate = plain.with_timestamps(&sct_list()).unwrap();
     assert_eq!(append::remove_last(precertificate.as_der()).unwrap(), plain.as_der());
@@ -229,8 +232,8 @@ fn precertificate_and_certificate_differ_in_one_extension_only() {
 
 #[test]
 fn wrong_extended_forms_are_refused() {
-    let kitchen = kitchen();
-    let plain = LintedTbs::compose(&kitchen.ingredients()).unwrap();
+    let fixture = fixture();
+    let plain = LintedTbs::compose(&fixture.request()).unwrap();
     for bad in [&[][..], &[0, 0], &[0, 3, 0, 1, 9], b"rubbish"] {
         assert!(plain.with_timestamps(bad).is_err(), "{bad:02x?}");
     }
@@ -238,7 +241,7 @@ fn wrong_extended_forms_are_refused() {
     assert_eq!(check_extended(precertificate.as_der(), plain.as_der(), Form::Precertificate), Ok(()));
     assert!(check_extended(precertificate.as_der(), plain.as_der(), Form::Timestamped).is_err());
     let other = Serial::from_random([6; 20]);
-    let other = LintedTbs::compose(&Ingredients { serial: &other, ..kitchen.ingredients() }).unwrap();
+    let other = LintedTbs::compose(&CertificateRequest { serial: &other, ..fixture.request() }).unwrap();
     let differs = LintError("it differs in more than its last extension");
     assert_eq!(check_extended(precertificate.as_der(), other.as_der(), Form::Precertificate), Err(differs));
     assert_eq!(check_extended(plain.as_der(), plain.as_der(), Form::Precertificate), Err(differs));

@@ -84,7 +84,7 @@ fn read(path: &Path) -> Result<Request, CommandError> {
     let der = block.data().map_err(|error| refused(&error.to_string()))?;
     let (rest, parsed) = X509CertificationRequest::from_der(der).map_err(|_| refused("no request"))?;
     if !rest.is_empty() {
-        return Err(refused("octets follow the request"));
+        return Err(refused("bytes follow the request"));
     }
     let info = &parsed.certification_request_info;
     let check = SignatureCheck::from_spki_der(info.subject_pki.raw).map_err(|error| refused(&error.to_string()))?;

@@ -10,8 +10,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::super::display::visible;
 use super::super::inspect::Report;
-use super::super::words::visible;
 use crate::dev::{Deployment, Folder, FolderError, Readers, issuers_file};
 use crate::text;
 

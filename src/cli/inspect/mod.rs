@@ -3,9 +3,9 @@
 //! Owns reading the input, a file or standard input, PEM or DER. The report has its own files.
 
 mod names;
-mod promises;
 mod read;
 mod report;
+mod sct;
 #[cfg(test)]
 mod tests;
 
@@ -15,8 +15,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::SystemTime;
 
+use super::display::{json_text, visible};
 use super::error::{CommandError, FAILED};
-use super::words::{json_text, visible};
 use crate::crypto::pem;
 use crate::ct::LogKey;
 
@@ -72,7 +72,7 @@ pub(crate) fn run(args: &InspectArgs) -> Result<ExitCode, CommandError> {
     let mut report =
         describe(&certificates, SystemTime::now()).map_err(|error| CommandError::usage(format!("{name}: {error}")))?;
     let keys = args.log_keys.iter().map(|path| log_key(path)).collect::<Result<Vec<_>, _>>()?;
-    let promised = keys.is_empty() || promises::check(&mut report, &certificates, &keys);
+    let promised = keys.is_empty() || sct::check(&mut report, &certificates, &keys);
     let text = if args.json { to_json(&report)? } else { report.to_string() };
     let printed = print(&text)?;
     Ok(if promised { printed } else { ExitCode::from(FAILED) })

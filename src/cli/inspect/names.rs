@@ -61,11 +61,11 @@ pub(super) fn general_name(name: &GeneralName<'_>) -> Name {
         GeneralName::URI(text) => ("uri", (*text).to_owned()),
         GeneralName::DNSName(text) => ("dns", (*text).to_owned()),
         GeneralName::OtherName(oid, value) => other_name(&oid.to_id_string(), value),
-        GeneralName::IPAddress(octets) => ("ip", ip_address(octets)),
+        GeneralName::IPAddress(bytes) => ("ip", ip_address(bytes)),
         GeneralName::DirectoryName(name) => ("directory", name.to_string()),
         GeneralName::RegisteredID(oid) => ("registeredId", oid.to_id_string()),
         GeneralName::X400Address(any) | GeneralName::EDIPartyName(any) => ("other", hex::encode(any.data)),
-        GeneralName::Invalid(_, octets) => ("invalid", hex::encode(octets)),
+        GeneralName::Invalid(_, bytes) => ("invalid", hex::encode(bytes)),
     };
     Name { kind, value }
 }
@@ -82,8 +82,8 @@ fn other_name(oid: &str, value: &[u8]) -> (&'static str, String) {
     ("otherName", format!("{oid} {}", hex::encode(value)))
 }
 
-fn ip_address(octets: &[u8]) -> String {
-    let v4 = <[u8; 4]>::try_from(octets).map(IpAddr::from);
-    let address = v4.or_else(|_| <[u8; 16]>::try_from(octets).map(IpAddr::from));
-    address.map_or_else(|_| hex::encode(octets), |address| address.to_string())
+fn ip_address(bytes: &[u8]) -> String {
+    let v4 = <[u8; 4]>::try_from(bytes).map(IpAddr::from);
+    let address = v4.or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from));
+    address.map_or_else(|_| hex::encode(bytes), |address| address.to_string())
 }

@@ -1,4 +1,4 @@
-//! From the octets of certificates to a [`Report`].
+//! From the bytes of certificates to a [`Report`].
 //!
 //! Owns reading X.509 that may be anybody's: whatever cannot be read is said so, nothing is believed. Knows no file and no terminal.
 
@@ -8,7 +8,7 @@ use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::{ExtendedKeyUsage, KeyUsage, ParsedExtension, X509Extension};
 use x509_parser::prelude::FromDer as _;
 
-use super::super::words::{moment, rfc3339, span};
+use super::super::display::{moment, rfc3339, span};
 use super::names;
 use super::report::{
     CertificateKind, ChainEntry, OtherExtension, Report, SignedBy, Timestamp, TimestampList, TimestampSignature,
@@ -136,7 +136,7 @@ fn token_extension(oid: String, value: &[u8]) -> TokenExtension {
     }
 }
 
-/// The text of a DER `UTF8String` that fills the octets.
+/// The text of a DER `UTF8String` that fills the bytes.
 pub(super) fn utf8_string(der: &[u8]) -> Option<&str> {
     let value: der::asn1::AnyRef<'_> = der::Decode::from_der(der).ok()?;
     if der::Tagged::tag(&value) == der::Tag::Utf8String { std::str::from_utf8(value.value()).ok() } else { None }
@@ -150,8 +150,8 @@ fn timestamps(value: &[u8]) -> TimestampList {
 }
 
 fn read_timestamps(value: &[u8], entries: &mut Vec<Timestamp>) -> Option<()> {
-    let octets: &der::asn1::OctetStringRef = der::Decode::from_der(value).ok()?;
-    let mut rest = octets.as_bytes();
+    let bytes: &der::asn1::OctetStringRef = der::Decode::from_der(value).ok()?;
+    let mut rest = bytes.as_bytes();
     let mut list = vector(&mut rest)?;
     let mut complete = rest.is_empty();
     while !list.is_empty() {
@@ -173,7 +173,7 @@ fn read_timestamps(value: &[u8], entries: &mut Vec<Timestamp>) -> Option<()> {
 /// The end of the year 9999: later times have no RFC 3339 form.
 const MAX_SECONDS: i64 = 253_402_300_800;
 
-/// A vector of TLS with a length of two octets (RFC 8446 section 3.4).
+/// A vector of TLS with a length of two bytes (RFC 8446 section 3.4).
 fn vector<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     let length = u16::from_be_bytes(take(rest, 2)?.try_into().ok()?);
     take(rest, usize::from(length))

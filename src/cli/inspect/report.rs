@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::super::words::visible;
+use super::super::display::visible;
 
 /// A certificate, and the chain it came with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -92,7 +92,7 @@ pub(crate) struct TokenExtension {
 pub(crate) enum ValueForm {
     /// As text.
     Text,
-    /// The extension is not text: its octets in hexadecimal.
+    /// The extension is not text: its bytes in hexadecimal.
     Hex,
 }
 

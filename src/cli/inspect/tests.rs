@@ -164,7 +164,7 @@ fn what_a_terminal_would_obey_never_reaches_it() {
 }
 
 #[test]
-fn values_that_are_no_text_are_shown_as_octets() {
+fn values_that_are_no_text_are_shown_as_bytes() {
     let certificates = chain(
         email("dev@example.com"),
         vec![token(1, vec![0xff, 0xfe]), token(8, b"not DER".to_vec()), token(77, vec![0, 1])],
@@ -181,8 +181,8 @@ fn timestamp_list(entries: &[Vec<u8>]) -> CustomExtension {
         .flat_map(|entry| [&[0, u8::try_from(entry.len()).unwrap()], entry.as_slice()].concat())
         .collect();
     let list = [&[0, u8::try_from(list.len()).unwrap()], list.as_slice()].concat();
-    let octets = [&[4, u8::try_from(list.len()).unwrap()], list.as_slice()].concat();
-    CustomExtension::from_oid_content(&[1, 3, 6, 1, 4, 1, 11129, 2, 4, 2], octets)
+    let bytes = [&[4, u8::try_from(list.len()).unwrap()], list.as_slice()].concat();
+    CustomExtension::from_oid_content(&[1, 3, 6, 1, 4, 1, 11129, 2, 4, 2], bytes)
 }
 
 #[test]
@@ -254,11 +254,11 @@ fn what_is_no_certificate_is_refused() {
 
 proptest! {
     #[test]
-    fn rubbish_never_panics(octets in proptest::collection::vec(any::<u8>(), 0..400)) {
-        if let Ok(certificates) = certificates_in(&octets) {
+    fn rubbish_never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+        if let Ok(certificates) = certificates_in(&bytes) {
             let _ = describe(&certificates, at(0)).map(|report| report.to_string());
         }
-        let _ = describe(&[octets], at(0)).map(|report| report.to_string());
+        let _ = describe(&[bytes], at(0)).map(|report| report.to_string());
     }
 
     #[test]

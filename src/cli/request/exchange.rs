@@ -13,8 +13,8 @@ use reqwest::{Client, Response, Url, redirect};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value, json};
 
+use super::super::display::visible;
 use super::super::error::CommandError;
-use super::super::words::visible;
 use crate::failure::with_sources;
 use crate::http::trust::{Protocols, Trust};
 use crate::http::{self, BodyError, SetupError};

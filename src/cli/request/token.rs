@@ -14,8 +14,8 @@ use reqwest::{Client, Url};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value};
 
+use super::super::display::visible;
 use super::super::error::CommandError;
-use super::super::words::visible;
 use super::exchange::{client_for, read_answer, unreachable};
 use crate::dev::DevIdentity;
 

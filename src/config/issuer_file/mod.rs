@@ -3,6 +3,8 @@
 //! Owns the way through: raw text (`guard`), tree (`tree`), settings (`entry`, `metadata`). Both spellings of a key may
 //! stand in both kinds of file. Knows nothing of tokens, of the network, or of when a file is read again.
 
+#[cfg(test)]
+mod accepted;
 mod access;
 mod address;
 #[cfg(test)]
@@ -16,8 +18,6 @@ mod holders;
 mod locate;
 mod loose;
 mod metadata;
-#[cfg(test)]
-mod readings;
 mod record;
 #[cfg(test)]
 mod refusals;

@@ -20,10 +20,10 @@ const SMALL_ORDER: [[u8; 32]; 7] = [
 ];
 
 const fn of(first: u8, between: u8, last: u8) -> [u8; 32] {
-    let mut octets = [between; 32];
-    octets[0] = first;
-    octets[31] = last;
-    octets
+    let mut bytes = [between; 32];
+    bytes[0] = first;
+    bytes[31] = last;
+    bytes
 }
 
 /// Whether a key is of small order.

@@ -48,7 +48,7 @@ pub enum LogKeyError {
 
 /// Why a timestamp is not this log's promise for an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum PromiseError {
+pub enum SctMismatch {
     #[error("the timestamp is of log {found}, not of the log with the configured key, {expected}")]
     OtherLog { expected: LogId, found: LogId },
     /// It is signed with an algorithm that is not SHA-256 with the key's.
@@ -99,16 +99,16 @@ impl LogKey {
     }
 
     /// Verifies that a timestamp is this log's promise for an entry.
-    pub fn verify(&self, sct: &Sct, entry: &LogEntry<'_>) -> Result<(), PromiseError> {
+    pub fn verify(&self, sct: &Sct, entry: &LogEntry<'_>) -> Result<(), SctMismatch> {
         if sct.log_id() != self.id {
-            return Err(PromiseError::OtherLog { expected: self.id, found: sct.log_id() });
+            return Err(SctMismatch::OtherLog { expected: self.id, found: sct.log_id() });
         }
         let (hash, algorithm) = (sct.signature().hash(), sct.signature().algorithm());
         if hash != SHA256 || algorithm != self.kind as u8 {
-            return Err(PromiseError::Algorithm { hash, algorithm });
+            return Err(SctMismatch::Algorithm { hash, algorithm });
         }
-        let signed = sct.signed_data(entry).map_err(|_| PromiseError::Signature)?;
-        self.key.verify_sig(&signed, sct.signature().bytes()).map_err(|_| PromiseError::Signature)
+        let signed = sct.signed_data(entry).map_err(|_| SctMismatch::Signature)?;
+        self.key.verify_sig(&signed, sct.signature().bytes()).map_err(|_| SctMismatch::Signature)
     }
 }
 

@@ -48,7 +48,7 @@ fn the_promises_of_another_implementation_verify() {
     assert_eq!(key.verify(&of_certificate, &LogEntry::X509(CERTIFICATE)), Ok(()));
     assert_eq!(key.verify(&of_precertificate, &precertificate(ISSUER_KEY_HASH)), Ok(()));
 
-    let elsewhere = Err(PromiseError::Signature);
+    let elsewhere = Err(SctMismatch::Signature);
     assert_eq!(key.verify(&of_certificate, &precertificate(ISSUER_KEY_HASH)), elsewhere);
     assert_eq!(key.verify(&of_precertificate, &LogEntry::X509(CERTIFICATE)), elsewhere);
     assert_eq!(key.verify(&of_certificate, &LogEntry::X509(&CERTIFICATE[1..])), elsewhere);
@@ -73,7 +73,7 @@ fn an_rsa_log_verifies() {
     let entry = LogEntry::X509(CERTIFICATE);
     let signature = fixture!("transparency/rsa-log-signature.tls");
     assert_eq!(key.verify(&sct(key.id(), RSA_TIMESTAMP, signature), &entry), Ok(()));
-    assert_eq!(key.verify(&sct(key.id(), RSA_TIMESTAMP + 1, signature), &entry), Err(PromiseError::Signature));
+    assert_eq!(key.verify(&sct(key.id(), RSA_TIMESTAMP + 1, signature), &entry), Err(SctMismatch::Signature));
 }
 
 #[test]
@@ -82,12 +82,12 @@ fn the_log_and_the_algorithm_must_be_the_keys() {
     let other = sct(LogId([0; 32]), 0, &[4, 3, 0, 1, 9]);
     assert_eq!(
         key.verify(&other, &LogEntry::X509(b"x")),
-        Err(PromiseError::OtherLog { expected: key.id(), found: LogId([0; 32]) })
+        Err(SctMismatch::OtherLog { expected: key.id(), found: LogId([0; 32]) })
     );
     for (hash, algorithm) in [(4, 1), (4, 2), (2, 3), (5, 3), (0, 3)] {
         assert_eq!(
             key.verify(&sct(key.id(), 0, &[hash, algorithm, 0, 1, 9]), &LogEntry::X509(b"x")),
-            Err(PromiseError::Algorithm { hash, algorithm })
+            Err(SctMismatch::Algorithm { hash, algorithm })
         );
     }
 }

@@ -38,9 +38,9 @@ impl SigningKey {
         &self.spki
     }
 
-    /// A TLS `DigitallySigned` over the octets.
-    pub(super) fn sign(&self, octets: &[u8]) -> Result<Vec<u8>, Unspecified> {
-        let signature = self.pair.sign(&SystemRandom::new(), octets)?;
+    /// A TLS `DigitallySigned` over the bytes.
+    pub(super) fn sign(&self, bytes: &[u8]) -> Result<Vec<u8>, Unspecified> {
+        let signature = self.pair.sign(&SystemRandom::new(), bytes)?;
         let length = u16::try_from(signature.as_ref().len()).map_err(|_| Unspecified)?;
         Ok([&SHA256_ECDSA[..], &length.to_be_bytes(), signature.as_ref()].concat())
     }

@@ -1,6 +1,6 @@
 //! The log's memory: every entry in order, the Merkle tree over them, and proofs.
 //!
-//! Owns the bound on entries and the leaves' octets. The tree is the crate `ct-merkle`; it panics when asked for what is not there, so
+//! Owns the bound on entries and the leaves' bytes. The tree is the crate `ct-merkle`; it panics when asked for what is not there, so
 //! this is the only place that asks it. Knows neither keys nor HTTP.
 
 use std::collections::HashMap;
@@ -83,7 +83,7 @@ impl Ledger {
             return Err(AppendError::Full);
         }
         // Version 1 and the leaf type `timestamped_entry`, both 0; no extensions (RFC 6962 section 3.4). The promise is over the same
-        // octets, where they mean version 1 and `certificate_timestamp` (section 3.2).
+        // bytes, where they mean version 1 and `certificate_timestamp` (section 3.2).
         let leaf: Arc<[u8]> = [&[0, 0][..], &timestamp.to_be_bytes(), &submission.entry, &[0, 0]].concat().into();
         let promise = Promise { timestamp, signature: sign(&leaf).map_err(|_| AppendError::Sign)? };
         self.by_leaf_hash.insert(leaf_hash(&leaf), self.extra_data.len());
@@ -165,8 +165,8 @@ fn leaf_hash(leaf: &[u8]) -> Hash {
     Sha256::new().chain_update([0]).chain_update(leaf).finalize().into()
 }
 
-fn hashes(octets: &[u8]) -> Vec<Hash> {
-    octets.as_chunks::<HASH>().0.to_vec()
+fn hashes(bytes: &[u8]) -> Vec<Hash> {
+    bytes.as_chunks::<HASH>().0.to_vec()
 }
 
 #[cfg(test)]

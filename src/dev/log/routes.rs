@@ -109,7 +109,7 @@ struct LeafHash {
 
 async fn get_proof_by_hash(log: Log, query: web::Query<LeafHash>) -> HttpResponse {
     let Some(hash) = STANDARD.decode(&query.hash).ok().and_then(|hash| Hash::try_from(hash).ok()) else {
-        return bad("the hash is not 32 octets in base64");
+        return bad("the hash is not 32 bytes in base64");
     };
     let ledger = log.ledger();
     let Some(index) = ledger.index_of(&hash) else {

@@ -1,6 +1,6 @@
 //! What the log takes in: a chain that ends at its root, with a code-signing certificate or precertificate in front.
 //!
-//! Owns the checks of RFC 6962 section 3.1 and the octets of an entry, from the octets alone: that the issuing side means the same shows
+//! Owns the checks of RFC 6962 section 3.1 and the bytes of an entry, from the bytes alone: that the issuing side means the same shows
 //! when its log client verifies the promise. Knows neither tree nor HTTP.
 
 use aws_lc_rs::digest;
@@ -82,13 +82,13 @@ impl Submission {
         if !purpose.is_some_and(|purpose| purpose.value.code_signing) {
             return Err(Refusal::Purpose);
         }
-        let chain_octets = vector_24(&above.iter().map(|der| vector_24(der)).collect::<Result<Vec<_>, _>>()?.concat())?;
+        let chain_bytes = vector_24(&above.iter().map(|der| vector_24(der)).collect::<Result<Vec<_>, _>>()?.concat())?;
         let (entry, extra_data) = match kind {
-            Kind::Certificate => ([&X509_ENTRY.to_be_bytes()[..], &vector_24(leaf)?].concat(), chain_octets),
+            Kind::Certificate => ([&X509_ENTRY.to_be_bytes()[..], &vector_24(leaf)?].concat(), chain_bytes),
             Kind::Precertificate => {
                 let tbs = logged_tbs(parsed.tbs_certificate.as_ref()).map_err(|_| Refusal::Malformed(1))?;
                 let entry = [&PRECERT_ENTRY.to_be_bytes()[..], &sha256(&issuer), &vector_24(&tbs)?].concat();
-                (entry, [vector_24(leaf)?, chain_octets].concat())
+                (entry, [vector_24(leaf)?, chain_bytes].concat())
             }
         };
         Ok(Self { fingerprint: sha256(leaf), entry, extra_data })
@@ -128,15 +128,15 @@ fn is_poison(extension: &X509Extension<'_>) -> bool {
     extension.oid.as_bytes() == POISON.as_bytes()
 }
 
-/// A TLS vector with a length of three octets.
+/// A TLS vector with a length of three bytes.
 fn vector_24(content: &[u8]) -> Result<Vec<u8>, Refusal> {
     let length = u32::try_from(content.len()).map_err(|_| Refusal::TooLong)?;
     let [0, prefix @ ..] = length.to_be_bytes() else { return Err(Refusal::TooLong) };
     Ok([&prefix[..], content].concat())
 }
 
-fn sha256(octets: &[u8]) -> [u8; 32] {
+fn sha256(bytes: &[u8]) -> [u8; 32] {
     let mut hash = [0; 32];
-    hash.copy_from_slice(digest::digest(&digest::SHA256, octets).as_ref());
+    hash.copy_from_slice(digest::digest(&digest::SHA256, bytes).as_ref());
     hash
 }

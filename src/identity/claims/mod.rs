@@ -88,7 +88,7 @@ impl Claims {
     }
 
     /// A claim that must be a text with something in it.
-    pub fn filled_text(&self, name: &str) -> Result<&str, ClaimError> {
+    pub fn non_empty_str(&self, name: &str) -> Result<&str, ClaimError> {
         match self.text(name)? {
             "" => Err(ClaimError::Empty(name.to_owned())),
             text => Ok(text),
@@ -305,9 +305,9 @@ mod tests {
         let claims = claims(r#"{"n":null,"i":1,"l":[],"e":"","t":"x","o":{"m":"","k":"v","z":null}}"#);
         assert_eq!(claims.optional_text("absent"), Ok(None));
         assert!(claims.optional_text("i").is_err());
-        assert_eq!(claims.filled_text("e"), Err(ClaimError::Empty("e".into())));
+        assert_eq!(claims.non_empty_str("e"), Err(ClaimError::Empty("e".into())));
         assert_eq!(claims.text("e"), Ok(""));
-        assert_eq!(claims.filled_text("t"), Ok("x"));
+        assert_eq!(claims.non_empty_str("t"), Ok("x"));
         assert_eq!(claims.text("absent"), Err(ClaimError::Missing("absent".into())));
         assert!(claims.object("l").is_err());
         let object = claims.object("o").unwrap();
@@ -323,7 +323,7 @@ mod tests {
         assert_eq!((claims.get("n"), claims.optional_text("n"), claims.scalar("n")), (None, Ok(None), Ok(None)));
         assert_eq!(claims.numeric_date("n"), Ok(None));
         let missing = ClaimError::Missing("n".into());
-        assert_eq!((claims.text("n"), claims.filled_text("n")), (Err(missing.clone()), Err(missing.clone())));
+        assert_eq!((claims.text("n"), claims.non_empty_str("n")), (Err(missing.clone()), Err(missing.clone())));
         assert_eq!(claims.object("n"), Err(missing));
         assert_eq!(filled_member(claims.object("o").unwrap(), "z", "o.z"), Err(ClaimError::Missing("o.z".into())));
         assert!(Claims::parse(br#"{"n":null,"n":null}"#).is_err(), "a duplicate is one all the same");
@@ -372,7 +372,7 @@ mod tests {
             let claims = claims(&format!(r#"{{"c":"a{character}b","o":{{"m":"{character}"}}}}"#));
             let refused = |name: &str| ClaimError::ControlCharacter(name.to_owned());
             assert_eq!(claims.text("c"), Err(refused("c")), "{character}");
-            assert_eq!(claims.filled_text("c"), Err(refused("c")));
+            assert_eq!(claims.non_empty_str("c"), Err(refused("c")));
             assert_eq!(claims.optional_text("c"), Err(refused("c")));
             assert_eq!(claims.scalar("c"), Err(refused("c")));
             assert_eq!(filled_member(claims.object("o").unwrap(), "m", "o.m"), Err(refused("o.m")));

@@ -10,8 +10,8 @@ use arc_swap::ArcSwapOption;
 use tokio::sync::watch;
 
 use super::error::KeyError;
-use super::life::{Life, Reason};
 use super::matched::Group;
+use super::refresh::{Reason, RefreshState};
 use super::set::KeySet;
 use super::shares::Ticket;
 use super::source::{Fetched, Source};
@@ -46,13 +46,13 @@ pub(super) struct Held {
 
 #[derive(Debug, Default)]
 struct State {
-    life: Life,
-    flight: Option<Flight>,
+    life: RefreshState,
+    flight: Option<InFlight>,
 }
 
 /// A fetch under way. It has landed when the channel is closed.
 #[derive(Clone, Debug)]
-pub(super) struct Flight {
+pub(super) struct InFlight {
     /// Its place in the queue of fetches.
     pub(super) ticket: Ticket,
     started: Instant,
@@ -61,7 +61,7 @@ pub(super) struct Flight {
 
 /// The duty to say how a fetch ended. Dropped without, it failed.
 #[derive(Debug)]
-pub(super) struct Landing {
+pub(super) struct Completion {
     entry: Arc<Entry>,
     started: Instant,
     timing: KeyTiming,
@@ -74,7 +74,7 @@ pub(super) struct Landing {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Next {
     /// A fetch is under way, and tells when it has landed.
-    Landing,
+    Completion,
     /// A fetch at this time.
     Fetch(Instant),
 }
@@ -148,7 +148,7 @@ impl Entry {
         timing: &KeyTiming,
         now: Instant,
         (ticket, chance): (Ticket, f64),
-    ) -> (Option<Flight>, Option<Landing>) {
+    ) -> (Option<InFlight>, Option<Completion>) {
         let mut state = self.state();
         if let Some(flight) = &state.flight {
             return (Some(flight.clone()), None);
@@ -159,19 +159,19 @@ impl Entry {
             return (None, None);
         }
         let (sender, landed) = watch::channel(());
-        let flight = Flight { ticket, started: now, landed };
+        let flight = InFlight { ticket, started: now, landed };
         state.life.asked(reason, now);
         state.flight = Some(flight.clone());
         drop(state);
         let (entry, timing) = (Arc::clone(self), timing.clone());
-        (Some(flight), Some(Landing { entry, started: now, timing, chance, outcome: None, _landed: sender }))
+        (Some(flight), Some(Completion { entry, started: now, timing, chance, outcome: None, _landed: sender }))
     }
 
     /// What is to be done to keep the keys fresh.
     pub(super) fn next(&self, now: Instant) -> Next {
         let state = self.state();
         if state.flight.is_some() {
-            return Next::Landing;
+            return Next::Completion;
         }
         let due = self.held.load().as_ref().map_or(now, |held| held.refresh_at);
         Next::Fetch(state.life.retry_at().unwrap_or(due))
@@ -248,7 +248,7 @@ impl Held {
     }
 }
 
-impl Flight {
+impl InFlight {
     /// Waits until the fetch has landed, but not for longer than `patience` after its start: who comes late to a fetch that hangs does not
     /// wait at all.
     pub(super) async fn landed(mut self, patience: Duration) {
@@ -257,7 +257,7 @@ impl Flight {
     }
 }
 
-impl Landing {
+impl Completion {
     pub(super) const fn entry(&self) -> &Arc<Entry> {
         &self.entry
     }
@@ -268,7 +268,7 @@ impl Landing {
     }
 }
 
-impl Drop for Landing {
+impl Drop for Completion {
     /// A task that panics, or whose runtime ends, lands as well: otherwise the issuer would never be asked again.
     fn drop(&mut self) {
         let outcome = self.outcome.take().unwrap_or(Err(KeyError::GivenUp));

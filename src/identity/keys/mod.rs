@@ -6,10 +6,10 @@ mod document;
 mod entry;
 mod error;
 mod jwk;
-mod lanes;
-mod life;
 mod matched;
 mod material;
+mod queues;
+mod refresh;
 mod set;
 mod shares;
 mod source;
@@ -31,10 +31,10 @@ pub use jwk::LeftOut;
 pub use set::{KeyBudget, KeySet, SignatureCheck};
 pub use timing::KeyTiming;
 
-use self::entry::{Entry, Flight, Held, Landing, Next};
-use self::lanes::{Lanes, Queued};
-use self::life::Reason;
+use self::entry::{Completion, Entry, Held, InFlight, Next};
 use self::matched::{Group, Matched};
+use self::queues::{FetchQueues, Queued};
+use self::refresh::Reason;
 use self::shares::Path;
 use self::source::Source;
 use self::waiting::{Paths, Place, WaitingRoom};
@@ -70,7 +70,7 @@ struct Shared {
     /// The issuers that the file names. They are kept fresh whether they are asked for or not, and no other can drive them out.
     kept: ArcSwap<HashMap<String, Arc<Entry>>>,
     matched: Matched,
-    lanes: Lanes,
+    queues: FetchQueues,
     waiting: WaitingRoom,
     tickets: AtomicU64,
     /// Something has changed for the background work to look at.
@@ -113,7 +113,7 @@ pub struct HeldCheck {
 #[derive(Debug)]
 pub struct KeyWait {
     issuer: String,
-    flight: Flight,
+    flight: InFlight,
     patience: Duration,
     place: Place,
     /// Whether keys are held: what they said counts then if too many wait.
@@ -144,7 +144,7 @@ impl KeyStore {
             runtime: Handle::try_current().ok(),
             kept: ArcSwap::default(),
             matched: Matched::new(),
-            lanes: Lanes::new(),
+            queues: FetchQueues::new(),
             waiting: WaitingRoom::default(),
             tickets: AtomicU64::new(0),
             changed: Arc::default(),
@@ -311,7 +311,7 @@ impl Shared {
     }
 
     /// The fetch under way, or a new one if there may be one. It waits for its turn on behalf of all clients that want it.
-    fn ask(self: &Arc<Self>, entry: &Arc<Entry>, reason: Reason, client: Option<Networks>) -> Option<Flight> {
+    fn ask(self: &Arc<Self>, entry: &Arc<Entry>, reason: Reason, client: Option<Networks>) -> Option<InFlight> {
         let ticket = self.tickets.fetch_add(1, Ordering::Relaxed);
         let by_chance = (ticket, self.chance(&entry.source.url));
         let (flight, landing) = entry.flight(reason, &self.timing, Instant::now(), by_chance);
@@ -321,7 +321,7 @@ impl Shared {
         } else if let Some(flight) = &flight
             && self.is_new(entry)
         {
-            self.lanes.new.join(flight.ticket, &self.new_path(entry, client));
+            self.queues.new.join(flight.ticket, &self.new_path(entry, client));
         }
         flight
     }
@@ -330,11 +330,11 @@ impl Shared {
     fn queue(&self, entry: &Arc<Entry>, ticket: u64, client: Option<Networks>) -> (Queued, Option<Duration>) {
         let Group { pattern, host } = entry.group;
         if entry.source.pattern().is_none() {
-            (self.lanes.named.enter(ticket, &[host]), None)
+            (self.queues.named.enter(ticket, &[host]), None)
         } else if self.is_new(entry) {
-            (self.lanes.new.enter(ticket, &self.new_path(entry, client)), Some(self.timing.patience))
+            (self.queues.new.enter(ticket, &self.new_path(entry, client)), Some(self.timing.patience))
         } else {
-            (self.lanes.known.enter(ticket, &[pattern, host]), None)
+            (self.queues.known.enter(ticket, &[pattern, host]), None)
         }
     }
 
@@ -364,7 +364,7 @@ impl Shared {
         client.map_or([0; 2], |client| [self.chance.hash_one(client.wide), self.chance.hash_one(client.narrow)])
     }
 
-    async fn fetch(self: Arc<Self>, landing: Landing, queued: Queued, patience: Option<Duration>) {
+    async fn fetch(self: Arc<Self>, landing: Completion, queued: Queued, patience: Option<Duration>) {
         let entry = Arc::clone(landing.entry());
         let outcome = match queued.turn(patience).await {
             Ok(_turn) => self.answer(&entry).await,
@@ -459,7 +459,7 @@ async fn keep_fresh(store: Weak<Shared>, changed: Arc<Notify>) {
         }
         for entry in shared.kept.load().values() {
             match entry.next(now) {
-                Next::Landing => {}
+                Next::Completion => {}
                 Next::Fetch(at) if at <= now => drop(shared.ask(entry, Reason::Due, None)),
                 Next::Fetch(at) => wake = wake.min(at),
             }
@@ -474,7 +474,7 @@ async fn keep_fresh(store: Weak<Shared>, changed: Arc<Notify>) {
 fn reason(token: &UnverifiedToken, held: Option<HeldCheck>, now: SystemTime) -> Option<Reason> {
     let Some(held) = held else { return Some(Reason::Due) };
     let fetched = held.fetched?;
-    Some(Reason::Doubt { newer: age(token, now).is_some_and(|age| age < fetched.elapsed()) })
+    Some(Reason::UnknownKey { newer: age(token, now).is_some_and(|age| age < fetched.elapsed()) })
 }
 
 /// How long ago the token says that it was made (`iat`); zero if a little ahead of our clock. One that says it is to be made later says

@@ -5,7 +5,7 @@ use crate::identity::VerifiedClaims;
 use crate::identity::san::{self, Piece, check_separators};
 
 pub(super) fn principal(token: &VerifiedClaims) -> Result<Principal, PrincipalError> {
-    let claim = |name| Ok::<_, PrincipalError>(Piece::claim(name, token.claims().filled_text(name)?));
+    let claim = |name| Ok::<_, PrincipalError>(Piece::claim(name, token.claims().non_empty_str(name)?));
     let pieces = [
         Piece::literal("https://buildkite.com/"),
         claim("organization_slug")?,

@@ -6,7 +6,7 @@ use crate::identity::kinds::email::is_verified;
 use crate::identity::san::{Piece, path_uri};
 
 pub(super) fn principal(token: &VerifiedClaims) -> Result<Principal, PrincipalError> {
-    let subject = token.claims().filled_text("sub")?;
+    let subject = token.claims().non_empty_str("sub")?;
     let uri = path_uri(&Piece::literal(token.issuer_url()), &[Piece::claim("sub", subject)], &[])?;
     let name = SubjectAlternativeName::Uri(uri);
     // Clients sign the e-mail address when the token has one, and so the token's address must be verified.

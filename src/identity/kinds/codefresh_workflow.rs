@@ -9,7 +9,7 @@ use crate::identity::uri::Uri;
 const DEFAULT_PLATFORM: &str = "https://g.codefresh.io";
 
 pub(super) fn principal(token: &VerifiedClaims) -> Result<Principal, PrincipalError> {
-    let claim = |name| token.claims().filled_text(name);
+    let claim = |name| token.claims().non_empty_str(name);
     let optional = |name| Ok::<_, PrincipalError>(token.claims().optional_text(name)?.unwrap_or_default());
     let [account, pipeline, workflow] = [claim("account_id")?, claim("pipeline_id")?, claim("workflow_id")?];
     let (platform, base) = match optional("platform_url")? {

@@ -10,7 +10,7 @@ use crate::identity::kind::{EmailRules, EmailVerification, IssuerClaim};
 
 pub(super) fn principal(token: &VerifiedClaims, rules: &EmailRules) -> Result<Principal, PrincipalError> {
     let claims = token.claims();
-    let address = claims.filled_text("email")?;
+    let address = claims.non_empty_str("email")?;
     let verified = is_verified(claims)?;
     if rules.verification == EmailVerification::Required && !verified {
         return Err(PrincipalError::EmailNotVerified);

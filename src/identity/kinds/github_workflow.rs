@@ -9,7 +9,7 @@ use crate::identity::uri::Uri;
 const BASE: &str = "https://github.com";
 
 pub(super) fn principal(token: &VerifiedClaims) -> Result<Principal, PrincipalError> {
-    let claim = |name| token.claims().filled_text(name);
+    let claim = |name| token.claims().non_empty_str(name);
     let [event, sha, workflow, repository, reference] =
         [claim("event_name")?, claim("sha")?, claim("workflow")?, claim("repository")?, claim("ref")?];
     let signer = below(&[Piece::claim("job_workflow_ref", claim("job_workflow_ref")?)])?;

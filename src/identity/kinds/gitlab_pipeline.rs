@@ -13,7 +13,7 @@ use crate::identity::san::{self, Piece, path_uri};
 const BASE: Piece<'static> = Piece::Literal(Cow::Borrowed("https://gitlab.com"));
 
 pub(super) fn principal(token: &VerifiedClaims) -> Result<Principal, PrincipalError> {
-    let claim = |name| token.claims().filled_text(name);
+    let claim = |name| token.claims().non_empty_str(name);
     let project = claim("project_path")?;
     let reference = match claim("ref_type")? {
         "branch" => format!("refs/heads/{}", claim("ref")?),

@@ -162,7 +162,7 @@ impl Principal {
     /// A principal whose challenge is the token's subject and whose issuer is the token's. Without a subject the challenge would be
     /// empty, and a proof over nothing binds the key to nobody.
     fn new(token: &VerifiedClaims, name: SubjectAlternativeName) -> Result<Self, PrincipalError> {
-        let subject = token.claims().filled_text("sub")?;
+        let subject = token.claims().non_empty_str("sub")?;
         Ok(Self::challenged_by(token, name, subject))
     }
 

@@ -7,7 +7,7 @@ use crate::identity::VerifiedClaims;
 use crate::identity::uri::Uri;
 
 pub(super) fn principal(token: &VerifiedClaims, domain: &TrustDomain) -> Result<Principal, PrincipalError> {
-    let subject = token.claims().filled_text("sub")?;
+    let subject = token.claims().non_empty_str("sub")?;
     let id = SpiffeId::new(subject).map_err(|_| PrincipalError::SubjectForm("SPIFFE ID"))?;
     // The crate lower-cases scheme and trust domain; an id that was not lower case is not one (SPIFFE-ID section 2.1).
     if id.to_string() != subject {

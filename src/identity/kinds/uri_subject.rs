@@ -7,7 +7,7 @@ use crate::identity::kind::SubjectOrigin;
 use crate::identity::san::{self, Piece, SanError};
 
 pub(super) fn principal(token: &VerifiedClaims, origin: &SubjectOrigin) -> Result<Principal, PrincipalError> {
-    let subject = token.claims().filled_text("sub")?;
+    let subject = token.claims().non_empty_str("sub")?;
     if is_address(subject) {
         return Err(PrincipalError::SubjectIsAddress);
     }

@@ -5,7 +5,7 @@ use crate::identity::VerifiedClaims;
 use crate::identity::email::is_address;
 
 pub(super) fn principal(token: &VerifiedClaims, domain: &str) -> Result<Principal, PrincipalError> {
-    let name = token.claims().filled_text("sub")?;
+    let name = token.claims().non_empty_str("sub")?;
     // The exclamation mark separates name and domain; inside the name it would let one user pose as another domain's.
     if name.contains('!') {
         return Err(PrincipalError::SubjectForm("user name"));

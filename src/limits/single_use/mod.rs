@@ -196,12 +196,13 @@ impl SingleUse {
 impl Counted {
     /// The token that the claims are of, if its issuer sets a limit: known by `jti` (RFC 7519 section 4.1.7), else by what was signed.
     fn of(claims: &VerifiedClaims) -> Result<Option<Self>, ClaimError> {
-        let (Some(limit), Some(statement)) = (claims.issuer().max_certificates_per_token, claims.statement()) else {
+        let (Some(limit), Some(digest)) = (claims.issuer().max_certificates_per_token, claims.signing_input_digest())
+        else {
             return Ok(None);
         };
         let (kind, name) = match claims.claims().get("jti") {
-            None => (0, statement.as_slice()),
-            Some(Value::String(id)) if id.is_empty() => (0, statement.as_slice()),
+            None => (0, digest.as_slice()),
+            Some(Value::String(id)) if id.is_empty() => (0, digest.as_slice()),
             Some(Value::String(id)) => (1, id.as_bytes()),
             Some(other) => return Err(wrong_type("jti", other, "a text")),
         };

@@ -26,7 +26,7 @@ use crate::http;
 use crate::http::trust::{self, Trust};
 use crate::signer::cloud_env::{cleaned, padded, unclean, unclean_problem, variable};
 
-/// The most that is read of an answer, in octets. Real ones have a few hundred; a decrypted keyset has at most 4096.
+/// The most that is read of an answer, in bytes. Real ones have a few hundred; a decrypted keyset has at most 4096.
 const LARGEST_ANSWER: usize = 64 * 1024;
 
 /// Prepares calls for one key. Nothing is sent to KMS; an instance may be asked for its region.

@@ -30,7 +30,7 @@ use crate::signer::aws_kms::uri::KeyName;
 
 /// The longest that opening a key may take: finding credentials asks services that may not be there.
 const OPENING: Duration = Duration::from_secs(30);
-/// What KMS takes at most when it is sent a message, not its digest, in octets.
+/// What KMS takes at most when it is sent a message, not its digest, in bytes.
 const LONGEST_MESSAGE: usize = 4096;
 
 /// What a key signs when it is opened. No certificate can begin like it.

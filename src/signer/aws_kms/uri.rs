@@ -7,7 +7,7 @@ use url::Url;
 use super::error::Failure;
 
 const FORMS: &str = "a name is awskms:///arn:aws:kms:REGION:ACCOUNT:key/ID, awskms:///ID, awskms:///alias/NAME, or awskms://HOST[:PORT]/ and one of these";
-/// The longest id that KMS takes (`KeyIdType`), in octets.
+/// The longest id that KMS takes (`KeyIdType`), in bytes.
 const LONGEST_ID: usize = 2048;
 
 #[derive(Clone, Debug, PartialEq, Eq)]

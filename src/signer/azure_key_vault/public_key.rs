@@ -78,6 +78,6 @@ fn word(name: Option<&impl ToString>) -> String {
     name.map_or_else(|| "not given".to_owned(), ToString::to_string)
 }
 
-fn number(octets: Option<&Vec<u8>>) -> &[u8] {
-    octets.map(Vec::as_slice).unwrap_or_default()
+fn number(bytes: Option<&Vec<u8>>) -> &[u8] {
+    bytes.map(Vec::as_slice).unwrap_or_default()
 }

@@ -14,7 +14,7 @@ use super::AzureOptions;
 use crate::http::trust::{Protocols, Trust};
 use crate::http::{self, BodyError, Clients, SetupError, USER_AGENT, is_near};
 
-/// The largest answer, in octets: keys, signatures and tokens are a few thousand.
+/// The largest answer, in bytes: keys, signatures and tokens are a few thousand.
 const MAX_ANSWER: usize = 256 * 1024;
 
 /// The client of one opened key, for the vault and for tokens alike.
@@ -73,7 +73,7 @@ impl HttpClient for VaultTransport {
         http::read_body(&mut response, MAX_ANSWER, &mut body).await.map_err(|error| match error {
             BodyError::Broken(error) => broken(url, error),
             BodyError::TooLong => {
-                let text = format!("{} answered with more than {MAX_ANSWER} octets", name(url));
+                let text = format!("{} answered with more than {MAX_ANSWER} bytes", name(url));
                 azure_core::Error::with_message(ErrorKind::DataConversion, text)
             }
         })?;

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::signer::google::json::{Checksum, Octets};
+use crate::signer::google::json::{Bytes, Checksum};
 
 /// `cryptoKeyVersions.list`
 #[derive(Default, Deserialize)]
@@ -34,7 +34,7 @@ pub(super) struct PublicKeyAnswer {
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct Signed {
     pub(super) name: String,
-    pub(super) signature: Octets,
+    pub(super) signature: Bytes,
     pub(super) signature_crc32c: Option<Checksum>,
     pub(super) verified_digest_crc32c: bool,
     pub(super) verified_data_crc32c: bool,
@@ -44,6 +44,6 @@ pub(super) struct Signed {
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct Decrypted {
-    pub(super) plaintext: Octets,
+    pub(super) plaintext: Bytes,
     pub(super) plaintext_crc32c: Option<Checksum>,
 }

@@ -4,9 +4,9 @@
 const POLYNOMIAL: u32 = 0x82f6_3b78;
 
 /// The checksum. What is summed here has a few kilobytes: a table would be no gain.
-pub(crate) fn crc32c(octets: &[u8]) -> u32 {
+pub(crate) fn crc32c(bytes: &[u8]) -> u32 {
     let step = |sum: u32| (sum >> 1) ^ if sum & 1 == 1 { POLYNOMIAL } else { 0 };
-    !octets.iter().fold(!0, |sum, octet| (0..8).fold(sum ^ u32::from(*octet), |sum, _| step(sum)))
+    !bytes.iter().fold(!0, |sum, byte| (0..8).fold(sum ^ u32::from(*byte), |sum, _| step(sum)))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Owns the forms that all of Google's JSON shares (protobuf JSON mapping): 64-bit numbers as texts, octets in base64, errors.
+//! Owns the forms that all of Google's JSON shares (protobuf JSON mapping): 64-bit numbers as texts, bytes in base64, errors.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -27,15 +27,15 @@ pub(super) struct ErrorBody {
 pub(crate) struct Checksum(pub(crate) i64);
 
 impl Checksum {
-    /// The checksum of these octets.
-    pub(crate) fn of(octets: &[u8]) -> Self {
-        Self(i64::from(crc32c(octets)))
+    /// The checksum of these bytes.
+    pub(crate) fn of(bytes: &[u8]) -> Self {
+        Self(i64::from(crc32c(bytes)))
     }
 
     /// Compares what came with its checksum. Google has the answer thrown away and the call made again if they differ.
-    pub(crate) fn check(found: Option<Self>, octets: &[u8], what: &str) -> Result<(), RemoteError> {
+    pub(crate) fn check(found: Option<Self>, bytes: &[u8], what: &str) -> Result<(), RemoteError> {
         match found {
-            Some(checksum) if checksum == Self::of(octets) => Ok(()),
+            Some(checksum) if checksum == Self::of(bytes) => Ok(()),
             Some(_) => Err(RemoteError::Unreachable(format!("{what} was damaged on the way (CRC-32C)").into())),
             None => Err(RemoteError::Unusable(format!("{what} came without its CRC-32C").into())),
         }
@@ -63,20 +63,20 @@ impl<'de> Deserialize<'de> for Checksum {
     }
 }
 
-/// Octets, which may be secret: wiped when dropped, never shown.
+/// Bytes, which may be secret: wiped when dropped, never shown.
 #[derive(Clone, Default)]
-pub(crate) struct Octets(pub(crate) Zeroizing<Vec<u8>>);
+pub(crate) struct Bytes(pub(crate) Zeroizing<Vec<u8>>);
 
-impl<'de> Deserialize<'de> for Octets {
+impl<'de> Deserialize<'de> for Bytes {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut text = String::deserialize(deserializer)?;
-        let octets = STANDARD.decode(&text);
+        let bytes = STANDARD.decode(&text);
         text.zeroize();
-        octets.map(|octets| Self(Zeroizing::new(octets))).map_err(|_| serde::de::Error::custom("no base64"))
+        bytes.map(|bytes| Self(Zeroizing::new(bytes))).map_err(|_| serde::de::Error::custom("no base64"))
     }
 }
 
-/// Octets as they are sent.
-pub(crate) fn base64(octets: &[u8]) -> String {
-    STANDARD.encode(octets)
+/// Bytes as they are sent.
+pub(crate) fn base64(bytes: &[u8]) -> String {
+    STANDARD.encode(bytes)
 }

@@ -18,8 +18,8 @@ use crate::text;
 
 /// How often PBKDF2 hashes: what OWASP recommends for HMAC-SHA-256 (600 000, 2023). A start waits a third of a second for it.
 const ITERATIONS: u32 = 600_000;
-const SALT_OCTETS: usize = 16;
-const IV_OCTETS: usize = 16;
+const SALT_BYTES: usize = 16;
+const IV_BYTES: usize = 16;
 
 /// A key that did not exist before.
 #[derive(Debug)]
@@ -73,7 +73,7 @@ impl NewKey {
     /// too, or bare without a password.
     pub(crate) fn to_pem(&self, password: Option<&SecretString>) -> Result<Zeroizing<String>, GenerateError> {
         let Some(password) = password else { return Ok(pem("PRIVATE KEY", &self.der.0)) };
-        let (mut salt, mut iv) = ([0; SALT_OCTETS], [0; IV_OCTETS]);
+        let (mut salt, mut iv) = ([0; SALT_BYTES], [0; IV_BYTES]);
         let random = SystemRandom::new();
         random.fill(&mut salt).and_then(|()| random.fill(&mut iv)).map_err(|_| GenerateError)?;
         let parameters =

@@ -17,9 +17,9 @@ use super::KeyFileError;
 use super::encryption::OPENSSL;
 use crate::crypto::pem::Block;
 
-/// The first octets of the initialization vector are the salt of the key.
-const SALT_OCTETS: usize = 8;
-const MD5_OCTETS: usize = 16;
+/// The first bytes of the initialization vector are the salt of the key.
+const SALT_BYTES: usize = 8;
+const MD5_BYTES: usize = 16;
 
 /// Whether a block says that its data is encrypted this way.
 pub(super) fn is_encrypted(block: &Block) -> bool {
@@ -46,13 +46,13 @@ fn decrypt_with<C>(
     block: &Block,
     password: &[u8],
     iv: &[u8],
-    key_octets: usize,
+    key_bytes: usize,
 ) -> Result<Zeroizing<Vec<u8>>, KeyFileError>
 where
     C: KeyIvInit + BlockModeDecrypt,
 {
-    let salt = iv.get(..SALT_OCTETS).ok_or(KeyFileError::Encryption)?;
-    let key = derive_key(password, salt, key_octets);
+    let salt = iv.get(..SALT_BYTES).ok_or(KeyFileError::Encryption)?;
+    let key = derive_key(password, salt, key_bytes);
     let decryptor = C::new_from_slices(&key, iv).map_err(|_| KeyFileError::Encryption)?;
     let mut data = block.data()?.clone();
     let length = decryptor.decrypt_padded::<Pkcs7>(&mut data).map_err(|_| KeyFileError::PasswordWrong)?.len();
@@ -61,16 +61,16 @@ where
 }
 
 /// OpenSSL's `EVP_BytesToKey` with MD5 and one iteration: each hash takes the one before, the password and the salt.
-fn derive_key(password: &[u8], salt: &[u8], octets: usize) -> Zeroizing<Vec<u8>> {
-    let mut key = Zeroizing::new(Vec::with_capacity(octets.next_multiple_of(MD5_OCTETS)));
-    let mut last = Zeroizing::new(Vec::with_capacity(MD5_OCTETS));
-    while key.len() < octets {
+fn derive_key(password: &[u8], salt: &[u8], bytes: usize) -> Zeroizing<Vec<u8>> {
+    let mut key = Zeroizing::new(Vec::with_capacity(bytes.next_multiple_of(MD5_BYTES)));
+    let mut last = Zeroizing::new(Vec::with_capacity(MD5_BYTES));
+    while key.len() < bytes {
         let hash = Md5::new().chain_update(last.as_slice()).chain_update(password).chain_update(salt).finalize();
         last.clear();
         last.extend_from_slice(&hash);
         key.extend_from_slice(&hash);
     }
-    key.truncate(octets);
+    key.truncate(bytes);
     key
 }
 

@@ -26,7 +26,7 @@ const PBES2: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.5
 const PBKDF2: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.5.12");
 const SCRYPT: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.11591.4.11");
 
-/// The start of a DER object identifier 1.2.840.113549.2.x, the HMACs of PBKDF2; one octet follows.
+/// The start of a DER object identifier 1.2.840.113549.2.x, the HMACs of PBKDF2; one byte follows.
 const HMAC_PREFIX: [u8; 9] = [0x06, 0x08, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x02];
 const NULL_TAG: u8 = 5;
 /// A tag of AES-GCM when the parameters state no length (RFC 5084, section 3.2), and where there are no parameters.
@@ -102,7 +102,7 @@ pub(super) fn decrypt(der: &[u8], password: Option<&[u8]>) -> Result<Zeroizing<V
     cipher.decrypt(&key, encrypted.data.as_bytes())
 }
 
-/// Writes NULL where step-cli leaves two zero octets as the parameters of PBKDF2's hash: there are many such keys, and Fulcio
+/// Writes NULL where step-cli leaves two zero bytes as the parameters of PBKDF2's hash: there are many such keys, and Fulcio
 /// reads them.
 fn with_null(der: &[u8]) -> Zeroizing<Vec<u8>> {
     const LENGTH: usize = HMAC_PREFIX.len() + 3;

@@ -239,7 +239,7 @@ fn a_key_by_step_cli_with_zeros_for_null_is_read() {
 
 #[test]
 fn an_initialization_vector_that_is_too_short_is_refused() {
-    // PBES2 with PBKDF2 and DES-EDE3-CBC as the fixture has it, but with an IV of four octets.
+    // PBES2 with PBKDF2 and DES-EDE3-CBC as the fixture has it, but with an IV of four bytes.
     let whole = data_of("ed25519.pbes2-des3-sha1");
     let iv = whole.windows(2).position(|bytes| bytes == [0x04, 0x08]).unwrap();
     let iv = iv + 2 + whole[iv + 2..].windows(2).position(|bytes| bytes == [0x04, 0x08]).unwrap();

@@ -93,13 +93,13 @@ impl Token {
         &self,
         attached: Attached,
         method: Method,
-        octets: &[u8],
+        bytes: &[u8],
     ) -> (Option<Result<Vec<u8>, Fault>>, Option<Attached>) {
         let (slot, count) = (attached.slot, attached.count);
         let mut kept = Some(attached);
         let signature = self.module.call(slot, count, || {
             let Some(attached) = kept.take() else { return (None, SessionsEnded::No) };
-            let signature = attached.session.sign(&method.mechanism(), attached.key, octets).map_err(Fault::from);
+            let signature = attached.session.sign(&method.mechanism(), attached.key, bytes).map_err(Fault::from);
             let loss = signature.as_ref().map_or_else(|fault| fault.loss, |_| Loss::Nothing);
             match loss {
                 Loss::Nothing => kept = Some(attached),

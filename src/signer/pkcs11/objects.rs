@@ -126,10 +126,10 @@ fn spki_of(session: &Session, object: ObjectHandle) -> Result<Option<Vec<u8>>, F
     };
     for attribute in session.get_attributes(object, wanted)? {
         match attribute {
-            Attribute::Modulus(octets) => parts.modulus = octets,
-            Attribute::PublicExponent(octets) => parts.exponent = octets,
-            Attribute::EcParams(octets) => parts.curve = octets,
-            Attribute::EcPoint(octets) => parts.point = octets,
+            Attribute::Modulus(bytes) => parts.modulus = bytes,
+            Attribute::PublicExponent(bytes) => parts.exponent = bytes,
+            Attribute::EcParams(bytes) => parts.curve = bytes,
+            Attribute::EcPoint(bytes) => parts.point = bytes,
             _ => {}
         }
     }

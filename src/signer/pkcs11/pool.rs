@@ -26,7 +26,7 @@ pub(super) struct Pool {
 
 #[derive(Debug)]
 struct Job {
-    octets: Vec<u8>,
+    bytes: Vec<u8>,
     answer: oneshot::Sender<Result<Vec<u8>, RemoteError>>,
 }
 
@@ -50,11 +50,11 @@ impl Pool {
         Ok(Self { queue })
     }
 
-    /// One signature over these octets, in the token's own form.
-    pub(super) async fn sign(&self, octets: Vec<u8>) -> Result<Vec<u8>, RemoteError> {
+    /// One signature over these bytes, in the token's own form.
+    pub(super) async fn sign(&self, bytes: Vec<u8>) -> Result<Vec<u8>, RemoteError> {
         let (answer, answered) = oneshot::channel();
         let ended = || Fault::broken_module().problem;
-        self.queue.try_send(Job { octets, answer }).map_err(|error| match error {
+        self.queue.try_send(Job { bytes, answer }).map_err(|error| match error {
             TrySendError::Full(_) => RemoteError::Throttled(format!("{QUEUE} signatures wait for the token").into()),
             TrySendError::Disconnected(_) => ended(),
         })?;
@@ -74,7 +74,7 @@ impl Worker {
             }
             let Some(inside) = gate::enter() else { break };
             // A thread that ended would be one session fewer until the process ends.
-            let outcome = caught_in(|| self.sign(&job.octets)).unwrap_or_else(|_| Err(Fault::broken_module()));
+            let outcome = caught_in(|| self.sign(&job.bytes)).unwrap_or_else(|_| Err(Fault::broken_module()));
             drop(inside);
             if let Err(fault) = &outcome {
                 tracing::debug!(?fault, "the PKCS#11 token gave no signature");
@@ -90,23 +90,23 @@ impl Worker {
     }
 
     /// Signs; with a new session, once, if the old one turns out to be lost.
-    fn sign(&mut self, octets: &[u8]) -> Result<Vec<u8>, Fault> {
+    fn sign(&mut self, bytes: &[u8]) -> Result<Vec<u8>, Fault> {
         let had_session = self.attached.is_some();
-        match self.sign_once(octets) {
-            Err(fault) if fault.loss != Loss::Nothing && had_session => self.sign_once(octets),
+        match self.sign_once(bytes) {
+            Err(fault) if fault.loss != Loss::Nothing && had_session => self.sign_once(bytes),
             outcome => outcome,
         }
     }
 
-    fn sign_once(&mut self, octets: &[u8]) -> Result<Vec<u8>, Fault> {
+    fn sign_once(&mut self, bytes: &[u8]) -> Result<Vec<u8>, Fault> {
         if let Some(attached) = self.attached.take() {
-            let (signature, left) = self.token.sign(attached, self.method, octets);
+            let (signature, left) = self.token.sign(attached, self.method, bytes);
             self.attached = left;
             if let Some(signature) = signature {
                 return signature;
             }
         }
-        let (signature, left) = self.token.sign(self.token.attach()?, self.method, octets);
+        let (signature, left) = self.token.sign(self.token.attach()?, self.method, bytes);
         self.attached = left;
         signature.unwrap_or_else(|| Err(Fault::lost_again()))
     }

@@ -125,7 +125,7 @@ fn public_template(kind: KeyKind, named: &KeySelector) -> Vec<Attribute> {
 }
 
 fn certificate_template(der: &[u8], label: &str, id: &[u8]) -> Result<Vec<Attribute>, Fault> {
-    let no_certificate = || Fault::refused("these octets are no certificate", "give one certificate, as DER");
+    let no_certificate = || Fault::refused("these bytes are no certificate", "give one certificate, as DER");
     let (rest, certificate) = X509Certificate::from_der(der).map_err(|_| no_certificate())?;
     if !rest.is_empty() {
         return Err(no_certificate());
@@ -144,8 +144,8 @@ fn certificate_template(der: &[u8], label: &str, id: &[u8]) -> Result<Vec<Attrib
     Ok(template)
 }
 
-/// `CKA_SERIAL_NUMBER` is a DER INTEGER; RFC 5280 allows 20 octets, so the short form of the length is enough.
-fn serial_number(octets: &[u8]) -> Vec<u8> {
-    let length = u8::try_from(octets.len().min(127)).unwrap_or(127);
-    [&[0x02, length], octets.get(..usize::from(length)).unwrap_or_default()].concat()
+/// `CKA_SERIAL_NUMBER` is a DER INTEGER; RFC 5280 allows 20 bytes, so the short form of the length is enough.
+fn serial_number(bytes: &[u8]) -> Vec<u8> {
+    let length = u8::try_from(bytes.len().min(127)).unwrap_or(127);
+    [&[0x02, length], bytes.get(..usize::from(length)).unwrap_or_default()].concat()
 }

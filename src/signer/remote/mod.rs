@@ -235,7 +235,7 @@ impl From<RemoteError> for SignerError {
     }
 }
 
-/// The octets that services which sign digests are sent.
+/// The bytes that services which sign digests are sent.
 pub(super) fn digest_for(algorithm: SignatureAlgorithm, message: &[u8]) -> Vec<u8> {
     let hash = match algorithm {
         SignatureAlgorithm::EcdsaP256Sha256 | SignatureAlgorithm::RsaPkcs1Sha256 => &digest::SHA256,
@@ -259,7 +259,7 @@ pub fn ecdsa_der(fixed: &[u8]) -> Result<Vec<u8>, RemoteError> {
     use der::asn1::UintRef;
     let (r, s) = fixed.split_at(fixed.len() / 2);
     if r.is_empty() || r.len() != s.len() {
-        return Err(RemoteError::Unusable(format!("an ECDSA signature of {} octets", fixed.len()).into()));
+        return Err(RemoteError::Unusable(format!("an ECDSA signature of {} bytes", fixed.len()).into()));
     }
     let encode = || der::Encode::to_der(&vec![UintRef::new(r)?, UintRef::new(s)?]);
     encode().map_err(|error: der::Error| RemoteError::Unusable(PeerText::of(error)))

@@ -19,7 +19,7 @@ use crate::signer::local::LocalSigner;
 const TYPE_PREFIX: &str = "type.googleapis.com/google.crypto.tink.";
 /// What both halves of a key have to agree about. No certificate can begin like it.
 const TRIAL: &[u8] = b"sigmint self-test: are these two halves of one key?";
-/// A PKCS#8 `PrivateKeyInfo` with an Ed25519 key (RFC 8410, section 7), up to its 32 octets.
+/// A PKCS#8 `PrivateKeyInfo` with an Ed25519 key (RFC 8410, section 7), up to its 32 bytes.
 const ED25519_PKCS8: &[u8] = b"\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20";
 
 /// A SEC 1 `ECPrivateKey` (RFC 5915, section 3). Without the public key: the library computes it, and it is compared after.
@@ -95,7 +95,7 @@ fn rsa(key: &RsaSsaPkcs1PrivateKey) -> Result<(LocalSigner, Vec<u8>), TinkError>
     let public = key.public_key.as_ref().ok_or(TinkError::Malformed)?;
     let spki = spki::of_rsa(&public.modulus, &public.exponent)?;
     let encode = || -> der::Result<Vec<u8>> {
-        let number = |octets| UintRef::new(spki::trimmed(octets));
+        let number = |bytes| UintRef::new(spki::trimmed(bytes));
         let key = RsaPrivateKey {
             version: 0,
             modulus: number(&public.modulus)?,

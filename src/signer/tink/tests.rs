@@ -39,11 +39,11 @@ async fn read(keyset: &[u8]) -> Result<LocalSigner, TinkError> {
 
 /// A keyset of this content as its file.
 fn encrypted(keyset: &Keyset) -> String {
-    let mut octets = keyset.encode_to_vec();
+    let mut bytes = keyset.encode_to_vec();
     let nonce = [1; NONCE_LEN];
-    let tag = service().seal_in_place_separate_tag(Nonce::assume_unique_for_key(nonce), Aad::empty(), &mut octets);
-    let octets = [&nonce, octets.as_slice(), tag.unwrap().as_ref()].concat();
-    serde_json::json!({"encryptedKeyset": base64::Engine::encode(&super::BASE64, octets)}).to_string()
+    let tag = service().seal_in_place_separate_tag(Nonce::assume_unique_for_key(nonce), Aad::empty(), &mut bytes);
+    let bytes = [&nonce, bytes.as_slice(), tag.unwrap().as_ref()].concat();
+    serde_json::json!({"encryptedKeyset": base64::Engine::encode(&super::BASE64, bytes)}).to_string()
 }
 
 fn keyset(type_url: &str, value: Vec<u8>) -> Keyset {

@@ -16,7 +16,7 @@ use crate::files::{KIB, read_text_apart, warn_if_shared};
 
 /// How often a file is looked at while calls succeed. An agent replaces a token long before it expires.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// The longest token file, in octets.
+/// The longest token file, in bytes.
 const MAX_FILE: usize = 64 * KIB;
 
 /// Where a token comes from.
@@ -32,7 +32,7 @@ pub(super) enum TokenSource {
 #[derive(Debug)]
 pub(super) struct Token {
     file: Option<PathBuf>,
-    /// Marked as sensitive: its `Debug` has no octet of it.
+    /// Marked as sensitive: its `Debug` has no byte of it.
     held: ArcSwap<HeaderValue>,
     opened: Instant,
     /// When the file was looked at last, in milliseconds since `opened`.
@@ -105,7 +105,7 @@ fn header(text: &str) -> Result<HeaderValue, String> {
     if text.is_empty() {
         return Err("there is no token in it".to_owned());
     }
-    if !text.bytes().all(|octet| octet.is_ascii_graphic()) {
+    if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err("a token has no spaces, and ASCII characters only".to_owned());
     }
     let mut value = HeaderValue::try_from(text).map_err(|error| error.to_string())?;

@@ -4,7 +4,7 @@ use super::error::Fault;
 
 /// A name's first part. Both mean the same protocol.
 const SCHEMES: [&str; 2] = ["hashivault://", "openbao://"];
-/// The longest name of a key, in octets.
+/// The longest name of a key, in bytes.
 const LONGEST_KEY: usize = 128;
 
 /// `hashivault://KEY[?version=N]`, taken apart.
@@ -40,18 +40,18 @@ impl Reference {
 fn version_of(query: &str) -> Option<u32> {
     let digits = query.strip_prefix("version=")?;
     // `parse` alone takes a sign.
-    let number = digits.bytes().all(|octet| octet.is_ascii_digit()).then(|| digits.parse().ok())?;
+    let number = digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?;
     number.filter(|number| *number > 0)
 }
 
 /// As Vault has it, so that a name can be no path: it begins and ends with a letter, a digit or `_`.
 fn is_key_name(key: &str) -> bool {
-    let word = |octet: &u8| octet.is_ascii_alphanumeric() || *octet == b'_';
-    let octets = key.as_bytes();
-    octets.len() <= LONGEST_KEY
-        && octets.first().is_some_and(word)
-        && octets.last().is_some_and(word)
-        && octets.iter().all(|octet| word(octet) || matches!(octet, b'-' | b'.'))
+    let word = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+    let bytes = key.as_bytes();
+    bytes.len() <= LONGEST_KEY
+        && bytes.first().is_some_and(word)
+        && bytes.last().is_some_and(word)
+        && bytes.iter().all(|byte| word(byte) || matches!(byte, b'-' | b'.'))
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
-use super::cells::Cells;
+use super::series::SeriesTable;
 
 /// The incumbent's bounds in seconds, those that its metrics library has by default.
 const LATENCY_BUCKETS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
@@ -45,16 +45,16 @@ struct HttpLabels {
 /// The two metrics of HTTP.
 #[derive(Debug)]
 pub(super) struct HttpMetrics {
-    requests: Cells<HttpLabels, Counter>,
-    latency: Cells<HttpLabels, Histogram>,
+    requests: SeriesTable<HttpLabels, Counter>,
+    latency: SeriesTable<HttpLabels, Histogram>,
 }
 
 impl HttpMetrics {
     pub(super) fn register(registry: &mut Registry) -> Self {
         let count = METHODS.len() * STATUSES.len();
-        let requests = Cells::new(count, Counter::default);
+        let requests = SeriesTable::new(count, Counter::default);
         registry.register("http_requests", "HTTP requests answered", requests.family());
-        let latency = Cells::new(count, || Histogram::new(LATENCY_BUCKETS));
+        let latency = SeriesTable::new(count, || Histogram::new(LATENCY_BUCKETS));
         registry.register("fulcio_api_latency", "Seconds from an HTTP request to its answer", latency.family());
         Self { requests, latency }
     }

@@ -4,11 +4,11 @@
 //! listeners: callers say what happened. Label values come from closed sets, so that no caller of the service can make a series
 //! (GHSA-9c54-x2g4-v92j), and hot paths find their series by index, not by a look-up of labels.
 
-mod cells;
 mod exposition;
 mod grpc;
 mod http;
 mod process;
+mod series;
 mod watched;
 
 use std::fmt;
@@ -26,8 +26,8 @@ use prometheus_client::registry::Registry;
 
 use crate::failure::FailureKind;
 use crate::identity::IdentityType;
-use cells::Cells;
 pub use grpc::{GrpcCall, GrpcMethod};
+use series::SeriesTable;
 pub use watched::Reading;
 
 /// Upper bounds in seconds, 10 µs to 10 s: a local signature takes some 100 µs, one by an HSM or a log's answer up to seconds.
@@ -153,7 +153,7 @@ pub struct Metrics(Arc<Inner>);
 struct Inner {
     registry: Registry,
     new_certs: Counter,
-    issued: Cells<IssuedLabels, Counter>,
+    issued: SeriesTable<IssuedLabels, Counter>,
     failures: Vec<Counter>,
     stages: Vec<Histogram>,
     closed: Vec<Counter>,
@@ -172,7 +172,7 @@ impl Metrics {
         register_build_info(&mut registry, build);
         let new_certs = Counter::default();
         registry.register("fulcio_new_certs", "Certificates issued", new_certs.clone());
-        let issued = Cells::new((IdentityType::NAMES.len() + 1) * COLUMNS, Counter::default);
+        let issued = SeriesTable::new((IdentityType::NAMES.len() + 1) * COLUMNS, Counter::default);
         registry.register("sigmint_issued", "Certificates issued, by identity type and kind of key", issued.family());
         let failures = Family::<FailureLabels, Counter>::default();
         registry.register("sigmint_failures", "Requests that were refused or failed, by reason", failures.clone());

@@ -90,7 +90,7 @@ impl Units {
         const CLOCK_TICKS: u32 = 17;
         let words: Vec<usize> = vector
             .chunks_exact(size_of::<usize>())
-            .filter_map(|octets| octets.try_into().ok().map(usize::from_ne_bytes))
+            .filter_map(|bytes| bytes.try_into().ok().map(usize::from_ne_bytes))
             .collect();
         let value = |tag: u32| {
             words.chunks_exact(2).find_map(|pair| match pair {

@@ -109,7 +109,7 @@ async fn ghsa_9vcr_p3rj_q5q6_one_log_is_no_quorum_of_two() {
 
 fn log_ids(leaf: &[u8]) -> Vec<sigmint::ct::LogId> {
     let last = parse(leaf).extensions().last().unwrap().clone();
-    // An OCTET STRING around the TLS list, with one or two octets of length.
+    // An OCTET STRING around the TLS list, with one or two bytes of length.
     let header = match last.value[1] {
         0x82 => 4,
         0x81 => 3,

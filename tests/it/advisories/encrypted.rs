@@ -9,7 +9,7 @@ use crate::support::adapters::{ask_all, assert_kind, good};
 use crate::support::scene::Scene;
 
 fn encrypted(header: &Value, key: &[u8], text: &[u8]) -> String {
-    let part = |octets: &[u8]| URL_SAFE_NO_PAD.encode(octets);
+    let part = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
     let header = part(header.to_string().as_bytes());
     format!("{header}.{}.{}.{}.{}", part(key), part(&[7; 12]), part(text), part(&[9; 16]))
 }

@@ -58,7 +58,7 @@ async fn roca_weak_rsa_keys() {
 
     let (_, spki) = SubjectPublicKeyInfo::from_der(ROCA).unwrap();
     let Ok(PublicKey::RSA(key)) = spki.parsed() else { panic!("no RSA key") };
-    let modulus = URL_SAFE_NO_PAD.encode(&key.modulus[key.modulus.iter().take_while(|octet| **octet == 0).count()..]);
+    let modulus = URL_SAFE_NO_PAD.encode(&key.modulus[key.modulus.iter().take_while(|byte| **byte == 0).count()..]);
     let roca = json!({"kty": "RSA", "alg": "RS256", "kid": "roca", "n": modulus, "e": "AQAB"});
     let other = Scene::new().await;
     other.issuer.answer("/keys", Answer::Body(200, json!({"keys": [roca]}).to_string().into_bytes()));

@@ -21,7 +21,7 @@ impl Scene {
         assert_refused(&self.server, &reply, kind, case);
     }
 
-    /// Sends octets as they are and reads until the server closes; the status and the body.
+    /// Sends bytes as they are and reads until the server closes; the status and the body.
     async fn raw(&self, parts: Vec<Vec<u8>>) -> (u16, Value) {
         let address = self.server.url.strip_prefix("http://").unwrap().to_owned();
         let exchange = move || {
@@ -87,7 +87,7 @@ async fn a_body_that_ends_early_is_answered() {
 #[tokio::test]
 async fn what_is_no_http_is_closed() {
     let scene = watched_scene().await;
-    for octets in [
+    for bytes in [
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03".to_vec(),
         b"GET\r\n\r\n".to_vec(),
         b"POST /api/v2/signingCert HTTP/1.1\r\nContent-Length: x\r\n\r\n".to_vec(),
@@ -98,7 +98,7 @@ async fn what_is_no_http_is_closed() {
         let exchange = move || {
             let mut connection = TcpStream::connect(address).unwrap();
             connection.set_read_timeout(Some(crate::support::DEADLINE)).unwrap();
-            let _ = connection.write_all(&octets);
+            let _ = connection.write_all(&bytes);
             let _ = connection.shutdown(Shutdown::Write);
             let mut answer = Vec::new();
             let _ = connection.read_to_end(&mut answer);
@@ -137,7 +137,7 @@ async fn a_token_that_is_good_but_for_its_length() {
         claims["padding"] = json!("x".repeat(length));
         scene.issuer.token(&claims)
     };
-    // Three octets of payload are four of token.
+    // Three bytes of payload are four of token.
     let room = MAX_TOKEN_BYTES - padded(0).len();
     scene.refuses(&padded(room / 4 * 3 + 9), FailureKind::TokenMalformed, "a little over 64 KiB").await;
     assert_eq!(scene.ask(&padded(room / 4 * 3 - 9)).await.status, 200, "a little under");
@@ -214,7 +214,7 @@ async fn wrong_types_everywhere_in_the_body() {
 }
 
 #[tokio::test]
-async fn octets_that_are_no_text() {
+async fn bytes_that_are_no_text() {
     let scene = watched_scene().await;
     for body in [
         vec![0xff; 100],

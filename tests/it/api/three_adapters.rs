@@ -1,7 +1,6 @@
 //! One request through REST v1, REST v2 (over HTTP/1 and HTTP/2) and gRPC: the same certificate profile, the same chain, the same refusals.
 
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use crate::support::adapters::{Material, Outcome, ask_all, assert_kind, good};
 use crate::support::certificate::{assert_chain, extensions, parse};
@@ -14,7 +13,7 @@ use prost::Message as _;
 use serde_json::{Value, json};
 use sigmint::api::grpc::proto;
 use sigmint::failure::FailureKind;
-use sigmint::issuance::{Ambient, Issuance};
+use sigmint::issuance::{Issuance, Rng};
 use tonic::Code;
 use tonic::client::Grpc;
 use tonic::codec::CompressionEncoding;
@@ -338,8 +337,8 @@ async fn who_asks_for_names_sends_no_large_messages_compressed_or_not() {
 async fn a_panic_below_is_an_internal_error_of_one_request_in_every_adapter() {
     let issuer = FakeIssuer::start();
     let ca = TestCa::new().await;
-    let broken = Ambient { clock: Box::new(SystemTime::now), random: Box::new(|| panic!("as told")) };
-    let issuance = Issuance { ambient: broken, ..by_hand(&email_file(&issuer.issuer("email")), &ca) };
+    let rng: Rng = Box::new(|| panic!("as told"));
+    let issuance = Issuance { rng, ..by_hand(&email_file(&issuer.issuer("email")), &ca) };
     let server = Running::serve(Arc::new(issuance), ca);
     let scene = Scene { issuer, server, key: Key::new(Kind::P256) };
     for _ in 0..2 {

@@ -7,7 +7,7 @@ use rcgen::ExtendedKeyUsagePurpose;
 use sigmint::authority::Authority;
 use sigmint::authority::google_ca::{GoogleCa, GoogleCaOptions, Wanted};
 use sigmint::authority::managed::{ManagedCa as _, ManagedCertificate};
-use sigmint::certificate::{Ingredients, LintedTbs, Serial, ValidityPolicy};
+use sigmint::certificate::{CertificateRequest, LintedTbs, Serial, ValidityPolicy};
 use sigmint::identity::fetch::{ClusterFiles, Fetcher};
 use sigmint::identity::issuers::Issuers;
 use sigmint::identity::keys::{KeyStore, KeyTiming};
@@ -75,7 +75,7 @@ impl PoolScene {
         let request = KeyRequest::PublicKey { content: key.spki_pem().into_bytes(), proof };
         let key = prove(&request, principal.challenge(), &PermittedAlgorithms::default()).unwrap();
         let chain = Arc::clone(&self.ca.chains()[0]);
-        LintedTbs::compose(&Ingredients {
+        LintedTbs::compose(&CertificateRequest {
             principal: &principal,
             key: &key,
             issuer: &chain,

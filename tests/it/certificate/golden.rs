@@ -13,7 +13,7 @@ use crate::support::issuer::signed;
 use crate::support::server::by_hand;
 use crate::support::{FakeIssuer, Key, TestCa, run_again};
 use serde_json::json;
-use sigmint::issuance::{Ambient, Issuance, Request};
+use sigmint::issuance::{Clock, Issuance, Request, Rng};
 use sigmint::possession::KeyRequest;
 
 const ISSUER: &str = "http://issuer.example.com";
@@ -63,10 +63,10 @@ async fn each_certificate() {
 async fn issuance() -> Issuance {
     let now = UNIX_EPOCH + NOW;
     let ca = TestCa::with(&Key::fixed_ed25519(), now, Duration::from_hours(24 * 365)).await;
-    let ambient = Ambient { clock: Box::new(|| SystemTime::UNIX_EPOCH + NOW), random: Box::new(|| Some(SERIAL)) };
+    let (clock, rng): (Clock, Rng) = (Box::new(|| SystemTime::UNIX_EPOCH + NOW), Box::new(|| Some(SERIAL)));
     // The issuer has a name, but no TLS.
     let file = issuers_file(ISSUER, HOST).replace("    client-id:", "    allow-http: true\n    client-id:");
-    Issuance { ambient, ..by_hand(&file, &ca) }
+    Issuance { clock, rng, ..by_hand(&file, &ca) }
 }
 
 /// What differs from the golden files, in words; nothing if they are equal. Writes them instead when told to bless.

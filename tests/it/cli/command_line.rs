@@ -14,8 +14,8 @@ fn sigmint(words: &[&str], input: &str) -> Output {
     child.wait_with_output().unwrap()
 }
 
-fn text(octets: &[u8]) -> String {
-    String::from_utf8(octets.to_vec()).unwrap()
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
 }
 
 #[test]

@@ -40,7 +40,7 @@ fn good_log(ca: &TestCa) -> LogSettings {
     LogSettings { url, origin: None, public_key: Some(key), tls_ca: None }
 }
 
-/// A log that answers every request with these octets, or holds it for ever.
+/// A log that answers every request with these bytes, or holds it for ever.
 async fn canned_log(answer: Option<Vec<u8>>) -> LogSettings {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -51,7 +51,7 @@ async fn canned_log(answer: Option<Vec<u8>>) -> LogSettings {
             tokio::spawn(async move {
                 let _ = connection.read(&mut vec![0; 65_536]).await;
                 match answer {
-                    Some(octets) => drop(connection.write_all(&octets).await),
+                    Some(bytes) => drop(connection.write_all(&bytes).await),
                     None => std::future::pending().await,
                 }
             });
@@ -102,7 +102,7 @@ impl Scene {
 fn timestamps(leaf: &[u8]) -> Vec<Sct> {
     let last = parse(leaf).extensions().last().unwrap().clone();
     assert!(matches!(last.parsed_extension(), ParsedExtension::SCT(_)), "the list stands last");
-    // An OCTET STRING around the TLS list; short form of the length up to 127, else one or two octets of it.
+    // An OCTET STRING around the TLS list; short form of the length up to 127, else one or two bytes of it.
     let header = match last.value[1] {
         0x82 => 4,
         0x81 => 3,

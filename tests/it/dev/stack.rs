@@ -209,9 +209,9 @@ fn roots_of_proof(first: usize, second: usize, old: Hash, proof: &[Hash]) -> Opt
 fn promise(certificate: &X509Certificate<'_>) -> (Vec<u8>, Vec<u8>, Vec<u8>) {
     let extension = certificate.extensions().last().unwrap();
     assert_eq!(extension.oid.to_id_string(), "1.3.6.1.4.1.11129.2.4.2");
-    let octets: &der::asn1::OctetStringRef = der::Decode::from_der(extension.value).unwrap();
-    let sct = &octets.as_bytes()[4..];
-    assert_eq!(octets.as_bytes()[..2], u16::try_from(sct.len() + 2).unwrap().to_be_bytes());
+    let bytes: &der::asn1::OctetStringRef = der::Decode::from_der(extension.value).unwrap();
+    let sct = &bytes.as_bytes()[4..];
+    assert_eq!(bytes.as_bytes()[..2], u16::try_from(sct.len() + 2).unwrap().to_be_bytes());
     let extensions = usize::from(u16::from_be_bytes([sct[41], sct[42]]));
     (sct[1..33].to_vec(), sct[33..41].to_vec(), sct[43 + extensions..].to_vec())
 }

@@ -246,9 +246,9 @@ async fn every_transport_says_whose_share_a_wait_takes() {
 }
 
 /// Sends this and keeps the connection.
-async fn send(url: &str, octets: &[u8]) -> TcpStream {
+async fn send(url: &str, bytes: &[u8]) -> TcpStream {
     let mut connection = TcpStream::connect(url.trim_start_matches("http://")).await.unwrap();
-    connection.write_all(octets).await.unwrap();
+    connection.write_all(bytes).await.unwrap();
     connection
 }
 
@@ -315,17 +315,17 @@ async fn idle_and_slow_connections_make_room_for_those_that_send_a_request() {
             (&scene.server.url, b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n".to_vec()),
             (&scene.server.grpc_url, PREFACE.to_vec()),
         ];
-        for (url, octets) in &kinds {
+        for (url, bytes) in &kinds {
             let mut idle = JoinSet::new();
             for _ in 0..2 * CAP {
-                idle.spawn(is_closed(send(url, octets).await));
+                idle.spawn(is_closed(send(url, bytes).await));
             }
             // Those that waited longest go; which these are, the workers' turns decide.
             for _ in 0..CAP {
                 idle.join_next().await.unwrap().unwrap();
             }
-            assert_eq!(scene.ask().await.status, 200, "{octets:?}");
-            assert_eq!(scene.call(None).await, Ok(()), "{octets:?}");
+            assert_eq!(scene.ask().await.status, 200, "{bytes:?}");
+            assert_eq!(scene.call(None).await, Ok(()), "{bytes:?}");
         }
         assert!(scene.closed("evicted") >= 4 * CAP as u64);
         assert_eq!((scene.closed("full"), scene.closed("address")), (0, 0));
@@ -343,12 +343,12 @@ async fn connections_that_have_begun_are_fewer_than_all() {
         silent.push(send(&scene.server.url, b"").await);
     }
     // HTTP/2 counts twice.
-    for (url, octets, weight) in
+    for (url, bytes, weight) in
         [(&scene.server.url, &b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"[..], 1), (&scene.server.grpc_url, PREFACE, 2)]
     {
         let mut idle = JoinSet::new();
         for _ in 0..2 * CAP {
-            idle.spawn(is_closed(send(url, octets).await));
+            idle.spawn(is_closed(send(url, bytes).await));
         }
         for _ in 0..2 * CAP - CAP / weight {
             idle.join_next().await.unwrap().unwrap();

@@ -11,7 +11,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use sigmint::failure::FailureKind;
-use sigmint::issuance::{Ambient, Issuance};
+use sigmint::issuance::{Issuance, Rng};
 
 /// Public keys that cannot be certified, from the parity run's fixtures.
 const WEAK_KEYS: [(&str, &[u8]); 12] = [
@@ -63,7 +63,7 @@ async fn texts_that_are_no_keys() {
         ("a certificate's label", good.replace("PUBLIC KEY", "CERTIFICATE"), FailureKind::KeyMalformed),
         ("empty PEM", pem_of(b""), FailureKind::KeyMalformed),
         ("cut off", pem_of(&scene.key.spki_der()[..60]), FailureKind::KeyMalformed),
-        ("octets behind", pem_of(&[scene.key.spki_der(), vec![0]].concat()), FailureKind::KeyMalformed),
+        ("bytes behind", pem_of(&[scene.key.spki_der(), vec![0]].concat()), FailureKind::KeyMalformed),
         ("too long", "A".repeat(17 * 1024), FailureKind::KeyMalformed),
         ("Ed448", pem_of(include_bytes!("../../e2e/parity/keys/ed448.pub.der")), FailureKind::KeyMalformed),
         (
@@ -127,7 +127,7 @@ async fn signing_requests_that_cannot_be_used() {
         ("another label", with_label("CERTIFICATE", &der), FailureKind::CsrMalformed),
         ("a public key", scene.key.spki_pem(), FailureKind::CsrMalformed),
         ("cut off", with_label("CERTIFICATE REQUEST", &der[..100]), FailureKind::CsrMalformed),
-        ("octets behind", with_label("CERTIFICATE REQUEST", &[&der[..], &[0]].concat()), FailureKind::CsrMalformed),
+        ("bytes behind", with_label("CERTIFICATE REQUEST", &[&der[..], &[0]].concat()), FailureKind::CsrMalformed),
         ("another signature", with_label("CERTIFICATE REQUEST", &bad_signature), FailureKind::ProofInvalid),
         ("another name", with_label("CERTIFICATE REQUEST", &other_name), FailureKind::ProofInvalid),
     ] {
@@ -221,8 +221,8 @@ async fn a_ca_that_ends_before_the_certificate_would_signs_nothing() {
 async fn without_randomness_nothing_is_signed_and_nothing_told() {
     let issuer = FakeIssuer::start();
     let ca = TestCa::new().await;
-    let ambient = Ambient { clock: Box::new(SystemTime::now), random: Box::new(|| None) };
-    let issuance = Issuance { ambient, ..by_hand(&email_file(&issuer.issuer("email")), &ca) };
+    let rng: Rng = Box::new(|| None);
+    let issuance = Issuance { rng, ..by_hand(&email_file(&issuer.issuer("email")), &ca) };
     let server = Running::serve(Arc::new(issuance), ca);
     let token = issuer.token(&issuer.claims("email", &email_claims()));
     let reply = server.ask(&token, &Key::new(Kind::P256), ADDRESS).await;

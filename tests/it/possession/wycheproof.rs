@@ -54,7 +54,7 @@ impl Vector {
         }
     }
 
-    fn octets(&self, member: &str) -> Vec<u8> {
+    fn bytes(&self, member: &str) -> Vec<u8> {
         from_hex(self.test[member].as_str().unwrap())
     }
 
@@ -91,8 +91,8 @@ fn meets(files: &[&str], verifies: impl Fn(&Vector) -> Option<bool>) -> usize {
 
 /// A proof of possession over the vector's message; nothing for a message that is no text, which no challenge can be.
 fn proves(vector: &Vector) -> Option<bool> {
-    let challenge = String::from_utf8(vector.octets("msg")).ok()?;
-    let request = KeyRequest::PublicKey { content: vector.key(), proof: vector.octets("sig") };
+    let challenge = String::from_utf8(vector.bytes("msg")).ok()?;
+    let request = KeyRequest::PublicKey { content: vector.key(), proof: vector.bytes("sig") };
     Some(match prove(&request, &challenge, &PermittedAlgorithms::default()) {
         Ok(_) => true,
         Err(PossessionError::Proof(_)) => false,
@@ -103,13 +103,13 @@ fn proves(vector: &Vector) -> Option<bool> {
 /// What a CA's key signs: with the key's own algorithm.
 fn authority_verifies(vector: &Vector) -> bool {
     let check = SignatureCheck::from_spki_der(&vector.key()).unwrap_or_else(|error| panic!("{}: {error}", vector.name));
-    check.verify(&vector.octets("msg"), &vector.octets("sig")).is_ok()
+    check.verify(&vector.bytes("msg"), &vector.bytes("sig")).is_ok()
 }
 
 /// What one CA certificate carries from the next: with the hash that its algorithm identifier names.
 fn link_verifies(vector: &Vector) -> bool {
     let is_rsa = vector.group["type"] == "RsassaPkcs1Verify";
-    // The last octets of ecdsa-with-SHA* (RFC 5758) and of sha*WithRSAEncryption (RFC 8017).
+    // The last bytes of ecdsa-with-SHA* (RFC 5758) and of sha*WithRSAEncryption (RFC 8017).
     let (ecdsa, rsa) = match vector.group["sha"].as_str().unwrap() {
         "SHA-256" => (2, 0x0b),
         "SHA-384" => (3, 0x0c),
@@ -123,7 +123,7 @@ fn link_verifies(vector: &Vector) -> bool {
     };
     let (_, identifier) = AlgorithmIdentifier::from_der(&identifier).unwrap();
     let check = SignatureCheck::from_spki_der(&vector.key()).unwrap();
-    check.verify_link(&identifier, &vector.octets("msg"), &vector.octets("sig")).is_ok()
+    check.verify_link(&identifier, &vector.bytes("msg"), &vector.bytes("sig")).is_ok()
 }
 
 const ECDSA: [&str; 3] =

@@ -282,8 +282,8 @@ fn serve(state: &State, stream: impl Read + Write) {
         text.push_str("\r\n");
         text.push_str(&body);
         let cut = mood == Mood::Cuts && status == 200;
-        let octets = &text.as_bytes()[..if cut { text.len() - body.len() / 2 } else { text.len() }];
-        if stream.get_mut().write_all(octets).and_then(|()| stream.get_mut().flush()).is_err() || cut {
+        let bytes = &text.as_bytes()[..if cut { text.len() - body.len() / 2 } else { text.len() }];
+        if stream.get_mut().write_all(bytes).and_then(|()| stream.get_mut().flush()).is_err() || cut {
             return;
         }
     }

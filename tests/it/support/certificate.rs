@@ -5,10 +5,10 @@ use std::fmt::Write as _;
 use aws_lc_rs::signature::{self, UnparsedPublicKey, VerificationAlgorithm};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
-/// Octets in hexadecimal.
-pub fn hex(octets: &[u8]) -> String {
-    octets.iter().fold(String::new(), |mut text, octet| {
-        let _ = write!(text, "{octet:02x}");
+/// Bytes in hexadecimal.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
         text
     })
 }
@@ -16,7 +16,7 @@ pub fn hex(octets: &[u8]) -> String {
 /// Parses a whole certificate.
 pub fn parse(der: &[u8]) -> X509Certificate<'_> {
     let (rest, certificate) = X509Certificate::from_der(der).unwrap();
-    assert!(rest.is_empty(), "octets follow the certificate");
+    assert!(rest.is_empty(), "bytes follow the certificate");
     certificate
 }
 
@@ -100,7 +100,7 @@ pub fn subject_alternative_names(certificate: &X509Certificate<'_>) -> Vec<Strin
         GeneralName::RFC822Name(address) => format!("email {address}"),
         GeneralName::URI(uri) => format!("URI {uri}"),
         GeneralName::OtherName(oid, value) => {
-            let text = value.iter().rev().take_while(|octet| octet.is_ascii_graphic()).count();
+            let text = value.iter().rev().take_while(|byte| byte.is_ascii_graphic()).count();
             format!("other {oid} {}", String::from_utf8_lossy(&value[value.len() - text..]))
         }
         other => format!("{other:?}"),

@@ -126,8 +126,8 @@ impl Key {
     pub fn jwk(&self) -> Value {
         let spki = self.spki_der();
         let (_, spki) = SubjectPublicKeyInfo::from_der(&spki).unwrap();
-        let text = |octets: &[u8]| URL_SAFE_NO_PAD.encode(octets);
-        let without_zeros = |octets: &'_ [u8]| text(&octets[octets.iter().take_while(|octet| **octet == 0).count()..]);
+        let text = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+        let without_zeros = |bytes: &'_ [u8]| text(&bytes[bytes.iter().take_while(|byte| **byte == 0).count()..]);
         match (self.kind, spki.parsed().unwrap()) {
             (_, PublicKey::RSA(key)) => {
                 json!({"kty": "RSA", "n": without_zeros(key.modulus), "e": without_zeros(key.exponent)})

@@ -62,7 +62,7 @@ fn serve(connection: &TcpStream) -> std::io::Result<()> {
 fn aws(target: &str, body: &Value) -> (u16, Value) {
     let ciphertext = body["CiphertextBlob"].as_str().and_then(|text| STANDARD.decode(text).ok());
     let context = body["EncryptionContext"].as_object().is_some_and(|context| !context.is_empty());
-    match (target, body["KeyId"].as_str(), ciphertext.and_then(|octets| decrypt(&octets))) {
+    match (target, body["KeyId"].as_str(), ciphertext.and_then(|bytes| decrypt(&bytes))) {
         ("TrentService.Decrypt", Some(AWS_KEY), Some(plaintext)) if !context => {
             let plaintext = STANDARD.encode(plaintext);
             (200, json!({"KeyId": AWS_KEY, "Plaintext": plaintext, "EncryptionAlgorithm": "SYMMETRIC_DEFAULT"}))
@@ -78,7 +78,7 @@ fn gcp(path: &str, body: &Value) -> (u16, Value) {
         return error(404, "NOT_FOUND");
     }
     let ciphertext = body["ciphertext"].as_str().and_then(|text| STANDARD.decode(text).ok());
-    match ciphertext.and_then(|octets| decrypt(&octets)) {
+    match ciphertext.and_then(|bytes| decrypt(&bytes)) {
         Some(plaintext) => {
             let checksum = crc32c(&plaintext).to_string();
             (200, json!({"plaintext": STANDARD.encode(plaintext), "plaintextCrc32c": checksum}))
@@ -96,10 +96,10 @@ fn decrypt(ciphertext: &[u8]) -> Option<Vec<u8>> {
     Some(key.open_in_place(nonce, Aad::empty(), &mut rest).ok()?.to_vec())
 }
 
-fn crc32c(octets: &[u8]) -> u32 {
+fn crc32c(bytes: &[u8]) -> u32 {
     let mut register = u32::MAX;
-    for octet in octets {
-        register ^= u32::from(*octet);
+    for byte in bytes {
+        register ^= u32::from(*byte);
         for _ in 0..8 {
             register = (register >> 1) ^ if register & 1 == 1 { 0x82f6_3b78 } else { 0 };
         }

@@ -13,7 +13,7 @@ use sigmint::certificate::ValidityPolicy;
 use sigmint::identity::fetch::{ClusterFiles, Fetcher};
 use sigmint::identity::issuers::Issuers;
 use sigmint::identity::keys::{KeyStore, KeyTiming};
-use sigmint::issuance::{Ambient, Issuance};
+use sigmint::issuance::Issuance;
 use sigmint::limits::Limits;
 use sigmint::limits::single_use::SingleUse;
 use sigmint::possession::{BlockedKeys, PermittedAlgorithms};
@@ -156,13 +156,14 @@ pub fn by_hand(issuers: &str, ca: &TestCa) -> Issuance {
         limits: Limits::default(),
         single_use: SingleUse::default(),
         metrics: Metrics::new(&BuildInfo::default()),
-        ambient: Ambient { clock: Box::new(SystemTime::now), random: Box::new(random) },
+        clock: Box::new(SystemTime::now),
+        rng: Box::new(random),
     }
 }
 
 fn random() -> Option<[u8; 20]> {
-    let mut octets = [0; 20];
-    aws_lc_rs::rand::fill(&mut octets).ok().map(|()| octets)
+    let mut bytes = [0; 20];
+    aws_lc_rs::rand::fill(&mut bytes).ok().map(|()| bytes)
 }
 
 /// Reads the text of an issuer file.

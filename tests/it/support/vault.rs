@@ -323,7 +323,7 @@ fn kind_of(name: &str) -> Kind {
 
 fn public_key(key: &Key) -> String {
     match key.kind {
-        // Bare octets, the last ones of the `SubjectPublicKeyInfo`.
+        // Bare bytes, the last ones of the `SubjectPublicKeyInfo`.
         Kind::Ed25519 => STANDARD.encode(&key.spki_der()[12..]),
         _ => key.spki_pem(),
     }
@@ -423,7 +423,7 @@ const COMPARED: [(&str, bool, &str, Option<u32>); 11] = [
     ("a signature without a token", false, "transit/sign/p256/sha2-256", Some(2)),
 ];
 
-/// The shapes of a server's answers. Made of a real one, they are `tests/e2e/vault/answers.json`.
+/// The shapes of a server's answers. SignedCertificate of a real one, they are `tests/e2e/vault/answers.json`.
 pub async fn shapes_of_answers(url: &str, token: &str) -> Value {
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let mut shapes = serde_json::Map::new();

@@ -57,16 +57,16 @@ fn ed25519(parts: &Parts) -> Result<Vec<u8>, MalformedNumbers> {
 }
 
 /// `CKA_EC_POINT` is a DER OCTET STRING around the point; some tokens give the point itself.
-fn point(octets: &[u8]) -> Result<&[u8], MalformedNumbers> {
+fn point(bytes: &[u8]) -> Result<&[u8], MalformedNumbers> {
     // Tag and form are both 4, so that the length has to tell.
-    if octets.first() == Some(&UNCOMPRESSED) && Curve::ALL.iter().any(|curve| curve.point() == octets.len()) {
-        return Ok(octets);
+    if bytes.first() == Some(&UNCOMPRESSED) && Curve::ALL.iter().any(|curve| curve.point() == bytes.len()) {
+        return Ok(bytes);
     }
-    unwrapped(octets)
+    unwrapped(bytes)
 }
 
-fn unwrapped(octets: &[u8]) -> Result<&[u8], MalformedNumbers> {
-    <&OctetStringRef>::from_der(octets).map(OctetStringRef::as_bytes).map_err(|_| MalformedNumbers)
+fn unwrapped(bytes: &[u8]) -> Result<&[u8], MalformedNumbers> {
+    <&OctetStringRef>::from_der(bytes).map(OctetStringRef::as_bytes).map_err(|_| MalformedNumbers)
 }
 
 #[cfg(test)]

@@ -10,13 +10,13 @@ use super::{Parts, spki_der};
 const P256: [u8; 10] = [0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
 const P521: [u8; 7] = [0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x23];
 
-fn wrapped(octets: &[u8]) -> Vec<u8> {
+fn wrapped(bytes: &[u8]) -> Vec<u8> {
     let mut wrapped = vec![0x04];
-    if octets.len() > 127 {
+    if bytes.len() > 127 {
         wrapped.push(0x81);
     }
-    wrapped.push(u8::try_from(octets.len()).unwrap());
-    [wrapped.as_slice(), octets].concat()
+    wrapped.push(u8::try_from(bytes.len()).unwrap());
+    [wrapped.as_slice(), bytes].concat()
 }
 
 #[test]
@@ -47,8 +47,8 @@ fn a_bare_point_that_looks_wrapped_is_still_a_point() {
 fn an_ed25519_key_is_read_wrapped_or_bare() {
     let key = Ed25519KeyPair::generate().unwrap();
     let expected: PublicKeyX509Der<'_> = key.public_key().as_der().unwrap();
-    let octets = key.public_key().as_ref();
-    for point in [octets.to_vec(), wrapped(octets)] {
+    let bytes = key.public_key().as_ref();
+    for point in [bytes.to_vec(), wrapped(bytes)] {
         let parts = Parts { point, ..Parts::default() };
         assert_eq!(spki_der(Some(KeyType::EC_EDWARDS), &parts).unwrap().unwrap(), expected.as_ref());
     }

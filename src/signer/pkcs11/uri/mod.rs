@@ -50,7 +50,7 @@ fn read_path(path: &Attributes) -> Result<(TokenSelector, KeySelector), OptionsE
         model: path.text("model")?,
         slot: slot.transpose()?,
     };
-    let key = KeySelector { label: path.text("object")?, id: path.octets("id") };
+    let key = KeySelector { label: path.text("object")?, id: path.bytes("id") };
     if key == KeySelector::default() {
         return Err(wrong("it names no key: add object=LABEL or id=%01"));
     }
@@ -91,29 +91,29 @@ impl Attributes {
         }
     }
 
-    fn octets(&self, name: &str) -> Option<Vec<u8>> {
+    fn bytes(&self, name: &str) -> Option<Vec<u8>> {
         self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
     }
 
     fn text(&self, name: &str) -> Result<Option<String>, OptionsError> {
-        let text = self.octets(name).map(String::from_utf8).transpose();
+        let text = self.bytes(name).map(String::from_utf8).transpose();
         text.map_err(|_| wrong(&format!("{name} is no UTF-8")))
     }
 }
 
 /// Percent-decodes (RFC 3986, section 2.1); a plus sign is a plus sign.
 fn decode(text: &str) -> Option<Vec<u8>> {
-    let mut octets = Vec::with_capacity(text.len());
+    let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
-    while let Some(octet) = rest.next() {
-        if octet == b'%' {
+    while let Some(byte) = rest.next() {
+        if byte == b'%' {
             let digits = [char::from(rest.next()?).to_digit(16)?, char::from(rest.next()?).to_digit(16)?];
-            octets.push(u8::try_from(digits[0] * 16 + digits[1]).ok()?);
+            bytes.push(u8::try_from(digits[0] * 16 + digits[1]).ok()?);
         } else {
-            octets.push(octet);
+            bytes.push(byte);
         }
     }
-    Some(octets)
+    Some(bytes)
 }
 
 /// Writes token and key as a URI without a query, so that no PIN can be in it.
@@ -140,9 +140,9 @@ pub(super) fn write(f: &mut fmt::Formatter<'_>, token: &TokenSelector, key: &Key
 }
 
 fn write_encoded(f: &mut fmt::Formatter<'_>, value: &[u8]) -> fmt::Result {
-    value.iter().try_for_each(|octet| match octet {
-        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => f.write_char(char::from(*octet)),
-        _ => write!(f, "%{octet:02X}"),
+    value.iter().try_for_each(|byte| match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => f.write_char(char::from(*byte)),
+        _ => write!(f, "%{byte:02X}"),
     })
 }
 

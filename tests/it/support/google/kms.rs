@@ -68,14 +68,14 @@ impl Version {
     /// Signs what the request has: a digest, or data for Ed25519.
     fn sign(&self, body: &Value, lie: Option<Lie>) -> Option<Vec<u8>> {
         let pkcs8 = self.pair.as_ref()?.serialized_der();
-        let octets = |value: &Value| {
-            let mut octets = STANDARD.decode(value.as_str()?).ok()?;
+        let bytes = |value: &Value| {
+            let mut bytes = STANDARD.decode(value.as_str()?).ok()?;
             if lie == Some(Lie::Signature) {
-                octets[0] ^= 1;
+                bytes[0] ^= 1;
             }
-            Some(octets)
+            Some(bytes)
         };
-        let digest = |name: &str, algorithm| Digest::import_less_safe(&octets(&body["digest"][name])?, algorithm).ok();
+        let digest = |name: &str, algorithm| Digest::import_less_safe(&bytes(&body["digest"][name])?, algorithm).ok();
         let ecdsa = |algorithm, digest| {
             EcdsaKeyPair::from_pkcs8(algorithm, pkcs8).unwrap().sign_digest(&digest).ok().map(|s| s.as_ref().to_vec())
         };
@@ -89,7 +89,7 @@ impl Version {
             "EC_SIGN_P384_SHA384" => ecdsa(&ECDSA_P384_SHA384_ASN1_SIGNING, digest("sha384", &SHA384)?),
             "EC_SIGN_ED25519" => {
                 let key = Ed25519KeyPair::from_pkcs8_maybe_unchecked(pkcs8).unwrap();
-                Some(key.sign(&octets(&body["data"])?).as_ref().to_vec())
+                Some(key.sign(&bytes(&body["data"])?).as_ref().to_vec())
             }
             "RSA_SIGN_PKCS1_4096_SHA512" => rsa(&RSA_PKCS1_SHA512, digest("sha512", &SHA512)?),
             _ => rsa(&RSA_PKCS1_SHA256, digest("sha256", &SHA256)?),
@@ -169,8 +169,8 @@ impl Kms {
     fn sign(&self, name: &str, version: &Version, request: &Request) -> Answer {
         let (body, lie) = (request.json(), *self.lie.lock().unwrap());
         let ed25519 = version.algorithm == "EC_SIGN_ED25519";
-        let (octets, sum) = if ed25519 { (&body["data"], "dataCrc32c") } else { (&body["digest"], "digestCrc32c") };
-        let text = octets.as_str().or_else(|| octets.as_object()?.values().next()?.as_str()).unwrap_or_default();
+        let (bytes, sum) = if ed25519 { (&body["data"], "dataCrc32c") } else { (&body["digest"], "digestCrc32c") };
+        let text = bytes.as_str().or_else(|| bytes.as_object()?.values().next()?.as_str()).unwrap_or_default();
         if body[sum] != crc32c::text(&STANDARD.decode(text).unwrap()) {
             return error(400, "INVALID_ARGUMENT", "The checksum in the request does not match.");
         }
@@ -187,7 +187,7 @@ impl Kms {
         (200, answer)
     }
 
-    /// "Encryption" of this fake is a word in front and every octet turned round.
+    /// "Encryption" of this fake is a word in front and every byte turned round.
     fn decrypt(&self, versions: &[Version], request: &Request) -> Answer {
         let body = request.json();
         let ciphertext = STANDARD.decode(body["ciphertext"].as_str().unwrap()).unwrap();
@@ -200,7 +200,7 @@ impl Kms {
         let Some(turned) = ciphertext.strip_prefix(b"encrypted:") else {
             return error(400, "INVALID_ARGUMENT", "Decryption failed: the ciphertext is invalid.");
         };
-        let plaintext: Vec<u8> = turned.iter().map(|octet| !octet).collect();
+        let plaintext: Vec<u8> = turned.iter().map(|byte| !byte).collect();
         let mut answer = json!({"plaintext": STANDARD.encode(&plaintext), "usedPrimary": true});
         self.checksum(&mut answer, "plaintextCrc32c", &plaintext);
         (200, answer)
@@ -211,11 +211,11 @@ impl Kms {
         if lie { format!("{name}9") } else { name.to_owned() }
     }
 
-    fn checksum(&self, answer: &mut Value, name: &str, octets: &[u8]) {
+    fn checksum(&self, answer: &mut Value, name: &str, bytes: &[u8]) {
         answer[name] = match *self.lie.lock().unwrap() {
             Some(Lie::NoChecksum) => return,
             Some(Lie::Checksum) => crc32c::text(b"something else"),
-            _ => crc32c::text(octets),
+            _ => crc32c::text(bytes),
         }
         .into();
     }
@@ -223,7 +223,7 @@ impl Kms {
 
 /// What the fake's `decrypt` decrypts.
 pub fn encrypted(plaintext: &[u8]) -> Vec<u8> {
-    b"encrypted:".iter().copied().chain(plaintext.iter().map(|octet| !octet)).collect()
+    b"encrypted:".iter().copied().chain(plaintext.iter().map(|byte| !byte)).collect()
 }
 
 /// Honours the filter and the order, and begins with an empty page, as the service may.
@@ -245,13 +245,13 @@ fn list(resource: &str, versions: &[Version], request: &Request) -> Answer {
 
 /// The checksum by a table, not as sigmint computes it.
 mod crc32c {
-    pub fn text(octets: &[u8]) -> String {
+    pub fn text(bytes: &[u8]) -> String {
         let table: Vec<u32> = (0..256u32)
             .map(|index| (0..8).fold(index, |sum, _| if sum & 1 == 1 { 0x82f6_3b78 ^ (sum >> 1) } else { sum >> 1 }))
             .collect();
-        let sum = octets.iter().fold(u32::MAX, |sum, octet| {
-            table[usize::try_from((sum ^ u32::from(*octet)) & 0xff).unwrap()] ^ (sum >> 8)
-        });
+        let sum = bytes
+            .iter()
+            .fold(u32::MAX, |sum, byte| table[usize::try_from((sum ^ u32::from(*byte)) & 0xff).unwrap()] ^ (sum >> 8));
         (sum ^ u32::MAX).to_string()
     }
 }

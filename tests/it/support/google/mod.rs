@@ -206,13 +206,13 @@ impl State {
                 (_, Some(answer)) => answer,
                 _ => self.answer(&head, &request),
             };
-            let octets = message(status, "application/json", body.to_string().as_bytes());
+            let bytes = message(status, "application/json", body.to_string().as_bytes());
             if fault == Some(Fault::Cut) {
-                let _ = connection.write_all(&octets[..octets.len() / 2]);
+                let _ = connection.write_all(&bytes[..bytes.len() / 2]);
                 let _ = connection.shutdown(Shutdown::Both);
                 return;
             }
-            if connection.write_all(&octets).is_err() {
+            if connection.write_all(&bytes).is_err() {
                 return;
             }
         }

@@ -9,12 +9,12 @@ use std::sync::OnceLock;
 use prometheus_client::metrics::family::Family;
 
 /// A metric's series, as many as its closed label sets allow. Made at first use; after that, getting one takes no lock.
-pub(super) struct Cells<L, M> {
+pub(super) struct SeriesTable<L, M> {
     family: Family<L, M>,
     cells: Vec<OnceLock<M>>,
 }
 
-impl<L: Clone + Eq + Hash, M: Clone> Cells<L, M> {
+impl<L: Clone + Eq + Hash, M: Clone> SeriesTable<L, M> {
     pub(super) fn new(count: usize, make: fn() -> M) -> Self {
         let family = Family::new_with_constructor(make);
         Self { family, cells: std::iter::repeat_with(OnceLock::new).take(count).collect() }
@@ -32,7 +32,7 @@ impl<L: Clone + Eq + Hash, M: Clone> Cells<L, M> {
     }
 }
 
-impl<L, M> fmt::Debug for Cells<L, M> {
+impl<L, M> fmt::Debug for SeriesTable<L, M> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{} cells", self.cells.len())
     }

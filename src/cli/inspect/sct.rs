@@ -57,12 +57,12 @@ fn promised(certificates: &[Vec<u8>]) -> Result<Promised, &'static str> {
     let (_, leaf) = X509Certificate::from_der(leaf).map_err(|_| MALFORMED)?;
     let (_, issuer) = X509Certificate::from_der(issuer).map_err(|_| MALFORMED)?;
     let list = leaf.extensions().iter().find(|extension| extension.oid.as_bytes() == TIMESTAMPS.as_bytes());
-    let octets: &der::asn1::OctetStringRef =
+    let bytes: &der::asn1::OctetStringRef =
         list.and_then(|list| der::Decode::from_der(list.value).ok()).ok_or(MALFORMED)?;
     let mut issuer_key_hash = [0; 32];
     issuer_key_hash.copy_from_slice(digest::digest(&digest::SHA256, issuer.public_key().raw).as_ref());
     Ok(Promised {
-        timestamps: parse_list(octets.as_bytes()).map_err(|_| MALFORMED)?,
+        timestamps: parse_list(bytes.as_bytes()).map_err(|_| MALFORMED)?,
         issuer_key_hash,
         tbs: logged_tbs(leaf.tbs_certificate.as_ref()).map_err(|_| MALFORMED)?,
     })

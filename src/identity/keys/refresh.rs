@@ -14,14 +14,14 @@ pub(super) enum Reason {
     /// Its keys are wanted or due.
     Due,
     /// No key made a token's signature. Anybody can make such a token.
-    Doubt {
+    UnknownKey {
         /// Whether the token says that it was made after the keys were fetched: then the keys may be younger still.
         newer: bool,
     },
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Life {
+pub(super) struct RefreshState {
     asked: Option<Instant>,
     doubted: Option<Instant>,
     failures: u32,
@@ -30,7 +30,7 @@ pub(super) struct Life {
     failure: Option<Arc<KeyError>>,
 }
 
-impl Life {
+impl RefreshState {
     /// Whether the issuer may be asked now.
     pub(super) fn permits(&self, reason: Reason, timing: &KeyTiming, now: Instant) -> bool {
         let cooled = |since: Option<Instant>| since.is_none_or(|since| now >= since + timing.cool_down);
@@ -38,14 +38,14 @@ impl Life {
         rested
             && match reason {
                 Reason::Due => true,
-                Reason::Doubt { newer } => cooled(self.doubted) && (newer || cooled(self.asked)),
+                Reason::UnknownKey { newer } => cooled(self.doubted) && (newer || cooled(self.asked)),
             }
     }
 
     /// The issuer is being asked.
     pub(super) fn asked(&mut self, reason: Reason, now: Instant) {
         self.asked = Some(now);
-        if matches!(reason, Reason::Doubt { .. }) {
+        if matches!(reason, Reason::UnknownKey { .. }) {
             self.doubted = Some(now);
         }
     }
@@ -91,8 +91,8 @@ mod tests {
 
     use super::*;
 
-    const DOUBT: Reason = Reason::Doubt { newer: false };
-    const NEWER: Reason = Reason::Doubt { newer: true };
+    const DOUBT: Reason = Reason::UnknownKey { newer: false };
+    const NEWER: Reason = Reason::UnknownKey { newer: true };
 
     fn seconds(number: u64) -> Duration {
         Duration::from_secs(number)
@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn doubt_asks_once_per_cool_down() {
-        let (timing, start, mut life) = (KeyTiming::default(), Instant::now(), Life::default());
+        let (timing, start, mut life) = (KeyTiming::default(), Instant::now(), RefreshState::default());
         life.asked(Reason::Due, start);
         life.succeeded();
         assert!(!life.permits(DOUBT, &timing, start + seconds(29)), "the keys have just been fetched");
@@ -116,7 +116,7 @@ mod tests {
 
     #[test]
     fn an_issuer_that_failed_is_left_alone_for_longer_and_longer() {
-        let (timing, start, mut life) = (KeyTiming::default(), Instant::now(), Life::default());
+        let (timing, start, mut life) = (KeyTiming::default(), Instant::now(), RefreshState::default());
         let mut now = start;
         for rest in [1, 2, 4, 8, 16, 30, 30] {
             life.asked(Reason::Due, now);
@@ -139,7 +139,7 @@ mod tests {
 
     #[test]
     fn an_issuer_that_was_not_asked_has_not_failed() {
-        let (timing, now, mut life) = (KeyTiming::default(), Instant::now(), Life::default());
+        let (timing, now, mut life) = (KeyTiming::default(), Instant::now(), RefreshState::default());
         life.asked(Reason::Due, now);
         life.turned_away(Arc::new(KeyError::Busy));
         assert!(life.permits(Reason::Due, &timing, now) && !life.failed_recently(&timing, now));

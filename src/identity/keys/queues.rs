@@ -24,15 +24,15 @@ const NEW_SEATS: usize = 512;
 const MAX_PATHS: usize = 8;
 
 #[derive(Debug)]
-pub(super) struct Lanes {
-    pub(super) named: Lane,
-    pub(super) known: Lane,
+pub(super) struct FetchQueues {
+    pub(super) named: FetchQueue,
+    pub(super) known: FetchQueue,
     /// By pattern, client's networks and host.
-    pub(super) new: Lane,
+    pub(super) new: FetchQueue,
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Lane(Arc<Mutex<State>>);
+pub(super) struct FetchQueue(Arc<Mutex<State>>);
 
 #[derive(Debug)]
 struct State {
@@ -46,36 +46,36 @@ struct State {
 struct Waiting {
     /// One fetch may be wanted by several clients: it comes when the first of them has his turn.
     paths: Vec<Path>,
-    turn: oneshot::Sender<Turn>,
+    turn: oneshot::Sender<Permit>,
 }
 
 /// A place in the queue, until it is dropped.
 #[derive(Debug)]
 pub(super) struct Queued {
-    lane: Lane,
+    lane: FetchQueue,
     ticket: Ticket,
-    turn: oneshot::Receiver<Turn>,
+    turn: oneshot::Receiver<Permit>,
 }
 
 /// The right to ask, until it is dropped.
 #[derive(Debug)]
-pub(super) struct Turn {
-    lane: Lane,
+pub(super) struct Permit {
+    lane: FetchQueue,
     /// Nothing once it has been given back.
     path: Option<Path>,
 }
 
-impl Lanes {
+impl FetchQueues {
     pub(super) fn new() -> Self {
         Self {
-            named: Lane::new(NAMED, usize::MAX),
-            known: Lane::new(KNOWN, usize::MAX),
-            new: Lane::new(NEW, NEW_SEATS),
+            named: FetchQueue::new(NAMED, usize::MAX),
+            known: FetchQueue::new(KNOWN, usize::MAX),
+            new: FetchQueue::new(NEW, NEW_SEATS),
         }
     }
 }
 
-impl Lane {
+impl FetchQueue {
     fn new(turns: usize, seats: usize) -> Self {
         let state = State { turns, seats, shares: Shares::default(), waiting: HashMap::new() };
         Self(Arc::new(Mutex::new(state)))
@@ -122,7 +122,7 @@ impl Lane {
             let Some((path, ticket)) = state.shares.next(left) else { return };
             let Some(waiting) = state.remove(ticket) else { return };
             state.shares.serve(&path);
-            let turn = Turn { lane: self.clone(), path: Some(path) };
+            let turn = Permit { lane: self.clone(), path: Some(path) };
             // Whoever has gone meanwhile gives it back at once; not by dropping it, which would lock once more.
             if let Err(mut turn) = waiting.turn.send(turn)
                 && let Some(path) = turn.path.take()
@@ -157,7 +157,7 @@ impl State {
 
 impl Queued {
     /// Waits for the turn, but for no longer than `patience`, if there is an end to it.
-    pub(super) async fn turn(mut self, patience: Option<Duration>) -> Result<Turn, KeyError> {
+    pub(super) async fn turn(mut self, patience: Option<Duration>) -> Result<Permit, KeyError> {
         let turn = &mut self.turn;
         let turn = match patience {
             None => turn.await,
@@ -173,7 +173,7 @@ impl Drop for Queued {
     }
 }
 
-impl Drop for Turn {
+impl Drop for Permit {
     fn drop(&mut self) {
         if let Some(path) = self.path.take() {
             let mut state = self.lane.state();
@@ -187,18 +187,18 @@ impl Drop for Turn {
 mod tests {
     use super::*;
 
-    async fn turn(lane: &Lane, ticket: Ticket, path: &[u64]) -> Result<Turn, KeyError> {
+    async fn turn(lane: &FetchQueue, ticket: Ticket, path: &[u64]) -> Result<Permit, KeyError> {
         lane.enter(ticket, path).turn(Some(Duration::ZERO)).await
     }
 
-    fn assert_empty(lane: &Lane) {
+    fn assert_empty(lane: &FetchQueue) {
         let state = lane.state();
         assert_eq!((state.shares.served(), state.shares.waiting(), state.waiting.len()), (0, 0, 0));
     }
 
     #[tokio::test]
     async fn who_hangs_everywhere_leaves_turns_for_everybody_else() {
-        let lane = Lane::new(48, 512);
+        let lane = FetchQueue::new(48, 512);
         let mut held = Vec::new();
         for ticket in 0..100 {
             held.extend(turn(&lane, ticket, &[1, 1, 1, 1]).await.ok());
@@ -216,7 +216,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_full_queue_is_shared_out() {
-        let lane = Lane::new(1, 4);
+        let lane = FetchQueue::new(1, 4);
         let running = turn(&lane, 0, &[9]).await.unwrap();
         let crowd: Vec<_> = (1..5).map(|ticket| lane.enter(ticket, &[1])).collect();
         let refused = lane.enter(5, &[1]);
@@ -233,7 +233,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_wants_what_another_has_queued_for_lends_it_his_share() {
-        let lane = Lane::new(1, 100);
+        let lane = FetchQueue::new(1, 100);
         let running = turn(&lane, 0, &[9]).await.unwrap();
         let crowd: Vec<_> = (1..20).map(|ticket| lane.enter(ticket, &[1])).collect();
         let wanted = lane.enter(20, &[1]);
@@ -247,7 +247,7 @@ mod tests {
 
     #[tokio::test]
     async fn whoever_goes_away_takes_no_turn_along() {
-        let lane = Lane::new(1, 100);
+        let lane = FetchQueue::new(1, 100);
         for ticket in 0..100 {
             // Half of these have been given their turn when they are dropped.
             let queued = [lane.enter(2 * ticket, &[1]), lane.enter(2 * ticket + 1, &[1])];
