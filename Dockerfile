@@ -18,7 +18,7 @@ FROM gcr.io/distroless/cc-debian12
 COPY --from=build /build/target/release/sigmint /usr/local/bin/sigmint
 # Charts and compose files that name Fulcio's program find it.
 COPY --from=build /build/names/ /usr/local/bin/
-# The numeric user that the incumbent's Helm charts run as, so that mounted keys keep their owner; a number lets
+# The numeric user that Fulcio's Helm charts run as, so that mounted keys keep their owner; a number lets
 # Kubernetes see that runAsNonRoot holds.
 USER 65533:65533
 # REST, gRPC, metrics: the defaults. Charts often set --port=5555 --grpc-port=5554.

@@ -57,7 +57,7 @@ pub fn jwk_set(bytes: &[u8]) {
     for listed in [Some(listed.as_slice()), Some(&[]), None] {
         let Ok(set) = KeySet::parse(bytes, listed, KeyBudget::NAMED) else { continue };
         for (text, length) in UNSIGNED {
-            // Three bytes of zeros are four letters A; the lengths that are no multiple of three need no padding.
+            // Three bytes of zeros are four letters A; the lengths that are not a multiple of three need no padding.
             let signature = "A".repeat((length * 4_usize).div_ceil(3));
             let jws = CompactJws::parse(&format!("{text}.{signature}")).expect("a token of this file");
             assert_ne!(set.check(&jws), SignatureCheck::Good);

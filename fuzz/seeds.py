@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes the seeds of every fuzz target anew, from tests/ and from what stands here: fuzz/corpus/TARGET/seed-*.
+"""Makes the seeds of every fuzz target again, from tests/ and from what stands here: fuzz/corpus/TARGET/seed-*.
 
 Standard library and openssl only. What the fuzzer finds on its own goes beside the seeds, under other names, and is not committed.
 """

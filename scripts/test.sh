@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs every test: unit and integration tests, doc tests, and the parity run against the incumbent's recorded answers.
+# Runs every test: unit and integration tests, doc tests, and the parity run against Fulcio's recorded answers.
 # Needs Rust and git; what else is missing it installs: system packages with apt-get, Python packages into .test-tools/.
 # The last line is `N passed, N failed` over everything; it ends 0 only when nothing failed.
 set -euo pipefail
@@ -54,7 +54,7 @@ install_missing() {
     fi
 }
 
-# The runner's packages, pinned; built anew only when the list of them changes.
+# The runner's packages, pinned; built again only when the list of them changes.
 prepare_python() {
     if cmp -s "$requirements" "$venv/installed.txt" && "$venv/bin/python" -c '' 2>/dev/null; then
         return
@@ -117,7 +117,7 @@ run "Unit and integration tests" cargo test --locked --all-targets --no-fail-fas
 run "Keys in a real OpenBao" openbao
 run "A second PKCS#11 module" second_module
 run "Documentation tests" cargo test --locked --doc
-run "Parity with the incumbent's recorded answers" parity
+run "Parity with Fulcio's recorded answers" parity
 
 say "All tests"
 echo "$passed passed, $failed failed"

@@ -76,7 +76,7 @@ pub(super) fn of_failure(failure: &Failure, path: &str, id: &RequestId, metrics:
     }
 }
 
-/// A path that does not exist has no reason to tell; the incumbent's answer is kept to the letter.
+/// A path that does not exist has no reason to tell; Fulcio's answer is kept to the letter.
 fn details(failure: &Failure) -> Vec<ErrorInfo> {
     if failure.kind() == FailureKind::NotFound {
         return Vec::new();

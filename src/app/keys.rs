@@ -44,7 +44,7 @@ pub(crate) async fn open(name: &str) -> Result<Arc<dyn RemoteKey>, OpenError> {
         "azurekms" => Err(not_built_in(name, "azure")),
         "hashivault" | "openbao" => Ok(Arc::new(vault::open(name, &VaultOptions::default()).await?)),
         "pkcs11" => Ok(Arc::new(Pkcs11Key::open(&token(name)?).await?)),
-        _ => Err(refused(name, format!("{scheme:?} is no kind of key"), format!("write {SCHEMES}"))),
+        _ => Err(refused(name, format!("{scheme:?} is not a kind of key"), format!("write {SCHEMES}"))),
     }
 }
 

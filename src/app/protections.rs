@@ -109,7 +109,7 @@ pub(super) fn warn_of_issuers(issuers: &Issuers) {
     if let Some(issuers) = named(&|issuer| issuer.keys.plain_http == PlainHttp::Anywhere) {
         tracing::warn!(
             issuers,
-            "keys of these issuers are fetched without TLS, and whoever is on the way can put in keys of their own (http:// or allow-http); --require-https refuses that"
+            "keys of these issuers are fetched without TLS, and a network attacker can put in keys of their own (http:// or allow-http); --require-https refuses that"
         );
     }
     if let Some(issuers) = named(&|issuer| issuer.keys.strangers == Reach::Anywhere) {

@@ -38,7 +38,7 @@ pub enum EphemeralError {
 /// A self-signed P-384 root that signs leaf certificates itself, valid from `now` for ten years.
 pub async fn root(now: SystemTime) -> Result<Authority, EphemeralError> {
     let key = new_key(SignatureAlgorithm::EcdsaP384Sha384)?;
-    // One CA may stand below: the incumbent's ephemeral root says the same.
+    // One CA may stand below: Fulcio's ephemeral root says the same.
     let root = ca_profile::root(&description("sigmint ephemeral CA", now)?, &key).await?;
     authority(vec![root], key, now).await
 }

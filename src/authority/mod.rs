@@ -134,7 +134,7 @@ impl SignedCertificate {
 /// Why no certificate was made.
 #[derive(Debug, thiserror::Error)]
 pub enum MakeError {
-    /// This authority cannot make this certificate, whoever asks for it.
+    /// This authority cannot make this certificate, no matter who asks for it.
     #[error(transparent)]
     Unfit(#[from] Unfit),
     /// The signer or service gave none.

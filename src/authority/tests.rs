@@ -1,4 +1,4 @@
-//! What every authority owes its callers, whoever signs.
+//! What every authority owes its callers, with any signer.
 
 use std::{
     sync::{

@@ -5,7 +5,7 @@
 #[cfg(target_os = "linux")]
 pub(super) fn survive_file_size_limit() {
     use tokio::signal::unix::{SignalKind, signal};
-    // SIGXFSZ. Whoever listens is not ended; nobody needs to be told. Where it cannot be done, all is as before.
+    // SIGXFSZ. A listener is not ended; nobody needs to be told. Where it cannot be done, all is as before.
     let _ = signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()));
 }
 

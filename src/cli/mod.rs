@@ -49,7 +49,7 @@ pub async fn main() -> ExitCode {
         Err(error) => {
             let command = error.downcast_ref::<error::CommandError>();
             let text = with_sources(error.as_ref());
-            // A server that does not start: whoever looks at one line looks at the last one.
+            // A server that does not start: anyone who looks at one line looks at the last one.
             let text = if command.is_some() { text } else { telemetry::one_line(&text) };
             files::tell(&format!("sigmint: {text}"));
             command.map_or(ExitCode::FAILURE, error::CommandError::exit_code)

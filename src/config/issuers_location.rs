@@ -65,7 +65,7 @@ pub(super) fn read(values: &Values) -> Result<IssuersLocation, SettingsError> {
 fn find(path: &Path) -> Found {
     match fs::metadata(path) {
         Ok(metadata) if metadata.is_dir() => Found::Unusable("is a folder".to_owned()),
-        // Opening a pipe would wait for its writer: whoever reads it says so.
+        // Opening a pipe would wait for its writer: the reader of files refuses it.
         Ok(metadata) if !metadata.is_file() => Found::File,
         Ok(_) => match fs::File::open(path) {
             Ok(_) => Found::File,

@@ -55,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn defaults_are_the_incumbents() {
+    fn defaults_are_fulcios() {
         let at = |port| Endpoint { address: Address { host: "0.0.0.0".into(), port }, tls: None };
         assert_eq!(listeners(&[]), Ok(Listeners::Separate { http: at(8080), grpc: at(8081) }));
     }

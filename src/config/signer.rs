@@ -164,7 +164,7 @@ pub(super) fn read(values: &Values) -> Result<SignerSettings, SettingsError> {
         )),
         other => Err(SettingsError::new(
             values.origin("ca"),
-            format!("{other:?} is no kind of CA"),
+            format!("{other:?} is not a kind of CA"),
             "use fileca, kmsca, pkcs11ca, tinkca, googleca or ephemeralca",
         )),
     }
@@ -192,7 +192,7 @@ fn needed(values: &Values, name: &str) -> Result<String, SettingsError> {
     Err(SettingsError::new(values.origin(name), message, format!("add --{name}; docs/signers.md has examples")))
 }
 
-/// A file goes before the token, as at the incumbent.
+/// A file goes before the token, as at Fulcio.
 fn pkcs11_chain(values: &Values) -> Result<Pkcs11Chain, SettingsError> {
     if values.is_set("aws-hsm-root-ca-path") {
         return Ok(Pkcs11Chain::File(values.text("aws-hsm-root-ca-path").into()));
@@ -207,14 +207,14 @@ fn pkcs11_chain(values: &Values) -> Result<Pkcs11Chain, SettingsError> {
     ))
 }
 
-/// The incumbent's settings for GCP hold for every remote signer; 0 stands for the default, as there.
+/// Fulcio's settings for GCP hold for every remote signer; 0 stands for the default, as there.
 fn bounds(values: &Values) -> Result<Bounds, SettingsError> {
     let defaults = Bounds::default();
     let retries: u32 = parsed(values, "gcp-kms-retries", "a number; 0 stands for the default")?;
     let seconds: u64 = parsed(values, "gcp-kms-timeout", "a number of seconds; 0 stands for the default")?;
     let concurrency = parsed(values, "signer-concurrency", "a number from 1 to 1000")?;
     if !(1..=1000).contains(&concurrency) {
-        let message = format!("{concurrency} is no number from 1 to 1000");
+        let message = format!("{concurrency} is not a number from 1 to 1000");
         return Err(SettingsError::new(values.origin("signer-concurrency"), message, "64 is the default"));
     }
     let budget = duration(values, "signer-timeout")?;

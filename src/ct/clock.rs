@@ -14,7 +14,7 @@ const TOLD_FROM: Skew = Skew(1000);
 pub struct Skew(i64);
 
 impl Skew {
-    /// The skew of a timestamp that was asked for and came at these times. None for a timestamp that is no time.
+    /// The skew of a timestamp that was asked for and came at these times. None for a timestamp that is not a time.
     fn of(timestamp: Option<SystemTime>, asked: SystemTime, answered: SystemTime) -> Self {
         let milliseconds = |skew: Duration| i64::try_from(skew.as_millis()).unwrap_or(i64::MAX);
         let Some(timestamp) = timestamp else { return Self(i64::MAX) };

@@ -13,7 +13,7 @@ use crate::text::peer_text::PeerText;
 #[derive(Debug, thiserror::Error)]
 pub enum LogSetupError {
     /// Not a URL of a log.
-    #[error("{0:?} is no log: it must be an http or https URL without a query, a fragment or a password")]
+    #[error("{0:?} is not a log: it must be an http or https URL without a query, a fragment or a password")]
     Url(String),
     #[error("log {log}: {what}")]
     Unusable { log: String, what: &'static str },
@@ -23,7 +23,7 @@ pub enum LogSetupError {
     /// The HTTP client cannot be set up.
     #[error("log {log}: {source}")]
     Tls { log: String, source: SetupError },
-    #[error("a quorum of {quorum} distinct logs cannot be had from {distinct}")]
+    #[error("a quorum of {quorum} distinct logs is impossible with {distinct}")]
     Quorum {
         quorum: usize,
         /// How many logs are set, those with the same key counted once.

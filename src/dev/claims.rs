@@ -55,7 +55,7 @@ fn overrides(body: &[u8]) -> Result<Map<String, Value>, ClaimsError> {
 }
 
 /// A text from a query string: text where the ready-made claim is text, else JSON where it is JSON. So `run_id=7` stays the text that
-/// GitHub's tokens have there, and `email_verified=false` is no text.
+/// GitHub's tokens have there, and `email_verified=false` is not a string.
 fn typed(text: &str, ready_made: Option<&Value>) -> Value {
     match ready_made {
         Some(Value::String(_)) => text.into(),

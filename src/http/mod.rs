@@ -3,16 +3,20 @@
 //! Owns our name towards them, the question whether they are on this machine, who vouches for them, the cap on what they answer and the
 //! words for how they fail, a clock that is off among them. Knows neither issuers nor logs.
 
+pub(crate) mod backoff;
 pub(crate) mod clock;
 pub(crate) mod encoding;
 pub mod trust;
 
-use reqwest::{Client, ClientBuilder, Response, Url};
+use std::time::Duration;
+
+use reqwest::{Client, ClientBuilder, Response, Url, redirect};
+use rustls::ClientConfig;
 use url::Host;
 
 use crate::text::peer_text::PeerText;
 
-pub const USER_AGENT: &str = concat!("sigmint/", env!("CARGO_PKG_VERSION"));
+const USER_AGENT: &str = concat!("sigmint/", env!("CARGO_PKG_VERSION"));
 
 /// `fd00:ec2::254`.
 const AWS_IDENTITY_SERVICE: [u16; 8] = [0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254];
@@ -35,6 +39,16 @@ pub fn is_near(url: &Url) -> bool {
         _ => false,
     };
     identity_service || is_loopback(url)
+}
+
+/// What all clients of other servers have in common: our name, whom they trust, how long a connection may take to come about, and that a
+/// redirect is the caller's to judge. Time for a call and the cap on its answer ([`read_body`]) are the caller's, too.
+pub(crate) fn builder(tls: ClientConfig, connect_timeout: Duration) -> ClientBuilder {
+    Client::builder()
+        .user_agent(USER_AGENT)
+        .tls_backend_preconfigured(tls)
+        .connect_timeout(connect_timeout)
+        .redirect(redirect::Policy::none())
 }
 
 /// A client that goes through the environment's proxies, and the same for hosts that no proxy can reach for us.
@@ -95,38 +109,4 @@ pub fn reason(error: reqwest::Error) -> PeerText {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_this_machine_and_its_identity_service_are_near() {
-        for (url, near) in [
-            ("http://169.254.169.254/metadata", true),
-            ("http://[fd00:ec2::254]/latest", true),
-            ("http://127.0.0.1:41291/msi/token", true),
-            ("http://localhost:12356/msi/token", true),
-            ("http://[fe80::1]/", true),
-            ("http://[fd00:ec2::253]/", false),
-            ("http://169.254.169.254.example.com/", false),
-            ("http://10.0.0.1/", false),
-            ("http://v1.vault.azure.net/", false),
-        ] {
-            assert_eq!(is_near(&Url::parse(url).unwrap()), near, "{url}");
-        }
-    }
-
-    #[test]
-    fn loopback_in_every_form_and_nothing_else() {
-        for (url, expected) in [
-            ("http://127.0.0.1:80/", true),
-            ("http://127.9.9.9/", true),
-            ("http://[::1]/", true),
-            ("http://localhost/", true),
-            ("http://localhost.example.com/", false),
-            ("http://10.0.0.1/", false),
-            ("http://127.0.0.1.example.com/", false),
-        ] {
-            assert_eq!(is_loopback(&Url::parse(url).unwrap()), expected, "{url}");
-        }
-    }
-}
+mod tests;

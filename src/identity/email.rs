@@ -33,7 +33,7 @@ fn is_letter_or_digit(character: char) -> bool {
     is_letter(character) || character.is_ascii_digit()
 }
 
-/// An ASCII letter, or what no ASCII rule speaks of; a no-break space or a control character is no letter.
+/// An ASCII letter, or what no ASCII rule speaks of; a no-break space or a control character is not a letter.
 fn is_letter(character: char) -> bool {
     character.is_ascii_alphabetic() || (!character.is_ascii() && !character.is_control() && !character.is_whitespace())
 }

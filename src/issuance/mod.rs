@@ -76,7 +76,7 @@ pub struct Issuance {
     pub keys: KeyStore,
     /// Which client keys are accepted.
     pub algorithms: PermittedAlgorithms,
-    /// Which client keys are refused whoever holds them; replaced as a whole.
+    /// Which client keys are refused, no matter who holds them; replaced as a whole.
     pub blocked_keys: ArcSwap<BlockedKeys>,
     pub validity: ValidityPolicy,
     pub authority: AuthoritySource,
@@ -152,7 +152,7 @@ impl Issuance {
         Ok((self.make(authority, &tbs.with_timestamps(&list)?).await?, SctDelivery::Embedded))
     }
 
-    /// A place among the requests in flight, and claims that are believed. Whoever waits for an issuer's keys has no such place, and of his
+    /// A place among the requests in flight, and claims that are believed. A request that waits for an issuer's keys has no such place, and of his
     /// token only the text: others are served meanwhile.
     async fn believe(&self, request: &Request) -> Result<(Place<'_>, VerifiedClaims), Failure> {
         let _timer = self.metrics.stage(Stage::Token);

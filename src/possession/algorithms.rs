@@ -93,9 +93,9 @@ const DEFAULTS: usize = 7;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PermittedAlgorithms(Vec<(KeyKind, Hash)>);
 
-/// A name that is no client signing algorithm.
+/// A name that is not a client signing algorithm.
 #[derive(Debug, thiserror::Error)]
-#[error("{0:?} is no client signing algorithm; known are: {known}", known = NAMES.iter().map(|(name, ..)| *name).collect::<Vec<_>>().join(", "))]
+#[error("{0:?} is not a client signing algorithm; known are: {known}", known = NAMES.iter().map(|(name, ..)| *name).collect::<Vec<_>>().join(", "))]
 pub struct UnknownAlgorithm(String);
 
 impl PermittedAlgorithms {

@@ -1,4 +1,4 @@
-//! Public keys that the operator has blocked, whoever holds them: known to be leaked, or of a device that is lost.
+//! Public keys that the operator has blocked, no matter who holds them: known to be leaked, or of a device that is lost.
 //!
 //! Owns the list's form: the SHA-256 of a key's DER SubjectPublicKeyInfo in hexadecimal, one a line, with `#` comments. Knows no file.
 

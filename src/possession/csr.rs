@@ -43,7 +43,7 @@ pub(super) fn parse(text: &[u8]) -> Result<SigningRequest, CsrError> {
     if !matches!(block.tag(), "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST") {
         return Err(CsrError::Malformed("its PEM label is not CERTIFICATE REQUEST"));
     }
-    let unreadable = CsrError::Malformed("it is no CertificationRequest");
+    let unreadable = CsrError::Malformed("it is not a CertificationRequest");
     let (rest, request) = X509CertificationRequest::from_der(block.contents()).map_err(|_| unreadable)?;
     if !rest.is_empty() || request.signature_value.unused_bits != 0 {
         return Err(unreadable);

@@ -44,7 +44,7 @@ impl Address {
     }
 }
 
-/// The files of a TLS server, PEM. They are loaded anew when they are replaced.
+/// The files of a TLS server, PEM. They are loaded again when they are replaced.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TlsFiles {
     /// The certificate chain, the server's certificate first.

@@ -1,6 +1,6 @@
 //! Which version of HTTP a new connection speaks.
 //!
-//! Owns the telling apart by the handshake and the first bytes, which stay unread for whoever serves the connection.
+//! Owns the telling apart by the handshake and the first bytes, which stay unread for what serves the connection.
 
 use std::future::poll_fn;
 use std::io;

@@ -25,7 +25,7 @@ enum Key {
     Ed25519(Ed25519KeyPair),
 }
 
-/// The bytes are no private key of the algorithm.
+/// The bytes are not a private key of the algorithm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the private key is malformed or of the wrong type")]
 pub struct KeyRejected;

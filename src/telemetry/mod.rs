@@ -85,7 +85,7 @@ impl Log {
     }
 
     /// The last line: why the server does not start, or ended. What stands below the cause (its hint) goes behind it, because
-    /// whoever looks at one line looks at the last one.
+    /// anyone who looks at one line looks at the last one.
     pub fn end(&self, cause: &str) {
         let line = match self.format {
             LogFormat::Dev => format!("sigmint: {}\n", one_line(cause)),

@@ -85,7 +85,7 @@ impl Routes {
                 .register_encoded_file_descriptor_set(DESCRIPTORS)
                 .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
         };
-        // One macro: what the four generated types have in common is no trait.
+        // One macro: what the four generated types have in common is not a trait.
         macro_rules! route {
             ($service:expr, $largest:expr) => {{
                 let service = $service.max_decoding_message_size($largest);
@@ -102,7 +102,7 @@ impl Routes {
     }
 
     /// Says whether certificates can be had. The server as a whole (the empty name) is not concerned: an orchestrator that asks for it
-    /// would start the process again, which mends no HSM.
+    /// would start the process again, which fixes no HSM.
     pub async fn set_ready(&self, ready: bool) {
         let status = if ready { ServingStatus::Serving } else { ServingStatus::NotServing };
         self.health.set_service_status(CaServer::<CertificateAuthority>::NAME, status).await;
@@ -121,7 +121,7 @@ impl Routes {
         self.services.contains_key(service_name(path))
     }
 
-    /// Answers a call. What is no gRPC call is refused as other servers refuse it.
+    /// Answers a call. What is not a gRPC call is refused as other servers refuse it.
     pub async fn call(&self, caller: Caller, mut request: http::Request<Body>) -> http::Response<Body> {
         let id = RequestId::of(request.headers().get(REQUEST_ID).map(http::HeaderValue::as_bytes));
         let mut response = if request.headers().len() > MAX_FIELDS {

@@ -41,7 +41,7 @@ const fn code(code: GrpcCode) -> Code {
 
 /// What the library refused before the service saw it, in our own words and codes; the service's own statuses have details.
 ///
-/// The library says out of range for a message over the limit, and internal for one that is no protobuf. Clients of other servers know the
+/// The library says out of range for a message over the limit, and internal for one that is not protobuf. Clients of other servers know the
 /// first as exhausted; and the second is the caller's fault, not a bug.
 pub(super) fn of_refused_message(status: &Status, largest: usize) -> Option<Failure> {
     if !status.details().is_empty() {

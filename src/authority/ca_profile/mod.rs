@@ -72,7 +72,7 @@ pub(crate) struct CaIssuer<'a> {
 /// Why a CA's certificate or request cannot be made.
 #[derive(Debug, thiserror::Error)]
 pub enum MakingError {
-    #[error("{0:?} is no name: write it like \"O=Example,CN=Example code signing\"")]
+    #[error("{0:?} is not a name: write it like \"O=Example,CN=Example code signing\"")]
     Subject(String),
     #[error("{0:?} has neither O nor CN: write it like \"O=Example,CN=Example code signing\"")]
     Incomplete(String),

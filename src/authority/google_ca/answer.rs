@@ -50,7 +50,7 @@ pub enum Deviation {
     Extension(String),
     #[error("the extension {0} was not asked for")]
     Added(String),
-    #[error("an extension stands twice, or a unique identifier is there")]
+    #[error("an extension is a duplicate, or a unique identifier is there")]
     Form,
     #[error("it does not begin when it should: set the pool's backdating to 5 minutes at most")]
     NotBefore,

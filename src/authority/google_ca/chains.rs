@@ -1,6 +1,6 @@
 //! Owns the chains of a pool: which authorities there are, and which of them may be believed today.
 //!
-//! Asks as the incumbent does, so that its permissions are enough. `fetchCaCerts` would not tell which authorities issue.
+//! Asks as Fulcio does, so that its permissions are enough. `fetchCaCerts` would not tell which authorities issue.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -88,7 +88,7 @@ fn passed_over(authority: &str, error: &ChainError) {
     tracing::warn!(authority, error, "a certificate authority of the pool is passed over");
 }
 
-/// What to mend when the authorities cannot be read.
+/// What to fix when the authorities cannot be read.
 pub(super) fn hint(status: &str, parent: &Parent) -> Option<String> {
     Some(match status {
         "PERMISSION_DENIED" => format!(

@@ -135,7 +135,7 @@ impl GoogleCa {
         Ok(found)
     }
 
-    /// Not too often, whoever asks.
+    /// Not too often, no matter who asks.
     fn may_fetch_again(&self) -> bool {
         let mut fetched = self.fetched.lock().unwrap_or_else(PoisonError::into_inner);
         let may = fetched.elapsed() >= self.refresh;

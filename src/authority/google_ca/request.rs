@@ -37,7 +37,7 @@ pub struct Wanted {
 /// Why CA Service cannot be asked for such a certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WantedError {
-    /// The bytes are no TBSCertificate of ours: our bug.
+    /// The bytes are not a TBSCertificate of ours: our bug.
     #[error("the certificate cannot be read")]
     Malformed,
     #[error("the certificate has an extension that CA Service has no field for")]

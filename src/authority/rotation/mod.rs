@@ -1,7 +1,7 @@
 //! Owns the authorities of the moment and their replacement while the server runs: one that issues, and the chains that
 //! clients are told to trust besides its own.
 //!
-//! Refuses to know what an authority is made of: whoever starts a rotation hands in how to open it. What is opened is
+//! Refuses to know what an authority is made of: the caller that starts a rotation hands in how to open it. What is opened is
 //! whole and tried before it is swapped in; a request that has taken the active authority keeps what it took.
 
 use std::error::Error;
@@ -35,15 +35,15 @@ pub struct AuthoritySet {
 #[derive(Debug)]
 pub struct Opened {
     pub set: AuthoritySet,
-    /// The files that, when they change, are a reason to open anew, as they were just before they were used.
+    /// The files that, when they change, are a reason to open again, as they were just before they were used.
     pub files: Vec<SeenFile>,
 }
 
-/// Why authorities cannot be opened; the text has what to mend.
+/// Why authorities cannot be opened; the text has what to fix.
 pub type OpeningError = Box<dyn Error + Send + Sync>;
 /// The opening of authorities, which may ask services and devices.
 pub type Opening = Pin<Box<dyn Future<Output = Result<Opened, OpeningError>> + Send>>;
-/// Opens authorities, each time anew.
+/// Opens authorities, each time again.
 pub type Opener = Box<dyn Fn() -> Opening + Send + Sync>;
 
 /// Whether replaced files are noticed.
@@ -130,7 +130,7 @@ impl Rotation {
         self.current.load_full()
     }
 
-    /// Has everything opened anew soon, whether or not a file changed.
+    /// Has everything opened again soon, whether or not a file changed.
     pub fn reopen(&self) {
         self.asked.notify_one();
     }

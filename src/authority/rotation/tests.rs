@@ -145,7 +145,7 @@ async fn a_bad_replacement_keeps_the_old_and_is_complained_about_once() {
     let mut reloader = Reloader::open(opener(directory.path())).await.unwrap();
     let current = Arc::clone(&reloader.current);
     assert_eq!(reloader.look(Reason::Change).await, Outcome::Unchanged);
-    assert_eq!(reloader.look(Reason::Asked).await, Outcome::Replaced, "who asks gets it opened anew");
+    assert_eq!(reloader.look(Reason::Asked).await, Outcome::Replaced, "who asks gets it opened again");
 
     fs::write(directory.path().join("chain.pem"), &second.chain).unwrap();
     assert_eq!(reloader.look(Reason::Change).await, Outcome::Refused);

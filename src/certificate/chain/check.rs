@@ -17,7 +17,7 @@ use crate::crypto::signature_check::SignatureCheck;
 
 const CRL_DISTRIBUTION_POINTS: &str = "2.5.29.31";
 
-/// The extensions whose meaning is either checked here or left to whoever verifies the leaf.
+/// The extensions whose meaning is either checked here or left to the leaf's verifiers.
 const UNDERSTOOD: [&str; 11] = [
     "2.5.29.14", // subject key identifier
     "2.5.29.15", // key usage

@@ -58,7 +58,7 @@ fn of_cross_signed_roots_the_last_given_is_taken_as_by_fulcio() {
     assert_eq!(found(&[&leaf, &cross, &above, &own]), [0, 3]);
     assert_eq!(found(&[&leaf, &own, &cross, &above]), [0, 2, 3]);
     assert_eq!(found(&[&leaf, &cross, &above]), [0, 1, 2]);
-    assert_eq!(found(&[&above, &own, &cross, &leaf]), [3, 1], "the shortest, when the last one is no root");
+    assert_eq!(found(&[&above, &own, &cross, &leaf]), [3, 1], "the shortest, when the last one is not a root");
 }
 
 #[test]

@@ -64,7 +64,7 @@ pub enum ChainError {
     /// The text is longer than [`MAX_CHAIN_BYTES`].
     #[error("the certificate chain is larger than {MAX_CHAIN_BYTES} bytes")]
     TooLarge,
-    /// The text is no PEM.
+    /// The text is not PEM.
     #[error(transparent)]
     Pem(#[from] PemError),
     #[error("the certificate chain contains no certificate")]

@@ -174,7 +174,10 @@ fn utf8_of_explicit(der: &[u8]) -> Option<&str> {
 fn check_fulcio_extensions(found: &[X509Extension<'_>], expected: &CertificateRequest<'_>) -> Result<(), LintError> {
     let asked = expected.principal.extensions();
     rule(found.len() == asked.len(), "there are more or fewer extensions than asked for")?;
-    rule(asked.is_sorted_by(|(one, _), (next, _)| one < next), "the extensions are not in order, or one stands twice")?;
+    rule(
+        asked.is_sorted_by(|(one, _), (next, _)| one < next),
+        "the extensions are not in order, or one is a duplicate",
+    )?;
     for (extension, (id, text)) in found.iter().zip(asked) {
         rule(is(extension, id.oid()) && !extension.critical, "an extension is out of place or critical")?;
         rule(!text.is_empty(), "an extension is empty")?;

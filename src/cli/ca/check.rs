@@ -12,7 +12,7 @@ use crate::cli::CliError;
 use crate::cli::files::print;
 use crate::config::settings::Settings;
 
-pub(super) const EXAMPLES: &str = "Takes the settings of `serve` and heeds those of the CA.
+pub(super) const EXAMPLES: &str = "Takes the settings of `serve` and reads those of the CA.
 
 Examples:
     sigmint ca check --ca fileca --fileca-cert ca/chain.pem --fileca-key ca/intermediate.key

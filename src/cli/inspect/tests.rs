@@ -238,7 +238,7 @@ fn input_is_read_as_pem_or_der_and_other_blocks_are_passed_over() {
     let key = text::pem("PRIVATE KEY", &[1]);
     assert_eq!(certificates_in(format!("{key}{pem}").as_bytes()).unwrap(), certificates);
     assert!(certificates_in(key.as_bytes()).unwrap_err().contains("PRIVATE KEY"));
-    for rubbish in ["", "hello", "0 is no DER", "-----BEGIN CERTIFICATE-----\n!!\n-----END CERTIFICATE-----\n"] {
+    for rubbish in ["", "hello", "0 is not DER", "-----BEGIN CERTIFICATE-----\n!!\n-----END CERTIFICATE-----\n"] {
         assert!(certificates_in(rubbish.as_bytes()).is_err(), "{rubbish}");
     }
 }

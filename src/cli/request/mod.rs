@@ -120,7 +120,7 @@ pub(super) async fn obtain(url: &Url, token: &SecretString, kind: NewKeyKind) ->
     let proof = key.signer.sign(challenge.as_bytes()).await.map_err(|_| no_key())?;
     let answer = post(url, token, &public_key, &proof).await?;
     let chain = answer.chain.join("\n");
-    let odd = |problem: String| CommandError::failed(format!("the server's answer is no certificate: {problem}"));
+    let odd = |problem: String| CommandError::failed(format!("the server's answer is not a certificate: {problem}"));
     let certificates = inspect::certificates_in(chain.as_bytes()).map_err(odd)?;
     let report = inspect::describe(&certificates, SystemTime::now()).map_err(|error| odd(error.to_string()))?;
     // What is printed and written is what was understood: nothing between or around the blocks.
@@ -164,50 +164,4 @@ impl Files {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use clap::Parser as _;
-
-    #[derive(clap::Parser, Debug)]
-    struct Line {
-        #[command(flatten)]
-        args: RequestArgs,
-    }
-
-    fn parse(words: &[&str]) -> Result<RequestArgs, clap::Error> {
-        Line::try_parse_from([&["request"], words].concat()).map(|line| line.args)
-    }
-
-    #[test]
-    fn the_command_line_is_checked_and_hides_the_token() {
-        let args = parse(&["--token", "e30.e30.secret", "--key-kind", "ed25519"]).unwrap();
-        assert_eq!((args.url.as_str(), args.key_kind), ("http://127.0.0.1:8080/", NewKeyKind::Ed25519));
-        assert!(!format!("{args:?}").contains("secret"));
-        assert!(matches!(parse(&["--token", "-"]).unwrap().token, Some(TokenArgument::StandardInput)));
-        for words in [
-            &["--claim", "a=b"][..],
-            &["--identity", "uri"],
-            &["--dev-issuer", "http://127.0.0.1:1", "--token", "a"],
-            &["--dev-issuer", "http://127.0.0.1:1", "--claim", "a"],
-            &["--key-kind", "rsa"],
-            &["--url", "no url"],
-        ] {
-            assert!(parse(words).is_err(), "{words:?}");
-        }
-    }
-
-    #[test]
-    fn files_are_private_and_never_overwritten() {
-        use std::fs;
-        use std::os::unix::fs::PermissionsExt as _;
-        let folder = tempfile::tempdir().unwrap();
-        let (inside, path) = (folder.path().join("a/b"), folder.path().join("a/b/key.pem"));
-        Files::reserve(&inside).unwrap();
-        create(&path, b"key", Readers::Owner).unwrap();
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        assert!(create(&path, b"other", Readers::Owner).is_err());
-        let error = Files::reserve(&inside).err().unwrap();
-        assert!(error.is_usage() && error.to_string().contains("key.pem is there already"), "{error}");
-        assert_eq!(fs::read(&path).unwrap(), b"key");
-    }
-}
+mod tests;

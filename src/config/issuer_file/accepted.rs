@@ -78,7 +78,7 @@ fn merge_keys_fill_in_what_an_entry_does_not_say() {
 }
 
 #[test]
-fn without_a_file_the_incumbents_three_are_trusted() {
+fn without_a_file_fulcios_three_are_trusted() {
     let issuers = Issuers::builtin();
     let told: Vec<_> = issuers.iter().map(|i| (i.address.as_str(), i.audience.as_str(), i.identity.name())).collect();
     assert_eq!(
@@ -117,7 +117,7 @@ fn json_that_is_not_yaml_is_read_and_its_faults_have_a_line() {
     assert_eq!((unknown.line, unknown.hint.as_str()), (5, "did you mean \"Type\"?"));
     assert_eq!(broken("\"email\"", "\"emai\"").line, 5);
     let number = broken("\"s\"", "5");
-    assert_eq!((number.line, number.message.as_str()), (3, "invalid type: integer `5`, expected a text"));
+    assert_eq!((number.line, number.message.as_str()), (3, "invalid type: integer `5`, expected a string"));
     assert_eq!(number.path, "OIDCIssuers › https://a.example › ClientID");
 }
 

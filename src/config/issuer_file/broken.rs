@@ -254,7 +254,7 @@ fn a_wrong_kind_of_value_is_told_with_its_place_and_spoils_its_entry_alone() {
     let many = (0..30).map(entry).collect::<Vec<_>>().concat();
     let error =
         parse(&format!("oidc-issuers:\n  https://good.example: {{client-id: s, type: email}}\n{many}")).unwrap_err();
-    assert!(error.message.contains("expected a text"), "each costs a walk through the file: {error}");
+    assert!(error.message.contains("expected a string"), "each costs a walk through the file: {error}");
 }
 
 /// JSON that is not YAML, since a line break comes before a colon.

@@ -27,7 +27,7 @@ impl<'de> Visitor<'de> for Loose<'_> {
     type Value = Node;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a text, a list or a mapping")
+        formatter.write_str("a string, a list or a mapping")
     }
 
     fn visit_bool<E: Error>(self, _: bool) -> Result<Node, E> {

@@ -69,7 +69,7 @@ fn extensions(
                 let known = shape::templated().map(|id| (id.yaml_name(), id.json_name()));
                 unknown_key(&field, key, known, Foreign::Told(warnings))?;
             }
-            // The incumbent has these keys, but what they say never reaches a certificate: the token does.
+            // Fulcio has these keys, but what they say never reaches a certificate: the token does.
             Some(ExtensionId::Issuer | ExtensionId::Subject) => {}
             Some(_) if field.text().trim().is_empty() => {}
             Some(id) => extensions.push((id, template(&field)?)),

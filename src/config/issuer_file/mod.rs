@@ -11,6 +11,7 @@ mod address;
 mod broken;
 mod defaults;
 mod entry;
+mod entry_identity;
 mod fault;
 mod guard;
 pub(super) mod hint;
@@ -97,7 +98,7 @@ impl Issuers {
     /// Reads the text of a file; its name is for errors. An entry that cannot be used is left out and issues nothing, see
     /// [`Self::refusals`].
     ///
-    /// Errors: The first thing in the text that an operator must mend, when no entry can be used, or it cannot be told whose tokens an
+    /// Errors: The first thing in the text that an operator must fix, when no entry can be used, or it cannot be told whose tokens an
     /// unusable one is about.
     pub fn parse_with(file_name: &str, text: &str, rules: IssuerRules) -> Result<Self, IssuerFileError> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -128,7 +129,7 @@ impl Issuers {
         Ok(issuers.without(claimed.into_iter().flatten(), refusals).with_warnings(warnings))
     }
 
-    /// What is trusted when there is no file: the incumbent's three.
+    /// What is trusted when there is no file: Fulcio's three.
     pub fn builtin() -> Self {
         // Nobody would be trusted if this text were broken; a test reads it.
         Self::parse("built-in issuers", BUILTIN).unwrap_or_default()
@@ -258,7 +259,7 @@ fn without_place(cause: &str) -> String {
 
 fn hint_for_syntax(cause: &str) -> &'static str {
     let hints = [
-        ("expected a text", "write one value here; put it in quotes if it contains special characters"),
+        ("expected a string", "write one value here; put it in quotes if it contains special characters"),
         ("expected a mapping", "write key: value lines here, indented below their key"),
         ("unknown anchor", "define the anchor (&name) above the place that uses it (*name)"),
         ("more than one document", "keep one document: remove the --- line"),

@@ -42,7 +42,7 @@ impl<'t> Field<'t> {
         }
     }
 
-    /// What stands in a list; what is no list is its own only item.
+    /// What stands in a list; what is not a list is its own only item.
     pub(super) fn items(&self) -> Vec<Self> {
         match self.node {
             Node::List(nodes) => {

@@ -69,8 +69,8 @@ fn keys_are_known_and_stand_once() {
 
 #[test]
 fn settings_have_the_right_kind_of_value() {
-    refused_settings("    type: [email]\n", (4, 11), "expected a text", "one value");
-    refused_settings("    type: email\n    description: {a: b}\n", (5, 18), "expected a text", "one value");
+    refused_settings("    type: [email]\n", (4, 11), "expected a string", "one value");
+    refused_settings("    type: email\n    description: {a: b}\n", (5, 18), "expected a string", "one value");
     refused("oidc-issuers: here\n", (1, 15), "expected a mapping", "key: value");
     refused("oidc-issuers: [https://a.example.com]\n", (1, 15), "expected a mapping", "key: value");
     refused("hello", (1, 1), "expected a mapping", "key: value");
@@ -94,7 +94,7 @@ fn settings_have_the_right_kind_of_value() {
     assert_eq!(counted.max_certificates_per_token.map(std::num::NonZeroU32::get), Some(1000));
     let error = parse(&format!("{HEAD}    type: [email]\n")).unwrap_err();
     assert_eq!(error.path, "oidc-issuers › https://a.example.com › type");
-    assert_eq!(error.message, "invalid type: sequence, expected a text");
+    assert_eq!(error.message, "invalid type: sequence, expected a string");
 }
 
 #[test]

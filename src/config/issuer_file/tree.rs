@@ -1,7 +1,7 @@
 //! Reads the text of an issuer file into a tree of texts, guided by the known shapes, without judging it.
 //!
-//! Unknown keys and keys that stand twice stay in the tree, so that whoever judges can say where they are. Refuses only
-//! what has no place in the tree: broken YAML, a mapping where a text belongs, and more entries than any real file has.
+//! Unknown keys and duplicate keys stay in the tree, so that the judge can say where they are. Refuses only
+//! what has no place in the tree: broken YAML, a mapping where a string belongs, and more entries than any real file has.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -27,7 +27,7 @@ pub(super) enum Node {
     Absent,
     /// A scalar as it stands in the file.
     Text(String),
-    /// The entries in file order, twice what stands twice.
+    /// The entries in file order, duplicates twice.
     Map(Vec<(String, Self)>),
     /// Behind a merge key, or where one mapping or more may stand.
     List(Vec<Self>),
@@ -188,8 +188,8 @@ impl<'de> Visitor<'de> for Reader<'_> {
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self.shape {
-            Shape::Text | Shape::Ignored => "a text",
-            Shape::Texts => "a text or a list of texts",
+            Shape::Text | Shape::Ignored => "a string",
+            Shape::Texts => "a string or a list of texts",
             Shape::OneOrMore(_) => "a mapping or a list of mappings",
             Shape::Settings(_) | Shape::Table(_) if self.merged => "a mapping or a list of mappings",
             Shape::Settings(_) | Shape::Table(_) => "a mapping",
@@ -202,7 +202,7 @@ impl<'de> Visitor<'de> for Reader<'_> {
 
     fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Node, D::Error> {
         match self.shape {
-            // Asked for a text, the YAML reader hands out numbers and booleans as they are spelled.
+            // Asked for a string, the YAML reader hands out numbers and booleans as they are spelled.
             Shape::Text | Shape::Ignored => deserializer.deserialize_str(self),
             Shape::Texts | Shape::OneOrMore(_) => deserializer.deserialize_any(self),
             Shape::Settings(_) | Shape::Table(_) if self.merged => deserializer.deserialize_any(self),
@@ -299,7 +299,7 @@ impl Visitor<'_> for Key {
     type Value = String;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a text as the key")
+        formatter.write_str("a string as the key")
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<String, E> {

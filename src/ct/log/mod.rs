@@ -7,7 +7,7 @@ use std::num::NonZeroUsize;
 use std::time::{Duration, SystemTime};
 
 use reqwest::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
-use reqwest::{Client, Method, Request, Response, StatusCode, Url, redirect};
+use reqwest::{Client, Method, Request, Response, StatusCode, Url};
 use rustls::ClientConfig;
 use thread_local::ThreadLocal;
 use tokio::sync::Semaphore;
@@ -18,9 +18,10 @@ use super::error::{LogFault, LogSetupError};
 use super::log_key::LogKey;
 use super::roots;
 use super::sct::{LogEntry, Sct};
+use crate::http::backoff::Backoff;
 use crate::http::encoding::{Undecoded, decoded};
 use crate::http::trust::{self, Protocols, Trust};
-use crate::http::{self, BodyError, USER_AGENT, is_loopback};
+use crate::http::{self, BodyError, is_loopback};
 use crate::panics::caught;
 use crate::text::peer_text::PeerText;
 
@@ -42,6 +43,7 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(50);
 const MAX_RETRIES: u32 = 4;
 /// The first wait when the log does not say how long; it doubles.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
+const BACKOFF: Backoff = Backoff { first: FIRST_WAIT, longest: LONGEST_WAIT };
 /// The longest wait that is reckoned with; any deadline is shorter.
 const LONGEST_WAIT: Duration = Duration::from_hours(1);
 
@@ -98,7 +100,7 @@ impl Log {
         let name = log_name(&prefix);
         let unusable = |what: &'static str| LogSetupError::Unusable { log: name.clone(), what };
         let origin = match settings.origin.filter(|origin| !origin.is_empty()) {
-            Some(origin) => Some(HeaderValue::try_from(origin).map_err(|_| unusable("the origin is no host name"))?),
+            Some(origin) => Some(HeaderValue::try_from(origin).map_err(|_| unusable("the origin is not a host name"))?),
             None => None,
         };
         let named = settings.tls_ca.map(|pem| trust::named_certificates(&pem)).transpose();
@@ -271,7 +273,7 @@ impl Log {
     /// What the log asked for, or the doubled wait, and up to a quarter more so that many clients do not come back at once. The
     /// clock's fraction of a second is random enough for that.
     fn wait(&self, retries: u32, asked: Option<Duration>) -> Duration {
-        let wait = asked.unwrap_or(FIRST_WAIT * 2_u32.saturating_pow(retries)).max(FIRST_WAIT);
+        let wait = asked.unwrap_or_else(|| BACKOFF.after(retries.saturating_add(1), 1.0, 1.0)).max(FIRST_WAIT);
         let fraction = (self.clock)().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |time| time.subsec_micros());
         wait.saturating_add((wait / 4_000_000).saturating_mul(fraction)).min(LONGEST_WAIT)
     }
@@ -342,13 +344,8 @@ impl Clients {
 
 impl Recipe {
     fn client(&self) -> Result<Client, reqwest::Error> {
-        let mut builder = Client::builder()
-            .user_agent(USER_AGENT)
-            .tls_backend_preconfigured(self.tls.clone())
-            .redirect(redirect::Policy::none())
-            .connect_timeout(CONNECT_TIMEOUT)
-            .pool_idle_timeout(IDLE_TIMEOUT)
-            .tcp_nodelay(true);
+        let mut builder =
+            http::builder(self.tls.clone(), CONNECT_TIMEOUT).pool_idle_timeout(IDLE_TIMEOUT).tcp_nodelay(true);
         if self.on_this_machine {
             builder = builder.no_proxy();
         }

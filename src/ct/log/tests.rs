@@ -35,7 +35,7 @@ fn what_is_no_log_is_refused_without_showing_a_password() {
         ["", "log.test", "ftp://log.test", "http://log.test/?a=b", "http://log.test/#a", "http://u:secret@log.test"]
     {
         let message = log(settings(url)).unwrap_err().to_string();
-        assert!(message.contains("is no log") && !message.contains("secret"), "{message}");
+        assert!(message.contains("is not a log") && !message.contains("secret"), "{message}");
     }
     let broken = LogSettings {
         tls_ca: Some(b"-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n".to_vec()),

@@ -73,7 +73,7 @@ pub struct DigitallySigned {
     bytes: Opaque16,
 }
 
-/// Why bytes are no timestamp, or timestamps make no list. No variant carries what was read.
+/// Why bytes are not a timestamp, or timestamps make no list. No variant carries what was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SctError {
     /// Not JSON, or not the members of an add-chain answer.
@@ -85,10 +85,10 @@ pub enum SctError {
     /// A log id that is not 32 bytes in base64.
     #[error("the log id is not 32 bytes in base64")]
     LogId,
-    /// Extensions that are no base64 or over the limit.
+    /// Extensions that are not base64 or over the limit.
     #[error("the extensions are not base64, or longer than {MAX_EXTENSIONS} bytes")]
     Extensions,
-    /// A signature that is no base64, no `DigitallySigned`, empty or over the limit.
+    /// A signature that is not base64, no `DigitallySigned`, empty or over the limit.
     #[error("the signature is not a DigitallySigned in base64, or longer than {MAX_SIGNATURE} bytes")]
     Signature,
     /// TLS bytes that end too early or too late.
@@ -163,7 +163,7 @@ impl Sct {
         bytes
     }
 
-    /// The log's answer as JSON, byte for byte as the incumbent prints it for clients: a detached timestamp.
+    /// The log's answer as JSON, byte for byte as Fulcio prints it for clients: a detached timestamp.
     pub fn add_chain_response_json(&self) -> Vec<u8> {
         let mut signature = Vec::new();
         self.signature.append_to(&mut signature);

@@ -79,7 +79,7 @@ impl DevLog {
         .max_connections(MAX_CONNECTIONS)
         .client_request_timeout(HEADER_TIMEOUT)
         .shutdown_timeout(1)
-        // Whoever runs the log decides when it ends.
+        // The caller decides when the log ends.
         .disable_signals()
         .listen(listener)
         .map_err(refused)?

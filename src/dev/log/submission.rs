@@ -38,7 +38,7 @@ pub(super) enum Refusal {
     #[error("certificate {0} is not signed by the one after it, or by the root of this log")]
     Unsigned(usize),
     /// One that signs others and must not; counted from 1.
-    #[error("certificate {0} is no certificate authority's")]
+    #[error("certificate {0} is not a certificate authority's")]
     NotAuthority(usize),
     #[error(
         "a precertificate, which has the critical poison extension, goes to add-pre-chain, a certificate to add-chain"

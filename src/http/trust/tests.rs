@@ -207,7 +207,7 @@ fn file_and_folders_of_the_environment_come_in_addition_to_the_system_s() {
     }
     for of_system in &without.system {
         assert!(all.system.contains(of_system), "the variables replace nothing");
-        assert!(!all.named.contains(of_system), "what the system trusts is no server's own");
+        assert!(!all.named.contains(of_system), "what the system trusts is not a server's own");
     }
 }
 

@@ -13,10 +13,10 @@ use serde_json::{Map, Number, Value};
 
 use crate::text::has_control_character;
 
-/// Numbers from here on are no times, in seconds: some thirty million years. A float has every whole number below in full.
+/// Numbers from here on are not times, in seconds: some thirty million years. A float has every whole number below in full.
 const BEYOND_TIME: f64 = 1e15;
 
-/// A JSON object in which no member, at any depth, stands twice.
+/// A JSON object without a duplicate member at any depth.
 #[derive(Clone)]
 pub struct Claims {
     members: Map<String, Value>,
@@ -87,7 +87,7 @@ impl Claims {
         self.optional_text(name)?.ok_or_else(|| ClaimError::Missing(name.to_owned()))
     }
 
-    /// A claim that must be a text with something in it.
+    /// A claim that must be a string with something in it.
     pub fn non_empty_str(&self, name: &str) -> Result<&str, ClaimError> {
         match self.text(name)? {
             "" => Err(ClaimError::Empty(name.to_owned())),
@@ -95,12 +95,12 @@ impl Claims {
         }
     }
 
-    /// A claim that may be absent, but is a text if it is there.
+    /// A claim that may be absent, but is a string if it is there.
     pub fn optional_text(&self, name: &str) -> Result<Option<&str>, ClaimError> {
         match self.get(name) {
             None => Ok(None),
             Some(Value::String(text)) => printable(text, name).map(Some),
-            Some(other) => Err(wrong_type(name, other, "a text")),
+            Some(other) => Err(wrong_type(name, other, "a string")),
         }
     }
 
@@ -108,7 +108,7 @@ impl Claims {
     /// words.
     pub fn scalar(&self, name: &str) -> Result<Option<Cow<'_, str>>, ClaimError> {
         let Some(value) = self.get(name) else { return Ok(None) };
-        let wrong = |found| ClaimError::WrongType { claim: name.to_owned(), found, wanted: "a text" };
+        let wrong = |found| ClaimError::WrongType { claim: name.to_owned(), found, wanted: "a string" };
         match value {
             Value::String(text) => printable(text, name).map(|text| Some(Cow::Borrowed(text))),
             Value::Bool(true) => Ok(Some(Cow::Borrowed("true"))),
@@ -169,7 +169,7 @@ pub(crate) fn filled_member<'a>(
         None | Some(Value::Null) => Err(ClaimError::Missing(path.to_owned())),
         Some(Value::String(text)) if text.is_empty() => Err(ClaimError::Empty(path.to_owned())),
         Some(Value::String(text)) => printable(text, path),
-        Some(other) => Err(wrong_type(path, other, "a text")),
+        Some(other) => Err(wrong_type(path, other, "a string")),
     }
 }
 
@@ -184,7 +184,7 @@ pub(crate) const fn json_type(value: &Value) -> &'static str {
         Value::Null => "null",
         Value::Bool(_) => "true or false",
         Value::Number(_) => "a number",
-        Value::String(_) => "a text",
+        Value::String(_) => "a string",
         Value::Array(_) => "a list",
         Value::Object(_) => "an object",
     }
@@ -267,7 +267,7 @@ impl<'de> Visitor<'de> for UniqueVisitor {
         let mut object = Map::new();
         while let Some((name, UniqueValue(value))) = members.next_entry::<String, UniqueValue>()? {
             if object.insert(name, value).is_some() {
-                return Err(de::Error::custom("a member stands twice"));
+                return Err(de::Error::custom("a member is a duplicate"));
             }
         }
         Ok(Value::Object(object))
@@ -275,116 +275,4 @@ impl<'de> Visitor<'de> for UniqueVisitor {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn claims(json: &str) -> Claims {
-        Claims::parse(json.as_bytes()).unwrap()
-    }
-
-    #[test]
-    fn a_member_that_stands_twice_is_refused_at_any_depth() {
-        for json in [r#"{"a":1,"a":1}"#, r#"{"a":{"b":1,"b":2}}"#, r#"{"a":[{"b":1,"b":2}]}"#, r#"{"a":1,"\u0061":2}"#]
-        {
-            assert!(Claims::parse(json.as_bytes()).is_err(), "{json}");
-        }
-    }
-
-    #[test]
-    fn only_an_object_is_a_set_of_claims() {
-        for json in ["[]", "null", "1", "\"a\"", "", "{", "{}x", "{\"a\":1e999}"] {
-            assert!(Claims::parse(json.as_bytes()).is_err(), "{json}");
-        }
-        assert!(Claims::parse(b"{}").is_ok());
-        let deep = format!("{{\"a\":{}{}}}", "[".repeat(5000), "]".repeat(5000));
-        assert!(Claims::parse(deep.as_bytes()).is_err(), "depth is bounded");
-    }
-
-    #[test]
-    fn a_wrong_type_is_never_taken_for_absent() {
-        let claims = claims(r#"{"n":null,"i":1,"l":[],"e":"","t":"x","o":{"m":"","k":"v","z":null}}"#);
-        assert_eq!(claims.optional_text("absent"), Ok(None));
-        assert!(claims.optional_text("i").is_err());
-        assert_eq!(claims.non_empty_str("e"), Err(ClaimError::Empty("e".into())));
-        assert_eq!(claims.text("e"), Ok(""));
-        assert_eq!(claims.non_empty_str("t"), Ok("x"));
-        assert_eq!(claims.text("absent"), Err(ClaimError::Missing("absent".into())));
-        assert!(claims.object("l").is_err());
-        let object = claims.object("o").unwrap();
-        assert_eq!(filled_member(object, "k", "o.k"), Ok("v"));
-        for (member, claim) in [("m", "o.m"), ("z", "o.z"), ("gone", "o.gone")] {
-            assert_eq!(filled_member(object, member, claim).unwrap_err().claim(), claim);
-        }
-    }
-
-    #[test]
-    fn null_is_absent_and_a_needed_claim_that_is_null_is_named() {
-        let claims = claims(r#"{"n":null,"o":{"z":null}}"#);
-        assert_eq!((claims.get("n"), claims.optional_text("n"), claims.scalar("n")), (None, Ok(None), Ok(None)));
-        assert_eq!(claims.numeric_date("n"), Ok(None));
-        let missing = ClaimError::Missing("n".into());
-        assert_eq!((claims.text("n"), claims.non_empty_str("n")), (Err(missing.clone()), Err(missing.clone())));
-        assert_eq!(claims.object("n"), Err(missing));
-        assert_eq!(filled_member(claims.object("o").unwrap(), "z", "o.z"), Err(ClaimError::Missing("o.z".into())));
-        assert!(Claims::parse(br#"{"n":null,"n":null}"#).is_err(), "a duplicate is one all the same");
-    }
-
-    #[test]
-    fn numbers_are_written_in_full_and_never_rounded() {
-        let cases = [
-            ("42", "42"),
-            ("-7", "-7"),
-            ("12345678901", "12345678901"),
-            ("9007199254740993", "9007199254740993"),
-            ("18446744073709551615", "18446744073709551615"),
-            ("18446744073709551617", "18446744073709551617"),
-            ("-9223372036854775809", "-9223372036854775809"),
-            ("123456789012345678901234", "123456789012345678901234"),
-            ("9007199254740993.0", "9007199254740993"),
-            ("1.0", "1"),
-            ("1.5", "1.5"),
-            ("1e20", "100000000000000000000"),
-            ("1e21", "1000000000000000000000"),
-            ("100000000000000000001e0", "100000000000000000001"),
-            ("0.000001", "0.000001"),
-            ("1e3", "1000"),
-        ];
-        for (json, text) in cases {
-            // The name's spelling and numbers elsewhere do not matter.
-            let claims = claims(&format!(r#"{{"o":{{"n":1.5}},"l":[2.5],"\u006e" : {json} ,"s":"3.5"}}"#));
-            assert_eq!(claims.scalar("n").unwrap().unwrap(), text, "{json}");
-        }
-        let claims = claims(r#"{"t":true,"f":false,"n":null,"l":[],"o":{},"s":"x","long":1e-401}"#);
-        assert_eq!(
-            (claims.scalar("t").unwrap().unwrap(), claims.scalar("f").unwrap().unwrap()),
-            ("true".into(), "false".into())
-        );
-        assert_eq!((claims.scalar("s").unwrap().unwrap(), claims.scalar("absent")), ("x".into(), Ok(None)));
-        assert_eq!(claims.scalar("n"), Ok(None));
-        for name in ["l", "o", "long"] {
-            assert!(matches!(claims.scalar(name), Err(ClaimError::WrongType { .. })), "{name}");
-        }
-    }
-
-    #[test]
-    fn a_control_character_is_refused_wherever_a_string_is_used() {
-        for character in ["\\u0000", "\\n", "\\u001f", "\\u007f", "\\u0080", "\\u0085", "\\u009f", "\u{85}", "\u{7f}"] {
-            let claims = claims(&format!(r#"{{"c":"a{character}b","o":{{"m":"{character}"}}}}"#));
-            let refused = |name: &str| ClaimError::ControlCharacter(name.to_owned());
-            assert_eq!(claims.text("c"), Err(refused("c")), "{character}");
-            assert_eq!(claims.non_empty_str("c"), Err(refused("c")));
-            assert_eq!(claims.optional_text("c"), Err(refused("c")));
-            assert_eq!(claims.scalar("c"), Err(refused("c")));
-            assert_eq!(filled_member(claims.object("o").unwrap(), "m", "o.m"), Err(refused("o.m")));
-        }
-        for allowed in [" ", "~", "\u{a0}", "\u{202e}", "\u{e9}", "\u{1f600}"] {
-            assert_eq!(claims(&format!(r#"{{"c":"{allowed}"}}"#)).text("c"), Ok(allowed));
-        }
-    }
-
-    #[test]
-    fn debug_shows_no_values() {
-        let shown = format!("{:?}", claims(r#"{"email":"jane@example.com"}"#));
-        assert!(shown.contains("email") && !shown.contains("jane"), "{shown}");
-    }
-}
+mod tests;

@@ -1,6 +1,6 @@
 //! What an issuer's documents may be fetched with, and where from.
 //!
-//! Owns the policies and the files that go with them, which are read anew at each fetch. Knows neither HTTP nor keys.
+//! Owns the policies and the files that go with them, which are read again at each fetch. Knows neither HTTP nor keys.
 
 use std::path::{Path, PathBuf};
 
@@ -54,7 +54,7 @@ pub struct TokenFile(pub PathBuf);
 
 /// What a pod is let in with at its cluster's API server.
 ///
-/// The token of a service account says who we are to the API server; whoever else gets it is us there. So it goes to a host whose
+/// The token of a service account says who we are to the API server; anyone else who gets it is us there. So it goes to a host whose
 /// certificate the cluster's CA alone vouches for, and only where the issuer is the API server itself, or where that server's discovery
 /// document says its keys are.
 #[derive(Clone, Debug)]
@@ -108,7 +108,7 @@ impl PodAccess {
         own.then(|| Self { files: files.clone(), keys: None })
     }
 
-    /// The cluster's CA certificate, PEM: the only one that vouches for whoever gets the token.
+    /// The cluster's CA certificate, PEM: the only one that vouches for the server that gets the token.
     pub(super) async fn certificates(&self) -> Result<Vec<u8>, FetchError> {
         read_file(&self.files.ca_certificate).await.map(|text| text.as_bytes().to_vec())
     }

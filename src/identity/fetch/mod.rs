@@ -27,7 +27,7 @@ pub use address::{SystemResolver, is_public};
 
 use crate::http::encoding::{self, Undecoded};
 use crate::http::trust::{self, Protocols, Trust};
-use crate::http::{self, BodyError, SetupError, USER_AGENT, is_loopback};
+use crate::http::{self, BodyError, SetupError, is_loopback};
 use crate::text::peer_text::PeerText;
 use address::PublicOnly;
 
@@ -155,7 +155,7 @@ impl Fetcher {
     }
 
     /// Hosts that are addresses never see a resolver, so they are looked at here. A proxy resolves names itself: what it reaches is up to
-    /// it, and to whoever set it. An issuer of one's own network, as its certificates say, is behind no proxy.
+    /// it, and to the one who set it. An issuer of one's own network, as its certificates say, is behind no proxy.
     fn way(&self, url: &Url, reach: Reach, access: &Access) -> Result<Way, FetchError> {
         let is_own = access.is_of_own_network();
         let public = match url.host() {
@@ -269,11 +269,8 @@ fn builder(way: Way, resolver: &Arc<dyn Resolve>, tls: ClientConfig) -> reqwest:
             attempt.follow()
         }
     });
-    let builder = Client::builder()
-        .user_agent(USER_AGENT)
-        .tls_backend_preconfigured(tls)
+    let builder = http::builder(tls, CONNECT_TIMEOUT)
         .timeout(TIMEOUT)
-        .connect_timeout(CONNECT_TIMEOUT)
         .redirect(same_host)
         .referer(false)
         .pool_max_idle_per_host(1);

@@ -223,7 +223,7 @@ impl Entry {
                 let age = (now - held.fetched).as_secs();
                 tracing::warn!(issuer, error, age, "an issuer's keys cannot be fetched: its stale ones stay in use");
             }
-            Some(_) => tracing::warn!(issuer, error, "an issuer's keys cannot be fetched anew yet"),
+            Some(_) => tracing::warn!(issuer, error, "an issuer's keys cannot be fetched again yet"),
             None if self.source.pattern().is_none() || self.is_proven() => {
                 tracing::warn!(issuer, error, "an issuer's keys cannot be fetched: its tokens are refused");
             }

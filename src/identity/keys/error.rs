@@ -1,4 +1,4 @@
-//! Why an issuer's keys cannot be had.
+//! Why an issuer's keys could not be fetched.
 //!
 //! Knows not what a client is told of it.
 

@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+use crate::http::backoff::Backoff;
+
 /// When keys are fetched, and for how long they are used.
 #[derive(Clone, Debug)]
 pub struct KeyTiming {
@@ -49,7 +51,7 @@ impl KeyTiming {
         said.map_or(self.lifetime, |said| said.min(self.longest).max(self.shortest))
     }
 
-    /// When keys of that life are fetched anew: after seven to eight tenths of it, so that a fetch and a second try fit in, and not all
+    /// When keys of that life are fetched again: after seven to eight tenths of it, so that a fetch and a second try fit in, and not all
     /// issuers or replicas at once. `chance` is from 0 to 1.
     pub(super) fn refresh_after(lifetime: Duration, chance: f64) -> Duration {
         lifetime.mul_f64(0.1f64.mul_add(chance, 0.7))
@@ -57,8 +59,7 @@ impl KeyTiming {
 
     /// How long an issuer is left alone after so many failures in a row.
     pub(super) fn retry_after(&self, failures: u32, chance: f64) -> Duration {
-        let doubled = self.first_retry.saturating_mul(2_u32.saturating_pow(failures.saturating_sub(1)));
-        doubled.min(self.longest_retry).mul_f64(0.2f64.mul_add(chance, 0.8))
+        Backoff { first: self.first_retry, longest: self.longest_retry }.after(failures, 0.8, chance)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Identities: what a certificate will say about whoever holds a verified token.
+//! Identities: what a certificate will say about the holder of a verified token.
 //!
 //! Owns [`Principal`] and the one match over all identity types; each type has a file. Knows neither keys nor certificates' encoding.
 
@@ -51,7 +51,7 @@ pub enum PrincipalError {
     Claim(#[from] ClaimError),
     #[error("the e-mail address is not verified by the issuer")]
     EmailNotVerified,
-    /// The `email` claim is no address that a certificate can carry.
+    /// The `email` claim is not an address that a certificate can carry.
     #[error("the claim \"email\" is not a valid address")]
     NotAnAddress,
     #[error("the claim \"sub\" is an e-mail address")]

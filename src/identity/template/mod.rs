@@ -7,11 +7,13 @@
 //! `tests/go-templates`. Everything else of Go's language is refused when the configuration is read, not when a token
 //! arrives. The differences are on purpose, and each only refuses: a key that `index` does not find is empty, as in Go, but
 //! nothing else may stand beside it, and it is refused in a name; `index` takes its key only as a literal, so that no claim
-//! can choose which claim is read; what can never work (a boolean compared with a text, a wrong count of arguments) is
+//! can choose which claim is read; what can never work (a boolean compared with a string, a wrong count of arguments) is
 //! refused at once, also where Go would not come to it. `range` and `len` also take lists, which Fulcio's data never holds.
 
+mod action;
 mod ambiguity;
 mod format;
+mod functions;
 mod parse;
 mod render;
 mod scan;
@@ -68,7 +70,7 @@ pub struct TemplateError {
 pub enum RenderError {
     #[error("the key {0:?} is missing")]
     MissingKey(String),
-    #[error("the key {key:?} holds {found} where a text is needed")]
+    #[error("the key {key:?} holds {found} where a string is needed")]
     NotText {
         /// The key that was asked for.
         key: String,
@@ -80,10 +82,10 @@ pub enum RenderError {
         /// The most that is allowed, in bytes.
         limit: usize,
     },
-    #[error("a text, a number and a boolean cannot be compared with each other")]
+    #[error("a string, a number and a boolean cannot be compared with each other")]
     MixedComparison,
-    /// `range` over a text.
-    #[error("`range` needs a list, and {key:?} is a text")]
+    /// `range` over a string.
+    #[error("`range` needs a list, and {key:?} is a string")]
     NotAList {
         /// The key of the text.
         key: String,
@@ -156,5 +158,7 @@ impl Template {
     }
 }
 
+#[cfg(test)]
+mod bounds_tests;
 #[cfg(test)]
 mod tests;

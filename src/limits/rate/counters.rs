@@ -13,7 +13,7 @@ pub(super) struct Key {
 
 /// Until when each key is ahead of its rate. One that is not ahead needs no counter.
 ///
-/// When there is no room, the group that has most counters loses the one that is nearest to its end: whoever has many addresses or
+/// When there is no room, the group that has most counters loses the one that is nearest to its end: anyone who has many addresses or
 /// identities pushes out his own. To be forgotten makes a caller's limit laxer, so that nobody is refused for what others did.
 #[derive(Debug)]
 pub(super) struct Counters {

@@ -136,7 +136,7 @@ impl AwsKmsKey {
             let problem = format!("{} leads to {signed_by} now, and led to {} at start", self.id, self.arn);
             return Err(Failure::refused(
                 problem,
-                "make the alias lead to the key of the chain again, or start anew with its own chain",
+                "make the alias lead to the key of the chain again, or start again with its own chain",
             ));
         }
         answer.signature.map(Blob::into_inner).ok_or_else(|| Failure::unusable("Sign: an answer without a signature"))

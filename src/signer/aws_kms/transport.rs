@@ -12,12 +12,12 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
-use reqwest::{Body, Client, Request, redirect};
+use reqwest::{Body, Request};
 
 use crate::http::trust::{Protocols, Trust};
-use crate::http::{Clients, SetupError, USER_AGENT};
+use crate::http::{self, Clients, SetupError};
 
-/// The client of one opened key, for KMS and for whoever gives credentials.
+/// The client of one opened key, for KMS and for the source of credentials.
 #[derive(Clone, Debug)]
 pub(super) struct KmsTransport(Clients);
 
@@ -25,11 +25,7 @@ impl KmsTransport {
     pub(super) fn new(trust: &Trust, connect_timeout: Duration) -> Result<Self, SetupError> {
         let tls = trust.client_config(Protocols::Http1)?;
         Ok(Self(Clients::new(|| {
-            Client::builder()
-                .user_agent(USER_AGENT)
-                .tls_backend_preconfigured(tls.clone())
-                .connect_timeout(connect_timeout)
-                .redirect(redirect::Policy::none())
+            http::builder(tls.clone(), connect_timeout)
                 // A call that is given up closes its connection. With HTTP/2 all calls would share one, and a dead one for long.
                 .http1_only()
                 .tcp_nodelay(true)

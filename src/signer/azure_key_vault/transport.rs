@@ -6,13 +6,13 @@
 use azure_core::error::ErrorKind;
 use azure_core::http::headers::Headers;
 use azure_core::http::{AsyncRawResponse, Body, HttpClient, Method, Request};
-use reqwest::{Client, Url, redirect};
+use reqwest::{Client, Url};
 use rustls::ClientConfig;
 use rustls::pki_types::CertificateDer;
 
 use super::AzureOptions;
 use crate::http::trust::{Protocols, Trust};
-use crate::http::{self, BodyError, Clients, SetupError, USER_AGENT, is_near};
+use crate::http::{self, BodyError, Clients, SetupError, is_near};
 
 /// The largest answer, in bytes: keys, signatures and tokens are a few thousand.
 const MAX_ANSWER: usize = 256 * 1024;
@@ -39,12 +39,7 @@ impl VaultTransport {
 }
 
 fn builder(options: &AzureOptions, tls: ClientConfig) -> reqwest::ClientBuilder {
-    let mut builder = Client::builder()
-        .user_agent(USER_AGENT)
-        .tls_backend_preconfigured(tls)
-        .connect_timeout(options.connect_timeout)
-        .timeout(options.timeout)
-        .redirect(redirect::Policy::none());
+    let mut builder = http::builder(tls, options.connect_timeout).timeout(options.timeout);
     for (host, address) in &options.addresses {
         builder = builder.resolve(host, *address);
     }

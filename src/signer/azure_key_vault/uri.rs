@@ -43,7 +43,7 @@ impl KeyName {
     }
 }
 
-/// Whether a text can be a version: it becomes a part of URLs.
+/// Whether a string can be a version: it becomes a part of URLs.
 pub(super) fn is_version(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|character| character.is_ascii_alphanumeric())
 }

@@ -1,4 +1,4 @@
-//! Owns what an operator is told to mend in Cloud KMS: which role, which command, which algorithm.
+//! Owns what an operator is told to fix in Cloud KMS: which role, which command, which algorithm.
 
 use super::uri::KeyName;
 

@@ -65,7 +65,7 @@ pub async fn open(name: &str, options: &GcpKmsOptions) -> Result<GcpKmsKey, Open
     Ok(GcpKmsKey { api, version: answer.name, public })
 }
 
-/// The first of the list that the incumbent, too, asks for.
+/// The first of the list that Fulcio, too, asks for.
 async fn newest_enabled(api: &GoogleApi, name: &str, key: &KeyName) -> Result<String, OpenError> {
     let mut page = String::new();
     for _ in 0..MAX_PAGES {

@@ -53,7 +53,7 @@ impl KeyName {
         self.version.as_ref().and_then(|number| self.with_version(number))
     }
 
-    /// The path of a version; nothing if that is no number of one.
+    /// The path of a version; nothing if that is not a number of one.
     pub(super) fn with_version(&self, number: &str) -> Option<String> {
         is_name_part(number).then(|| format!("{}/cryptoKeyVersions/{number}", self.key()))
     }

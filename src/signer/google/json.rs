@@ -22,7 +22,7 @@ pub(super) struct ErrorBody {
     pub(super) message: String,
 }
 
-/// A CRC-32C as an Int64Value: a text, and a number from some servers.
+/// A CRC-32C as an Int64Value: a string, and a number from some servers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Checksum(pub(crate) i64);
 

@@ -9,7 +9,7 @@ pub(crate) mod json;
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
-use reqwest::{Client, Method, StatusCode, Url, redirect};
+use reqwest::{Client, Method, StatusCode, Url};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 use super::remote::{OpenError, RemoteError};
 use crate::http::clock::{self, with_difference};
 use crate::http::trust::{Protocols, Trust};
-use crate::http::{self, BodyError, USER_AGENT, is_loopback};
+use crate::http::{self, BodyError, is_loopback};
 use crate::text::peer_text::{JsonFault, PeerText};
 
 use credentials::AccessTokens;
@@ -59,7 +59,7 @@ pub(crate) struct GoogleApi {
 /// Why a call gave nothing.
 #[derive(Debug)]
 pub(crate) struct CallError {
-    /// What it means for whoever waits.
+    /// What it means for those who wait.
     pub(crate) problem: RemoteError,
     /// Google's word for it, such as `PERMISSION_DENIED`; none if there was no answer of that form.
     pub(crate) status: Option<String>,
@@ -98,14 +98,10 @@ impl GoogleApi {
         let endpoint = Url::parse(&options.endpoint)
             .ok()
             .filter(|url| url.scheme() == "https" || (url.scheme() == "http" && is_loopback(url)))
-            .ok_or_else(|| refused(format!("{} is no https address", options.endpoint)))?;
+            .ok_or_else(|| refused(format!("{} is not an https address", options.endpoint)))?;
         let tls = Trust::of_system().client_config(Protocols::Http).map_err(|error| refused(error.to_string()))?;
-        let mut builder = Client::builder()
-            .user_agent(USER_AGENT)
-            .tls_backend_preconfigured(tls)
+        let mut builder = http::builder(tls, CONNECT_TIMEOUT)
             .timeout(options.timeout)
-            .connect_timeout(CONNECT_TIMEOUT)
-            .redirect(redirect::Policy::none())
             .retry(reqwest::retry::never())
             .http2_keep_alive_interval(KEEP_ALIVE)
             .http2_keep_alive_timeout(KEEP_ALIVE)

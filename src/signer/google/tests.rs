@@ -67,6 +67,6 @@ async fn a_token_never_goes_out_in_the_clear() {
             ..GoogleOptions::at(endpoint)
         };
         let error = GoogleApi::new(&options).unwrap_err();
-        assert_eq!(error.problem, RemoteError::Refused(format!("{endpoint} is no https address").into()));
+        assert_eq!(error.problem, RemoteError::Refused(format!("{endpoint} is not an https address").into()));
     }
 }

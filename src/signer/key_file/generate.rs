@@ -69,7 +69,7 @@ fn ecdsa(algorithm: &'static EcdsaSigningAlgorithm) -> Result<Vec<u8>, GenerateE
 }
 
 impl NewKey {
-    /// The key as PKCS #8 PEM: encrypted with PBES2 (PBKDF2 with HMAC-SHA-256, AES-256-CBC), which openssl and the incumbent read
+    /// The key as PKCS #8 PEM: encrypted with PBES2 (PBKDF2 with HMAC-SHA-256, AES-256-CBC), which openssl and Fulcio read
     /// too, or bare without a password.
     pub(crate) fn to_pem(&self, password: Option<&SecretString>) -> Result<Zeroizing<String>, GenerateError> {
         let Some(password) = password else { return Ok(pem("PRIVATE KEY", &self.der.0)) };

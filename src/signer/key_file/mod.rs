@@ -159,7 +159,7 @@ fn read_plain(label: &str, der: &[u8]) -> Result<LocalSigner, KeyFileError> {
     }
 }
 
-/// The padding of a wrong decryption looks right once in 256 times, but what it pads is no DER element then.
+/// The padding of a wrong decryption looks right once in 256 times, but what it pads is not a DER element then.
 fn check_decrypted(der: &[u8]) -> Result<(), KeyFileError> {
     AnyRef::from_der(der).map(|_| ()).map_err(|_| KeyFileError::PasswordWrong)
 }

@@ -258,7 +258,7 @@ fn an_initialization_vector_that_is_too_short_is_refused() {
     assert_eq!(result.err(), Some(KeyFileError::Encryption));
 }
 
-/// Each byte of an encrypted key's parameters is overwritten in turn: whatever happens, it is no panic.
+/// Each byte of an encrypted key's parameters is overwritten in turn: whatever happens, it is not a panic.
 #[test]
 fn damaged_encryption_parameters_do_no_harm() {
     for name in ["ec256.pbes2-aes128-sha256", "ed25519.pbes2-des3-sha1"] {

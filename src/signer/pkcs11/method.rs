@@ -27,7 +27,7 @@ pub(super) enum Method {
 }
 
 impl Method {
-    /// The methods for an algorithm, best first: what the incumbent's library uses, which its keys are known to allow.
+    /// The methods for an algorithm, best first: what Fulcio's library uses, which its keys are known to allow.
     pub(super) fn candidates(algorithm: SignatureAlgorithm) -> Vec<Self> {
         match algorithm {
             SignatureAlgorithm::EcdsaP256Sha256

@@ -77,7 +77,7 @@ impl RemoteKey for Pkcs11Key {
 
 /// Fetches a certificate from the token by its `CKA_ID`, as DER; none if there is none.
 ///
-/// The incumbents' `--hsm-caroot-id` is such an id: the bytes of the text itself, not hexadecimal.
+/// The fulcios' `--hsm-caroot-id` is such an id: the bytes of the text itself, not hexadecimal.
 pub async fn certificate(options: &Pkcs11Options, id: &[u8]) -> Result<Option<Vec<u8>>, OpenError> {
     let (token, id) = (Token::new(options), id.to_vec());
     apart(options, options.opening, move || objects::certificate(&token.session(attach::Access::Read)?, &id)).await

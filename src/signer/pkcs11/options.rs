@@ -1,4 +1,4 @@
-//! Owns what an operator may set for a key in a token, and the two notations for it: the incumbent's JSON file and
+//! Owns what an operator may set for a key in a token, and the two notations for it: Fulcio's JSON file and
 //! RFC 7512 URIs.
 //!
 //! Refuses to know whether such a token or key exists.
@@ -70,29 +70,29 @@ pub enum Login {
 pub enum OptionsError {
     #[error("the PKCS#11 config {0}")]
     Read(#[from] FileError),
-    /// The file is no JSON object.
-    #[error("the PKCS#11 config {} is no JSON object", path.display())]
+    /// The file is not a JSON object.
+    #[error("the PKCS#11 config {} is not a JSON object", path.display())]
     Json {
         path: PathBuf,
-        /// Where and why, if it is no JSON at all.
+        /// Where and why, if it is not JSON at all.
         source: Option<serde_json::Error>,
     },
     #[error("the PKCS#11 config {}: {problem}", path.display())]
     Setting {
         path: PathBuf,
-        /// What and how to mend it.
+        /// What and how to fix it.
         problem: String,
     },
     /// The URI cannot be used.
     #[error("the pkcs11: URI: {0}")]
     Uri(String),
-    /// The PIN cannot be had from where it should be.
+    /// The PIN could not be read from its source.
     #[error("the PKCS#11 PIN: {0}")]
     Pin(String),
 }
 
 impl Pkcs11Options {
-    /// Reads the incumbent's JSON file (`--pkcs11-config-path`); the key is the one with this label (`--hsm-key-label`).
+    /// Reads Fulcio's JSON file (`--pkcs11-config-path`); the key is the one with this label (`--hsm-key-label`).
     pub fn from_config_file(path: &Path, key_label: &str) -> Result<Self, OptionsError> {
         config_file::read(path, KeySelector { label: Some(key_label.to_owned()), id: None })
     }

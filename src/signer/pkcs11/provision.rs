@@ -125,7 +125,7 @@ fn public_template(kind: KeyKind, named: &KeySelector) -> Vec<Attribute> {
 }
 
 fn certificate_template(der: &[u8], label: &str, id: &[u8]) -> Result<Vec<Attribute>, Fault> {
-    let no_certificate = || Fault::refused("these bytes are no certificate", "give one certificate, as DER");
+    let no_certificate = || Fault::refused("these bytes are not a certificate", "give one certificate, as DER");
     let (rest, certificate) = X509Certificate::from_der(der).map_err(|_| no_certificate())?;
     if !rest.is_empty() {
         return Err(no_certificate());

@@ -17,6 +17,7 @@ use tokio::time::{self, Instant};
 use super::unfit::Unfit;
 use super::{KeyLocation, SignatureAlgorithm, Signer, SignerError, Signing};
 use crate::crypto::signature_check::{KeyError, SignatureCheck};
+use crate::http::backoff::Backoff;
 use crate::text::peer_text::PeerText;
 
 /// What a [`RemoteKey`] is asked for: the future of one answer.
@@ -72,7 +73,7 @@ pub enum RemoteError {
     Unfit(#[from] Unfit),
 }
 
-/// Why a remote key could not be opened. The text has what to mend.
+/// Why a remote key could not be opened. The text has what to fix.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{key}: {problem}\n  hint: {hint}")]
 pub struct OpenError {
@@ -103,8 +104,8 @@ impl Default for Bounds {
     }
 }
 
-/// The first pause before another try; the next ones are twice as long each.
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
+/// The pauses before another try.
+const BACKOFF: Backoff = Backoff { first: Duration::from_millis(50), longest: Duration::from_secs(50) };
 
 /// Calls to what is outside this process, within their [`Bounds`].
 #[derive(Debug)]
@@ -246,12 +247,11 @@ pub(super) fn digest_for(algorithm: SignatureAlgorithm, message: &[u8]) -> Vec<u
     digest::digest(hash, message).as_ref().to_vec()
 }
 
-/// Doubling, and between half and all of it, so that those who failed together do not come back together.
+/// Between half and all of the doubled pause.
 fn pause_after(attempt: u32) -> Duration {
-    let longest = FIRST_PAUSE.saturating_mul(1 << attempt.saturating_sub(1).min(10));
     let mut random = [0; 2];
     let _ = SystemRandom::new().fill(&mut random);
-    longest.mul_f64(0.5 + f64::from(u16::from_be_bytes(random)) / f64::from(u16::MAX) / 2.0)
+    BACKOFF.after(attempt, 0.5, f64::from(u16::from_be_bytes(random)) / f64::from(u16::MAX))
 }
 
 /// Turns the two integers side by side (r‖s, IEEE P1363), as PKCS#11 and Azure answer, into the DER `Ecdsa-Sig-Value`.

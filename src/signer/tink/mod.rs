@@ -34,7 +34,7 @@ pub enum KeysetService {
 pub enum TinkError {
     #[error("{0}: a keyset's key is named gcp-kms://projects/P/locations/L/keyRings/R/cryptoKeys/K or aws-kms://ARN")]
     Resource(String),
-    /// The file is no JSON, such as a keyset in Tink's binary format.
+    /// The file is not JSON, such as a keyset in Tink's binary format.
     #[error("the keyset is not JSON: write it with tinkey's `--out-format json`")]
     NotJson(#[source] JsonFault),
     #[error(
@@ -42,11 +42,11 @@ pub enum TinkError {
     )]
     Cleartext,
     /// JSON of something else.
-    #[error("the file has no `encryptedKeyset`: it is no encrypted Tink keyset")]
+    #[error("the file has no `encryptedKeyset`: it is not an encrypted Tink keyset")]
     NoKeyset,
     #[error("the keyset was not decrypted: {0}")]
     Service(#[from] OpenError),
-    #[error("what the service decrypted is no Tink keyset")]
+    #[error("what the service decrypted is not a Tink keyset")]
     NotKeyset,
     #[error("the keyset has no key of its primary id {0}: choose one with `tinkey promote-key`")]
     NoPrimary(u32),

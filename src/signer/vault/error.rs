@@ -1,4 +1,4 @@
-//! Owns what an operator is told to mend when a key cannot be opened. Knows no protocol.
+//! Owns what an operator is told to fix when a key cannot be opened. Knows no protocol.
 
 use reqwest::StatusCode;
 

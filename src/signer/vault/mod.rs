@@ -1,6 +1,6 @@
 //! Keys in the transit engine of HashiCorp Vault or OpenBao, which speak the same protocol.
 //!
-//! Owns what such a key is asked, how an answer becomes a signature, and what an operator has to mend when it cannot be used.
+//! Owns what such a key is asked, how an answer becomes a signature, and what an operator has to fix when it cannot be used.
 //! Refuses to know retries and how many calls go out at once: those are [`super::remote`]'s.
 
 mod client;
@@ -63,7 +63,7 @@ struct TokenData {
 /// Opens `hashivault://KEY`, `hashivault://KEY?version=N` or the same with `openbao://`: fetches the public key, and has the token
 /// sign once. Without a version it is the latest one of now; a rotation in the engine changes nothing until the next opening.
 ///
-/// Errors: [`OpenError`] with what to mend: a name or setting that is missing or wrong, a server that is sealed or out of reach, a policy that
+/// Errors: [`OpenError`] with what to fix: a name or setting that is missing or wrong, a server that is sealed or out of reach, a policy that
 /// does not allow it, a key that is not there or cannot sign.
 pub async fn open(name: &str, options: &VaultOptions) -> Result<VaultKey, OpenError> {
     let opened = open_key(name, options).await;

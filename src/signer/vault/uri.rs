@@ -44,7 +44,7 @@ fn version_of(query: &str) -> Option<u32> {
     number.filter(|number| *number > 0)
 }
 
-/// As Vault has it, so that a name can be no path: it begins and ends with a letter, a digit or `_`.
+/// As Vault has it, so that a name cannot be a path: it begins and ends with a letter, a digit or `_`.
 fn is_key_name(key: &str) -> bool {
     let word = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
     let bytes = key.as_bytes();

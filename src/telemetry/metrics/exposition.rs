@@ -2,11 +2,11 @@
 //!
 //! Owns the differences between the two. Knows no metric but those whose names the newer format cannot spell.
 //!
-//! OpenMetrics makes every counter end in `_total` and leaves that suffix out of `# TYPE` and `# HELP`. The incumbent's
+//! OpenMetrics makes every counter end in `_total` and leaves that suffix out of `# TYPE` and `# HELP`. Fulcio's
 //! `fulcio_new_certs` is a counter without it, and its bounds are written `le="1"`, not `le="1.0"`: with other spellings a dashboard
 //! finds nothing, or finds two series for one bound while both servers run side by side.
 
-/// Counters of the incumbent's without `_total`.
+/// Counters of Fulcio's without `_total`.
 const UNSUFFIXED: [&str; 1] = ["fulcio_new_certs"];
 const SUFFIX: &str = "_total";
 
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn the_incumbents_counter_has_no_suffix_and_others_that_begin_alike_keep_theirs() {
+    fn fulcios_counter_has_no_suffix_and_others_that_begin_alike_keep_theirs() {
         let open = "# HELP fulcio_new_certs n.\n# TYPE fulcio_new_certs counter\nfulcio_new_certs_total 2\n";
         assert_eq!(classic(open), "# HELP fulcio_new_certs n.\n# TYPE fulcio_new_certs counter\nfulcio_new_certs 2\n");
         let other = "# HELP fulcio_new_certs_x n.\n# TYPE fulcio_new_certs_x counter\nfulcio_new_certs_x_total 2\n";
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn bounds_are_written_as_the_incumbent_writes_them() {
+    fn bounds_are_written_as_fulcio_writes_them() {
         let open = "h_bucket{le=\"10.0\",a=\"1.0\"} 1\nh_bucket{le=\"0.25\"} 1\nh_bucket{le=\"+Inf\"} 1\nh_sum 1.0\n";
         assert_eq!(
             classic(open),

@@ -1,4 +1,4 @@
-//! Counts of gRPC calls, under the names of go-grpc-prometheus, which the incumbent uses.
+//! Counts of gRPC calls, under the names of go-grpc-prometheus, which Fulcio uses.
 //!
 //! Owns the closed sets of methods and status names. Knows no message. Calls of methods that are not listed are not counted, as there.
 
@@ -99,7 +99,7 @@ struct HandledLabels {
 }
 
 /// The four metrics of gRPC, by method and, where codes are told apart, by method and code. All series exist from the start, as at
-/// the incumbent, so that a first failure is an increase and not a new series.
+/// Fulcio, so that a first failure is an increase and not a new series.
 #[derive(Debug)]
 pub(super) struct GrpcMetrics {
     started: Vec<Counter>,
@@ -170,7 +170,7 @@ impl GrpcCall {
         count(&self.grpc().sent, self.method as usize);
     }
 
-    /// The call ended with this status; a number that is no status counts as `Unknown`.
+    /// The call ended with this status; a number that is not a status counts as `Unknown`.
     pub fn handled(mut self, code: i32) {
         self.code = usize::try_from(code).ok().filter(|code| *code < CODES.len()).unwrap_or(UNKNOWN);
         if self.code == OK && self.method.is_unary() {

@@ -1,4 +1,4 @@
-//! Counts and times of HTTP requests, under the incumbent's names.
+//! Counts and times of HTTP requests, under Fulcio's names.
 //!
 //! Owns the closed sets of methods and status codes. Knows no request: a client's method is compared, never taken over.
 
@@ -11,10 +11,10 @@ use prometheus_client::registry::Registry;
 
 use super::series::SeriesTable;
 
-/// The incumbent's bounds in seconds, those that its metrics library has by default.
+/// Fulcio's bounds in seconds, those that its metrics library has by default.
 const LATENCY_BUCKETS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
-/// Methods and their labels. Any other is the last, `unknown` as at the incumbent.
+/// Methods and their labels. Any other is the last, `unknown` as at Fulcio.
 const METHODS: [(&str, &str); 11] = [
     ("GET", "get"),
     ("POST", "post"),

@@ -277,7 +277,7 @@ impl Metrics {
         self.0.unknown_token_types.inc();
     }
 
-    /// Whether the issuer file could not be loaded anew.
+    /// Whether the issuer file could not be loaded again.
     pub fn issuer_file_refused(&self, refused: bool) {
         self.0.issuer_file_refused.set(i64::from(refused));
     }
@@ -287,7 +287,7 @@ impl Metrics {
         self.0.blocked_keys_refused.set(i64::from(refused));
     }
 
-    /// One more TLS certificate could not be loaded anew, or one less.
+    /// One more TLS certificate could not be loaded again, or one less.
     pub fn tls_certificate_refused(&self, refused: bool) {
         self.0.tls_certificates_refused.inc_by(if refused { 1 } else { -1 });
     }
@@ -315,7 +315,7 @@ impl Metrics {
         Ok(exposition::classic(&open))
     }
 
-    /// The media type of what [`encode`](Self::encode) returns, as the incumbent writes it.
+    /// The media type of what [`encode`](Self::encode) returns, as Fulcio writes it.
     pub const CONTENT_TYPE: &'static str = "text/plain; version=0.0.4; charset=utf-8";
 }
 
@@ -349,7 +349,7 @@ fn register_build_info(registry: &mut Registry, build: &BuildInfo) {
     );
     let labels = BuildLabels {
         build_date: build.build_date,
-        // The incumbent's label is kept for dashboards that group by it; there is no Go here.
+        // Fulcio's label is kept for dashboards that group by it; there is no Go here.
         goversion: "none",
         revision: build.revision,
         version: build.version,

@@ -1,6 +1,6 @@
 //! Series of a metric that are found by an index.
 //!
-//! Owns the lazy making of series: one that never counted is not shown, as at the incumbent. Knows no metric in particular.
+//! Owns the lazy making of series: one that never counted is not shown, as at Fulcio. Knows no metric in particular.
 
 use std::fmt;
 use std::hash::Hash;

@@ -1,11 +1,11 @@
-//! The whole exposition against the names, types, labels and bounds that the incumbent (fulcio 1.8.8) exposed when it was recorded.
+//! The whole exposition against the names, types, labels and bounds that Fulcio (fulcio 1.8.8) exposed when it was recorded.
 
 use std::collections::BTreeSet;
 
 use super::*;
 use crate::identity::keys::KeyReading;
 
-/// The incumbent's own families and some that every exporter has: name and type, as recorded.
+/// Fulcio's own families and some that every exporter has: name and type, as recorded.
 const INCUMBENT_TYPES: &[&str] = &[
     "# TYPE fulcio_api_latency histogram",
     "# TYPE fulcio_build_info gauge",
@@ -23,7 +23,7 @@ const INCUMBENT_TYPES: &[&str] = &[
     "# TYPE process_virtual_memory_bytes gauge",
 ];
 
-/// Samples as recorded from the incumbent after the same calls, labels in alphabetical order.
+/// Samples as recorded from Fulcio after the same calls, labels in alphabetical order.
 const INCUMBENT_SAMPLES: &[&str] = &[
     r#"fulcio_api_latency_bucket{code="404",le="+Inf",method="unknown"} 2"#,
     r#"fulcio_api_latency_bucket{code="404",le="0.005",method="unknown"} 2"#,
@@ -67,7 +67,7 @@ fn in_order(line: &str) -> String {
 }
 
 #[test]
-fn names_types_labels_and_bounds_are_the_incumbents() {
+fn names_types_labels_and_bounds_are_fulcios() {
     let metrics = metrics();
     metrics.http("FOO", 404, Duration::from_millis(1));
     metrics.http("BADMETHOD", 404, Duration::from_millis(1));
@@ -83,7 +83,7 @@ fn names_types_labels_and_bounds_are_the_incumbents() {
         assert!(samples.contains(*expected), "{expected} is not among {samples:#?}");
     }
     let latency = samples.iter().filter(|line| line.starts_with("fulcio_api_latency_bucket")).count();
-    assert_eq!(latency, 12, "the incumbent's bounds and no others");
+    assert_eq!(latency, 12, "Fulcio's bounds and no others");
 }
 
 fn reading(issuers: usize, ca_not_after: std::time::SystemTime) -> Reading {

@@ -97,7 +97,7 @@ expect "every entry read back equals what was sent" python3 tests/e2e/clients/te
 
 say "Without the log"
 tests/e2e/clients/tesseract.sh stop "$work/log"
-expect "no certificate leaves, and the client is told in the incumbent's words" refused "Error entering certificate in CTL"
+expect "no certificate leaves, and the client is told in Fulcio's words" refused "Error entering certificate in CTL"
 expect "the log line names the log" grep -q "127.0.0.1:$log_port" "$work/serve.txt"
 
 kill -TERM "$server"

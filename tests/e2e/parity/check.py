@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Play every recorded case, and hold it against the incumbent's answers.
+"""Play every recorded case, and hold it against Fulcio's answers.
 
     check.py --binary PATH [--ct none embedded] [--suite base more] [--out FOLDER]
-    check.py --show NAME        what the incumbent answered to one case
+    check.py --show NAME        what Fulcio answered to one case
 
 Differences on purpose stand in allow*.json. Where the reason there begins with `refused:`, a clean refusal is demanded in
-place of the incumbent's answer: 400 and code 3. The last line is `N passed, N failed`.
+place of Fulcio's answer: 400 and code 3. The last line is `N passed, N failed`.
 """
 import argparse, contextlib, gzip, importlib, io, json, os, re, sys, tempfile
 
@@ -15,8 +15,8 @@ sys.path.insert(0, HERE)
 import run
 
 GETS = {"get/trustBundle", "get/configuration", "get/rootCert", "get/healthz", "get/unknown", "cors/preflight"}
-ANSWERS = {("base", "none"): "incumbent-none.json", ("base", "embedded"): "incumbent-embedded.json",
-           ("more", "none"): "incumbent-none-more.json.gz"}
+ANSWERS = {("base", "none"): "fulcio-none.json", ("base", "embedded"): "fulcio-embedded.json",
+           ("more", "none"): "fulcio-none-more.json.gz"}
 ALLOW = {"base": "allow.json", "more": "allow-more.json"}
 MODULE = {"base": "cases", "more": "more"}
 

@@ -63,7 +63,7 @@ async fn ghsa_59jp_pj84_45mr_an_issuer_that_holds_a_trusted_url() {
     assert_eq!(server.ask(&token, &key, ADDRESS).await.status, 200, "the issuer that is trusted");
 }
 
-/// Fulcio followed a redirect of an issuer's discovery or keys to any host: requests into the inside network, and keys of whoever was
+/// Fulcio followed a redirect of an issuer's discovery or keys to any host: requests into the inside network, and keys of anyone who was
 /// there. Here another host, or another port, is not asked, and a token that its keys would verify is refused.
 #[tokio::test]
 async fn ghsa_f5mr_q85p_6hh6_redirects_of_discovery_and_keys() {

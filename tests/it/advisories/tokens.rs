@@ -97,7 +97,7 @@ async fn cve_2025_22868_malformed_tokens_of_any_length() {
     assert_eq!(scene.ask(&token).await.status, 200);
 }
 
-/// jsonwebtoken took a claim of the wrong type for one that is not there: a token whose `exp` or `nbf` was a text had none. Here it is
+/// jsonwebtoken took a claim of the wrong type for one that is not there: a token whose `exp` or `nbf` was a string had none. Here it is
 /// refused, and before its issuer is asked for keys.
 #[tokio::test]
 async fn ghsa_h395_gr6q_cpjc_claims_of_another_type_are_not_absent() {
@@ -126,7 +126,7 @@ async fn ghsa_h395_gr6q_cpjc_claims_of_another_type_are_not_absent() {
     }
 }
 
-/// A proxy kept what it knew of a token under the token's first twenty characters, which all tokens of an issuer share: whoever came
+/// A proxy kept what it knew of a token under the token's first twenty characters, which all tokens of an issuer share: anyone who came
 /// second was taken for the first. Here tokens that begin alike get each their own certificate, or their own refusal.
 #[tokio::test]
 async fn cve_2026_35030_tokens_that_begin_alike_are_not_each_other() {

@@ -207,7 +207,7 @@ async fn broken_files_change_nothing_and_mended_ones_are_taken() {
     assert_eq!(ask(&server, &issuer, &key).await[1..], first.chain, "a file that is gone");
     symlink("..data/tls.key", path.join("tls.key")).unwrap();
     volume.swap(|new| other.write(new));
-    eventually("the mended CA", async || (ask(&server, &issuer, &key).await[1..] == other.chain).then_some(())).await;
+    eventually("the fixed CA", async || (ask(&server, &issuer, &key).await[1..] == other.chain).then_some(())).await;
 }
 
 #[tokio::test]

@@ -180,7 +180,7 @@ async fn no_certificate_that_deviates_gets_out() {
         (CaLie::Forged, "its signature is not its issuer's"),
         (CaLie::Nothing, "no certificate in PEM"),
         (CaLie::Serial, "its serial number is zero"),
-        (CaLie::Twice, "an extension stands twice"),
+        (CaLie::Twice, "an extension is a duplicate"),
         (CaLie::Identifier, "the extension 2.5.29.35 is another"),
         (CaLie::Critical, "the extension 1.3.6.1.5.5.7.1.1 was not asked for"),
         (CaLie::Ended, "it does not end when it should"),

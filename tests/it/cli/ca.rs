@@ -168,7 +168,7 @@ fn a_request_that_was_changed_and_wrong_passwords_are_refused() {
     fs::write(folder.path().join("wrong"), "wrong\n").unwrap();
     let words = ["ca", "init", "--out", "next", "--password-file", "wrong"];
     fails(&folder, &[&words, &root[..]].concat(), 2, "password is wrong");
-    fails(&folder, &["ca", "init", "--out", "x", "--subject", "nonsense"], 1, "is no name");
+    fails(&folder, &["ca", "init", "--out", "x", "--subject", "nonsense"], 1, "is not a name");
     fails(&folder, &["ca", "init", "--out", "x", "--key", "other://key"], 2, "neither the name of a key");
     assert!(!Path::new(&folder.path().join("x")).exists(), "nothing is left behind");
 }
@@ -221,7 +221,7 @@ fn keys_are_made_in_a_token_and_found_there_again() {
 }
 
 #[test]
-fn the_incumbents_createca_makes_a_root_that_its_flags_serve() {
+fn fulcios_createca_makes_a_root_that_its_flags_serve() {
     let folder = tempfile::tempdir().unwrap();
     let _ = token(&folder);
     let config = format!(r#"{{"Path": "{MODULE}", "TokenLabel": "fulcio", "Pin": "1234"}}"#);

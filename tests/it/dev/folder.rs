@@ -121,7 +121,7 @@ fn a_folder_of_a_running_one_is_refused_until_that_one_is_gone() {
         assert!(error.contains("another `sigmint dev` is running in") && error.contains("--dir"), "{error}");
         assert!(error.contains(&folder.display().to_string()), "{error}");
     }
-    assert!(contents(&folder, &[&FOR_CLIENTS[..], &KEYS].concat()) == before, "nothing is written anew");
+    assert!(contents(&folder, &[&FOR_CLIENTS[..], &KEYS].concat()) == before, "nothing is written again");
     // Killed, not told to stop.
     drop(running);
     assert!(command(&folder, [0; 3], &["--once"]).output().unwrap().status.success());

@@ -268,7 +268,7 @@ async fn the_clusters_own_issuer_is_reached_with_the_token_behind_a_pattern() {
     assert_eq!(ask(&server, &cluster.api, &elsewhere).await, 503);
     assert!(cluster.api.received().is_empty());
 
-    // Whoever answers for the name without the cluster's CA gets nothing.
+    // Anyone who answers for the name without the cluster's CA gets nothing.
     let (_, other) = FakeIssuer::start_tls(&[OWN]);
     let cluster = Cluster { ca: other, ..Cluster::new() };
     let server = cluster.serve(pattern).await;

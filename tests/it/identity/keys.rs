@@ -268,7 +268,7 @@ async fn an_issuer_that_failed_is_asked_again_behind_the_callers_backs() {
     scene.issuer.answer(&discovery("email"), Answer::Close);
     scene.refuses(&scene.token(), FailureKind::IssuerUnavailable, "the first").await;
     scene.issuer.answer(&discovery("email"), Answer::Held);
-    // Nothing lets go of the fetch that these cause: whoever waited for it would wait for an hour.
+    // Nothing lets go of the fetch that these cause: anyone who waited for it would wait for an hour.
     for _ in 0..3 {
         scene.refuses(&scene.token(), FailureKind::IssuerUnavailable, "later ones").await;
     }

@@ -189,7 +189,7 @@ async fn tokens_that_were_tampered_with() {
         ("a changed signature", changed, FailureKind::TokenSignature),
         ("a shorter signature", format!("{header}.{payload}.{}", &signature[2..]), FailureKind::TokenSignature),
         ("a padded signature", format!("{token}=="), FailureKind::TokenSignature),
-        ("a signature that is no base64", format!("{header}.{payload}.***"), FailureKind::TokenSignature),
+        ("a signature that is not base64", format!("{header}.{payload}.***"), FailureKind::TokenSignature),
         ("another's payload", swapped, FailureKind::TokenSignature),
         ("a stranger's key", stranger, FailureKind::TokenSignature),
     ] {

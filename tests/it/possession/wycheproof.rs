@@ -89,7 +89,7 @@ fn meets(files: &[&str], verifies: impl Fn(&Vector) -> Option<bool>) -> usize {
     judged
 }
 
-/// A proof of possession over the vector's message; nothing for a message that is no text, which no challenge can be.
+/// A proof of possession over the vector's message; nothing for a message that is not a string, which no challenge can be.
 fn proves(vector: &Vector) -> Option<bool> {
     let challenge = String::from_utf8(vector.bytes("msg")).ok()?;
     let request = KeyRequest::PublicKey { content: vector.key(), proof: vector.bytes("sig") };
@@ -152,7 +152,7 @@ fn ecdsa_proofs_side_by_side() {
 #[test]
 fn rsa_and_ed25519_proofs() {
     assert!(meets(&RSA_SHA256, proves) > 750);
-    // Most messages of this set are no text; `signatures_of_certificate_authorities` has them all.
+    // Most messages of this set are not text; `signatures_of_certificate_authorities` has them all.
     assert!(meets(&["ed25519_test.json"], proves) > 20);
 }
 
@@ -201,10 +201,10 @@ fn refused_on_purpose(vector: &Vector) -> Option<&'static str> {
     let key = [&vector.group["public"], &vector.group["private"]].into_iter().find(|keys| !keys.is_null()).unwrap();
     let first = if key["keys"].is_array() { &key["keys"][0] } else { key };
     if first["kty"] == "oct" {
-        return Some("HMAC: whoever could verify could sign as well, and an issuer's keys are public");
+        return Some("HMAC: anyone who could verify could sign as well, and an issuer's keys are public");
     }
     if first["alg"] == "ES521" {
-        return Some("the JWK is of ES521, which is no registered algorithm (RFC 7518 calls it ES512)");
+        return Some("the JWK is of ES521, which is not a registered algorithm (RFC 7518 calls it ES512)");
     }
     if vector.test["comment"] == "Figure20" && first["alg"] == "PS256" {
         return Some(

@@ -229,7 +229,7 @@ async fn tls_is_1_3_on_both_and_replaced_certificates_are_served() {
         eventually("the new certificate", async || shake_hands(url, &second, protocol).await.ok()).await;
     }
     assert_eq!(refused(), "0");
-    // Whoever shook hands before goes on.
+    // Connections from before go on.
     grpc.write_all(b"\0\0\x08\x06\0\0\0\0\0sigmint!").await.unwrap();
     let mut answer = Vec::new();
     while !answer.windows(8).any(|part| part == b"sigmint!") {
@@ -373,7 +373,7 @@ impl Process {
         assert!(sent.success());
     }
 
-    /// Loads the issuers anew, until the metrics say this of the file and of their number.
+    /// Loads the issuers again, until the metrics say this of the file and of their number.
     async fn load_issuers(&self, file: &str, refused: &str, issuers: &str) {
         fs::write(self.folder.path().join("issuers.yaml"), file).unwrap();
         self.signal("-HUP");

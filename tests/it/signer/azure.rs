@@ -147,7 +147,7 @@ async fn a_vault_that_wants_tokens_for_somebody_else_gets_none() {
     let lured = refusal(&azure, "ca").await;
     assert!(matches!(&lured.problem, RemoteError::Refused(text) if text.contains("doesn't match")), "{lured}");
     azure.vault_is(Mood::Good);
-    // The certificate is good for this host, but it is no vault of the cloud whose tokens it wants.
+    // The certificate is good for this host, but it is not a vault of the cloud whose tokens it wants.
     let elsewhere = open("azurekms://sigmint.example.com/ca", &azure.options()).await.unwrap_err();
     assert!(matches!(&elsewhere.problem, RemoteError::Refused(text) if text.contains("doesn't match")), "{elsewhere}");
     assert_eq!(azure.token_requests(), 0);

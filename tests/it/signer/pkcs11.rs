@@ -48,7 +48,7 @@ with_each_module!(
     rsa_3072_signs_for_sixty_four_clients,
     rsa_4096_signs_for_sixty_four_clients,
     ed25519_signs_for_sixty_four_clients,
-    the_incumbents_file_and_a_uri_name_the_same_key,
+    fulcios_file_and_a_uri_name_the_same_key,
     what_cannot_be_opened_says_what_to_mend,
     a_wrong_pin_is_tried_once,
     a_key_pair_is_made_once_and_never_leaves_the_token,
@@ -143,7 +143,7 @@ async fn ed25519_signs_for_sixty_four_clients(bench: Bench) {
     signs(bench, KeyKind::Ed25519).await;
 }
 
-async fn the_incumbents_file_and_a_uri_name_the_same_key(bench: Bench) {
+async fn fulcios_file_and_a_uri_name_the_same_key(bench: Bench) {
     let key = made(&bench, "PKCS11CA", &[1, 0xff]).await;
     if bench.has_room() {
         made(&bench, "other", &[2]).await;
@@ -233,8 +233,8 @@ async fn a_certificate_is_stored_once_and_found_by_its_id(bench: Bench) {
     }
     let again = store_certificate(&options, &chain[0], "intermediate", b"issuing").await.unwrap_err();
     assert_says(&again, "has this id already", "nothing in the token is overwritten");
-    let error = store_certificate(&options, b"no certificate", "x", b"x").await.unwrap_err();
-    assert_says(&error, "no certificate", "as DER");
+    let error = store_certificate(&options, b"are not a certificate", "x", b"x").await.unwrap_err();
+    assert_says(&error, "are not a certificate", "as DER");
     // A new key must not inherit the certificate of an old one.
     let taken = generate_key_pair(&options, KeyKind::P256, "new", b"issuing").await.unwrap_err();
     assert_says(&taken, "a key or certificate in the token has this id already", "choose another");
@@ -330,7 +330,7 @@ async fn a_pin_changed_behind_our_back_is_tried_once_by_all_threads(bench: Bench
     }
     assert_eq!(bench.logins(), before + 1, "a wrong PIN must not be repeated");
     assert_eq!(CLIENTS, 64);
-    // What an operator does: the right PIN, and open anew.
+    // What an operator does: the right PIN, and open again.
     let right = Pkcs11Options { login: Login::User("another-pin".to_owned().into()), ..bench.options("key") };
     authority_of(Arc::new(Pkcs11Key::open(&right).await.unwrap()), Bounds::default()).await.unwrap();
 }

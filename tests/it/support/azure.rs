@@ -55,7 +55,7 @@ pub enum Mood {
     Cuts,
     /// No answer.
     Hangs,
-    /// An answer that is no JSON.
+    /// An answer that is not JSON.
     Rambles,
     /// A challenge for tokens of somebody else's.
     Lures,

@@ -107,7 +107,7 @@ impl Key {
             "ES384" => self.ecdsa(&signature::ECDSA_P384_SHA384_FIXED_SIGNING, message),
             "ES512" => self.ecdsa(&signature::ECDSA_P521_SHA512_FIXED_SIGNING, message),
             "EdDSA" => self.ed25519(message),
-            other => panic!("{other} is no algorithm of these tests"),
+            other => panic!("{other} is not an algorithm of these tests"),
         }
     }
 

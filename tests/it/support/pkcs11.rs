@@ -218,7 +218,7 @@ impl Bench {
         }
     }
 
-    /// Breaks the module as the shim's word says; the empty word mends it.
+    /// Breaks the module as the shim's word says; the empty word fixes it.
     pub fn fault(&self, word: &str) {
         // Replaced in one step: the shim must not read half a word.
         let new = self.folder.join("fault.new");

@@ -1,4 +1,4 @@
-//! What issuers and strangers say, as far as it reaches an error: short and on one line, whoever says it and wherever.
+//! What issuers and strangers say, as far as it reaches an error: short and on one line, no matter who says it and where.
 
 use crate::support::identities::{email_claims, email_file};
 use crate::support::server::by_hand;

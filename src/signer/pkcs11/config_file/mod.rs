@@ -1,7 +1,7 @@
-//! Owns the incumbent's PKCS#11 config, which its library (crypto11) reads: one JSON object, whose names it matches
+//! Owns Fulcio's PKCS#11 config, which its library (crypto11) reads: one JSON object, whose names it matches
 //! without regard to case.
 //!
-//! Refuses to know URIs. As the incumbent does, tolerates names it does not know (but warns), so that a file that works
+//! Refuses to know URIs. As Fulcio does, tolerates names it does not know (but warns), so that a file that works
 //! there works here; what would choose another token or user than meant is refused.
 
 use std::num::NonZeroUsize;
@@ -118,7 +118,7 @@ impl Settings<'_> {
     }
 
     fn text(&self, name: &str) -> Result<Option<&str>, OptionsError> {
-        self.typed(name, "a text", Value::as_str)
+        self.typed(name, "a string", Value::as_str)
     }
 
     fn number(&self, name: &str) -> Result<Option<u64>, OptionsError> {

@@ -19,7 +19,7 @@ fn pin(options: &Pkcs11Options) -> &str {
 }
 
 #[test]
-fn the_incumbents_example_is_read() {
+fn fulcios_example_is_read() {
     let options =
         read(r#"{ "Path" : "/usr/lib/softhsm/libsofthsm2.so", "TokenLabel": "fulcio", "Pin": "2324" }"#).unwrap();
     assert_eq!(options.module, Path::new("/usr/lib/softhsm/libsofthsm2.so"));
@@ -59,14 +59,14 @@ fn each_way_to_a_token_and_a_user_is_read() {
 #[test]
 fn what_would_choose_another_token_or_user_is_refused_without_showing_the_pin() {
     let refusals = [
-        ("", "is no JSON object"),
-        ("[1]", "is no JSON object"),
+        ("", "is not a JSON object"),
+        ("[1]", "is not a JSON object"),
         (r#"{"TokenLabel":"t","Pin":"s3cret"}"#, "Path is missing"),
         (r#"{"Path":"m","Pin":"s3cret"}"#, "set one of TokenLabel, TokenSerial and SlotNumber; none of them is set"),
         (r#"{"Path":"m","TokenLabel":"t","SlotNumber":0,"Pin":"s3cret"}"#, "more than one is set"),
         (r#"{"Path":"m","SlotNumber":-1,"Pin":"s3cret"}"#, "SlotNumber must be a whole number"),
         (r#"{"Path":"m","TokenLabel":"t"}"#, "set Pin, PinSource (a file, or env:NAME), or LoginNotSupported"),
-        (r#"{"Path":"m","TokenLabel":"t","Pin":12345}"#, "Pin must be a text"),
+        (r#"{"Path":"m","TokenLabel":"t","Pin":12345}"#, "Pin must be a string"),
         (r#"{"Path":"m","TokenLabel":"t","Pin":"s3cret","PinSource":"/x"}"#, "set Pin or PinSource, not both"),
         (r#"{"Path":"m","TokenLabel":"t","PinSource":"/nowhere"}"#, "/nowhere cannot be read"),
         (r#"{"Path":"m","TokenLabel":"t","Pin":"s3cret","UserType":5}"#, "UserType 5 is not known"),

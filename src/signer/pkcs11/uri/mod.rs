@@ -40,7 +40,7 @@ pub(super) fn read(text: &str) -> Result<Pkcs11Options, OptionsError> {
 fn read_path(path: &Attributes) -> Result<(TokenSelector, KeySelector), OptionsError> {
     path.only(&["token", "serial", "manufacturer", "model", "slot-id", "object", "id", "type"])?;
     if let Some(kind) = path.text("type")?.filter(|kind| kind != "private") {
-        return Err(wrong(&format!("type={kind} is no private key; leave it out")));
+        return Err(wrong(&format!("type={kind} is not a private key; leave it out")));
     }
     let slot = path.text("slot-id")?.map(|slot| slot.parse().map_err(|_| wrong("slot-id must be a number")));
     let token = TokenSelector {
@@ -97,7 +97,7 @@ impl Attributes {
 
     fn text(&self, name: &str) -> Result<Option<String>, OptionsError> {
         let text = self.bytes(name).map(String::from_utf8).transpose();
-        text.map_err(|_| wrong(&format!("{name} is no UTF-8")))
+        text.map_err(|_| wrong(&format!("{name} is not a UTF-8")))
     }
 }
 

@@ -120,7 +120,7 @@ impl Resolve for OneHost {
 }
 
 impl fmt::Debug for TlsSettings {
-    /// What is trusted is no secret, but long.
+    /// What is trusted is not a secret, but long.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("TlsSettings").field("server_name", &self.server_name).finish_non_exhaustive()
     }

@@ -203,7 +203,7 @@ impl Ca {
     fn certificate(&self, authority: &Authority, asked: &Value) -> Result<String, &'static str> {
         let lie = *self.lie.lock().unwrap();
         let pem = STANDARD.decode(text(&asked["config"]["publicKey"]["key"])).unwrap();
-        let mut spki = pem::parse(pem).map_err(|_| "the key is no PEM")?.into_contents();
+        let mut spki = pem::parse(pem).map_err(|_| "the key is not PEM")?.into_contents();
         if lie == Some(Lie::Key) {
             spki = Key::new(Kind::P256).spki_der();
         }
@@ -234,7 +234,7 @@ impl Ca {
         params.serial_number = Some(SerialNumber::from_slice(&serial));
         params.distinguished_name = DistinguishedName::new();
         params.not_before = (SystemTime::now() - *self.backdating.lock().unwrap()).into();
-        let seconds = text(&asked["lifetime"]).strip_suffix('s').ok_or("lifetime is no duration")?;
+        let seconds = text(&asked["lifetime"]).strip_suffix('s').ok_or("lifetime is not a duration")?;
         params.not_after = params.not_before + Duration::from_secs(seconds.parse().unwrap());
         params.is_ca = IsCa::ExplicitNoCa;
         params.use_authority_key_identifier_extension = true;
@@ -333,7 +333,7 @@ fn names(asked: &Value) -> Result<Vec<SanType>, &'static str> {
     }
     for value in list("customSans") {
         let der = STANDARD.decode(text(&value["value"])).unwrap();
-        let [0x0c, length, content @ ..] = der.as_slice() else { return Err("a custom SAN is no UTF8String") };
+        let [0x0c, length, content @ ..] = der.as_slice() else { return Err("a custom SAN is not a UTF8String") };
         assert_eq!(usize::from(*length), content.len());
         let content = OtherNameValue::Utf8String(String::from_utf8(content.to_vec()).unwrap());
         names.push(SanType::OtherName((object_id(&value["objectId"]), content)));

@@ -32,7 +32,7 @@ pub enum Fault {
     Cut,
     /// An answer that never ends.
     Endless,
-    /// 200 and something that is no JSON.
+    /// 200 and something that is not JSON.
     Nonsense,
 }
 

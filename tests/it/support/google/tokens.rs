@@ -1,7 +1,7 @@
 //! Who may call the fake: it gives out access tokens as Google's servers do, and verifies what comes.
 //!
 //! A service account signs its own tokens (RFC 7523, AIP-4111); workload identity federation exchanges a token (RFC 8693); a refresh
-//! token is exchanged, too (RFC 6749); and the metadata server gives one to whoever is on the machine.
+//! token is exchanged, too (RFC 6749); and the metadata server gives one to anyone who is on the machine.
 
 use std::collections::HashMap;
 use std::path::PathBuf;

@@ -1,0 +1,340 @@
+//! The settings of `serve`, typed.
+//!
+//! Owns the meaning of each flag and the message for each mistake. Opens no socket and loads no key.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use clap::ArgMatches;
+
+use super::bounds::{self, BoundsSettings, SingleUseSettings};
+use super::effective::{self, Effective};
+use super::flags::{FLAGS, Values};
+use super::issuer_file::IssuerRules;
+use super::issuers_location::{self, IssuersLocation};
+use super::listeners;
+use super::settings_file;
+use super::signer::{self, SignerSettings};
+use super::slips;
+use crate::certificate::ValidityPolicy;
+use crate::possession::PermittedAlgorithms;
+use crate::server::listeners::{Address, Listeners};
+use crate::signer::key_password::KeyPassword;
+use crate::telemetry::LogFormat;
+
+/// Everything that `serve` was told.
+#[derive(Debug)]
+pub struct Settings {
+    /// The form of the log.
+    pub log: LogFormat,
+    /// Where HTTP and gRPC are served.
+    pub listeners: Listeners,
+    /// How long a client may take to send its headers.
+    pub header_timeout: Duration,
+    /// How long an idle connection is kept.
+    pub idle_timeout: Duration,
+    /// Where metrics are served; an empty host stands for every address.
+    pub metrics: Address,
+    pub authority: AuthoritySettings,
+    /// Whether the CA's files are read again when they change.
+    pub watch: bool,
+    /// Where the trusted issuers stand.
+    pub issuers: IssuersLocation,
+    /// What is demanded of every entry of the issuer file.
+    pub issuer_rules: IssuerRules,
+    /// Which keys clients may use.
+    pub algorithms: PermittedAlgorithms,
+    /// The file with the public keys that are refused, no matter who holds them, if any.
+    pub blocked_public_keys: Option<PathBuf>,
+    pub validity: ValidityPolicy,
+    /// The transparency logs, if any.
+    pub logs: Option<LogsSettings>,
+    /// What callers may ask of this process.
+    pub bounds: BoundsSettings,
+    /// Where tokens' uses are counted.
+    pub single_use: SingleUseSettings,
+    /// All of it, as the log may show it.
+    pub effective: Effective,
+    /// What is odd about it, and was taken all the same.
+    pub oddities: Vec<String>,
+}
+
+/// The transparency logs that certificates are entered in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogsSettings {
+    pub logs: Vec<LogLocation>,
+    /// The Host header, when it is not the URL's.
+    pub origin: Option<String>,
+    /// Certificates to trust besides the system's.
+    pub tls_ca: Option<PathBuf>,
+    /// How many different logs must answer; at most as many as there are.
+    pub quorum: NonZeroUsize,
+    /// How long they may take altogether.
+    pub timeout: Duration,
+    /// How far their timestamps may lie before the request or after the answer.
+    pub clock_skew: Duration,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogLocation {
+    /// With the log's prefix, without `/ct/v1/..`.
+    pub url: String,
+    /// The log's public key; without one its timestamps are taken as they are.
+    pub public_key: Option<PathBuf>,
+}
+
+/// Where it is said who signs.
+#[derive(Clone, Debug)]
+pub enum AuthoritySettings {
+    Flags(SignerSettings),
+    /// In a CA file ([`super::authority_file`]).
+    File {
+        path: PathBuf,
+        /// The password of key files whose entries have none, from the environment or the command line.
+        password: Option<KeyPassword>,
+    },
+}
+
+/// A setting that cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("{origin}: {message}\n  hint: {hint}")]
+pub struct SettingsError {
+    origin: String,
+    message: String,
+    hint: String,
+}
+
+impl SettingsError {
+    pub(super) fn new(origin: impl Into<String>, message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { origin: origin.into(), message: message.into(), hint: hint.into() }
+    }
+}
+
+impl Settings {
+    /// Reads the command line, the environment and the settings file.
+    pub fn read(matches: &ArgMatches, variable: &dyn Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
+        Self::from_values(&values(matches, variable)?)
+    }
+
+    /// Reads the same for somebody who checks it, and says whether a CA is among it; if none is, one stands in that needs nothing.
+    pub fn read_to_check(
+        matches: &ArgMatches,
+        variable: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<(Self, bool), SettingsError> {
+        let mut values = values(matches, variable)?;
+        let has_ca = values.is_set("ca") || values.is_set("ca-config");
+        if let Some(ca) = super::flags::find("ca").filter(|_| !has_ca) {
+            values.add_from_file(ca, "ephemeralca".to_owned(), "config check".to_owned());
+        }
+        Ok((Self::from_values(&values)?, has_ca))
+    }
+
+    /// Reads the same, and uses only what says who signs.
+    pub fn read_authority(
+        matches: &ArgMatches,
+        variable: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<AuthoritySettings, SettingsError> {
+        authority(&values(matches, variable)?)
+    }
+
+    fn from_values(values: &Values) -> Result<Self, SettingsError> {
+        let validity =
+            ValidityPolicy::new(duration(values, "certificate-lifetime")?, duration(values, "certificate-backdating")?)
+                .map_err(|error| {
+                    SettingsError::new(values.origin("certificate-lifetime"), error.to_string(), "use 10m to 20m")
+                })?;
+        Ok(Self {
+            log: log_format(values),
+            listeners: listeners::read(values)?,
+            header_timeout: duration(values, "read-header-timeout")?,
+            idle_timeout: duration(values, "idle-connection-timeout")?,
+            metrics: Address {
+                host: values.text("metrics-host").to_owned(),
+                port: parsed(values, "metrics-port", "a port is a number from 0 to 65535")?,
+            },
+            authority: authority(values)?,
+            watch: truth(values, "fileca-watch")?,
+            issuers: issuers_location::read(values)?,
+            issuer_rules: IssuerRules {
+                require_https: truth(values, "require-https")?,
+                strict: truth(values, "strict-config")?,
+            },
+            algorithms: algorithms(values)?,
+            blocked_public_keys: values
+                .is_set("blocked-public-keys")
+                .then(|| PathBuf::from(values.text("blocked-public-keys"))),
+            validity,
+            logs: logs(values)?,
+            bounds: bounds::read(values)?,
+            single_use: bounds::read_single_use(values)?,
+            effective: effective::read(values),
+            oddities: oddities(values),
+        })
+    }
+}
+
+fn values(matches: &ArgMatches, variable: &dyn Fn(&str) -> Option<String>) -> Result<Values, SettingsError> {
+    slips::check_command_line(matches)?;
+    let mut values = Values::from_command_line(matches, variable);
+    if let Some(path) = matches.get_one::<String>("config") {
+        settings_file::add(&mut values, path.as_ref())?;
+    }
+    slips::check_lists(&values)?;
+    Ok(values)
+}
+
+fn logs(values: &Values) -> Result<Option<LogsSettings>, SettingsError> {
+    let (urls, keys) = (values.list("ct-log-url"), values.list("ct-log-public-key-path"));
+    if urls.is_empty() {
+        return Ok(None);
+    }
+    let refused = |name: &str, message: &str, hint: &str| SettingsError::new(values.origin(name), message, hint);
+    if let Some(url) = urls.iter().find(|url| !url.starts_with("http://") && !url.starts_with("https://")) {
+        return Err(refused(
+            "ct-log-url",
+            &format!("{url}: not an http or https URL"),
+            "write the log's prefix, like https://log.example/2026",
+        ));
+    }
+    if !keys.is_empty() && keys.len() != urls.len() {
+        return Err(refused(
+            "ct-log-public-key-path",
+            "there are not as many keys as logs",
+            "give each log's key, in the logs' order",
+        ));
+    }
+    let quorum: NonZeroUsize = parsed(values, "ct-log-quorum", "a number from 1 to the number of logs")?;
+    if quorum.get() > urls.len() {
+        return Err(refused("ct-log-quorum", "more than there are logs", "set it to the number of logs at most"));
+    }
+    let mut keys = keys.into_iter().map(PathBuf::from);
+    let path = |name: &str| values.is_set(name).then(|| PathBuf::from(values.text(name)));
+    Ok(Some(LogsSettings {
+        logs: urls.into_iter().map(|url| LogLocation { url: url.to_owned(), public_key: keys.next() }).collect(),
+        origin: values.is_set("ct-log-origin").then(|| values.text("ct-log-origin").to_owned()),
+        tls_ca: path("ct-log.tls-ca-cert"),
+        quorum,
+        timeout: duration(values, "ct-log-timeout")?,
+        clock_skew: log_clock_skew(values)?,
+    }))
+}
+
+/// Timestamps have whole milliseconds, and some logs' whole seconds: less than one could never hold.
+fn log_clock_skew(values: &Values) -> Result<Duration, SettingsError> {
+    let name = "ct-log-clock-skew";
+    match duration(values, name)? {
+        skew if skew >= Duration::from_secs(1) && skew <= Duration::from_hours(24) => Ok(skew),
+        _ => Err(SettingsError::new(
+            values.origin(name),
+            "not from 1s to 24h",
+            "60s is enough for clocks that NTP keeps",
+        )),
+    }
+}
+
+fn authority(values: &Values) -> Result<AuthoritySettings, SettingsError> {
+    if !values.is_set("ca-config") {
+        return Ok(AuthoritySettings::Flags(signer::read(values)?));
+    }
+    if values.is_set("ca") {
+        let hint = "leave out one of the two: the file says who signs";
+        return Err(SettingsError::new(values.origin("ca-config"), "is set, and --ca too", hint));
+    }
+    Ok(AuthoritySettings::File { path: values.text("ca-config").into(), password: signer::password(values)? })
+}
+
+/// As Fulcio, which takes every word: what is not `prod` is for people.
+fn log_format(values: &Values) -> LogFormat {
+    match log_word(values).as_str() {
+        "prod" | "production" | "json" => LogFormat::Prod,
+        "zap" => LogFormat::Zap,
+        _ => LogFormat::Dev,
+    }
+}
+
+fn log_word(values: &Values) -> String {
+    values.text("log_type").trim().to_ascii_lowercase()
+}
+
+/// What is not as it should be and is taken all the same, because Fulcio takes it.
+fn oddities(values: &Values) -> Vec<String> {
+    let mut odd = values.oddities().to_vec();
+    if !matches!(log_word(values).as_str(), "dev" | "development" | "prod" | "production" | "json" | "zap") {
+        let (origin, text) = (values.origin("log_type"), values.text("log_type"));
+        odd.push(format!("{origin}: {text:?} is not a kind of log, and counts as dev: use dev, prod or zap"));
+    }
+    for flag in FLAGS.iter().filter(|flag| flag.is_duration() && seconds_without_unit(values, flag.name).is_some()) {
+        let (origin, text) = (values.origin(flag.name), values.text(flag.name));
+        odd.push(format!("{origin}: {text} has no unit, and counts as {text}s"));
+    }
+    odd
+}
+
+/// Separated by commas, or by blanks as Fulcio has it in variables and files.
+fn algorithms(values: &Values) -> Result<PermittedAlgorithms, SettingsError> {
+    let name = "client-signing-algorithms";
+    let list = values.text(name).split([',', ' ', '\t', '\n']).filter(|entry| !entry.is_empty()).collect::<Vec<_>>();
+    list.join(",").parse().map_err(|error: crate::possession::UnknownAlgorithm| {
+        SettingsError::new(values.origin(name), error.to_string(), "names are separated by commas")
+    })
+}
+
+/// True or false, in each of the forms that Go and YAML have.
+pub(super) fn truth(values: &Values, name: &str) -> Result<bool, SettingsError> {
+    let text = values.text(name).trim();
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "t" | "1" | "yes" | "y" | "on" => Ok(true),
+        "false" | "f" | "0" | "no" | "n" | "off" => Ok(false),
+        _ => {
+            Err(SettingsError::new(values.origin(name), format!("{text:?} is neither true nor false"), "true or false"))
+        }
+    }
+}
+
+pub(super) fn parsed<T: FromStr<Err: std::fmt::Display>>(
+    values: &Values,
+    name: &str,
+    hint: &str,
+) -> Result<T, SettingsError> {
+    values.text(name).parse().map_err(|error: T::Err| SettingsError::new(values.origin(name), error.to_string(), hint))
+}
+
+pub(super) fn duration(values: &Values, name: &str) -> Result<Duration, SettingsError> {
+    let hint = "a duration is written like 30s, 10m or 1m30s";
+    if let Some(duration) = seconds_without_unit(values, name) {
+        return Ok(duration);
+    }
+    let text = values.text(name).trim();
+    humantime::parse_duration(text)
+        .or_else(|error| go_duration(text).ok_or(error))
+        .map_err(|error| SettingsError::new(values.origin(name), error.to_string(), hint))
+}
+
+/// A bare number in a file or a variable: Fulcio takes it as nanoseconds, its help speaks of seconds, and nobody means the former.
+fn seconds_without_unit(values: &Values, name: &str) -> Option<Duration> {
+    let number = values.text(name).trim();
+    let is_bare = !values.is_on_command_line(name) && !number.is_empty() && number != "0";
+    number.parse().ok().filter(|_| is_bare).map(Duration::from_secs)
+}
+
+/// What only Go's form has: fractions (`1.5h`), and every unit without blanks.
+fn go_duration(text: &str) -> Option<Duration> {
+    const UNITS: [(&str, f64); 8] =
+        [("ns", 1e-9), ("us", 1e-6), ("µs", 1e-6), ("μs", 1e-6), ("ms", 1e-3), ("s", 1.0), ("m", 60.0), ("h", 3600.0)];
+    let mut rest = text.strip_prefix('+').unwrap_or(text);
+    let mut seconds = 0.0;
+    while !rest.is_empty() {
+        let is_number = |character: char| character.is_ascii_digit() || character == '.';
+        let (number, behind) = rest.split_at(rest.find(|character| !is_number(character))?);
+        let (unit, behind) = behind.split_at(behind.find(is_number).unwrap_or(behind.len()));
+        let (_, length) = UNITS.into_iter().find(|(name, _)| *name == unit)?;
+        seconds += number.parse::<f64>().ok()? * length;
+        rest = behind;
+    }
+    Duration::try_from_secs_f64(seconds).ok().filter(|_| !text.is_empty())
+}
+
+#[cfg(test)]
+mod tests;
