@@ -2,26 +2,24 @@
 //!
 //! Owns the schemes. Each backend reads the rest of the name.
 
-use crate::crypto::KeyKind;
 use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
+use crate::crypto::KeyKind;
 #[cfg(feature = "aws-kms")]
 use crate::signer::aws_kms::{self, AwsKmsOptions};
 #[cfg(feature = "azure")]
 use crate::signer::azure_key_vault::{self, AzureOptions};
+use crate::signer::backend::{self, BackendError};
 #[cfg(feature = "azure")]
 use crate::signer::cloud_env;
 #[cfg(feature = "gcp")]
 use crate::signer::gcp_kms::{self, GcpKmsOptions};
 use crate::signer::pkcs11::{self, Pkcs11Key, Pkcs11Options};
-use crate::signer::remote::{OpenError, RemoteError, RemoteKey};
+use crate::signer::remote::{OpenError, RemoteKey};
 use crate::signer::tink::KeysetService;
 use crate::signer::vault::{self, VaultOptions};
-
-/// The kinds of names, for messages.
-pub(crate) const SCHEMES: &str = "awskms:///ID, gcpkms://NAME, azurekms://VAULT/KEY, hashivault://KEY or pkcs11:URI";
 
 /// Opens the key of this name, such as `awskms:///alias/sigmint`.
 pub(crate) async fn open(name: &str) -> Result<Arc<dyn RemoteKey>, OpenError> {
@@ -44,21 +42,8 @@ pub(crate) async fn open(name: &str) -> Result<Arc<dyn RemoteKey>, OpenError> {
         "azurekms" => Err(not_built_in(name, "azure")),
         "hashivault" | "openbao" => Ok(Arc::new(vault::open(name, &VaultOptions::default()).await?)),
         "pkcs11" => Ok(Arc::new(Pkcs11Key::open(&token(name)?).await?)),
-        _ => Err(refused(name, format!("{scheme:?} is not a kind of key"), format!("write {SCHEMES}"))),
+        _ => Err(refused(name, format!("{scheme:?} is not a kind of key"), format!("write {}", backend::forms()))),
     }
-}
-
-/// Where the keys are whose names have this scheme, for people; nothing if there is no such scheme.
-pub(crate) fn place(scheme: &str) -> Option<&'static str> {
-    Some(match scheme {
-        "awskms" => "in AWS KMS",
-        "gcpkms" => "in Google Cloud KMS",
-        "azurekms" => "in Azure Key Vault",
-        "hashivault" => "in HashiCorp Vault",
-        "openbao" => "in OpenBao",
-        "pkcs11" => "in the PKCS#11 token",
-        _ => return None,
-    })
 }
 
 /// Whether a key that is not there can be made.
@@ -107,7 +92,7 @@ pub(crate) async fn decrypt_keyset(resource: String, ciphertext: Vec<u8>) -> Res
 }
 
 fn refused(key: &str, problem: String, hint: String) -> OpenError {
-    OpenError { key: key.to_owned(), problem: RemoteError::Refused(problem.into()), hint }
+    BackendError::refused(problem, hint).of_key(key)
 }
 
 #[allow(dead_code, reason = "not called when every feature is on")]

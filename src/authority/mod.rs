@@ -22,6 +22,7 @@ use crate::certificate::chain::IssuingChain;
 use crate::crypto::algorithm::SignatureAlgorithm;
 use crate::crypto::signature_check::SignatureCheck;
 use crate::panics::caught;
+use crate::signer::backend::TRIAL;
 use crate::signer::unfit::Unfit;
 use crate::signer::{KeyLocation, Signer, SignerError};
 use crate::text;
@@ -30,9 +31,6 @@ use managed::ManagedCa;
 use health::Health;
 
 pub use rotation::{AuthoritySet, Rotation};
-
-/// What a new authority signs once to show that key and certificate belong together. No certificate can begin like it.
-const SELF_TEST: &[u8] = b"sigmint self-test: does this key belong to the certificate?";
 
 /// A chain, and who makes certificates under it.
 #[derive(Debug)]
@@ -152,8 +150,8 @@ impl Authority {
         if signer.algorithm() != verification.algorithm() {
             return Err(AuthorityError::Algorithm { key: signer.algorithm(), certificate: verification.algorithm() });
         }
-        let signature = signer.sign(SELF_TEST).await.map_err(AuthorityError::Signer)?;
-        verification.verify(SELF_TEST, &signature).map_err(|_| AuthorityError::KeyMismatch)?;
+        let signature = signer.sign(TRIAL).await.map_err(AuthorityError::Signer)?;
+        verification.verify(TRIAL, &signature).map_err(|_| AuthorityError::KeyMismatch)?;
         Ok(Self { chain: Arc::new(chain), maker: Maker::Key { signer, verification }, health: Health::default() })
     }
 
@@ -234,7 +232,7 @@ impl Authority {
     /// Sees whether a failing signer or service is back, without making a certificate.
     pub async fn probe(&self) -> Result<(), SignerError> {
         match &self.maker {
-            Maker::Key { .. } => self.sign_bytes(SELF_TEST).await.map(drop),
+            Maker::Key { .. } => self.sign_bytes(TRIAL).await.map(drop),
             Maker::Managed(service) => self.recorded(service.probe().await.map_err(SignerError::from)),
         }
     }

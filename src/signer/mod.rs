@@ -7,6 +7,7 @@
 pub mod aws_kms;
 #[cfg(feature = "azure")]
 pub mod azure_key_vault;
+pub(crate) mod backend;
 pub(crate) mod cloud_env;
 #[cfg(feature = "gcp")]
 pub mod gcp_kms;

@@ -7,6 +7,8 @@ mod values;
 
 use clap::{Arg, ArgAction, Command};
 
+use crate::signer::backend;
+
 pub(crate) use values::Values;
 
 pub(crate) struct Flag {
@@ -231,12 +233,7 @@ Redis or Valkey; none: in memory, for one replica only",
     flag("metrics-host", "ADDRESS", "", "Where Prometheus finds /metrics; none: every address of the machine"),
     flag("metrics-port", "PORT", "2112", "Where Prometheus finds /metrics"),
     flag("legacy-unix-domain-socket", "PATH", "", "Accepted and not used"),
-    flag(
-        "kms-resource",
-        "NAME",
-        "",
-        "kmsca: the key: awskms:///ID, gcpkms://NAME, azurekms://VAULT/KEY, hashivault://KEY or pkcs11:URI",
-    ),
+    flag("kms-resource", "NAME", "", "kmsca: the key: {KEYS}"),
     flag("kms-cert-chain-path", "FILE", "", "kmsca: the certificate chain up to the root, PEM"),
     flag("gcp-kms-retries", "NUMBER", "0", "kmsca: how often a call is tried again; 0: 3 times"),
     flag("gcp-kms-timeout", "SECONDS", "0", "kmsca: how long one call may take, within signer-timeout; 0: 2 seconds"),
@@ -357,7 +354,8 @@ impl Flag {
 }
 
 fn help(flag: &Flag) -> String {
-    if flag.default.is_empty() { flag.help.to_owned() } else { format!("{} [default: {}]", flag.help, flag.default) }
+    let help = flag.help.replace("{KEYS}", &backend::forms());
+    if flag.default.is_empty() { help } else { format!("{help} [default: {}]", flag.default) }
 }
 
 /// Whether it has the form of what Kubernetes puts into the environment for each service.

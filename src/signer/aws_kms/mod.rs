@@ -25,16 +25,14 @@ use zeroize::Zeroizing;
 use super::SignatureAlgorithm;
 use super::remote::{Asking, OpenError, RemoteKey, RemotePublicKey, SigningRequest, digest_for};
 use super::unfit::Unfit;
-use crate::signer::aws_kms::error::{Call, Failure};
+use crate::signer::aws_kms::error::Call;
 use crate::signer::aws_kms::uri::KeyName;
+use crate::signer::backend::{BackendError, KeyUri as _, TRIAL};
 
 /// The longest that opening a key may take: finding credentials asks services that may not be there.
 const OPENING: Duration = Duration::from_secs(30);
 /// What KMS takes at most when it is sent a message, not its digest, in bytes.
 const LONGEST_MESSAGE: usize = 4096;
-
-/// What a key signs when it is opened. No certificate can begin like it.
-const TRIAL: &[u8] = b"sigmint: may this key sign?";
 
 /// What an operator may set beside the key's name.
 #[derive(Clone, Debug)]
@@ -72,17 +70,17 @@ pub struct AwsKmsKey {
 /// The name is `awskms:///` and an ARN, an id or `alias/NAME`, or `awskms://HOST[:PORT]/` and one of these.
 pub async fn open(name: &str, options: &AwsKmsOptions) -> Result<AwsKmsKey, OpenError> {
     let opening = async {
-        let name = KeyName::parse(name)?;
+        let name = KeyName::read(name)?;
         let client = client::connect(&name, options).await?;
         let answer = client.get_public_key().key_id(&name.id).send().await;
-        let answer = answer.map_err(|error| Failure::of(Call::GetPublicKey, &error))?;
+        let answer = answer.map_err(|error| error::of(Call::GetPublicKey, &error))?;
         let key = AwsKmsKey::new(client, name.id, answer)?;
         // A disabled key still shows its public half, and the right to sign is another one than to read.
         let digest = digest_for(key.public.algorithm(), TRIAL);
         key.sign(&SigningRequest { message: TRIAL, digest: &digest }).await?;
         Ok(key)
     };
-    within(OPENING, Box::pin(opening)).await.map_err(|failure| failure.into_open_error(name))
+    within(OPENING, Box::pin(opening)).await.map_err(|failure| failure.of_key(name))
 }
 
 /// Has a symmetric key decrypt what it encrypted without an encryption context, as Tink does for keysets.
@@ -90,56 +88,56 @@ pub async fn open(name: &str, options: &AwsKmsOptions) -> Result<AwsKmsKey, Open
 /// The name is as for [`open`], or in Tink's form: `aws-kms://` and an ARN.
 pub async fn decrypt(name: &str, options: &AwsKmsOptions, ciphertext: &[u8]) -> Result<Zeroizing<Vec<u8>>, OpenError> {
     let decrypting = async {
-        let key = KeyName::parse(name)?;
+        let key = KeyName::read(name)?;
         let client = client::connect(&key, options).await?;
         let asking = client.decrypt().key_id(&key.id).ciphertext_blob(Blob::new(ciphertext)).send();
-        let answer = asking.await.map_err(|error| Failure::of(Call::Decrypt, &error))?;
-        let plaintext = answer.plaintext.ok_or_else(|| Failure::unusable("Decrypt: an answer without a plaintext"))?;
+        let answer = asking.await.map_err(|error| error::of(Call::Decrypt, &error))?;
+        let plaintext = answer.plaintext.ok_or_else(|| error::unusable("Decrypt: an answer without a plaintext"))?;
         Ok(Zeroizing::new(plaintext.into_inner()))
     };
-    within(OPENING, Box::pin(decrypting)).await.map_err(|failure| failure.into_open_error(name))
+    within(OPENING, Box::pin(decrypting)).await.map_err(|failure| failure.of_key(name))
 }
 
-async fn within<T>(limit: Duration, opening: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    let late = |_| Err(Failure::unreachable(format!("no answer within {} s", limit.as_secs())));
+async fn within<T>(limit: Duration, opening: impl Future<Output = Result<T, BackendError>>) -> Result<T, BackendError> {
+    let late = |_| Err(error::unreachable(format!("no answer within {} s", limit.as_secs())));
     time::timeout(limit, opening).await.unwrap_or_else(late)
 }
 
 impl AwsKmsKey {
-    fn new(client: Client, id: String, answer: GetPublicKeyOutput) -> Result<Self, Failure> {
+    fn new(client: Client, id: String, answer: GetPublicKeyOutput) -> Result<Self, BackendError> {
         if answer.key_usage != Some(KeyUsageType::SignVerify) {
             let usage = answer.key_usage.as_ref().map_or("none", KeyUsageType::as_str);
-            return Err(Failure::unfit_key(format!("the key's usage is {usage}, not SIGN_VERIFY")));
+            return Err(error::unfit_key(format!("the key's usage is {usage}, not SIGN_VERIFY")));
         }
-        let incomplete = || Failure::unusable("GetPublicKey: an answer without a key");
+        let incomplete = || error::unusable("GetPublicKey: an answer without a key");
         let spki_der = answer.public_key.ok_or_else(incomplete)?.into_inner();
         let arn = answer.key_id.ok_or_else(incomplete)?;
-        let public = RemotePublicKey::from_spki_der(spki_der).map_err(|error| Failure::unfit_key(error.to_string()))?;
+        let public = RemotePublicKey::from_spki_der(spki_der).map_err(|error| error::unfit_key(error.to_string()))?;
         let algorithm = algorithm_of(&public);
         if !answer.signing_algorithms.unwrap_or_default().contains(&algorithm) {
-            return Err(Failure::unfit_key(format!("KMS does not offer {algorithm} for this key")));
+            return Err(error::unfit_key(format!("KMS does not offer {algorithm} for this key")));
         }
         Ok(Self { client, id, arn, public, algorithm })
     }
 
-    async fn sign(&self, request: &SigningRequest<'_>) -> Result<Vec<u8>, Failure> {
+    async fn sign(&self, request: &SigningRequest<'_>) -> Result<Vec<u8>, BackendError> {
         let (message, kind) = match self.public.algorithm() {
             SignatureAlgorithm::Ed25519 => (request.message, MessageType::Raw),
             _ => (request.digest, MessageType::Digest),
         };
-        Unfit::check_length(message.len(), Some(LONGEST_MESSAGE)).map_err(Failure::unfit)?;
+        Unfit::check_length(message.len(), Some(LONGEST_MESSAGE)).map_err(error::unfit)?;
         let asking = self.client.sign().key_id(&self.id).message(Blob::new(message)).message_type(kind);
         let answer = asking.signing_algorithm(self.algorithm.clone()).send().await;
-        let answer = answer.map_err(|error| Failure::of(Call::Sign, &error))?;
+        let answer = answer.map_err(|error| error::of(Call::Sign, &error))?;
         // An alias may have been moved since: its new key's signatures fit no certificate of ours.
         if let Some(signed_by) = answer.key_id.filter(|signed_by| *signed_by != self.arn) {
             let problem = format!("{} leads to {signed_by} now, and led to {} at start", self.id, self.arn);
-            return Err(Failure::refused(
+            return Err(BackendError::refused(
                 problem,
                 "make the alias lead to the key of the chain again, or start again with its own chain",
             ));
         }
-        answer.signature.map(Blob::into_inner).ok_or_else(|| Failure::unusable("Sign: an answer without a signature"))
+        answer.signature.map(Blob::into_inner).ok_or_else(|| error::unusable("Sign: an answer without a signature"))
     }
 }
 

@@ -26,6 +26,7 @@ use super::remote::{Asking, OpenError, RemoteError, RemoteKey, RemotePublicKey, 
 
 use crate::signer::azure_key_vault::error::{Problem, hint_for_key};
 use crate::signer::azure_key_vault::uri::KeyName;
+use crate::signer::backend::{BackendError, KeyUri as _};
 pub use credential::AzureCredential;
 use public_key::Hint;
 use transport::VaultTransport;
@@ -84,11 +85,8 @@ pub struct AzureKey {
 /// Opens `azurekms://VAULT/KEY[/VERSION]`, the vault as its host name. The version found is the one that signs from then
 /// on, because the CA certificate is for one key.
 pub async fn open(name: &str, options: &AzureOptions) -> Result<AzureKey, OpenError> {
-    let failed = |problem, hint: String| OpenError { key: name.to_owned(), problem, hint };
-    let parsed = KeyName::parse(name).map_err(|problem| {
-        let hint = "write azurekms://NAME.vault.azure.net/KEY or azurekms://NAME.vault.azure.net/KEY/VERSION";
-        failed(RemoteError::Refused(problem.into()), hint.to_owned())
-    })?;
+    let failed = |problem, hint| BackendError { problem, hint }.of_key(name);
+    let parsed = KeyName::read(name).map_err(|error| error.of_key(name))?;
     let client = connect(&parsed, options).map_err(|error| {
         let problem = Problem::of(&error);
         failed(problem.error, options.credential.hint())

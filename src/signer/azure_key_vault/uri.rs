@@ -4,6 +4,8 @@
 
 use reqwest::Url;
 
+use crate::signer::backend::KeyUri;
+
 const SCHEME: &str = "azurekms://";
 /// The longest name that a key may have in a vault.
 const MAX_KEY_NAME: usize = 127;
@@ -18,9 +20,10 @@ pub(super) struct KeyName {
     pub(super) version: Option<String>,
 }
 
-impl KeyName {
-    /// Reads a name; the error says what is wrong with it.
-    pub(super) fn parse(name: &str) -> Result<Self, &'static str> {
+impl KeyUri for KeyName {
+    const FORM: &'static str = "azurekms://NAME.vault.azure.net/KEY or azurekms://NAME.vault.azure.net/KEY/VERSION";
+
+    fn parse(name: &str) -> Result<Self, &'static str> {
         let rest = name.strip_prefix(SCHEME).ok_or("it does not begin with azurekms://")?;
         let (vault, path) = rest.split_once('/').ok_or("it has no key after the vault")?;
         let (key, version) = match path.split_once('/') {
@@ -36,7 +39,9 @@ impl KeyName {
         }
         Ok(Self { vault: vault_url(vault)?, key: key.to_owned(), version: version.map(str::to_owned) })
     }
+}
 
+impl KeyName {
     /// The first label of the host: what the `az` command calls the vault.
     pub(super) fn vault_name(&self) -> &str {
         self.vault.host_str().and_then(|host| host.split('.').next()).unwrap_or_default()
@@ -64,7 +69,7 @@ fn vault_url(host: &str) -> Result<Url, &'static str> {
 
 #[cfg(test)]
 mod tests {
-    use super::KeyName;
+    use super::*;
 
     #[test]
     fn names_of_every_cloud_with_and_without_a_version_are_read() {

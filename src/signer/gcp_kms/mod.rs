@@ -15,6 +15,7 @@ use super::google::json::{Checksum, base64};
 use super::google::{CallError, GoogleApi, GoogleOptions};
 use super::remote::{Asking, OpenError, RemoteError, RemoteKey, RemotePublicKey, SigningRequest};
 use crate::crypto::pem;
+use crate::signer::backend::{BackendError, KeyUri as _};
 use crate::signer::gcp_kms::uri::{KeyName, key_of_tink};
 use answers::{Decrypted, PublicKeyAnswer, Signed, Versions};
 
@@ -48,7 +49,7 @@ pub struct GcpKmsKey {
 /// Opens `gcpkms://projects/P/locations/L/keyRings/R/cryptoKeys/K`, with `/cryptoKeyVersions/N` (or `/versions/N`) behind it or else
 /// the newest version that is enabled, as the service lists them.
 pub async fn open(name: &str, options: &GcpKmsOptions) -> Result<GcpKmsKey, OpenError> {
-    let key = KeyName::parse(name)?;
+    let key = KeyName::read(name).map_err(|error| error.of_key(name))?;
     let api = GoogleApi::new(&options.google).map_err(|error| error.opening(name, |_| None))?;
     let version = match key.version() {
         Some(version) => version,
@@ -59,7 +60,7 @@ pub async fn open(name: &str, options: &GcpKmsOptions) -> Result<GcpKmsKey, Open
         .await
         .map_err(|error| error.opening(name, |status| error::public_key(status, &key)))?;
     check_public_key(&version, &answer).map_err(|problem| unfit(name, problem))?;
-    let public = public_key(&answer).map_err(|(problem, hint)| OpenError { key: name.to_owned(), problem, hint })?;
+    let public = public_key(&answer).map_err(|error| error.of_key(name))?;
     let algorithm = public.algorithm().name();
     tracing::info!(version = answer.name, algorithm, "a key in Cloud KMS is open");
     Ok(GcpKmsKey { api, version: answer.name, public })
@@ -85,13 +86,12 @@ async fn newest_enabled(api: &GoogleApi, name: &str, key: &KeyName) -> Result<St
         }
         page = answer.next_page_token;
     }
-    let problem = RemoteError::Refused("the key has no version that is enabled".into());
-    Err(OpenError { key: name.to_owned(), problem, hint: error::no_version(key) })
+    Err(BackendError::refused("the key has no version that is enabled", error::no_version(key)).of_key(name))
 }
 
 fn unfit(name: &str, problem: RemoteError) -> OpenError {
     let hint = "the service's answer cannot be trusted: try again, and see what stands between this machine and Google";
-    OpenError { key: name.to_owned(), problem, hint: hint.to_owned() }
+    BackendError { problem, hint: hint.to_owned() }.of_key(name)
 }
 
 /// That nothing was damaged, and that it is the key which was asked for. Google answers with a project's id where its number was asked.
@@ -104,12 +104,12 @@ fn check_public_key(asked: &str, answer: &PublicKeyAnswer) -> Result<(), RemoteE
     Ok(())
 }
 
-fn public_key(answer: &PublicKeyAnswer) -> Result<RemotePublicKey, (RemoteError, String)> {
+fn public_key(answer: &PublicKeyAnswer) -> Result<RemotePublicKey, BackendError> {
     let Some(expected) = algorithm_of(&answer.algorithm) else {
-        let problem = RemoteError::Refused(format!("the key signs with {}", answer.algorithm).into());
-        return Err((problem, error::algorithm(&answer.algorithm)));
+        let problem = format!("the key signs with {}", answer.algorithm);
+        return Err(BackendError::refused(problem, error::algorithm(&answer.algorithm)));
     };
-    let unusable = |text: String| (RemoteError::Unusable(text.into()), error::algorithm(&answer.algorithm));
+    let unusable = |text: String| BackendError::unusable(text, error::algorithm(&answer.algorithm));
     let blocks = pem::parse(answer.pem.as_bytes());
     let [block] = blocks.as_slice() else { return Err(unusable("not one public key".to_owned())) };
     let data = block.data().map_err(|error| unusable(error.to_string()))?;
@@ -183,7 +183,7 @@ impl RemoteKey for GcpKmsKey {
 
 /// Decrypts with `gcp-kms://projects/P/locations/L/keyRings/R/cryptoKeys/K`, as Tink names the key of a keyset. No associated data.
 pub async fn decrypt(name: &str, options: &GcpKmsOptions, ciphertext: &[u8]) -> Result<Zeroizing<Vec<u8>>, OpenError> {
-    let key = key_of_tink(name)?;
+    let key = key_of_tink(name).map_err(|error| error.of_key(name))?;
     let opening = |error: CallError| error.opening(name, |status| error::decrypt(status, &key));
     let api = GoogleApi::new(&options.google).map_err(opening)?;
     let body = json!({"ciphertext": base64(ciphertext), "ciphertextCrc32c": Checksum::of(ciphertext)});

@@ -1,9 +1,8 @@
 //! Owns the names of keys in Cloud KMS: which texts are names, and the path that each stands for.
 
+use crate::signer::backend::{BackendError, KeyUri};
 use crate::signer::google::is_name_part;
-use crate::signer::remote::{OpenError, RemoteError};
 
-const FORM: &str = "gcpkms://projects/PROJECT/locations/LOCATION/keyRings/RING/cryptoKeys/KEY[/cryptoKeyVersions/N]";
 const TINK_FORM: &str = "gcp-kms://projects/PROJECT/locations/LOCATION/keyRings/RING/cryptoKeys/KEY";
 
 /// A key, and perhaps one of its versions. Every part is one that Google could have given.
@@ -16,12 +15,16 @@ pub(super) struct KeyName {
     version: Option<String>,
 }
 
-impl KeyName {
-    /// Reads `gcpkms://..`.
-    pub(super) fn parse(name: &str) -> Result<Self, OpenError> {
-        name.strip_prefix("gcpkms://").and_then(Self::of_path).ok_or_else(|| malformed(name, FORM))
-    }
+impl KeyUri for KeyName {
+    const FORM: &'static str =
+        "gcpkms://projects/PROJECT/locations/LOCATION/keyRings/RING/cryptoKeys/KEY[/cryptoKeyVersions/N]";
 
+    fn parse(name: &str) -> Result<Self, &'static str> {
+        name.strip_prefix("gcpkms://").and_then(Self::of_path).ok_or("no key in Cloud KMS has it")
+    }
+}
+
+impl KeyName {
     fn of_path(path: &str) -> Option<Self> {
         let parts: Vec<&str> = path.split('/').collect();
         let (["projects", project, "locations", location, "keyRings", ring, "cryptoKeys", key], rest) =
@@ -75,19 +78,16 @@ impl KeyName {
 }
 
 /// Reads `gcp-kms://..`, as Tink names keys: without a version.
-pub(super) fn key_of_tink(name: &str) -> Result<KeyName, OpenError> {
-    let key = name.strip_prefix("gcp-kms://").and_then(KeyName::of_path);
-    key.filter(|key| key.version.is_none()).ok_or_else(|| malformed(name, TINK_FORM))
-}
-
-fn malformed(name: &str, form: &str) -> OpenError {
-    let problem = RemoteError::Refused("not the name of a key in Cloud KMS".into());
-    OpenError { key: name.to_owned(), problem, hint: format!("write {form}") }
+pub(super) fn key_of_tink(name: &str) -> Result<KeyName, BackendError> {
+    let key = name.strip_prefix("gcp-kms://").and_then(KeyName::of_path).filter(|key| key.version.is_none());
+    key.ok_or_else(|| {
+        BackendError::refused("not the name of a key: no key in Cloud KMS has it", format!("write {TINK_FORM}"))
+    })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{KeyName, key_of_tink};
+    use super::*;
 
     const KEY: &str = "projects/p/locations/global/keyRings/r/cryptoKeys/k";
 
@@ -116,8 +116,7 @@ mod tests {
             "gcpkms://projects/p/locations/global/keyRings/r/cryptoKeys/k/cryptoKeyVersions/1/publicKey",
             "gcpkms://projects/p/locations/global/keyRings/r/cryptoKeys/k/latest/1",
         ] {
-            let error = KeyName::parse(name).unwrap_err();
-            assert_eq!((error.key.as_str(), &error.hint[..22]), (name, "write gcpkms://project"), "{name}");
+            assert_eq!(&KeyName::read(name).unwrap_err().hint[..22], "write gcpkms://project", "{name}");
         }
         for name in [format!("gcpkms://{KEY}"), format!("gcp-kms://{KEY}/cryptoKeyVersions/1")] {
             assert!(key_of_tink(&name).is_err(), "{name}");

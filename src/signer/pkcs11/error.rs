@@ -11,14 +11,12 @@ use super::super::remote::{OpenError, RemoteError};
 use super::super::unfit::Unfit;
 use super::options::Pkcs11Options;
 use crate::crypto::signature_check::KeyError;
+use crate::signer::backend::BackendError;
 use crate::text::peer_text::PeerText;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Fault {
-    /// What the caller is told.
-    pub(super) problem: RemoteError,
-    /// What the operator may do.
-    hint: String,
+    pub(super) error: BackendError,
     /// What it says of the session.
     pub(super) loss: Loss,
 }
@@ -35,18 +33,24 @@ pub(super) enum Loss {
     EverySession,
 }
 
+impl From<BackendError> for Fault {
+    fn from(error: BackendError) -> Self {
+        Self { error, loss: Loss::Nothing }
+    }
+}
+
 impl Fault {
     pub(super) fn refused(problem: impl Into<PeerText>, hint: impl Into<String>) -> Self {
-        Self { problem: RemoteError::Refused(problem.into()), hint: hint.into(), loss: Loss::Nothing }
+        BackendError::refused(problem, hint).into()
     }
 
     pub(super) fn unusable(problem: impl Into<PeerText>, hint: impl Into<String>) -> Self {
-        Self { problem: RemoteError::Unusable(problem.into()), hint: hint.into(), loss: Loss::Nothing }
+        BackendError::unusable(problem, hint).into()
     }
 
     /// The token is not in any slot: it may come back.
     pub(super) fn absent(problem: impl Into<PeerText>, hint: impl Into<String>) -> Self {
-        Self { problem: RemoteError::Unreachable(problem.into()), hint: hint.into(), loss: Loss::Nothing }
+        BackendError::unreachable(problem, hint).into()
     }
 
     pub(super) fn not_loaded(path: &Path, error: &Error) -> Self {
@@ -87,7 +91,7 @@ impl Fault {
     }
 
     pub(super) fn into_open_error(self, options: &Pkcs11Options) -> OpenError {
-        OpenError { key: options.to_string(), problem: self.problem, hint: self.hint }
+        self.error.of_key(&options.to_string())
     }
 }
 
@@ -95,7 +99,8 @@ impl From<Error> for Fault {
     fn from(error: Error) -> Self {
         let text = error.to_string();
         let Error::Pkcs11(value, _) = error else { return Self::unusable(text, DEFAULT_HINT) };
-        Self { problem: problem_for(value, text), hint: hint_for(value).to_owned(), loss: loss_of(value) }
+        let error = BackendError { problem: problem_for(value, text), hint: hint_for(value).to_owned() };
+        Self { error, loss: loss_of(value) }
     }
 }
 
@@ -174,7 +179,7 @@ mod tests {
 
     #[test]
     fn a_message_that_is_too_long_says_nothing_of_the_token() {
-        let problem = |value| Fault::from(Error::Pkcs11(value, Function::Sign)).problem;
+        let problem = |value| Fault::from(Error::Pkcs11(value, Function::Sign)).error.problem;
         assert!(matches!(problem(RvError::DataLenRange), RemoteError::Unfit(_)));
         assert!(matches!(problem(RvError::DataInvalid), RemoteError::Unusable(_)));
         assert!(matches!(problem(RvError::DeviceError), RemoteError::Unreachable(_)));

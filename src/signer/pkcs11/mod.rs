@@ -31,6 +31,7 @@ use tokio::time;
 use super::SignatureAlgorithm;
 use super::remote::{Asking, OpenError, RemoteError, RemoteKey, RemotePublicKey, SigningRequest};
 
+use crate::signer::backend::TRIAL;
 use crate::signer::pkcs11::error::Fault;
 use attach::{Attached, Token};
 use method::Method;
@@ -39,9 +40,6 @@ use pool::Pool;
 pub use gate::leave_modules;
 pub use options::{KeySelector, Login, OptionsError, Pkcs11Options, TokenSelector};
 pub use provision::{generate_key_pair, store_certificate};
-
-/// What is signed once to find out how the token signs with a key. No certificate can begin like it.
-const TRIAL: &[u8] = b"sigmint trial: how does this token sign with this key?";
 
 /// A private key in a token. Dropping it closes its sessions.
 #[derive(Debug)]
@@ -98,7 +96,7 @@ fn open_all(token: &Token) -> Result<(RemotePublicKey, Method, Vec<Attached>), F
     while attached.len() < token.options().sessions.get() {
         match token.attach() {
             Ok(another) => attached.push(another),
-            Err(fault) if matches!(fault.problem, RemoteError::Throttled(_)) => {
+            Err(fault) if matches!(fault.error.problem, RemoteError::Throttled(_)) => {
                 tracing::warn!(sessions = attached.len(), "the PKCS#11 token gives no more sessions");
                 break;
             }

@@ -53,7 +53,7 @@ impl Pool {
     /// One signature over these bytes, in the token's own form.
     pub(super) async fn sign(&self, bytes: Vec<u8>) -> Result<Vec<u8>, RemoteError> {
         let (answer, answered) = oneshot::channel();
-        let ended = || Fault::broken_module().problem;
+        let ended = || Fault::broken_module().error.problem;
         self.queue.try_send(Job { bytes, answer }).map_err(|error| match error {
             TrySendError::Full(_) => RemoteError::Throttled(format!("{QUEUE} signatures wait for the token").into()),
             TrySendError::Disconnected(_) => ended(),
@@ -79,7 +79,7 @@ impl Worker {
             if let Err(fault) = &outcome {
                 tracing::debug!(?fault, "the PKCS#11 token gave no signature");
             }
-            let _ = job.answer.send(outcome.map_err(|fault| fault.problem));
+            let _ = job.answer.send(outcome.map_err(|fault| fault.error.problem));
         }
         let inside = gate::enter();
         match (self.attached.take(), &inside) {

@@ -14,11 +14,10 @@ use crate::crypto::curve::Curve;
 use crate::crypto::signature_check::SignatureCheck;
 use crate::crypto::spki::{self, MalformedNumbers};
 use crate::signer::Signer as _;
+use crate::signer::backend::TRIAL;
 use crate::signer::local::LocalSigner;
 
 const TYPE_PREFIX: &str = "type.googleapis.com/google.crypto.tink.";
-/// What both halves of a key have to agree about. No certificate can begin like it.
-const TRIAL: &[u8] = b"sigmint self-test: are these two halves of one key?";
 /// A PKCS#8 `PrivateKeyInfo` with an Ed25519 key (RFC 8410, section 7), up to its 32 bytes.
 const ED25519_PKCS8: &[u8] = b"\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20";
 

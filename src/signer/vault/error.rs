@@ -3,21 +3,7 @@
 use reqwest::StatusCode;
 
 use super::client::Failure;
-use crate::signer::remote::RemoteError;
-
-/// What went wrong, and what to do about it.
-#[derive(Debug)]
-pub(super) struct Fault {
-    pub problem: RemoteError,
-    pub hint: String,
-}
-
-impl Fault {
-    /// A refusal, be it ours.
-    pub(super) fn refused(problem: &str, hint: &str) -> Self {
-        Self { problem: RemoteError::Refused(problem.into()), hint: hint.to_owned() }
-    }
-}
+use crate::signer::backend::BackendError;
 
 /// Which key of which engine.
 #[derive(Clone, Copy, Debug)]
@@ -27,7 +13,7 @@ pub(super) struct Place<'a> {
 }
 
 /// The public key could not be read.
-pub(super) fn reading(failure: Failure, place: Place<'_>) -> Fault {
+pub(super) fn reading(failure: Failure, place: Place<'_>) -> BackendError {
     let Place { mount, key } = place;
     let hint = match &failure {
         Failure::Status(StatusCode::FORBIDDEN, _) => {
@@ -39,11 +25,11 @@ pub(super) fn reading(failure: Failure, place: Place<'_>) -> Fault {
         ),
         other => of_server(other),
     };
-    Fault { problem: failure.into(), hint }
+    BackendError { problem: failure.into(), hint }
 }
 
 /// The trial signature did not come; `path` is below the mount.
-pub(super) fn signing(failure: Failure, place: Place<'_>, path: &[&str]) -> Fault {
+pub(super) fn signing(failure: Failure, place: Place<'_>, path: &[&str]) -> BackendError {
     let hint = match &failure {
         Failure::Status(StatusCode::FORBIDDEN, _) => {
             let path = path.join("/");
@@ -51,7 +37,7 @@ pub(super) fn signing(failure: Failure, place: Place<'_>, path: &[&str]) -> Faul
         }
         other => of_server(other),
     };
-    Fault { problem: failure.into(), hint }
+    BackendError { problem: failure.into(), hint }
 }
 
 const TOKEN_OR_POLICY: &str =

@@ -17,15 +17,13 @@ use serde::{Deserialize, Serialize};
 
 use super::SignatureAlgorithm;
 use super::remote::{Asking, OpenError, RemoteError, RemoteKey, RemotePublicKey, SigningRequest};
-use crate::signer::vault::error::{Fault, Place};
+use crate::signer::backend::{BackendError, KeyUri as _, TRIAL};
+use crate::signer::vault::error::Place;
 use crate::signer::vault::uri::Reference;
 use client::{Client, Endpoint};
 use transit_key::KeyData;
 
 pub use options::VaultOptions;
-
-/// What is signed once to learn whether the token may. No certificate can begin like it.
-const TRIAL: &[u8] = b"sigmint self-test: may this token sign with this key?";
 
 /// One version of a key in a transit engine.
 #[derive(Debug)]
@@ -67,11 +65,11 @@ struct TokenData {
 /// does not allow it, a key that is not there or cannot sign.
 pub async fn open(name: &str, options: &VaultOptions) -> Result<VaultKey, OpenError> {
     let opened = open_key(name, options).await;
-    opened.map_err(|fault| OpenError { key: name.to_owned(), problem: fault.problem, hint: fault.hint })
+    opened.map_err(|error| error.of_key(name))
 }
 
-async fn open_key(name: &str, options: &VaultOptions) -> Result<VaultKey, Fault> {
-    let reference = Reference::parse(name)?;
+async fn open_key(name: &str, options: &VaultOptions) -> Result<VaultKey, BackendError> {
+    let reference = Reference::read(name)?;
     let settings = options.settings(super::cloud_env::variable)?;
     let client = Client::new(&settings).await?;
     let place = Place { mount: &settings.mount, key: &reference.key };

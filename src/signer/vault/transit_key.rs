@@ -9,7 +9,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::error::{Fault, Place};
+use super::error::Place;
+use crate::signer::backend::BackendError;
 use crate::signer::remote::{RemoteError, RemotePublicKey};
 
 /// What stands before the 32 bytes in the DER `SubjectPublicKeyInfo` of an Ed25519 key (RFC 8410, section 4).
@@ -37,11 +38,15 @@ pub(super) struct KeyData {
 
 impl KeyData {
     /// The public key of a version, the latest one if none is given, once it is sure that it may sign.
-    pub(super) fn select(&self, version: Option<u32>, place: Place<'_>) -> Result<(u32, RemotePublicKey), Fault> {
+    pub(super) fn select(
+        &self,
+        version: Option<u32>,
+        place: Place<'_>,
+    ) -> Result<(u32, RemotePublicKey), BackendError> {
         let version = version.unwrap_or(self.latest_version);
         self.check_use(place)?;
         self.check_version(version, place)?;
-        let public = self.public_key(version).map_err(|problem| Fault {
+        let public = self.public_key(version).map_err(|problem| BackendError {
             problem: RemoteError::Unusable(problem.into()),
             hint: format!(
                 "use a key of type ecdsa-p256, ecdsa-p384, ecdsa-p521, rsa-2048, rsa-3072, rsa-4096 or ed25519: \
@@ -52,22 +57,22 @@ impl KeyData {
         Ok((version, public))
     }
 
-    fn check_use(&self, Place { mount, key }: Place<'_>) -> Result<(), Fault> {
+    fn check_use(&self, Place { mount, key }: Place<'_>) -> Result<(), BackendError> {
         let another = format!("make another key: `vault write -f {mount}/keys/NAME type=ecdsa-p384`");
         if !self.supports_signing {
-            return Err(Fault::refused(&format!("a key of type {} cannot sign", self.kind), &another));
+            return Err(BackendError::refused(format!("a key of type {} cannot sign", self.kind), another));
         }
         if self.derived {
-            return Err(Fault::refused("a derived key has no one public key", &another));
+            return Err(BackendError::refused("a derived key has no one public key", another));
         }
         if self.soft_deleted {
             let hint = format!("`bao write -f {mount}/keys/{key}/soft-delete-restore` brings it back");
-            return Err(Fault::refused("the key is soft-deleted", &hint));
+            return Err(BackendError::refused("the key is soft-deleted", hint));
         }
         Ok(())
     }
 
-    fn check_version(&self, version: u32, Place { mount, key }: Place<'_>) -> Result<(), Fault> {
+    fn check_version(&self, version: u32, Place { mount, key }: Place<'_>) -> Result<(), BackendError> {
         if !self.keys.contains_key(&version) {
             let first = self.keys.keys().next().copied().unwrap_or_default();
             let hint = format!(
@@ -75,7 +80,7 @@ impl KeyData {
                  `vault write {mount}/keys/{key}/config min_decryption_version=N`"
             );
             let problem = format!("it has no version {version}, but {first} to {}", self.latest_version);
-            return Err(Fault::refused(&problem, &hint));
+            return Err(BackendError::refused(problem, hint));
         }
         let first = self.min_encryption_version;
         if version < first {
@@ -84,7 +89,7 @@ impl KeyData {
                  `vault write {mount}/keys/{key}/config min_encryption_version={version}`"
             );
             let problem = format!("version {version} may not sign any more: min_encryption_version is {first}");
-            return Err(Fault::refused(&problem, &hint));
+            return Err(BackendError::refused(problem, hint));
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! Owns the names of keys as an operator writes them. Knows no server.
 
-use super::error::Fault;
+use crate::signer::backend::KeyUri;
 
 /// A name's first part. Both mean the same protocol.
 const SCHEMES: [&str; 2] = ["hashivault://", "openbao://"];
@@ -16,22 +16,20 @@ pub(super) struct Reference {
     pub version: Option<u32>,
 }
 
-impl Reference {
-    pub(super) fn parse(name: &str) -> Result<Self, Fault> {
-        let refused = |problem: &str| {
-            let hint = "write hashivault://KEY or hashivault://KEY?version=N: KEY is the key's name in the transit engine, \
-                        of ASCII letters, digits and _ - . between them; the engine's path goes into TRANSIT_SECRET_ENGINE_PATH";
-            Fault::refused(problem, hint)
-        };
+impl KeyUri for Reference {
+    const FORM: &'static str = "hashivault://KEY or hashivault://KEY?version=N: KEY is the key's name in the transit engine, of ASCII \
+        letters, digits and _ - . between them; the engine's path goes into TRANSIT_SECRET_ENGINE_PATH";
+
+    fn parse(name: &str) -> Result<Self, &'static str> {
         let rest = SCHEMES.iter().find_map(|scheme| name.strip_prefix(scheme));
-        let rest = rest.ok_or_else(|| refused("a name that begins with neither hashivault:// nor openbao://"))?;
+        let rest = rest.ok_or("it begins with neither hashivault:// nor openbao://")?;
         let (key, query) = rest.split_once('?').map_or((rest, None), |(key, query)| (key, Some(query)));
         if !is_key_name(key) {
-            return Err(refused("not a name that a transit key can have"));
+            return Err("a transit key cannot have this name");
         }
         let version = match query {
             None => None,
-            Some(query) => Some(version_of(query).ok_or_else(|| refused("after the ? only version=N, from 1"))?),
+            Some(query) => Some(version_of(query).ok_or("after the ? stands only version=N, from 1")?),
         };
         Ok(Self { key: key.to_owned(), version })
     }
@@ -90,8 +88,8 @@ mod tests {
             "hashivault://key?version=4294967296",
             "hashivault://key?v=1",
         ] {
-            let fault = Reference::parse(name).unwrap_err();
-            assert!(fault.hint.contains("hashivault://KEY?version=N"), "{name}: {fault:?}");
+            let error = Reference::read(name).unwrap_err();
+            assert!(error.hint.contains("hashivault://KEY?version=N"), "{name}: {error:?}");
         }
         assert!(Reference::parse(&format!("hashivault://{}", "k".repeat(LONGEST_KEY + 1))).is_err());
     }

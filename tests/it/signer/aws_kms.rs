@@ -131,7 +131,7 @@ async fn keys_that_cannot_sign_do_not_open() {
     let unsupported = "refused: its elliptic curve 1.3.132.0.10 is not supported";
     tells(&refused(&curve).await, unsupported, "ECC_NIST_P384");
 
-    tells(&refused("my-key").await, "refused: not the name of a key in AWS KMS", "awskms:///alias/NAME");
+    tells(&refused("my-key").await, "refused: not the name of a key", "awskms:///alias/NAME");
 }
 
 #[tokio::test]

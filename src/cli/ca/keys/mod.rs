@@ -18,6 +18,7 @@ use crate::cli::key_kind::NewKeyKind;
 use crate::crypto::KeyKind;
 use crate::failure::with_sources;
 use crate::files::{self as operator_files, MAX_FILE_BYTES};
+use crate::signer::backend;
 use crate::signer::key_file::{NewKey, generate};
 use crate::signer::key_password::{KeyPassword, without_line_break};
 use crate::signer::remote::{Bounds, RemoteSigner};
@@ -100,12 +101,12 @@ impl KeyPlace {
         }
         match text.split_once(':') {
             Some(("pkcs11", _)) => Ok(Self::Named(text.to_owned())),
-            Some((scheme, rest)) if rest.starts_with("//") && keys::place(scheme).is_some() => {
+            Some((_, rest)) if rest.starts_with("//") && backend::of_name(text).is_some() => {
                 Ok(Self::Named(text.to_owned()))
             }
             // One letter is a drive.
             Some((scheme, _)) if scheme.len() > 1 && scheme.chars().all(is_of_scheme) => {
-                refused(format!("write {}", keys::SCHEMES))
+                refused(format!("write {}", backend::forms()))
             }
             _ => Ok(Self::File(text.into())),
         }
@@ -124,7 +125,7 @@ fn without_pin(name: &str) -> &str {
 
 /// A key's name and where it is, for people.
 fn located(name: &str) -> String {
-    let place = name.split_once(':').and_then(|(scheme, _)| keys::place(scheme)).unwrap_or_default();
+    let place = backend::of_name(name).map_or("", |backend| backend.place);
     format!("{} ({place})", without_pin(name))
 }
 

@@ -19,25 +19,25 @@ use http_body_util::Limited;
 use url::Url;
 
 use super::AwsKmsOptions;
-use super::error::Failure;
 use super::transport::KmsTransport;
 use super::uri::KeyName;
 use crate::http;
 use crate::http::trust::{self, Trust};
+use crate::signer::backend::BackendError;
 use crate::signer::cloud_env::{cleaned, padded, unclean, unclean_problem, variable};
 
 /// The most that is read of an answer, in bytes. Real ones have a few hundred; a decrypted keyset has at most 4096.
 const LARGEST_ANSWER: usize = 64 * 1024;
 
 /// Prepares calls for one key. Nothing is sent to KMS; an instance may be asked for its region.
-pub(super) async fn connect(key: &KeyName, options: &AwsKmsOptions) -> Result<Client, Failure> {
+pub(super) async fn connect(key: &KeyName, options: &AwsKmsOptions) -> Result<Client, BackendError> {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(options.timeout / 2)
         .operation_attempt_timeout(options.timeout)
         .operation_timeout(options.timeout)
         .build();
     let transport = KmsTransport::new(&trust(options)?, options.timeout / 2)
-        .map_err(|error| Failure::refused(error.to_string(), "this should not happen: please report it"))?;
+        .map_err(|error| BackendError::refused(error.to_string(), "this should not happen: please report it"))?;
     let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
         .http_client(transport.clone())
         .retry_config(RetryConfig::disabled())
@@ -57,7 +57,7 @@ pub(super) async fn connect(key: &KeyName, options: &AwsKmsOptions) -> Result<Cl
     }
     let shared = loader.load().await;
     if shared.region().is_none() {
-        return Err(Failure::refused("no region is set".to_owned(), "set AWS_REGION, or name the key by its ARN"));
+        return Err(BackendError::refused("no region is set".to_owned(), "set AWS_REGION, or name the key by its ARN"));
     }
     let mut config = Builder::from(&shared).interceptor(AnswerCap);
     // The SDK has read variables and profile too, and panics at one with nothing in it.
@@ -91,10 +91,10 @@ const OF_CREDENTIALS: [&str; 5] = [
 const OF_FILES_AND_ROLES: [&str; 4] =
     ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_ROLE_ARN", "AWS_ROLE_SESSION_NAME"];
 
-fn refuse_unclean() -> Result<(), Failure> {
+fn refuse_unclean() -> Result<(), BackendError> {
     match unclean(&OF_CREDENTIALS).or_else(|| padded(&OF_FILES_AND_ROLES)) {
         Some(name) => {
-            Err(Failure::refused(unclean_problem(name), "a Secret made with `echo` has a line end: use `printf`"))
+            Err(BackendError::refused(unclean_problem(name), "a Secret made with `echo` has a line end: use `printf`"))
         }
         None => Ok(()),
     }
@@ -140,10 +140,10 @@ fn of_profile(shared: &SdkConfig) -> Option<String> {
     of_service.or_else(|| shared.endpoint_url().map(ToOwned::to_owned))
 }
 
-fn usable(endpoint: &str) -> Result<(), Failure> {
+fn usable(endpoint: &str) -> Result<(), BackendError> {
     match Url::parse(endpoint) {
         Ok(url) if matches!(url.scheme(), "http" | "https") && url.host().is_some() => Ok(()),
-        _ => Err(Failure::refused(
+        _ => Err(BackendError::refused(
             "AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_KMS or endpoint_url of the AWS profile is not an http or https URL"
                 .to_owned(),
             "write it with its scheme, like http://localhost:4566, or leave it out",
@@ -151,21 +151,24 @@ fn usable(endpoint: &str) -> Result<(), Failure> {
     }
 }
 
-fn endpoint<'a>(key: &'a KeyName, options: &'a AwsKmsOptions) -> Result<Option<&'a str>, Failure> {
+fn endpoint<'a>(key: &'a KeyName, options: &'a AwsKmsOptions) -> Result<Option<&'a str>, BackendError> {
     let Some(endpoint) = key.endpoint.as_ref().or(options.endpoint.as_ref()) else { return Ok(None) };
     if endpoint.scheme() != "https" && !http::is_loopback(endpoint) {
-        return Err(Failure::refused(format!("the endpoint {endpoint} is not https"), "use https to other machines"));
+        return Err(BackendError::refused(
+            format!("the endpoint {endpoint} is not https"),
+            "use https to other machines",
+        ));
     }
     Ok(Some(Url::as_str(endpoint)))
 }
 
 /// Whom the key's client trusts: what `AWS_CA_BUNDLE` names, as with other AWS programs.
-fn trust(options: &AwsKmsOptions) -> Result<Trust, Failure> {
+fn trust(options: &AwsKmsOptions) -> Result<Trust, BackendError> {
     let named = options.ca_bundle.clone().or_else(|| variable("AWS_CA_BUNDLE").map(PathBuf::from));
     let Some(bundle) = named else { return Ok(Trust::of_system()) };
     trust::named_certificates_in(&bundle).and_then(Trust::of_named).map_err(|error| {
         let problem = format!("the certificates to trust in {} cannot be used: {error}", bundle.display());
-        Failure::refused(problem, "AWS_CA_BUNDLE names a PEM file with the certificates of authorities")
+        BackendError::refused(problem, "AWS_CA_BUNDLE names a PEM file with the certificates of authorities")
     })
 }
 

@@ -10,7 +10,8 @@ use aws_sdk_kms::config::http::HttpResponse;
 use aws_sdk_kms::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 
 use crate::http::clock::with_difference;
-use crate::signer::remote::{OpenError, RemoteError};
+use crate::signer::backend::BackendError;
+use crate::signer::remote::RemoteError;
 use crate::signer::unfit::Unfit;
 use crate::text::peer_text::PeerText;
 
@@ -24,13 +25,6 @@ pub(super) enum Call {
     Decrypt,
 }
 
-/// What went wrong, and what to do about it.
-#[derive(Debug)]
-pub(super) struct Failure {
-    pub(super) problem: RemoteError,
-    hint: String,
-}
-
 /// What a failure was, as far as the hint depends on it.
 enum Cause<'a> {
     Code(&'a str),
@@ -39,65 +33,54 @@ enum Cause<'a> {
     Nonsense,
 }
 
-impl Failure {
-    /// Tells apart what one call may have failed with.
-    pub(super) fn of<E>(call: Call, error: &SdkError<E, HttpResponse>) -> Self
-    where
-        E: ProvideErrorMetadata + Error + 'static,
-    {
-        let text = format!("{call:?}: {}", one_line(&DisplayErrorContext(error).to_string()));
-        let (problem, cause) = match error {
-            SdkError::ServiceError(answer) => {
-                let (code, status) = (answer.err().code().unwrap_or_default(), answer.raw().status().as_u16());
-                let message = one_line(answer.err().message().unwrap_or_default());
-                let meant = if is_about_time(&message) { "RequestTimeTooSkewed" } else { code };
-                let cause = if status < 400 { Cause::Nonsense } else { Cause::Code(meant) };
-                let text = format!("{call:?}: {code} (status {status}): {message}");
-                let text = with_difference(text, answer.raw().headers().get("date"), SystemTime::now());
-                (kind_of(code, status)(text.into()), cause)
+/// Tells apart what one call may have failed with.
+pub(super) fn of<E>(call: Call, error: &SdkError<E, HttpResponse>) -> BackendError
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    let text = format!("{call:?}: {}", one_line(&DisplayErrorContext(error).to_string()));
+    let (problem, cause) = match error {
+        SdkError::ServiceError(answer) => {
+            let (code, status) = (answer.err().code().unwrap_or_default(), answer.raw().status().as_u16());
+            let message = one_line(answer.err().message().unwrap_or_default());
+            let meant = if is_about_time(&message) { "RequestTimeTooSkewed" } else { code };
+            let cause = if status < 400 { Cause::Nonsense } else { Cause::Code(meant) };
+            let text = format!("{call:?}: {code} (status {status}): {message}");
+            let text = with_difference(text, answer.raw().headers().get("date"), SystemTime::now());
+            (kind_of(code, status)(text.into()), cause)
+        }
+        SdkError::ResponseError(_) if found::<hyper::Error>(error).is_some() => {
+            (RemoteError::Unreachable(text.into()), Cause::Network)
+        }
+        SdkError::TimeoutError(_) => (RemoteError::Unreachable(text.into()), Cause::Network),
+        SdkError::DispatchFailure(_) => match found::<CredentialsError>(error) {
+            Some(CredentialsError::ProviderError(_) | CredentialsError::ProviderTimedOut(_)) => {
+                (RemoteError::Unreachable(text.into()), Cause::Credentials)
             }
-            SdkError::ResponseError(_) if found::<hyper::Error>(error).is_some() => {
-                (RemoteError::Unreachable(text.into()), Cause::Network)
-            }
-            SdkError::TimeoutError(_) => (RemoteError::Unreachable(text.into()), Cause::Network),
-            SdkError::DispatchFailure(_) => match found::<CredentialsError>(error) {
-                Some(CredentialsError::ProviderError(_) | CredentialsError::ProviderTimedOut(_)) => {
-                    (RemoteError::Unreachable(text.into()), Cause::Credentials)
-                }
-                Some(_) => (RemoteError::Refused(text.into()), Cause::Credentials),
-                None => (RemoteError::Unreachable(text.into()), Cause::Network),
-            },
-            _ => (RemoteError::Unusable(text.into()), Cause::Nonsense),
-        };
-        Self { problem, hint: hint(call, &cause) }
-    }
+            Some(_) => (RemoteError::Refused(text.into()), Cause::Credentials),
+            None => (RemoteError::Unreachable(text.into()), Cause::Network),
+        },
+        _ => (RemoteError::Unusable(text.into()), Cause::Nonsense),
+    };
+    BackendError { problem, hint: hint(call, &cause) }
+}
 
-    pub(super) fn unreachable(problem: String) -> Self {
-        Self { problem: RemoteError::Unreachable(problem.into()), hint: hint(Call::GetPublicKey, &Cause::Network) }
-    }
+pub(super) fn unreachable(problem: String) -> BackendError {
+    BackendError::unreachable(problem, hint(Call::GetPublicKey, &Cause::Network))
+}
 
-    pub(super) fn unusable(problem: &str) -> Self {
-        Self { problem: RemoteError::Unusable(problem.into()), hint: hint(Call::GetPublicKey, &Cause::Nonsense) }
-    }
+pub(super) fn unusable(problem: &str) -> BackendError {
+    BackendError::unusable(problem, hint(Call::GetPublicKey, &Cause::Nonsense))
+}
 
-    /// The key cannot sign for a certificate authority.
-    pub(super) fn unfit_key(problem: String) -> Self {
-        Self::refused(problem, SIGNING_KEY)
-    }
+/// The key cannot sign for a certificate authority.
+pub(super) fn unfit_key(problem: String) -> BackendError {
+    BackendError::refused(problem, SIGNING_KEY)
+}
 
-    /// What was to be signed cannot be signed.
-    pub(super) fn unfit(unfit: Unfit) -> Self {
-        Self { problem: RemoteError::Unfit(unfit), hint: "use a key of another type".to_owned() }
-    }
-
-    /// What the operator set cannot be.
-    pub(super) fn refused(problem: String, hint: impl Into<String>) -> Self {
-        Self { problem: RemoteError::Refused(problem.into()), hint: hint.into() }
-    }
-
-    pub(super) fn into_open_error(self, name: &str) -> OpenError {
-        OpenError { key: name.to_owned(), problem: self.problem, hint: self.hint }
-    }
+/// What was to be signed cannot be signed.
+pub(super) fn unfit(unfit: Unfit) -> BackendError {
+    BackendError { problem: RemoteError::Unfit(unfit), hint: "use a key of another type".to_owned() }
 }
 
 /// AWS refuses a signature for its time and for its key by the same code.

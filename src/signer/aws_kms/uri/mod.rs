@@ -4,9 +4,9 @@
 
 use url::Url;
 
-use super::error::Failure;
+use crate::signer::backend::KeyUri;
 
-const FORMS: &str = "a name is awskms:///arn:aws:kms:REGION:ACCOUNT:key/ID, awskms:///ID, awskms:///alias/NAME, or awskms://HOST[:PORT]/ and one of these";
+const FORMS: &str = "awskms:///arn:aws:kms:REGION:ACCOUNT:key/ID, awskms:///ID, awskms:///alias/NAME, or awskms://HOST[:PORT]/ and one of these";
 /// The longest id that KMS takes (`KeyIdType`), in bytes.
 const LONGEST_ID: usize = 2048;
 
@@ -20,28 +20,29 @@ pub(super) struct KeyName {
     pub(super) region: Option<String>,
 }
 
-impl KeyName {
-    pub(super) fn parse(name: &str) -> Result<Self, Failure> {
-        let wrong = |what: &str| Failure::refused(format!("not the name of a key in AWS KMS: {what}"), FORMS);
+impl KeyUri for KeyName {
+    const FORM: &'static str = FORMS;
+
+    fn parse(name: &str) -> Result<Self, &'static str> {
         let (host, id) = if let Some(arn) = name.strip_prefix("aws-kms://") {
             ("", arn)
         } else {
-            let rest = name.strip_prefix("awskms://").ok_or_else(|| wrong("it does not begin with awskms://"))?;
-            rest.split_once('/').ok_or_else(|| wrong("there is no slash before the key"))?
+            let rest = name.strip_prefix("awskms://").ok_or("it does not begin with awskms://")?;
+            rest.split_once('/').ok_or("there is no slash before the key")?
         };
         let endpoint = match host {
             "" => None,
-            host => Some(endpoint(host).ok_or_else(|| wrong("what stands before the key is not a host"))?),
+            host => Some(endpoint(host).ok_or("what stands before the key is not a host")?),
         };
         let region = if id.starts_with("arn:") {
-            Some(region_of(id).ok_or_else(|| wrong("its ARN is not one of a KMS key or alias"))?)
+            Some(region_of(id).ok_or("its ARN is not one of a KMS key or alias")?)
         } else if is_key_id(id) || is_alias(id) {
             None
         } else {
-            return Err(wrong("it has neither an ARN, nor a key's id, nor alias/ and a name"));
+            return Err("it has neither an ARN, nor a key's id, nor alias/ and a name");
         };
         if id.len() > LONGEST_ID {
-            return Err(wrong("it is too long"));
+            return Err("it is too long");
         }
         Ok(Self { endpoint, id: id.to_owned(), region })
     }

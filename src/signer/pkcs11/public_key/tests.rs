@@ -61,9 +61,12 @@ fn missing_parts_are_no_key_and_malformed_ones_or_other_types_are_refused() {
     }
     let malformed = Parts { curve: P256.to_vec(), point: vec![9; 65], ..Parts::default() };
     let fault = spki_der(Some(KeyType::EC), &malformed).unwrap_err();
-    assert!(matches!(&fault.problem, RemoteError::Unusable(text) if text.contains("malformed")), "{fault:?}");
+    assert!(matches!(&fault.error.problem, RemoteError::Unusable(text) if text.contains("malformed")), "{fault:?}");
     for kind in [Some(KeyType::AES), None] {
         let fault = spki_der(kind, &Parts::default()).unwrap_err();
-        assert!(matches!(&fault.problem, RemoteError::Refused(text) if text.contains("neither RSA")), "{fault:?}");
+        assert!(
+            matches!(&fault.error.problem, RemoteError::Refused(text) if text.contains("neither RSA")),
+            "{fault:?}"
+        );
     }
 }

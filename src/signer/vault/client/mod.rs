@@ -10,12 +10,12 @@ use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::error::Fault;
 use super::options::Settings;
 use super::tls::{OneHost, renamed};
 use super::token::Token;
 use crate::http::clock::{self, with_difference};
 use crate::http::{self, BodyError, is_loopback};
+use crate::signer::backend::BackendError;
 use crate::signer::remote::RemoteError;
 use crate::signer::unfit::Unfit;
 use crate::text::peer_text::{JsonFault, PeerText};
@@ -68,12 +68,12 @@ struct Errors {
 }
 
 impl Client {
-    pub(super) async fn new(settings: &Settings) -> Result<Self, Fault> {
+    pub(super) async fn new(settings: &Settings) -> Result<Self, BackendError> {
         let mut headers = HeaderMap::from_iter([(name(REQUEST), HeaderValue::from_static("true"))]);
         if let Some(namespace) = &settings.namespace {
             let hint = "set VAULT_NAMESPACE to a path like team/production, or unset it";
-            let value =
-                HeaderValue::try_from(namespace).map_err(|_| Fault::refused("VAULT_NAMESPACE is not a path", hint))?;
+            let value = HeaderValue::try_from(namespace)
+                .map_err(|_| BackendError::refused("VAULT_NAMESPACE is not a path", hint))?;
             headers.insert(name(NAMESPACE), value);
         }
         headers.extend(settings.headers.clone());
@@ -101,7 +101,8 @@ impl Client {
         }
         let hint = "see the other settings of Vault";
         let http = builder.default_headers(headers).build();
-        let http = http.map_err(|error| Fault::refused(&format!("the client cannot be set up: {error}"), hint))?;
+        let http =
+            http.map_err(|error| BackendError::refused(format!("the client cannot be set up: {error}"), hint))?;
         Ok(Self { http, address, token: Token::open(&settings.token).await? })
     }
 

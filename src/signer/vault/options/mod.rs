@@ -10,9 +10,9 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Proxy, Url};
 use secrecy::SecretString;
 
-use super::error::Fault;
 use super::tls::TlsSettings;
 use super::token::TokenSource;
+use crate::signer::backend::BackendError;
 
 /// Where transit is mounted unless something else is said.
 const DEFAULT_MOUNT: &str = "transit";
@@ -64,17 +64,17 @@ const NOT_READ: [(&str, &str); 4] = [
 ];
 
 impl VaultOptions {
-    pub(super) fn settings(&self, environment: impl Fn(&str) -> Option<String>) -> Result<Settings, Fault> {
+    pub(super) fn settings(&self, environment: impl Fn(&str) -> Option<String>) -> Result<Settings, BackendError> {
         let plain = |name: &str| environment(name).filter(|value| !value.is_empty());
         let either = |name: &str| plain(&format!("VAULT_{name}")).or_else(|| plain(&format!("BAO_{name}")));
         if either("SKIP_VERIFY").is_some_and(|value| is_true(&value)) {
-            return Err(Fault::refused(
+            return Err(BackendError::refused(
                 "VAULT_SKIP_VERIFY is set, and a network attacker would have the token",
                 "unset it, and give the server's CA certificate as VAULT_CACERT",
             ));
         }
         if either("SRV_LOOKUP").is_some_and(|value| is_true(&value)) {
-            return Err(Fault::refused(
+            return Err(BackendError::refused(
                 "VAULT_SRV_LOOKUP is set, and SRV records are not looked up here",
                 "unset it, and give host and port in VAULT_ADDR",
             ));
@@ -85,7 +85,7 @@ impl VaultOptions {
         let tls = TlsSettings::read(self.ca_file.clone(), &either)?;
         let proxy = either("PROXY_ADDR").or_else(|| either("HTTP_PROXY")).map(|text| proxy(&text)).transpose()?;
         if tls.server_name.is_some() && proxy.is_some() {
-            return Err(Fault::refused(
+            return Err(BackendError::refused(
                 "VAULT_TLS_SERVER_NAME and a proxy for Vault are set, and a proxy would look for the server by that name",
                 "unset one of them",
             ));
@@ -110,7 +110,7 @@ impl VaultOptions {
         &self,
         plain: &impl Fn(&str) -> Option<String>,
         either: &impl Fn(&str) -> Option<String>,
-    ) -> Result<TokenSource, Fault> {
+    ) -> Result<TokenSource, BackendError> {
         if let Some(file) = &self.token_file {
             return Ok(TokenSource::File(file.clone()));
         }
@@ -125,7 +125,7 @@ impl VaultOptions {
         }
         let home = plain("HOME").map(|home| PathBuf::from(home).join(".vault-token"));
         home.filter(|file| file.exists()).map(TokenSource::File).ok_or_else(|| {
-            Fault::refused(
+            BackendError::refused(
                 "no token: neither VAULT_TOKEN_FILE nor VAULT_TOKEN is set, and there is no ~/.vault-token",
                 "set VAULT_TOKEN_FILE to the file that a Vault agent keeps up to date, or VAULT_TOKEN to a token",
             )
@@ -133,14 +133,14 @@ impl VaultOptions {
     }
 }
 
-fn address(text: Option<String>) -> Result<Url, Fault> {
+fn address(text: Option<String>) -> Result<Url, BackendError> {
     let hint = "set VAULT_ADDR to the server's address, like https://vault.example.com:8200";
-    let text = text.ok_or_else(|| Fault::refused("VAULT_ADDR is not set", hint))?;
+    let text = text.ok_or_else(|| BackendError::refused("VAULT_ADDR is not set", hint))?;
     // The text is not repeated: what stands before an `@` may be a password.
-    let url = Url::parse(&text).map_err(|_| Fault::refused("VAULT_ADDR is not a URL", hint))?;
+    let url = Url::parse(&text).map_err(|_| BackendError::refused("VAULT_ADDR is not a URL", hint))?;
     let extra = !url.username().is_empty() || url.password().is_some() || url.query().is_some();
     if !matches!(url.scheme(), "http" | "https") || extra || url.fragment().is_some() {
-        return Err(Fault::refused("VAULT_ADDR is not an http or https address and nothing more", hint));
+        return Err(BackendError::refused("VAULT_ADDR is not an http or https address and nothing more", hint));
     }
     if url.scheme() == "http" && !crate::http::is_loopback(&url) {
         tracing::warn!("VAULT_ADDR is http: a network attacker can read the Vault token");
@@ -153,10 +153,10 @@ fn is_true(value: &str) -> bool {
     !matches!(value.to_lowercase().as_str(), "0" | "f" | "false")
 }
 
-fn proxy(text: &str) -> Result<Proxy, Fault> {
+fn proxy(text: &str) -> Result<Proxy, BackendError> {
     // The text is not repeated: it may hold a password.
     Proxy::all(text).map_err(|_| {
-        Fault::refused(
+        BackendError::refused(
             "VAULT_PROXY_ADDR (or VAULT_HTTP_PROXY) is not a URL",
             "set it to one like http://proxy.example:3128",
         )
@@ -164,9 +164,9 @@ fn proxy(text: &str) -> Result<Proxy, Fault> {
 }
 
 /// A JSON object of names and values, as Vault's tools read it.
-fn headers(text: &str) -> Result<HeaderMap, Fault> {
+fn headers(text: &str) -> Result<HeaderMap, BackendError> {
     let hint = "write VAULT_HEADERS as JSON, like {\"X-Team\": \"a\"}; a token or namespace has a variable of its own";
-    let refused = |problem: &str| Fault::refused(&format!("VAULT_HEADERS: {problem}"), hint);
+    let refused = |problem: &str| BackendError::refused(format!("VAULT_HEADERS: {problem}"), hint);
     let found: BTreeMap<String, String> =
         serde_json::from_str(text).map_err(|_| refused("not a JSON object of names and values"))?;
     let mut headers = HeaderMap::new();
@@ -183,21 +183,21 @@ fn headers(text: &str) -> Result<HeaderMap, Fault> {
 }
 
 /// Whole seconds, or a duration.
-fn client_timeout(text: &str) -> Result<Duration, Fault> {
+fn client_timeout(text: &str) -> Result<Duration, BackendError> {
     let found = text.parse().map(Duration::from_secs).ok().or_else(|| humantime::parse_duration(text).ok());
     found.filter(|timeout| !timeout.is_zero()).ok_or_else(|| {
-        Fault::refused(
+        BackendError::refused(
             "VAULT_CLIENT_TIMEOUT is not a time",
             "set it to seconds or a duration, like 5 or 5s; the default is 2s",
         )
     })
 }
 
-fn mount(text: Option<String>) -> Result<String, Fault> {
+fn mount(text: Option<String>) -> Result<String, BackendError> {
     let text = text.unwrap_or_else(|| DEFAULT_MOUNT.to_owned());
     let mount = text.trim_matches('/');
     if mount.split('/').any(|part| matches!(part, "" | "." | "..")) || mount.chars().any(char::is_control) {
-        return Err(Fault::refused(
+        return Err(BackendError::refused(
             "TRANSIT_SECRET_ENGINE_PATH is not a path",
             "set it to what `vault secrets list` shows for the engine of type transit, like transit or team/transit",
         ));

@@ -1,6 +1,6 @@
 use super::*;
 
-fn settings(options: &VaultOptions, environment: &[(&str, &str)]) -> Result<Settings, Fault> {
+fn settings(options: &VaultOptions, environment: &[(&str, &str)]) -> Result<Settings, BackendError> {
     let look = |name: &str| environment.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
     options.settings(look)
 }

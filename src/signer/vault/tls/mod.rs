@@ -12,8 +12,8 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use rustls::ClientConfig;
 use rustls::pki_types::CertificateDer;
 
-use super::error::Fault;
 use crate::http::trust::{self, ClientIdentity, Protocols, Trust};
+use crate::signer::backend::BackendError;
 
 const PEM_HINT: &str = "VAULT_CACERT names a PEM file of certificates, VAULT_CAPATH a folder of such files, and VAULT_CACERT_BYTES holds PEM itself";
 const CLIENT_HINT: &str =
@@ -35,19 +35,25 @@ pub(super) struct TlsSettings {
 
 impl TlsSettings {
     /// `variable` is asked without the prefix; `ca_file` is set by other means.
-    pub(super) fn read(ca_file: Option<PathBuf>, variable: &dyn Fn(&str) -> Option<String>) -> Result<Self, Fault> {
+    pub(super) fn read(
+        ca_file: Option<PathBuf>,
+        variable: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Self, BackendError> {
         let path = |name: &str| variable(name).map(PathBuf::from);
         let client = match (path("CLIENT_CERT"), path("CLIENT_KEY")) {
             (Some(certificate), Some(key)) => Some((certificate, key)),
             (None, None) => None,
             (certificate, _) => {
                 let missing = if certificate.is_some() { "VAULT_CLIENT_KEY" } else { "VAULT_CLIENT_CERT" };
-                return Err(Fault::refused(&format!("{missing} is not set, and its counterpart is"), CLIENT_HINT));
+                return Err(BackendError::refused(
+                    format!("{missing} is not set, and its counterpart is"),
+                    CLIENT_HINT,
+                ));
             }
         };
         let server_name = variable("TLS_SERVER_NAME");
         if server_name.as_deref().is_some_and(|name| url::Host::parse(name).is_err()) {
-            return Err(Fault::refused(
+            return Err(BackendError::refused(
                 "VAULT_TLS_SERVER_NAME is not a host name",
                 "set it to a name that the server's certificate has",
             ));
@@ -62,17 +68,17 @@ impl TlsSettings {
     }
 
     /// The TLS of a client for this server.
-    pub(super) fn client_config(&self) -> Result<ClientConfig, Fault> {
-        let trust = Trust::of_named(self.named()?).map_err(|problem| Fault::refused(&problem, PEM_HINT))?;
+    pub(super) fn client_config(&self) -> Result<ClientConfig, BackendError> {
+        let trust = Trust::of_named(self.named()?).map_err(|problem| BackendError::refused(problem, PEM_HINT))?;
         let client = self.client.as_ref().map(|(certificate, key)| identity(certificate, key)).transpose()?;
         trust.client_config_as(client, Protocols::Http1).map_err(|error| {
             let problem = crate::text::tls_words::in_words(error.to_string());
-            Fault::refused(&format!("the TLS client cannot be set up: {problem}"), CLIENT_HINT)
+            BackendError::refused(format!("the TLS client cannot be set up: {problem}"), CLIENT_HINT)
         })
     }
 
-    fn named(&self) -> Result<Vec<CertificateDer<'static>>, Fault> {
-        let unusable = |name: String| move |problem| Fault::refused(&format!("{name}: {problem}"), PEM_HINT);
+    fn named(&self) -> Result<Vec<CertificateDer<'static>>, BackendError> {
+        let unusable = |name: String| move |problem| BackendError::refused(format!("{name}: {problem}"), PEM_HINT);
         let mut named = Vec::new();
         if let Some(file) = &self.ca_file {
             named.extend(trust::named_certificates_in(file).map_err(unusable(file.display().to_string()))?);
@@ -88,13 +94,14 @@ impl TlsSettings {
     }
 }
 
-fn identity(certificate: &Path, key: &Path) -> Result<ClientIdentity, Fault> {
+fn identity(certificate: &Path, key: &Path) -> Result<ClientIdentity, BackendError> {
     let read = |file: &Path| {
-        trust::read_pem(file).map_err(|problem| Fault::refused(&format!("{}: {problem}", file.display()), CLIENT_HINT))
+        trust::read_pem(file)
+            .map_err(|problem| BackendError::refused(format!("{}: {problem}", file.display()), CLIENT_HINT))
     };
     ClientIdentity::from_pem(&read(certificate)?, &read(key)?).map_err(|problem| {
         let files = format!("{} and {}", certificate.display(), key.display());
-        Fault::refused(&format!("{files}: {problem}"), CLIENT_HINT)
+        BackendError::refused(format!("{files}: {problem}"), CLIENT_HINT)
     })
 }
 

@@ -103,7 +103,7 @@ impl Server {
         ]);
         all.extend(variables.iter().cloned());
         let settings = VaultOptions::default().settings(|name| all.get(name).cloned());
-        let fault = |fault: Fault| format!("{} ({})", fault.problem, fault.hint);
+        let fault = |fault: BackendError| format!("{} ({})", fault.problem, fault.hint);
         let client = Client::new(&settings.map_err(fault)?).await.map_err(fault)?;
         client.get(&client.endpoint("transit", &["keys"])).await.map_err(|failure| format!("{failure:?}"))
     }

@@ -11,8 +11,8 @@ use arc_swap::ArcSwap;
 use reqwest::header::HeaderValue;
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::error::Fault;
 use crate::files::{KIB, read_text_apart, warn_if_shared};
+use crate::signer::backend::BackendError;
 
 /// How often a file is looked at while calls succeed. An agent replaces a token long before it expires.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -40,7 +40,7 @@ pub(super) struct Token {
 }
 
 impl Token {
-    pub(super) async fn open(source: &TokenSource) -> Result<Self, Fault> {
+    pub(super) async fn open(source: &TokenSource) -> Result<Self, BackendError> {
         let (file, token) = match source {
             TokenSource::Fixed(token) => (None, header(token.expose_secret())),
             TokenSource::File(file) => {
@@ -50,8 +50,8 @@ impl Token {
         };
         let place = file.as_ref().map_or_else(|| "VAULT_TOKEN".to_owned(), |file| file.display().to_string());
         let token = token.map_err(|problem| {
-            Fault::refused(
-                &format!("{place}: {problem}"),
+            BackendError::refused(
+                format!("{place}: {problem}"),
                 "it has to hold one token and nothing else, readable by this user",
             )
         })?;

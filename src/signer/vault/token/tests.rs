@@ -1,6 +1,6 @@
 use super::*;
 
-async fn of_file(content: &str) -> (tempfile::NamedTempFile, Result<Token, Fault>) {
+async fn of_file(content: &str) -> (tempfile::NamedTempFile, Result<Token, BackendError>) {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), content).unwrap();
     let token = Token::open(&TokenSource::File(file.path().to_owned())).await;
