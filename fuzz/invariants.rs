@@ -5,7 +5,9 @@
 
 use std::borrow::Cow;
 
-use sigmint::api::proto_json::{CreateSigningCertificateRequest, Fields, v1};
+use sigmint::api::messages::proto::create_signing_certificate_request::Key;
+use sigmint::api::messages::proto::credentials::Credentials;
+use sigmint::api::proto_json::{CreateSigningCertificateRequest, v1};
 use sigmint::ct::{LogEntry, LogKey, Sct, parse_list, serialize_list};
 use sigmint::identity::UnverifiedToken;
 use sigmint::identity::issuers::{IssuerAddress, Issuers};
@@ -168,19 +170,21 @@ pub fn sct(bytes: &[u8]) {
 
 /// What a body says is no longer than the body, is the same with white space around it, and is refused the same way twice.
 pub fn request_json(bytes: &[u8]) {
-    let flat = |fields: Fields| (fields.token, fields.public_key, fields.signing_request);
-    let read = CreateSigningCertificateRequest::parse(bytes).map(flat);
-    if let Ok((token, key, request)) = &read {
-        let lengths = [
-            token.as_ref().map(String::len),
-            key.as_ref().map(|(content, _)| content.len()),
-            key.as_ref().map(|(_, proof)| proof.len()),
-            request.as_ref().map(Vec::len),
-        ];
-        assert!(lengths.into_iter().flatten().all(|length| length <= bytes.len()));
+    let read = CreateSigningCertificateRequest::parse(bytes).ok();
+    if let Some(message) = &read {
+        let token = message.credentials.as_ref().and_then(|credentials| credentials.credentials.as_ref());
+        let token = token.map_or(0, |Credentials::OidcIdentityToken(token)| token.len());
+        let key = match &message.key {
+            Some(Key::PublicKeyRequest(request)) => {
+                request.public_key.as_ref().map_or(0, |key| key.content.len()) + request.proof_of_possession.len()
+            }
+            Some(Key::CertificateSigningRequest(text)) => text.len(),
+            None => 0,
+        };
+        assert!(token + key <= bytes.len());
     }
     let spaced = [b"\r\n\t ", bytes, b" "].concat();
-    assert_eq!(CreateSigningCertificateRequest::parse(&spaced).map(flat).ok(), read.ok());
+    assert_eq!(CreateSigningCertificateRequest::parse(&spaced).ok(), read);
     let read = v1::Body::parse(bytes);
     match &read {
         Ok(KeyRequest::PublicKey { content, proof }) => assert!(content.len() + proof.len() <= bytes.len()),

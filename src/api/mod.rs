@@ -7,6 +7,7 @@ mod cross_origin;
 pub mod grpc;
 mod http1;
 mod http2;
+pub mod messages;
 pub mod proto_json;
 mod request_id;
 mod rest;

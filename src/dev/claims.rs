@@ -6,7 +6,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Value};
 
-use super::{AUDIENCE, DevIdentity};
+use super::AUDIENCE;
+use crate::identity::IdentityKind;
 
 /// How long a token is valid, unless `exp` says otherwise.
 pub const TOKEN_LIFETIME: Duration = Duration::from_mins(10);
@@ -21,14 +22,14 @@ pub enum ClaimsError {
 
 /// The claims of a new token: what every token has, what the type needs, the query's, the body's.
 pub(super) fn compose(
-    identity: DevIdentity,
+    identity: IdentityKind,
     issuer: &str,
     query: &[(String, String)],
     body: &[u8],
     now: SystemTime,
 ) -> Result<Map<String, Value>, ClaimsError> {
     let seconds = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    let mut claims = identity.claims();
+    let mut claims = super::identity::claims(identity);
     claims.insert("iss".to_owned(), issuer.into());
     claims.insert("aud".to_owned(), AUDIENCE.into());
     claims.insert("iat".to_owned(), seconds.into());
@@ -68,7 +69,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn compose_at_1000(identity: DevIdentity, query: &[(&str, &str)], body: &str) -> Result<Value, ClaimsError> {
+    fn compose_at_1000(identity: IdentityKind, query: &[(&str, &str)], body: &str) -> Result<Value, ClaimsError> {
         let query: Vec<(String, String)> =
             query.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let now = UNIX_EPOCH + Duration::from_secs(1000);
@@ -77,7 +78,7 @@ mod tests {
 
     #[test]
     fn ready_made_claims_live_ten_minutes() {
-        let claims = compose_at_1000(DevIdentity::Email, &[], "").unwrap();
+        let claims = compose_at_1000(IdentityKind::Email, &[], "").unwrap();
         assert_eq!(
             claims,
             json!({"iss": "http://127.0.0.1:1/email", "aud": "sigstore", "iat": 1000, "exp": 1600, "sub": "dev@example.com",
@@ -88,17 +89,17 @@ mod tests {
     #[test]
     fn a_query_keeps_the_type_of_what_it_replaces() {
         let query = [("run_id", "7"), ("aud", "12"), ("exp", "5"), ("new", "[1]"), ("other", "word")];
-        let claims = compose_at_1000(DevIdentity::GithubWorkflow, &query, "").unwrap();
+        let claims = compose_at_1000(IdentityKind::GithubWorkflow, &query, "").unwrap();
         assert_eq!((&claims["run_id"], &claims["aud"], &claims["exp"]), (&json!("7"), &json!("12"), &json!(5)));
         assert_eq!((&claims["new"], &claims["other"]), (&json!([1]), &json!("word")));
-        let claims = compose_at_1000(DevIdentity::Email, &[("email_verified", "false")], "").unwrap();
+        let claims = compose_at_1000(IdentityKind::Email, &[("email_verified", "false")], "").unwrap();
         assert_eq!(claims["email_verified"], json!(false));
     }
 
     #[test]
     fn a_body_lies_over_everything_and_null_takes_away() {
         let claims =
-            compose_at_1000(DevIdentity::Email, &[("sub", "query")], r#"{"sub": 7, "email": null, "iss": "other"}"#)
+            compose_at_1000(IdentityKind::Email, &[("sub", "query")], r#"{"sub": 7, "email": null, "iss": "other"}"#)
                 .unwrap();
         assert_eq!((&claims["sub"], claims.get("email"), &claims["iss"]), (&json!(7), None, &json!("other")));
     }
@@ -106,8 +107,8 @@ mod tests {
     #[test]
     fn a_body_that_is_no_object_is_refused() {
         for body in ["[]", "7", "email=a", "{", r#"{"a":1}x"#] {
-            assert!(matches!(compose_at_1000(DevIdentity::Email, &[], body), Err(ClaimsError::Body(_))), "{body}");
+            assert!(matches!(compose_at_1000(IdentityKind::Email, &[], body), Err(ClaimsError::Body(_))), "{body}");
         }
-        assert!(compose_at_1000(DevIdentity::Email, &[], " \n").is_ok());
+        assert!(compose_at_1000(IdentityKind::Email, &[], " \n").is_ok());
     }
 }

@@ -4,7 +4,8 @@
 
 use std::fmt::Write as _;
 
-use super::{AUDIENCE, DevIdentity};
+use super::AUDIENCE;
+use crate::identity::IdentityKind;
 
 /// What looks like GitHub Actions to the templates of `ci-provider`.
 const METADATA: &str = r#"ci-issuer-metadata:
@@ -37,13 +38,13 @@ const METADATA: &str = r#"ci-issuer-metadata:
 pub fn issuers_file(base: &str) -> String {
     let mut text =
         String::from("# For development only: these issuers give anybody a token for any identity.\noidc-issuers:\n");
-    for identity in DevIdentity::ALL {
+    for identity in IdentityKind::ALL {
         let name = identity.name();
         let more = match identity {
-            DevIdentity::Uri => ", subject-domain: \"http://127.0.0.1\"",
-            DevIdentity::Username => ", subject-domain: \"127.0.0.1\"",
-            DevIdentity::Spiffe => ", spiffe-trust-domain: example.org",
-            DevIdentity::CiProvider => ", ci-provider: development-ci",
+            IdentityKind::Uri => ", subject-domain: \"http://127.0.0.1\"",
+            IdentityKind::Username => ", subject-domain: \"127.0.0.1\"",
+            IdentityKind::Spiffe => ", spiffe-trust-domain: example.org",
+            IdentityKind::CiProvider => ", ci-provider: development-ci",
             _ => "",
         };
         // Writing to a String cannot fail.
@@ -63,8 +64,8 @@ mod tests {
     #[test]
     fn the_configuration_reads_it_and_trusts_every_type() {
         let issuers = Issuers::parse("development issuers", &issuers_file("http://127.0.0.1:5556")).unwrap();
-        assert_eq!(issuers.len(), DevIdentity::ALL.len());
-        for identity in DevIdentity::ALL {
+        assert_eq!(issuers.len(), IdentityKind::ALL.len());
+        for identity in IdentityKind::ALL {
             let issuer = issuers.find(&format!("http://127.0.0.1:5556/{}", identity.name()));
             let issuer = issuer.first().unwrap();
             assert_eq!((issuer.identity.name(), issuer.audience.as_str()), (identity.name(), "sigstore"));

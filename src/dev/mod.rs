@@ -15,7 +15,6 @@ mod trust;
 
 pub use claims::{ClaimsError, TOKEN_LIFETIME};
 pub use folder::{Folder, FolderError, Readers};
-pub use identity::DevIdentity;
 pub use issuer::{DevIssuer, DevIssuerError, MAX_BODY_BYTES};
 pub use issuers_file::issuers_file;
 pub use log::{DevLog, DevLogError};

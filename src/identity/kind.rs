@@ -8,7 +8,62 @@ use std::sync::Arc;
 use crate::identity::extensions::ExtensionId;
 use crate::identity::template::Template;
 
-/// The `type` of an issuer. A new type is a new variant here, a file in `principal`, and what the compiler then lists.
+macro_rules! identity_kinds {
+    ($($variant:ident = $name:literal, $challenge:literal, $about:literal;)*) => {
+        /// The kinds of identity. A new one is a new row here, and what the compiler then lists: its settings in [`IdentityType`], its
+        /// reading in the issuer file, its principal in `kinds`, its claims for the development issuer.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum IdentityKind { $(#[doc = $about] $variant,)* }
+
+        impl IdentityKind {
+            pub const ALL: [Self; [$($name),*].len()] = [$(Self::$variant),*];
+            /// Every word that [`Self::name`] gives.
+            pub const NAMES: [&'static str; Self::ALL.len()] = [$($name),*];
+
+            /// The word in the issuer file (`type`), in `/api/v2/configuration`, in metric labels and on the command line.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+
+            /// The claim whose text a client signs to prove that it holds its key, as clients are told.
+            pub const fn default_challenge_claim(self) -> &'static str {
+                match self { $(Self::$variant => $challenge,)* }
+            }
+
+            /// Who has such an identity, for help.
+            pub const fn about(self) -> &'static str {
+                match self { $(Self::$variant => $about,)* }
+            }
+        }
+    };
+}
+
+identity_kinds! {
+    Email = "email", "email", "A person, by e-mail address";
+    Uri = "uri", "sub", "A person, by URI";
+    Username = "username", "sub", "A person, by user name";
+    Spiffe = "spiffe", "sub", "A workload with a SPIFFE ID";
+    Kubernetes = "kubernetes", "sub", "A Kubernetes service account";
+    GithubWorkflow = "github-workflow", "sub", "A GitHub Actions workflow";
+    GitlabPipeline = "gitlab-pipeline", "sub", "A GitLab CI pipeline";
+    BuildkiteJob = "buildkite-job", "sub", "A Buildkite job";
+    CodefreshWorkflow = "codefresh-workflow", "sub", "A Codefresh pipeline";
+    ChainguardIdentity = "chainguard-identity", "sub", "A Chainguard identity";
+    CiProvider = "ci-provider", "sub", "A build of any CI system, described by templates";
+}
+
+impl IdentityKind {
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
+    /// Whether a token without `sub` is refused: it is the name, or what the client signs. An e-mail address is both by itself.
+    pub fn needs_subject(self) -> bool {
+        self != Self::Email
+    }
+}
+
+/// The `type` of an issuer with what it needs.
 #[derive(Clone, Debug)]
 pub enum IdentityType {
     /// `email`
@@ -36,49 +91,25 @@ pub enum IdentityType {
 }
 
 impl IdentityType {
-    /// Every word that [`Self::name`] gives.
-    pub const NAMES: [&'static str; 11] = [
-        "email",
-        "uri",
-        "username",
-        "spiffe",
-        "kubernetes",
-        "github-workflow",
-        "gitlab-pipeline",
-        "buildkite-job",
-        "codefresh-workflow",
-        "chainguard-identity",
-        "ci-provider",
-    ];
+    pub const fn kind(&self) -> IdentityKind {
+        match self {
+            Self::Email(_) => IdentityKind::Email,
+            Self::Uri(_) => IdentityKind::Uri,
+            Self::Username(_) => IdentityKind::Username,
+            Self::Spiffe(_) => IdentityKind::Spiffe,
+            Self::Kubernetes => IdentityKind::Kubernetes,
+            Self::GithubWorkflow => IdentityKind::GithubWorkflow,
+            Self::GitlabPipeline => IdentityKind::GitlabPipeline,
+            Self::BuildkiteJob => IdentityKind::BuildkiteJob,
+            Self::CodefreshWorkflow => IdentityKind::CodefreshWorkflow,
+            Self::ChainguardIdentity => IdentityKind::ChainguardIdentity,
+            Self::CiProvider(_) => IdentityKind::CiProvider,
+        }
+    }
 
-    /// The word in the issuer file, in `/api/v2/configuration` and in metric labels.
+    /// As [`IdentityKind::name`].
     pub const fn name(&self) -> &'static str {
-        match self {
-            Self::Email(_) => "email",
-            Self::Uri(_) => "uri",
-            Self::Username(_) => "username",
-            Self::Spiffe(_) => "spiffe",
-            Self::Kubernetes => "kubernetes",
-            Self::GithubWorkflow => "github-workflow",
-            Self::GitlabPipeline => "gitlab-pipeline",
-            Self::BuildkiteJob => "buildkite-job",
-            Self::CodefreshWorkflow => "codefresh-workflow",
-            Self::ChainguardIdentity => "chainguard-identity",
-            Self::CiProvider(_) => "ci-provider",
-        }
-    }
-
-    /// Whether a token without `sub` is refused: it is the name, or what the client signs. An e-mail address is both by itself.
-    pub const fn needs_subject(&self) -> bool {
-        !matches!(self, Self::Email(_))
-    }
-
-    /// The claim whose text a client signs to prove that it holds its key, as clients are told.
-    pub const fn default_challenge_claim(&self) -> &'static str {
-        match self {
-            Self::Email(_) => "email",
-            _ => "sub",
-        }
+        self.kind().name()
     }
 }
 

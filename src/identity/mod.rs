@@ -23,6 +23,6 @@ pub mod verify;
 pub use crate::identity::kinds::Principal;
 pub use crate::identity::select::identify;
 pub use claims::Claims;
-pub use kind::IdentityType;
+pub use kind::{IdentityKind, IdentityType};
 pub use token::UnverifiedToken;
 pub use verify::VerifiedClaims;

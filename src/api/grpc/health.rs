@@ -10,7 +10,7 @@ use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 use tonic_health::server::HealthService;
 
 use super::CertificateAuthority;
-use super::proto::ca_server::CaServer;
+use crate::api::messages::proto::ca_server::CaServer;
 
 pub(super) struct AnyName(pub(super) HealthService);
 

@@ -1,13 +1,16 @@
 use super::*;
+use crate::api::messages::proto::create_signing_certificate_request::Key;
+use crate::api::messages::proto::credentials::Credentials;
+use crate::possession::KeyRequest;
 
 fn token(sent: &str, metadata: &[&'static str]) -> String {
-    let credentials = proto::Credentials { credentials: Some(Credential::OidcIdentityToken(sent.to_owned())) };
+    let credentials = proto::Credentials { credentials: Some(Credentials::OidcIdentityToken(sent.to_owned())) };
     let message = proto::CreateSigningCertificateRequest { credentials: Some(credentials), key: None };
     let mut map = MetadataMap::new();
     for value in metadata {
         map.append(TOKEN_METADATA, tonic::metadata::MetadataValue::from_static(value));
     }
-    read_request(message, &map).token
+    messages::request(message, || metadata_token(&map).to_owned()).token
 }
 
 #[test]
@@ -26,7 +29,7 @@ fn nothing_to_certify_is_an_empty_key() {
         Some(Key::PublicKeyRequest(proto::PublicKeyRequest::default())),
     ] {
         let message = proto::CreateSigningCertificateRequest { credentials: None, key };
-        let read = read_request(message, &MetadataMap::new()).key;
+        let read = messages::request(message, String::new).key;
         assert!(read == KeyRequest::PublicKey { content: vec![], proof: vec![] });
     }
 }

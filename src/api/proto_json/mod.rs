@@ -13,6 +13,8 @@ use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use base64::engine::{DecodePaddingMode, general_purpose};
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor, value::MapAccessDeserializer};
 
+use super::messages::proto::{self, create_signing_certificate_request::Key};
+use crate::failure::{Failure, FailureKind};
 use crate::identity::token::MAX_TOKEN_BYTES;
 use crate::possession::MAX_CSR_BYTES;
 
@@ -59,16 +61,6 @@ struct PublicKey {
     content: Option<Text>,
 }
 
-/// What the members say, without the mapping.
-pub struct Fields {
-    /// `credentials.oidcIdentityToken`
-    pub token: Option<String>,
-    /// `publicKeyRequest`: content and proof
-    pub public_key: Option<(Vec<u8>, Vec<u8>)>,
-    /// `certificateSigningRequest`
-    pub signing_request: Option<Vec<u8>>,
-}
-
 /// Where reading stopped. Carries no part of the body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{problem} at line {line}, column {column} of the body")]
@@ -79,21 +71,29 @@ pub struct JsonProblem {
 }
 
 impl CreateSigningCertificateRequest {
-    /// Reads a body. An empty one, or one of white space, is an empty message.
-    pub fn parse(body: &[u8]) -> Result<Fields, JsonProblem> {
-        let message: Self = read_message(body)?;
-        let public_key = message.public_key_request.map(|Message(request)| {
+    /// Reads a body into the message. An empty one, or one of white space, is an empty message.
+    pub fn parse(body: &[u8]) -> Result<proto::CreateSigningCertificateRequest, Failure> {
+        let sent: Self = read_message(body).map_err(JsonProblem::into_failure)?;
+        let public_key = sent.public_key_request.map(|Message(request)| {
             let content = request.public_key.and_then(|Message(key)| key.content).unwrap_or_default().0;
-            (content.into_bytes(), request.proof_of_possession.unwrap_or_default().0)
+            proto::PublicKeyRequest {
+                public_key: Some(proto::PublicKey { content, ..proto::PublicKey::default() }),
+                proof_of_possession: request.proof_of_possession.unwrap_or_default().0,
+            }
         });
-        Ok(Fields {
-            token: message
-                .credentials
-                .and_then(|Message(credentials)| credentials.oidc_identity_token)
-                .map(|Text(text)| text),
-            public_key,
-            signing_request: message.certificate_signing_request.map(|Bytes(bytes)| bytes),
-        })
+        let key = match (public_key, sent.certificate_signing_request) {
+            (Some(_), Some(_)) => {
+                return Err(Failure::new(FailureKind::RequestAmbiguous, "both a key and a signing request"));
+            }
+            (Some(request), None) => Some(Key::PublicKeyRequest(request)),
+            (None, Some(Bytes(text))) => Some(Key::CertificateSigningRequest(text)),
+            (None, None) => None,
+        };
+        let token = sent.credentials.and_then(|Message(credentials)| credentials.oidc_identity_token);
+        let credentials = token.map(|Text(text)| proto::Credentials {
+            credentials: Some(proto::credentials::Credentials::OidcIdentityToken(text)),
+        });
+        Ok(proto::CreateSigningCertificateRequest { credentials, key })
     }
 }
 
@@ -268,6 +268,11 @@ fn decode(text: &str) -> Option<Vec<u8>> {
 /// Base64 as answers carry it.
 pub fn encode(bytes: &[u8]) -> String {
     general_purpose::STANDARD.encode(bytes)
+}
+
+/// Writes bytes of a message as the mapping has them.
+pub(crate) fn serialize_bytes<S: serde::Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&encode(bytes))
 }
 
 #[cfg(test)]

@@ -17,8 +17,9 @@ use super::error::CommandError;
 use super::files;
 use super::key_kind::NewKeyKind;
 use super::request::{self, Obtained};
-use crate::dev::{self, DevIdentity, DevIssuer, Folder, FolderError};
+use crate::dev::{self, DevIssuer, Folder, FolderError};
 use crate::failure::with_sources;
+use crate::identity::IdentityKind;
 use crate::telemetry::{self, LogFormat};
 
 use clients::Signer;
@@ -64,7 +65,7 @@ pub(crate) struct DevArgs {
     issuer_only: bool,
     /// Whom the first certificate and the identity token are for
     #[arg(long, value_name = "TYPE", value_enum, default_value = "email")]
-    identity: DevIdentity,
+    identity: IdentityKind,
     /// Where keys and the files for clients go: a new or empty folder, or one of an earlier run, whose keys are used again; by default a
     /// new one among the temporary files, and no key is kept
     #[arg(long, value_name = "FOLDER")]
@@ -163,13 +164,13 @@ fn failed(error: &(dyn std::error::Error + 'static)) -> CommandError {
 }
 
 /// One certificate, over real HTTP from end to end.
-async fn demonstrate(issuer: &str, authority: &str, identity: DevIdentity) -> Result<Obtained, CommandError> {
+async fn demonstrate(issuer: &str, authority: &str, identity: IdentityKind) -> Result<Obtained, CommandError> {
     let token = request::from_dev_issuer(&url(issuer)?, identity, &[]).await?;
     request::obtain(&url(authority)?, &token, NewKeyKind::P256).await
 }
 
 /// A token in a file shall still be good after lunch.
-async fn long_lived_token(issuer: &str, identity: DevIdentity) -> Result<secrecy::SecretString, CommandError> {
+async fn long_lived_token(issuer: &str, identity: IdentityKind) -> Result<secrecy::SecretString, CommandError> {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     let expiry = format!("exp={}", (now + clients::TOKEN_LIFETIME).as_secs());
     let expiry = expiry.parse().map_err(|error| CommandError::failed(format!("{expiry}: {error}")))?;
@@ -198,7 +199,7 @@ fn start_error(error: &(dyn std::error::Error + 'static), flag: &str, port: u16)
     }
 }
 
-fn what_next(issuer: &str, authority: &str, identity: DevIdentity) -> String {
+fn what_next(issuer: &str, authority: &str, identity: IdentityKind) -> String {
     let identity = identity.name();
     format!(
         "Without another client:\n\

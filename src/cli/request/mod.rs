@@ -18,8 +18,8 @@ use super::files::{Readers, create, make_parent, must_not_exist, shown, tell};
 use super::inspect::{self, Report};
 use super::key_kind::NewKeyKind;
 use crate::crypto::KeyKind;
-use crate::dev::DevIdentity;
 use crate::http::is_loopback;
+use crate::identity::IdentityKind;
 use crate::signer::Signer as _;
 use crate::signer::key_file::{NewKey, generate};
 use crate::text;
@@ -62,7 +62,7 @@ pub(crate) struct RequestArgs {
     dev_issuer: Option<Url>,
     /// The identity type to ask the development issuer for
     #[arg(long, value_name = "TYPE", value_enum, default_value = "email", requires = "dev_issuer")]
-    identity: DevIdentity,
+    identity: IdentityKind,
     /// A claim that the development issuer shall put into the token, such as email=me@example.com; can be repeated
     #[arg(long = "claim", value_name = "NAME=VALUE", requires = "dev_issuer")]
     claims: Vec<ClaimArgument>,

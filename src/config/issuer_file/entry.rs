@@ -167,7 +167,8 @@ impl Entry<'_> {
         Ok(Issuer {
             address,
             audience,
-            challenge_claim: own("challenge-claim").unwrap_or_else(|| identity.default_challenge_claim().to_owned()),
+            challenge_claim: own("challenge-claim")
+                .unwrap_or_else(|| identity.kind().default_challenge_claim().to_owned()),
             identity,
             spiffe_trust_domain: self.record.text("spiffe-trust-domain").to_owned(),
             subject_domain: self.record.text("subject-domain").to_owned(),

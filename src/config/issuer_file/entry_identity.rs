@@ -10,50 +10,47 @@ use super::hint;
 use super::holders::{self, Holders};
 use crate::identity::fetch::Reach;
 use crate::identity::issuers::{CLUSTER_ISSUER, KeyAccess, MetaPattern};
-use crate::identity::kind::{CiProvider, EmailRules, EmailVerification, IdentityType, IssuerClaim};
+use crate::identity::kind::{CiProvider, EmailRules, EmailVerification, IdentityKind, IdentityType, IssuerClaim};
 
 use super::entry::Entry;
 
 impl Entry<'_> {
     pub(super) fn identity(&self, skip_email_verification: bool) -> Result<IdentityType, Fault> {
-        let identity = match self.record.text("type") {
-            "email" => {
+        let identity = match self.kind()? {
+            IdentityKind::Email => {
                 let verification =
                     if skip_email_verification { EmailVerification::Skipped } else { EmailVerification::Required };
                 return Ok(IdentityType::Email(EmailRules { verification, issuer_claim: self.issuer_claim()? }));
             }
-            "uri" => self.uri()?,
-            "username" => self.username()?,
-            "spiffe" => self.spiffe()?,
-            "kubernetes" => IdentityType::Kubernetes,
-            "github-workflow" => IdentityType::GithubWorkflow,
-            "gitlab-pipeline" => IdentityType::GitlabPipeline,
-            "buildkite-job" => IdentityType::BuildkiteJob,
-            "codefresh-workflow" => IdentityType::CodefreshWorkflow,
-            "chainguard-identity" => IdentityType::ChainguardIdentity,
-            "ci-provider" => self.ci_provider()?,
-            "" => {
-                return Err(self.fault(
-                    "type",
-                    "type is missing",
-                    format!("types are {}", IdentityType::NAMES.join(", ")),
-                ));
-            }
-            unknown => {
-                let near = hint::for_unknown(unknown, IdentityType::NAMES.iter().copied());
-                let list = if near.starts_with("did") {
-                    format!("; types are {}", IdentityType::NAMES.join(", "))
-                } else {
-                    String::new()
-                };
-                return Err(self.fault("type", format!("unknown type {unknown:?}"), near + &list));
-            }
+            IdentityKind::Uri => self.uri()?,
+            IdentityKind::Username => self.username()?,
+            IdentityKind::Spiffe => self.spiffe()?,
+            IdentityKind::Kubernetes => IdentityType::Kubernetes,
+            IdentityKind::GithubWorkflow => IdentityType::GithubWorkflow,
+            IdentityKind::GitlabPipeline => IdentityType::GitlabPipeline,
+            IdentityKind::BuildkiteJob => IdentityType::BuildkiteJob,
+            IdentityKind::CodefreshWorkflow => IdentityType::CodefreshWorkflow,
+            IdentityKind::ChainguardIdentity => IdentityType::ChainguardIdentity,
+            IdentityKind::CiProvider => self.ci_provider()?,
         };
         if self.record.text("issuer-claim").is_empty() {
             return Ok(identity);
         }
         let message = format!("{} is for issuers of type email only", self.record.spelled("issuer-claim"));
         Err(self.fault("issuer-claim", message, "remove the line, or use type email"))
+    }
+
+    fn kind(&self) -> Result<IdentityKind, Fault> {
+        let name = self.record.text("type");
+        IdentityKind::from_name(name).ok_or_else(|| {
+            let list = format!("types are {}", IdentityKind::NAMES.join(", "));
+            if name.is_empty() {
+                return self.fault("type", "type is missing", list);
+            }
+            let near = hint::for_unknown(name, IdentityKind::NAMES.iter().copied());
+            let hint = if near.starts_with("did") { format!("{near}; {list}") } else { near };
+            self.fault("type", format!("unknown type {name:?}"), hint)
+        })
     }
 
     pub(super) fn issuer_claim(&self) -> Result<Option<IssuerClaim>, Fault> {

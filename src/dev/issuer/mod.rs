@@ -19,7 +19,8 @@ use super::folder::{Folder, FolderError};
 use super::kept_key;
 use super::key::TokenKey;
 use super::loopback::{HEADER_TIMEOUT, MAX_CONNECTIONS, listen, loopback_only, text};
-use super::{DevIdentity, TOKEN_LIFETIME, WARNING};
+use super::{TOKEN_LIFETIME, WARNING};
+use crate::identity::IdentityKind;
 
 /// Its key in the folder.
 const KEY_FILE: &str = "issuer-key.pem";
@@ -104,7 +105,7 @@ async fn welcome(shared: web::Data<Shared>) -> HttpResponse {
         Discovery:                   curl {base}/email/.well-known/openid-configuration\n\n\
         Issuers, one for each identity type:\n"
     );
-    for identity in DevIdentity::ALL {
+    for identity in IdentityKind::ALL {
         // Writing to a String cannot fail.
         let _ = writeln!(page, "  {base}/{}", identity.name());
     }
@@ -172,8 +173,8 @@ fn make_token(request: &HttpRequest, body: &[u8], shared: &Shared) -> Result<Str
     Ok(token)
 }
 
-fn identity(request: &HttpRequest) -> Option<DevIdentity> {
-    DevIdentity::from_name(request.match_info().get("type")?)
+fn identity(request: &HttpRequest) -> Option<IdentityKind> {
+    IdentityKind::from_name(request.match_info().get("type")?)
 }
 
 fn unknown() -> HttpResponse {
@@ -181,7 +182,7 @@ fn unknown() -> HttpResponse {
 }
 
 fn no_such_type() -> String {
-    format!("there is no such identity type; there are {}", DevIdentity::ALL.map(DevIdentity::name).join(", "))
+    format!("there is no such identity type; there are {}", IdentityKind::ALL.map(IdentityKind::name).join(", "))
 }
 
 fn refused(status: StatusCode, problem: &str) -> HttpResponse {

@@ -356,7 +356,7 @@ fn check_audience(claims: &Claims, expected: &str) -> Result<(), VerifyError> {
 /// The subject is a string with something in it, unless one of the identities does without. Each identity that needs it asks again.
 fn check_subject(claims: &Claims, issuer: &Issuer, alternatives: &[Arc<Issuer>]) -> Result<(), ClaimError> {
     let mut identities = std::iter::once(issuer).chain(alternatives.iter().map(Arc::as_ref));
-    if identities.all(|one| one.identity.needs_subject()) {
+    if identities.all(|one| one.identity.kind().needs_subject()) {
         return claims.non_empty_str("sub").map(drop);
     }
     // In another letter case it is not the subject here, but it is to readers that do not look at the case: no certificate.

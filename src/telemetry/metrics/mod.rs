@@ -24,8 +24,9 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
+use crate::crypto::KeyKind;
 use crate::failure::FailureKind;
-use crate::identity::IdentityType;
+use crate::identity::IdentityKind;
 pub use grpc::{GrpcCall, GrpcMethod};
 use series::SeriesTable;
 pub use watched::Reading;
@@ -34,11 +35,9 @@ pub use watched::Reading;
 const STAGE_BUCKETS: [f64; 19] = [
     1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 2.5e-2, 5e-2, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
 ];
-/// The names of `possession::KeyKind`.
-const KEYS: [&str; 7] = ["ecdsa-p256", "ecdsa-p384", "ecdsa-p521", "rsa-2048", "rsa-3072", "rsa-4096", "ed25519"];
 /// What has no name of a list, in the place after its last.
 const OTHER: &str = "other";
-const COLUMNS: usize = KEYS.len() + 1;
+const COLUMNS: usize = KeyKind::NAMES.len() + 1;
 
 /// A stage of the issuance whose time is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -172,7 +171,7 @@ impl Metrics {
         register_build_info(&mut registry, build);
         let new_certs = Counter::default();
         registry.register("fulcio_new_certs", "Certificates issued", new_certs.clone());
-        let issued = SeriesTable::new((IdentityType::NAMES.len() + 1) * COLUMNS, Counter::default);
+        let issued = SeriesTable::new((IdentityKind::NAMES.len() + 1) * COLUMNS, Counter::default);
         registry.register("sigmint_issued", "Certificates issued, by identity type and kind of key", issued.family());
         let failures = Family::<FailureLabels, Counter>::default();
         registry.register("sigmint_failures", "Requests that were refused or failed, by reason", failures.clone());
@@ -240,8 +239,8 @@ impl Metrics {
     /// A certificate went out. The names are those of `IdentityType` and `KeyKind`.
     pub fn issued(&self, identity: &'static str, key: &'static str) {
         self.0.new_certs.inc();
-        let (row, identity) = listed(&IdentityType::NAMES, identity);
-        let (column, key) = listed(&KEYS, key);
+        let (row, identity) = listed(&IdentityKind::NAMES, identity);
+        let (column, key) = listed(&KeyKind::NAMES, key);
         if let Some(counter) = self.0.issued.get(row * COLUMNS + column, || IssuedLabels { identity, key }) {
             counter.inc();
         }

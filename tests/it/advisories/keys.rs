@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use rcgen::SigningKey as _;
 use serde_json::{Value, json};
-use sigmint::api::grpc::proto;
+use sigmint::api::messages::proto;
 use sigmint::failure::FailureKind;
 use tonic::Code;
 use x509_parser::prelude::FromDer as _;

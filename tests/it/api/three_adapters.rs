@@ -11,7 +11,7 @@ use crate::support::server::by_hand;
 use crate::support::{Answer, FakeIssuer, Key, Kind, Reply, Running, TestCa};
 use prost::Message as _;
 use serde_json::{Value, json};
-use sigmint::api::grpc::proto;
+use sigmint::api::messages::proto;
 use sigmint::failure::FailureKind;
 use sigmint::issuance::{Issuance, Rng};
 use tonic::Code;

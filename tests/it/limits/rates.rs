@@ -275,7 +275,7 @@ async fn large_bodies_that_do_not_end_take_no_more_than_their_room_and_small_one
     assert_eq!(scene.ask().await.status, 200, "an ordinary request");
     assert_eq!(scene.call(None).await, Ok(()), "an ordinary call");
     let mut large = key_message(&scene.token_of("a"), "x", b"");
-    if let Some(sigmint::api::grpc::proto::create_signing_certificate_request::Key::PublicKeyRequest(key)) =
+    if let Some(sigmint::api::messages::proto::create_signing_certificate_request::Key::PublicKeyRequest(key)) =
         &mut large.key
     {
         key.proof_of_possession = vec![0; LARGE - 8192];

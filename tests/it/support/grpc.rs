@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use prost::Message;
-use sigmint::api::grpc::proto;
+use sigmint::api::messages::proto;
 use tonic::client::Grpc;
 use tonic::metadata::MetadataMap;
 use tonic::transport::{Channel, Endpoint};

@@ -17,7 +17,7 @@ use serde_json::{Map, Value};
 use super::super::display::visible;
 use super::super::error::CommandError;
 use super::exchange::{client_for, read_answer, unreachable};
-use crate::dev::DevIdentity;
+use crate::identity::IdentityKind;
 
 /// Variables that a token is taken from, in this order.
 pub(super) const VARIABLES: [&str; 2] = ["SIGMINT_TOKEN", "SIGSTORE_ID_TOKEN"];
@@ -121,7 +121,7 @@ fn no_token() -> CommandError {
 /// Asks a development issuer for a token.
 pub(crate) async fn from_dev_issuer(
     base: &Url,
-    identity: DevIdentity,
+    identity: IdentityKind,
     claims: &[ClaimArgument],
 ) -> Result<SecretString, CommandError> {
     let mut url = base.clone();
