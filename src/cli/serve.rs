@@ -22,8 +22,8 @@ Every setting can be given in four ways; the first one that is there counts:
 
 SIGHUP loads the issuer file and the CA again, SIGTERM finishes what is in flight and stops.
 
-Servers that are asked over TLS are trusted by the system's certificates, by those of SSL_CERT_FILE and
-SSL_CERT_DIR, and by those that a setting names. SIGMINT_CA_CERT_ONLY=true leaves out the first two where
+Servers that are asked over TLS are trusted by the system's certificates, by those of SSL_CERT_FILE and \
+SSL_CERT_DIR, and by those that a setting names. SIGMINT_CA_CERT_ONLY=true leaves out the first two where \
 a setting names any.";
 
 const EXAMPLES: &str = "Examples:

@@ -2,7 +2,7 @@
 //!
 //! Owns what of a value is secret. Logs nothing itself.
 
-use super::flags::{FLAGS, Flag, Values};
+use super::flags::{self, Flag, Values};
 
 /// The settings in effect, for the log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -40,7 +40,7 @@ fn has_word(text: &str, value: &str) -> bool {
 /// What a cause may name: files, and hosts with their ports.
 fn places(values: &Values) -> Vec<(String, String)> {
     let mut places = Vec::new();
-    for flag in FLAGS.iter().filter(|flag| flag.is_place() && values.is_set(flag.name)) {
+    for flag in flags::all().filter(|flag| flag.is_place() && values.is_set(flag.name)) {
         places.extend(values.list(flag.name).into_iter().map(|path| (values.origin(flag.name), path.to_owned())));
     }
     for (host, port) in [("host", "port"), ("grpc-host", "grpc-port"), ("metrics-host", "metrics-port")] {
@@ -81,7 +81,7 @@ impl Flag {
 
 pub(super) fn read(values: &Values) -> Effective {
     let with_value = |flag: &&Flag| values.is_given(flag.name) || !values.text(flag.name).is_empty();
-    let settings = FLAGS.iter().filter(with_value).map(|flag| shown(flag, values.text(flag.name))).collect();
+    let settings = flags::all().filter(with_value).map(|flag| shown(flag, values.text(flag.name))).collect();
     let mut given_empty: Vec<String> = Vec::new();
     for (name, consequence) in RESTRICTIONS.iter().filter(|(name, _)| values.is_given_empty(name)) {
         // A log without its key is told of anyway.

@@ -38,232 +38,310 @@ rsa-sign-pkcs1-2048-sha256,rsa-sign-pkcs1-3072-sha256,rsa-sign-pkcs1-4096-sha256
 /// Where the issuer file is when nothing says otherwise; `.json` is tried next.
 pub(crate) const DEFAULT_CONFIG_PATH: &str = "/etc/fulcio-config/config.yaml";
 
-/// Settings in the order of the help text.
-pub(crate) const FLAGS: &[Flag] = &[
-    flag("ca", "KIND", "", "Who signs: fileca, kmsca, pkcs11ca, tinkca, googleca or ephemeralca (for trying out)"),
-    flag(
-        "config-path",
-        "FILE",
-        DEFAULT_CONFIG_PATH,
-        "The trusted issuers, YAML or JSON; without a readable file the server does not start",
+/// Settings by what they are about, in the order of the help text.
+const SECTIONS: &[(&str, &[Flag])] = &[
+    (
+        "Who signs",
+        &[
+            flag(
+                "ca",
+                "KIND",
+                "",
+                "Who signs: fileca, kmsca, pkcs11ca, tinkca, googleca or ephemeralca (for trying out)",
+            ),
+            flag("fileca-cert", "FILE", "", "fileca: the CA's certificate chain up to the root, PEM"),
+            flag(
+                "fileca-key",
+                "FILE",
+                "",
+                "fileca: the issuing certificate's private key, PEM (PKCS #8, SEC 1, PKCS #1 or cosign's, encrypted or not)",
+            ),
+            flag(
+                "fileca-key-passwd",
+                "TEXT",
+                "",
+                "fileca: the password of an encrypted key; better set as FULCIO_SERVE_FILECA_KEY_PASSWD or as a file",
+            ),
+            flag(
+                "fileca-key-passwd-file",
+                "FILE",
+                "",
+                "fileca: a file with the password of an encrypted key, whose last line break does not count; read again with the key",
+            ),
+            flag(
+                "fileca-watch",
+                "BOOL",
+                "true",
+                "Load the CA's chain, key and settings again when their files are replaced",
+            ),
+            flag("certificate-lifetime", "DURATION", "10m", "How long certificates are valid: 10m to 20m"),
+            flag(
+                "certificate-backdating",
+                "DURATION",
+                "0s",
+                "How far notBefore lies before now, for verifiers whose clocks are slow: 0s to 5m",
+            ),
+            flag("kms-resource", "NAME", "", "kmsca: the key: {KEYS}"),
+            flag("kms-cert-chain-path", "FILE", "", "kmsca: the certificate chain up to the root, PEM"),
+            flag("gcp-kms-retries", "NUMBER", "0", "kmsca: how often a call is tried again; 0: 3 times"),
+            flag(
+                "gcp-kms-timeout",
+                "SECONDS",
+                "0",
+                "kmsca: how long one call may take, within signer-timeout; 0: 2 seconds",
+            ),
+            flag(
+                "pkcs11-config-path",
+                "FILE",
+                "config/crypto11.conf",
+                "pkcs11ca: the JSON file with Path, TokenLabel and Pin",
+            ),
+            flag("hsm-caroot-id", "ID", "", "pkcs11ca: the identifier of the CA's certificate in the token"),
+            flag("hsm-key-label", "LABEL", "PKCS11CA", "pkcs11ca: the label of the CA's key"),
+            flag(
+                "aws-hsm-root-ca-path",
+                "FILE",
+                "",
+                "pkcs11ca: the certificate chain, PEM, when the token does not hold the CA's certificate",
+            ),
+            flag(
+                "tink-kms-resource",
+                "URI",
+                "",
+                "tinkca: the key that decrypts the keyset: aws-kms://ARN or gcp-kms://NAME",
+            ),
+            flag("tink-cert-chain-path", "FILE", "", "tinkca: the certificate chain up to the root, PEM"),
+            flag("tink-keyset-path", "FILE", "", "tinkca: the encrypted keyset, JSON"),
+            flag("gcp_private_ca_parent", "NAME", "", "googleca: the CA pool, projects/P/locations/L/caPools/NAME"),
+            flag(
+                "signer-timeout",
+                "DURATION",
+                "4s",
+                "How long a signature by a service or device may take, tries and pauses included",
+            ),
+            flag("signer-concurrency", "NUMBER", "64", "How many signatures a service or device is asked for at once"),
+            flag(
+                "ca-config",
+                "FILE",
+                "",
+                "In place of --ca: a file with the CA that issues, the next and the retired ones; read again when it changes",
+            ),
+        ],
     ),
-    flag(
-        "builtin-issuers",
-        "BOOL",
-        "false",
-        "In place of --config-path: trust the public Sigstore issuers (Google, GitHub Actions, oauth2.sigstore.dev)",
+    (
+        "Who is trusted",
+        &[
+            flag(
+                "config-path",
+                "FILE",
+                DEFAULT_CONFIG_PATH,
+                "The trusted issuers, YAML or JSON; without a readable file the server does not start",
+            ),
+            flag(
+                "builtin-issuers",
+                "BOOL",
+                "false",
+                "In place of --config-path: trust the public Sigstore issuers (Google, GitHub Actions, oauth2.sigstore.dev)",
+            ),
+            flag(
+                "strict-config",
+                "BOOL",
+                "false",
+                "Refuse to start when an entry of the issuer file cannot be used, in place of leaving it out",
+            ),
+            flag(
+                "require-https",
+                "BOOL",
+                "false",
+                "Use no issuer that is reached without TLS, whatever the issuer file says",
+            ),
+            flag(
+                "client-signing-algorithms",
+                "LIST",
+                CLIENT_SIGNING_ALGORITHMS,
+                "Which keys and hashes clients may use, comma-separated",
+            ),
+            flag(
+                "blocked-public-keys",
+                "FILE",
+                "",
+                "Client keys that are refused: SHA-256 of the DER public key in hexadecimal, one a line, # comments; loaded again when replaced",
+            ),
+        ],
     ),
-    flag(
-        "strict-config",
-        "BOOL",
-        "false",
-        "Refuse to start when an entry of the issuer file cannot be used, in place of leaving it out",
+    (
+        "Listeners",
+        &[
+            aliased(
+                flag(
+                    "host",
+                    "ADDRESS",
+                    "0.0.0.0",
+                    "Where HTTP is served; 0.0.0.0 and :: are every address of both families",
+                ),
+                "http-host",
+            ),
+            aliased(flag("port", "PORT", "8080", "Where HTTP is served"), "http-port"),
+            flag("read-header-timeout", "DURATION", "10s", "How long a client may take to send its request headers"),
+            flag("idle-connection-timeout", "DURATION", "30s", "How long an idle connection is kept"),
+            flag(
+                "grpc-host",
+                "ADDRESS",
+                "0.0.0.0",
+                "Where gRPC is served; the same host and port as HTTP's make one listener for both",
+            ),
+            flag("grpc-port", "PORT", "8081", "Where gRPC is served"),
+            flag(
+                "grpc-tls-certificate",
+                "FILE",
+                "",
+                "gRPC over TLS 1.3: the certificate chain, PEM, loaded again when it is replaced",
+            ),
+            flag("grpc-tls-key", "FILE", "", "gRPC over TLS 1.3: the private key, PEM, not encrypted"),
+            flag(
+                "tls-certificate",
+                "FILE",
+                "",
+                "HTTP over TLS 1.3: the certificate chain, PEM, loaded again when it is replaced; for gRPC too where both have one port",
+            ),
+            flag("tls-key", "FILE", "", "HTTP over TLS 1.3: the private key, PEM, not encrypted"),
+            flag("metrics-host", "ADDRESS", "", "Where Prometheus finds /metrics; none: every address of the machine"),
+            flag("metrics-port", "PORT", "2112", "Where Prometheus finds /metrics"),
+            flag("legacy-unix-domain-socket", "PATH", "", "Accepted and not used"),
+        ],
     ),
-    flag("require-https", "BOOL", "false", "Use no issuer that is reached without TLS, whatever the issuer file says"),
-    aliased(
-        flag("host", "ADDRESS", "0.0.0.0", "Where HTTP is served; 0.0.0.0 and :: are every address of both families"),
-        "http-host",
+    (
+        "Transparency logs",
+        &[
+            flag(
+                "ct-log-url",
+                "URL",
+                "http://localhost:6962/test",
+                "The certificate transparency log, with its prefix; several with commas; none: --ct-log-url=\"\"",
+            ),
+            flag(
+                "ct-log-public-key-path",
+                "FILE",
+                "",
+                "The log's public key, PEM, to verify its timestamps with; for several logs as many files with commas",
+            ),
+            flag("ct-log-origin", "NAME", "", "The Host header for the log, when it is not the URL's"),
+            flag(
+                "ct-log.tls-ca-cert",
+                "FILE",
+                "",
+                "Certificates to trust for the log's HTTPS besides the system's, PEM",
+            ),
+            flag(
+                "ct-log-quorum",
+                "NUMBER",
+                "1",
+                "How many different logs must take a certificate; as many timestamps are embedded",
+            ),
+            flag("ct-log-timeout", "DURATION", "4s", "How long the logs may take altogether"),
+            flag(
+                "ct-log-clock-skew",
+                "DURATION",
+                "60s",
+                "How far a log's timestamp may lie before the request or after the answer: 1s to 24h; beyond it: 503",
+            ),
+        ],
     ),
-    aliased(flag("port", "PORT", "8080", "Where HTTP is served"), "http-port"),
-    flag("fileca-cert", "FILE", "", "fileca: the CA's certificate chain up to the root, PEM"),
-    flag(
-        "fileca-key",
-        "FILE",
-        "",
-        "fileca: the issuing certificate's private key, PEM (PKCS #8, SEC 1, PKCS #1 or cosign's, encrypted or not)",
-    ),
-    flag(
-        "fileca-key-passwd",
-        "TEXT",
-        "",
-        "fileca: the password of an encrypted key; better set as FULCIO_SERVE_FILECA_KEY_PASSWD or as a file",
-    ),
-    flag(
-        "fileca-key-passwd-file",
-        "FILE",
-        "",
-        "fileca: a file with the password of an encrypted key, whose last line break does not count; read again with the key",
-    ),
-    flag("fileca-watch", "BOOL", "true", "Load the CA's chain, key and settings again when their files are replaced"),
-    flag(
-        "ct-log-url",
-        "URL",
-        "http://localhost:6962/test",
-        "The certificate transparency log, with its prefix; several with commas; none: --ct-log-url=\"\"",
-    ),
-    flag(
-        "ct-log-public-key-path",
-        "FILE",
-        "",
-        "The log's public key, PEM, to verify its timestamps with; for several logs as many files with commas",
-    ),
-    flag("ct-log-origin", "NAME", "", "The Host header for the log, when it is not the URL's"),
-    flag("ct-log.tls-ca-cert", "FILE", "", "Certificates to trust for the log's HTTPS besides the system's, PEM"),
-    flag(
-        "ct-log-quorum",
-        "NUMBER",
-        "1",
-        "How many different logs must take a certificate; as many timestamps are embedded",
-    ),
-    flag("ct-log-timeout", "DURATION", "4s", "How long the logs may take altogether"),
-    flag(
-        "ct-log-clock-skew",
-        "DURATION",
-        "60s",
-        "How far a log's timestamp may lie before the request or after the answer: 1s to 24h; beyond it: 503",
-    ),
-    flag(
-        "client-signing-algorithms",
-        "LIST",
-        CLIENT_SIGNING_ALGORITHMS,
-        "Which keys and hashes clients may use, comma-separated",
-    ),
-    flag(
-        "blocked-public-keys",
-        "FILE",
-        "",
-        "Client keys that are refused: SHA-256 of the DER public key in hexadecimal, one a line, # comments; loaded again when replaced",
-    ),
-    flag("certificate-lifetime", "DURATION", "10m", "How long certificates are valid: 10m to 20m"),
-    flag(
-        "certificate-backdating",
-        "DURATION",
-        "0s",
-        "How far notBefore lies before now, for verifiers whose clocks are slow: 0s to 5m",
-    ),
-    flag(
-        "log_type",
-        "KIND",
-        "dev",
-        "The form of the log: dev (for people), prod (JSON), or zap (JSON with the member names of Fulcio's)",
-    ),
-    flag("read-header-timeout", "DURATION", "10s", "How long a client may take to send its request headers"),
-    flag("idle-connection-timeout", "DURATION", "30s", "How long an idle connection is kept"),
-    flag(
-        "grpc-host",
-        "ADDRESS",
-        "0.0.0.0",
-        "Where gRPC is served; the same host and port as HTTP's make one listener for both",
-    ),
-    flag("grpc-port", "PORT", "8081", "Where gRPC is served"),
-    flag(
-        "grpc-tls-certificate",
-        "FILE",
-        "",
-        "gRPC over TLS 1.3: the certificate chain, PEM, loaded again when it is replaced",
-    ),
-    flag("grpc-tls-key", "FILE", "", "gRPC over TLS 1.3: the private key, PEM, not encrypted"),
-    flag(
-        "tls-certificate",
-        "FILE",
-        "",
-        "HTTP over TLS 1.3: the certificate chain, PEM, loaded again when it is replaced; for gRPC too where both have one port",
-    ),
-    flag("tls-key", "FILE", "", "HTTP over TLS 1.3: the private key, PEM, not encrypted"),
-    flag(
-        "max-connections",
-        "NUMBER",
-        "16384",
-        "Connections at the same time; beyond it, the one that has waited longest for its client makes room for a new one",
-    ),
-    flag(
-        "max-http-connections",
-        "NUMBER",
-        "10600",
-        "Connections whose client has begun to speak; HTTP/2 counts twice, TLS adds one; beyond it, as with max-connections",
-    ),
-    flag(
-        "max-connections-per-address",
-        "NUMBER",
-        "0",
-        "Connections of one address (IPv6: /64) at the same time; 0: any number, for servers behind a load balancer",
-    ),
-    flag("max-requests-in-flight", "NUMBER", "1024", "Requests being served at the same time; beyond it: 503"),
-    flag(
-        "max-message-bytes",
-        "BYTES",
-        "262144",
-        "The largest request body or gRPC message, 4194304 at most; beyond it: 413",
-    ),
-    flag(
-        "rate-limit-per-address",
-        "RATE",
-        "",
-        "Requests for certificates of one client address (IPv6: /64), like 600/m; beyond it: 429; none: no limit",
-    ),
-    flag(
-        "rate-limit-per-identity",
-        "RATE",
-        "",
-        "Requests for certificates of one identity (issuer and subject), like 60/m; beyond it: 429; none: no limit",
-    ),
-    flag(
-        "trusted-proxies",
-        "LIST",
-        "",
-        "Addresses and networks (CIDR) of proxies whose word on the client's address counts; none: the connection's other end counts",
-    ),
-    flag(
-        "client-address-header",
-        "NAME",
-        "x-forwarded-for",
-        "The header in which trusted proxies say it: x-forwarded-for or forwarded",
-    ),
-    flag(
-        "single-use-store",
-        "URL",
-        "",
-        "Where tokens' uses are counted (max-certificates-per-token in the issuer file): redis://HOST:PORT or rediss://HOST:PORT, \
+    (
+        "Limits",
+        &[
+            flag(
+                "max-connections",
+                "NUMBER",
+                "16384",
+                "Connections at the same time; beyond it, the one that has waited longest for its client makes room for a new one",
+            ),
+            flag(
+                "max-http-connections",
+                "NUMBER",
+                "10600",
+                "Connections whose client has begun to speak; HTTP/2 counts twice, TLS adds one; beyond it, as with max-connections",
+            ),
+            flag(
+                "max-connections-per-address",
+                "NUMBER",
+                "0",
+                "Connections of one address (IPv6: /64) at the same time; 0: any number, for servers behind a load balancer",
+            ),
+            flag("max-requests-in-flight", "NUMBER", "1024", "Requests being served at the same time; beyond it: 503"),
+            flag(
+                "max-message-bytes",
+                "BYTES",
+                "262144",
+                "The largest request body or gRPC message, 4194304 at most; beyond it: 413",
+            ),
+            flag(
+                "rate-limit-per-address",
+                "RATE",
+                "",
+                "Requests for certificates of one client address (IPv6: /64), like 600/m; beyond it: 429; none: no limit",
+            ),
+            flag(
+                "rate-limit-per-identity",
+                "RATE",
+                "",
+                "Requests for certificates of one identity (issuer and subject), like 60/m; beyond it: 429; none: no limit",
+            ),
+            flag(
+                "trusted-proxies",
+                "LIST",
+                "",
+                "Addresses and networks (CIDR) of proxies whose word on the client's address counts; none: the connection's other end counts",
+            ),
+            flag(
+                "client-address-header",
+                "NAME",
+                "x-forwarded-for",
+                "The header in which trusted proxies say it: x-forwarded-for or forwarded",
+            ),
+            flag(
+                "single-use-store",
+                "URL",
+                "",
+                "Where tokens' uses are counted (max-certificates-per-token in the issuer file): redis://HOST:PORT or rediss://HOST:PORT, \
 Redis or Valkey; none: in memory, for one replica only",
+            ),
+            flag(
+                "single-use-store-password-file",
+                "FILE",
+                "",
+                "A file with the store's password; a user name stands in the URL",
+            ),
+            flag(
+                "single-use-store-ca-cert",
+                "FILE",
+                "",
+                "Certificates to trust for rediss:// besides the system's, PEM",
+            ),
+            flag("single-use-timeout", "DURATION", "1s", "How long the store may take to answer"),
+            flag(
+                "single-use-failure",
+                "KIND",
+                "closed",
+                "When uses cannot be counted: closed (refuse, 503) or open (let the token pass)",
+            ),
+        ],
     ),
-    flag(
-        "single-use-store-password-file",
-        "FILE",
-        "",
-        "A file with the store's password; a user name stands in the URL",
-    ),
-    flag("single-use-store-ca-cert", "FILE", "", "Certificates to trust for rediss:// besides the system's, PEM"),
-    flag("single-use-timeout", "DURATION", "1s", "How long the store may take to answer"),
-    flag(
-        "single-use-failure",
-        "KIND",
-        "closed",
-        "When uses cannot be counted: closed (refuse, 503) or open (let the token pass)",
-    ),
-    flag("metrics-host", "ADDRESS", "", "Where Prometheus finds /metrics; none: every address of the machine"),
-    flag("metrics-port", "PORT", "2112", "Where Prometheus finds /metrics"),
-    flag("legacy-unix-domain-socket", "PATH", "", "Accepted and not used"),
-    flag("kms-resource", "NAME", "", "kmsca: the key: {KEYS}"),
-    flag("kms-cert-chain-path", "FILE", "", "kmsca: the certificate chain up to the root, PEM"),
-    flag("gcp-kms-retries", "NUMBER", "0", "kmsca: how often a call is tried again; 0: 3 times"),
-    flag("gcp-kms-timeout", "SECONDS", "0", "kmsca: how long one call may take, within signer-timeout; 0: 2 seconds"),
-    flag("pkcs11-config-path", "FILE", "config/crypto11.conf", "pkcs11ca: the JSON file with Path, TokenLabel and Pin"),
-    flag("hsm-caroot-id", "ID", "", "pkcs11ca: the identifier of the CA's certificate in the token"),
-    flag("hsm-key-label", "LABEL", "PKCS11CA", "pkcs11ca: the label of the CA's key"),
-    flag(
-        "aws-hsm-root-ca-path",
-        "FILE",
-        "",
-        "pkcs11ca: the certificate chain, PEM, when the token does not hold the CA's certificate",
-    ),
-    flag("tink-kms-resource", "URI", "", "tinkca: the key that decrypts the keyset: aws-kms://ARN or gcp-kms://NAME"),
-    flag("tink-cert-chain-path", "FILE", "", "tinkca: the certificate chain up to the root, PEM"),
-    flag("tink-keyset-path", "FILE", "", "tinkca: the encrypted keyset, JSON"),
-    flag("gcp_private_ca_parent", "NAME", "", "googleca: the CA pool, projects/P/locations/L/caPools/NAME"),
-    flag(
-        "signer-timeout",
-        "DURATION",
-        "4s",
-        "How long a signature by a service or device may take, tries and pauses included",
-    ),
-    flag("signer-concurrency", "NUMBER", "64", "How many signatures a service or device is asked for at once"),
-    flag(
-        "ca-config",
-        "FILE",
-        "",
-        "In place of --ca: a file with the CA that issues, the next and the retired ones; read again when it changes",
+    (
+        "What is logged",
+        &[flag(
+            "log_type",
+            "KIND",
+            "dev",
+            "The form of the log: dev (for people), prod (JSON), or zap (JSON with the member names of Fulcio's)",
+        )],
     ),
 ];
+
+/// Every setting.
+pub(crate) fn all() -> impl Iterator<Item = &'static Flag> {
+    SECTIONS.iter().flat_map(|(_, flags)| flags.iter())
+}
 
 /// The names with underscores as the others are written.
 const DASHED: [(&str, &str); 2] = [("log_type", "log-type"), ("gcp_private_ca_parent", "gcp-private-ca-parent")];
@@ -285,16 +363,18 @@ pub(super) fn is_deprecated(origin: &str) -> String {
 /// The flag of this name, in any of its spellings.
 pub(crate) fn find(name: &str) -> Option<&'static Flag> {
     let normal = |text: &str| text.to_ascii_lowercase().replace(['_', '.'], "-");
-    FLAGS.iter().find(|flag| normal(flag.name) == normal(name) || flag.alias.is_some_and(|alias| alias == normal(name)))
+    all().find(|flag| normal(flag.name) == normal(name) || flag.alias.is_some_and(|alias| alias == normal(name)))
 }
 
 /// Adds the flags to a command. Further words are tolerated, as Fulcio tolerates them.
 pub(crate) fn augment(command: Command) -> Command {
-    let command = FLAGS.iter().fold(command, |command, flag| {
+    let sections = SECTIONS.iter().flat_map(|(heading, flags)| flags.iter().map(move |flag| (*heading, flag)));
+    let command = sections.fold(command, |command, (heading, flag)| {
         let arg = Arg::new(flag.name)
             .long(flag.name)
             .value_name(flag.value)
             .help(help(flag))
+            .help_heading(heading)
             .num_args(1)
             .allow_hyphen_values(true);
         let arg =

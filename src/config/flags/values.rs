@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use clap::ArgMatches;
 use clap::parser::ValueSource;
 
-use super::{DEPRECATED, FLAGS, Flag, find, is_deprecated};
+use super::{DEPRECATED, Flag, all, find, is_deprecated};
 use crate::config::slips::PREFIX;
 
 /// The values that were set, and where each came from.
@@ -30,7 +30,7 @@ impl Values {
         let mut values = Self::default();
         let old = DEPRECATED.iter().filter(|name| matches.value_source(name) == Some(ValueSource::CommandLine));
         values.odd.extend(old.map(|name| is_deprecated(&format!("--{name}"))));
-        for flag in FLAGS {
+        for flag in all() {
             if let Some(text) = matches.get_one::<String>(flag.name) {
                 values.set(flag, text.clone(), format!("--{}", flag.name));
             } else if let Some((name, text)) = from_environment(flag, variable) {

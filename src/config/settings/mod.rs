@@ -11,7 +11,7 @@ use clap::ArgMatches;
 
 use super::bounds::{self, BoundsSettings, SingleUseSettings};
 use super::effective::{self, Effective};
-use super::flags::{FLAGS, Values};
+use super::flags::{self, Values};
 use super::issuer_file::IssuerRules;
 use super::issuers_location::{self, IssuersLocation};
 use super::listeners;
@@ -265,7 +265,7 @@ fn oddities(values: &Values) -> Vec<String> {
         let (origin, text) = (values.origin("log_type"), values.text("log_type"));
         odd.push(format!("{origin}: {text:?} is not a kind of log, and counts as dev: use dev, prod or zap"));
     }
-    for flag in FLAGS.iter().filter(|flag| flag.is_duration() && seconds_without_unit(values, flag.name).is_some()) {
+    for flag in flags::all().filter(|flag| flag.is_duration() && seconds_without_unit(values, flag.name).is_some()) {
         let (origin, text) = (values.origin(flag.name), values.text(flag.name));
         odd.push(format!("{origin}: {text} has no unit, and counts as {text}s"));
     }

@@ -6,7 +6,7 @@
 use clap::ArgMatches;
 use clap::parser::ValueSource;
 
-use super::flags::{self, FLAGS, Flag, Values};
+use super::flags::{self, Flag, Values};
 use super::issuer_file::hint;
 use super::settings::SettingsError;
 
@@ -21,7 +21,7 @@ const TRUTHS: [&str; 10] = ["true", "false", "yes", "no", "on", "off", "0", "1",
 /// Neither message repeats the word: it may be a password.
 pub(super) fn check_command_line(matches: &ArgMatches) -> Result<(), SettingsError> {
     let words = words(matches);
-    for flag in FLAGS {
+    for flag in flags::all() {
         if matches.value_source(flag.name) != Some(ValueSource::CommandLine) {
             continue;
         }
@@ -65,7 +65,7 @@ pub(crate) fn misspelled_flags(matches: &ArgMatches) -> Vec<String> {
 
 /// Refuses lists of blanks and commas: they would count as empty, and nobody wrote `none`.
 pub(super) fn check_lists(values: &Values) -> Result<(), SettingsError> {
-    for flag in FLAGS.iter().filter(|flag| values.is_set(flag.name)) {
+    for flag in flags::all().filter(|flag| values.is_set(flag.name)) {
         if values.text(flag.name).chars().all(|character| character == ',' || character.is_whitespace()) {
             let hint = format!("write a value, or --{}=\"\" if nothing is meant", flag.name);
             return Err(SettingsError::new(values.origin(flag.name), "has nothing but blanks and commas", hint));
@@ -82,7 +82,7 @@ pub(crate) fn unread_variables(variables: impl Iterator<Item = (String, String)>
             if flags::deprecated(setting).is_some() {
                 return Some(flags::is_deprecated(&name));
             }
-            match FLAGS.iter().find(|flag| flag.variables().any(|known| known == setting)) {
+            match flags::all().find(|flag| flag.variables().any(|known| known == setting)) {
                 Some(flag) if value.is_empty() && flag.restricts() => {
                     Some(format!("{name} is empty and counts as not set: {}", flag.when_empty()))
                 }
@@ -119,14 +119,14 @@ fn suggestion(setting: &str) -> String {
 /// The flag that a name misspells: two edits away at most, and half of the name.
 pub(super) fn misspelled(name: &str) -> Option<&'static Flag> {
     let edits = 2.min(name.len() / 2);
-    hint::within(name, FLAGS.iter().map(|flag| flag.name), edits).and_then(flags::find)
+    hint::within(name, flags::all().map(|flag| flag.name), edits).and_then(flags::find)
 }
 
 /// The flag that was probably meant: one that begins with the name, or one of nearly the same name.
 pub(super) fn nearest(name: &str) -> Option<&'static Flag> {
     let plain = name.to_ascii_lowercase().replace(['_', '.'], "-");
-    let longer = FLAGS.iter().find(|flag| plain.len() > 3 && flag.name.starts_with(&plain));
-    longer.or_else(|| hint::nearest(name, FLAGS.iter().map(|flag| flag.name)).and_then(flags::find))
+    let longer = flags::all().find(|flag| plain.len() > 3 && flag.name.starts_with(&plain));
+    longer.or_else(|| hint::nearest(name, flags::all().map(|flag| flag.name)).and_then(flags::find))
 }
 
 #[cfg(test)]

@@ -128,6 +128,14 @@ fn every_family_is_described_once_and_every_sample_belongs_to_one() {
     assert!(!text.contains("# EOF"));
 }
 
+/// What operators read in /metrics beside the numbers. `INSTA_UPDATE=always cargo test` accepts a change.
+#[test]
+fn names_kinds_and_help_are_what_they_were() {
+    let text = metrics().encode().unwrap();
+    let told: Vec<&str> = text.lines().filter(|line| line.starts_with('#')).collect();
+    insta::assert_snapshot!("metrics", told.join("\n"));
+}
+
 #[test]
 fn failures_stand_at_zero_for_every_reason_and_count_by_kind() {
     let metrics = metrics();

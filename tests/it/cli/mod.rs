@@ -1,3 +1,4 @@
 mod ca;
 mod command_line;
 mod serve;
+mod snapshots;
