@@ -159,7 +159,7 @@ impl Logs {
             let (log, body) = (Arc::clone(log), body.clone());
             under_way.spawn(async move { (index, log.submit_caught(endpoint, body, deadline).await) });
         }
-        while tally.promises.len() < self.quorum && tally.promises.len() + under_way.len() >= self.quorum {
+        while tally.scts.len() < self.quorum && tally.scts.len() + under_way.len() >= self.quorum {
             // A task that panicked is a log that gave nothing.
             let Some(joined) = under_way.join_next().await else { break };
             let Ok((index, answer)) = joined else { continue };
@@ -187,23 +187,23 @@ impl Logs {
         tally.faults.sort_by_key(|(index, _)| *index);
         let named =
             tally.faults.into_iter().filter_map(|(index, fault)| Some((self.members.get(index)?.name(), fault)));
-        if tally.promises.len() >= self.quorum {
+        if tally.scts.len() >= self.quorum {
             for (log, fault) in named {
                 let error = fault.to_string();
                 tracing::warn!(log, kind = fault.label(), error, "a transparency log failed; the others were enough");
             }
-            tally.promises.sort_by_key(|(index, _)| *index);
-            return Ok(tally.promises.into_iter().map(|(_, sct)| sct).collect());
+            tally.scts.sort_by_key(|(index, _)| *index);
+            return Ok(tally.scts.into_iter().map(|(_, sct)| sct).collect());
         }
         let faults = named.map(|(log, fault)| (log.to_owned(), fault)).collect();
-        Err(TransparencyError { quorum: self.quorum, obtained: tally.promises.len(), faults })
+        Err(TransparencyError { quorum: self.quorum, obtained: tally.scts.len(), faults })
     }
 }
 
 /// What the logs have said so far, each by its place in the configuration.
 #[derive(Default)]
 struct Tally {
-    promises: Vec<(usize, Sct)>,
+    scts: Vec<(usize, Sct)>,
     faults: Vec<(usize, LogFault)>,
 }
 
@@ -211,10 +211,10 @@ impl Tally {
     /// Two names for one log are one log: its word counts once.
     fn count(&mut self, index: usize, answer: Result<Sct, LogFault>) {
         match answer {
-            Ok(sct) if self.promises.iter().any(|(_, other)| other.log_id() == sct.log_id()) => {
+            Ok(sct) if self.scts.iter().any(|(_, other)| other.log_id() == sct.log_id()) => {
                 self.faults.push((index, LogFault::SameLog));
             }
-            Ok(sct) => self.promises.push((index, sct)),
+            Ok(sct) => self.scts.push((index, sct)),
             Err(fault) => self.faults.push((index, fault)),
         }
     }

@@ -81,7 +81,7 @@ impl Wanted {
             match field_of(extension)? {
                 Field::At(path, value) => put(&mut config, path, value)?,
                 Field::Additional(value) => additional.push(value),
-                Field::Made => {}
+                Field::ByService => {}
             }
         }
         put(&mut config, "/x509Config/additionalExtensions", Value::Array(additional))?;
@@ -117,7 +117,7 @@ enum Field {
     /// One of the additional extensions.
     Additional(Value),
     /// The service makes it itself; the answer is compared with ours.
-    Made,
+    ByService,
 }
 
 fn field_of(extension: &X509Extension<'_>) -> Result<Field, WantedError> {
@@ -132,7 +132,7 @@ fn field_of(extension: &X509Extension<'_>) -> Result<Field, WantedError> {
             [name] => Field::At("/subjectConfig/subjectAltName", alternative_name(name)?),
             _ => return Err(WantedError::Extension),
         },
-        ParsedExtension::SubjectKeyIdentifier(_) | ParsedExtension::AuthorityKeyIdentifier(_) => Field::Made,
+        ParsedExtension::SubjectKeyIdentifier(_) | ParsedExtension::AuthorityKeyIdentifier(_) => Field::ByService,
         ParsedExtension::UnsupportedExtension { .. } => Field::Additional(json!({
             "objectId": object_id(&extension.oid)?,
             "critical": extension.critical,

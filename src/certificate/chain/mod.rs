@@ -222,7 +222,7 @@ impl IssuingChain {
         &self.certificates
     }
 
-    /// The same as PEM texts without a final newline, as version 2 answers carry them.
+    /// The same as PEM blocks without a final newline, as version 2 answers carry them.
     pub fn pem_trimmed(&self) -> &[String] {
         &self.pem_trimmed
     }

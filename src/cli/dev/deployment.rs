@@ -106,7 +106,7 @@ pub(super) fn ended<E: std::error::Error + 'static>(
     }
 }
 
-/// The real client of the development log, which verifies its promises.
+/// The real client of the development log, which verifies its timestamps.
 fn logs(log: &DevLog) -> Result<Logs, CommandError> {
     let key = LogKey::from_spki_der(log.spki_der()).map_err(|error| failed(&error))?;
     let settings = LogSettings { url: log.base(), origin: None, public_key: Some(key), tls_ca: None };

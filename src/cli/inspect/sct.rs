@@ -1,6 +1,6 @@
-//! Whether the timestamps inside a certificate are the logs' promises for it.
+//! Whether the timestamps inside a certificate are the logs' for it.
 //!
-//! Owns putting together what the promises are over: the certificate without them, and its issuer's key. Reads no file.
+//! Owns putting together what the timestamps are over: the certificate without them, and its issuer's key. Reads no file.
 
 use aws_lc_rs::digest;
 use x509_parser::certificate::X509Certificate;
@@ -28,7 +28,7 @@ pub(super) fn check(report: &mut Report, certificates: &[Vec<u8>], keys: &[LogKe
         && !is(|signature| matches!(signature, TimestampSignature::Wrong { .. }))
 }
 
-/// The promises and what they must be over.
+/// The timestamps and what they must be over.
 struct Promised {
     timestamps: Vec<Sct>,
     issuer_key_hash: [u8; 32],

@@ -9,7 +9,7 @@ use crate::identity::extensions::ExtensionId;
 pub(super) enum Shape {
     /// A text, a number, true or false: read as the text in the file.
     Text,
-    /// One text or a list of texts.
+    /// One string or a list of strings.
     Texts,
     Ignored,
     /// A mapping with known keys.

@@ -1,4 +1,4 @@
-//! Reads the text of an issuer file into a tree of texts, guided by the known shapes, without judging it.
+//! Reads the text of an issuer file into a tree of strings, guided by the known shapes, without judging it.
 //!
 //! Unknown keys and duplicate keys stay in the tree, so that the judge can say where they are. Refuses only
 //! what has no place in the tree: broken YAML, a mapping where a string belongs, and more entries than any real file has.
@@ -189,7 +189,7 @@ impl<'de> Visitor<'de> for Reader<'_> {
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self.shape {
             Shape::Text | Shape::Ignored => "a string",
-            Shape::Texts => "a string or a list of texts",
+            Shape::Texts => "a string or a list of strings",
             Shape::OneOrMore(_) => "a mapping or a list of mappings",
             Shape::Settings(_) | Shape::Table(_) if self.merged => "a mapping or a list of mappings",
             Shape::Settings(_) | Shape::Table(_) => "a mapping",

@@ -139,7 +139,7 @@ impl<'de> Visitor<'de> for NodeVisitor {
     type Value = Node;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a string, a number, true, false, a list of texts or a map")
+        formatter.write_str("a string, a number, true, false, a list of strings or a map")
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Node, E> {
@@ -172,7 +172,7 @@ impl<'de> Visitor<'de> for NodeVisitor {
             match entry {
                 Node::Text(text) => list.push(text),
                 Node::Null => {}
-                Node::Map(_) => return Err(serde::de::Error::custom("expected a list of texts")),
+                Node::Map(_) => return Err(serde::de::Error::custom("expected a list of strings")),
             }
         }
         Ok(Node::Text(list.join(",")))

@@ -11,7 +11,7 @@ use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair
 /// TLS `HashAlgorithm.sha256` and `SignatureAlgorithm.ecdsa` (RFC 5246 section 7.4.1.4.1).
 const SHA256_ECDSA: [u8; 2] = [4, 3];
 
-/// A P-256 key that signs promises and tree heads.
+/// A P-256 key that signs timestamps and tree heads.
 pub(super) struct SigningKey {
     pair: EcdsaKeyPair,
     spki: Vec<u8>,

@@ -56,12 +56,12 @@ fn add(log: &Shared, kind: Kind, body: &[u8]) -> HttpResponse {
         Err(refusal) => return bad(&refusal.to_string()),
     };
     match log.ledger().append(&submission, milliseconds(), |leaf| log.key.sign(leaf)) {
-        Ok(promise) => HttpResponse::Ok().json(json!({
+        Ok(issued) => HttpResponse::Ok().json(json!({
             "sct_version": 0,
             "id": STANDARD.encode(log.key.id()),
-            "timestamp": promise.timestamp,
+            "timestamp": issued.timestamp,
             "extensions": "",
-            "signature": STANDARD.encode(promise.signature),
+            "signature": STANDARD.encode(issued.signature),
         })),
         Err(error @ AppendError::Full) => text(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
         Err(error @ AppendError::Sign) => text(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),

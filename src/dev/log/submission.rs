@@ -1,7 +1,7 @@
 //! What the log takes in: a chain that ends at its root, with a code-signing certificate or precertificate in front.
 //!
 //! Owns the checks of RFC 6962 section 3.1 and the bytes of an entry, from the bytes alone: that the issuing side means the same shows
-//! when its log client verifies the promise. Knows neither tree nor HTTP.
+//! when its log client verifies the timestamp. Knows neither tree nor HTTP.
 
 use aws_lc_rs::digest;
 use x509_parser::certificate::X509Certificate;

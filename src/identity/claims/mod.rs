@@ -122,7 +122,7 @@ impl Claims {
         }
     }
 
-    /// The texts of a claim that is a list of texts, booleans and whole numbers; none if it is anything else.
+    /// The strings of a claim that is a list of strings, booleans and whole numbers; none if it is anything else.
     pub fn scalars(&self, name: &str) -> Result<Option<Vec<Cow<'_, str>>>, ClaimError> {
         let Some(Value::Array(values)) = self.get(name) else { return Ok(None) };
         let mut texts = Vec::with_capacity(values.len());

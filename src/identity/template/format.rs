@@ -99,7 +99,7 @@ pub(super) fn parts(at: usize, format: &str, values: Vec<Expression>) -> Result<
         rest = characters.as_str();
         let value = values.next().ok_or_else(|| refuse(at, "`printf` has more verbs than values"))?;
         if !verb.takes(value.kind()) || (precision.is_some() && value.kind() != Kind::Text) {
-            return Err(refuse(at, "a verb of `printf` does not fit its value: claims are texts, for %s or %v"));
+            return Err(refuse(at, "a verb of `printf` does not fit its value: claims are strings, for %s or %v"));
         }
         if precision.is_some() && !matches!(verb, Verb::Any | Verb::Text) {
             return Err(refuse(at, "`printf` supports a precision only with %s and %v"));

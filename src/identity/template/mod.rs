@@ -45,7 +45,7 @@ pub struct Template {
 pub enum Lookup<'d> {
     /// A text; numbers and booleans come as the text they are written as.
     Text(Cow<'d, str>),
-    /// A list of such texts, for `range` and `len`.
+    /// A list of such strings, for `range` and `len`.
     List(Vec<Cow<'d, str>>),
     Missing,
     /// Something that has no text; the words name it, such as "null", "a list" or "an object".

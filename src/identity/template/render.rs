@@ -334,7 +334,7 @@ impl<'v, 'l, 'd: 'v> Renderer<'v, 'l, 'd> {
         }
     }
 
-    /// Go's `Sprint` and `Sprintln`: `Sprint` puts a space only between two values that are both not texts.
+    /// Go's `Sprint` and `Sprintln`: `Sprint` puts a space only between two values that are both not strings.
     fn print(&mut self, values: &'v [Expression], is_line: bool) -> Result<Sourced<'v>, RenderError> {
         let mut result = Sourced::default();
         let mut was_text = true;

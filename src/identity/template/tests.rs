@@ -72,7 +72,7 @@ const DIFFERENCES: &[(&str, &[&str])] = &[
     ("numbers are whole and decimal", &["{{ 1.5 }}", "{{ .5 }}", "{{ 0x1F }}", "{{'a'}}", "{{ 007 }}", "{{ 1_000 }}"]),
 ];
 
-/// What is taken here beyond Go over texts: `range` over what `index` does not find, as over an empty list.
+/// What is taken here beyond Go over strings: `range` over what `index` does not find, as over an empty list.
 const BEYOND_GO: &[&str] = &["{{ range index . \"missing\" }}x{{ else }}n{{ end }}"];
 
 pub(super) fn rendered(template: &str, data: &BTreeMap<String, String>) -> Result<String, String> {
@@ -110,7 +110,7 @@ fn differs_from_go_only_by_refusing() {
         for template in *templates {
             let row = rows.iter().find(|row| row.template == *template);
             let row = row.unwrap_or_else(|| panic!("{template:?} is not in the table"));
-            assert!(row.output.is_some(), "{template:?} is no difference: Go fails too");
+            assert!(row.output.is_some(), "{template:?} is not a difference: Go fails too");
             assert!(rendered(template, &row.data).is_err(), "{template:?} must be refused: {reason}");
         }
     }

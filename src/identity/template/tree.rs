@@ -129,7 +129,7 @@ impl Expression {
         }
     }
 
-    /// The same as text and values one after the other, if it only puts texts together: such a `print` or `printf` leaves a name as
+    /// The same as text and values one after the other, if it only puts strings together: such a `print` or `printf` leaves a name as
     /// distinct as its pieces. A literal is text, however it is written, so that it counts as what separates two claims.
     pub(super) fn pieces(self) -> Vec<Node> {
         match self {

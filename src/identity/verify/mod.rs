@@ -336,7 +336,7 @@ fn unrestricted(
     }
 }
 
-/// `aud` is a string or a list of texts (RFC 7519 section 4.1.3) and contains the audience.
+/// `aud` is a string or a list of strings (RFC 7519 section 4.1.3) and contains the audience.
 fn check_audience(claims: &Claims, expected: &str) -> Result<(), VerifyError> {
     let found = match claims.get("aud") {
         None => return Err(ClaimError::Missing("aud".to_owned()).into()),
@@ -344,11 +344,13 @@ fn check_audience(claims: &Claims, expected: &str) -> Result<(), VerifyError> {
         Some(Value::Array(list)) => {
             if let Some(odd) = list.iter().find(|entry| !entry.is_string()) {
                 let found = json_type(odd);
-                return Err(ClaimError::WrongType { claim: "aud".to_owned(), found, wanted: "a list of texts" }.into());
+                return Err(
+                    ClaimError::WrongType { claim: "aud".to_owned(), found, wanted: "a list of strings" }.into()
+                );
             }
             list.iter().any(|entry| entry == expected)
         }
-        Some(other) => return Err(wrong_type("aud", other, "a string or a list of texts").into()),
+        Some(other) => return Err(wrong_type("aud", other, "a string or a list of strings").into()),
     };
     if found { Ok(()) } else { Err(VerifyError::Audience { expected: expected.to_owned() }) }
 }

@@ -1,4 +1,4 @@
-//! Owns the names of keys in Cloud KMS: which texts are names, and the path that each stands for.
+//! Owns the names of keys in Cloud KMS: which strings are names, and the path that each stands for.
 
 use crate::signer::backend::{BackendError, KeyUri};
 use crate::signer::google::is_name_part;

@@ -1,4 +1,4 @@
-//! Owns the forms that all of Google's JSON shares (protobuf JSON mapping): 64-bit numbers as texts, bytes in base64, errors.
+//! Owns the forms that all of Google's JSON shares (protobuf JSON mapping): 64-bit numbers as strings, bytes in base64, errors.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -111,7 +111,7 @@ fn header(answer: &Response, name: &str) -> String {
     answer.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
 }
 
-/// The PEM texts of either form of the answer.
+/// The PEM blocks of either form of the answer.
 fn chain(json: &Value) -> Option<Vec<String>> {
     let certificate = json.get("signedCertificateEmbeddedSct").or_else(|| json.get("signedCertificateDetachedSct"))?;
     let list = certificate.get("chain")?.get("certificates")?.as_array()?;

@@ -1,4 +1,4 @@
-//! Which texts are an issuer's URL, a pattern of such URLs, or a domain that an issuer may speak for.
+//! Which strings are an issuer's URL, a pattern of such URLs, or a domain that an issuer may speak for.
 //!
 //! Knows nothing of places in the file: what is wrong comes back as a message and a hint.
 

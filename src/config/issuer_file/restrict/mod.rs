@@ -89,7 +89,7 @@ fn name_policy(field: &Field<'_>, identity: &IdentityType) -> Result<NamePolicy,
     Ok(policy)
 }
 
-/// The texts behind a key, each read by `read`; none if the key is not written.
+/// The strings behind a key, each read by `read`; none if the key is not written.
 fn list(
     written: Option<&Field<'_>>,
     read: impl Fn(&str, &Place) -> Result<String, Fault>,

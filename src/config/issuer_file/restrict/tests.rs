@@ -72,7 +72,7 @@ fn a_restriction_is_never_switched_off_by_a_slip() {
         "did you mean",
     );
     refused(&format!("{HEAD}    max-token-aeg: 10m\n"), (5, 5), "unknown key", "max-token-age");
-    refused(&format!("{HEAD}    token-types: {{a: b}}\n"), (5, 18), "a string or a list of texts", "one value");
+    refused(&format!("{HEAD}    token-types: {{a: b}}\n"), (5, 18), "a string or a list of strings", "one value");
     let uri = HEAD.replace("type: email", "type: kubernetes");
     refused(
         &format!("{uri}    name-policy: {{denied-email-domains: [example.com]}}\n"),

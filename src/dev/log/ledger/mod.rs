@@ -22,7 +22,7 @@ pub(super) type Hash = [u8; HASH];
 
 /// What the log answers to a submission.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Promise {
+pub(super) struct IssuedTimestamp {
     /// Milliseconds since 1970.
     pub(super) timestamp: u64,
     /// A TLS `DigitallySigned`.
@@ -37,13 +37,13 @@ pub(super) struct Entry {
     pub(super) extra_data: Arc<[u8]>,
 }
 
-/// Why there is no promise.
+/// Why there is no timestamp.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum AppendError {
     /// [`MAX_ENTRIES`].
     #[error("the log is full: it holds {MAX_ENTRIES} entries; restart `sigmint dev`")]
     Full,
-    #[error("the promise could not be signed")]
+    #[error("the timestamp could not be signed")]
     Sign,
 }
 
@@ -53,7 +53,7 @@ pub(super) struct Ledger {
     tree: Tree,
     extra_data: Vec<Arc<[u8]>>,
     by_leaf_hash: HashMap<Hash, usize>,
-    promises: HashMap<[u8; 32], Promise>,
+    timestamps: HashMap<[u8; 32], IssuedTimestamp>,
     limit: usize,
 }
 
@@ -64,33 +64,33 @@ impl Ledger {
             tree: Tree::new(),
             extra_data: Vec::new(),
             by_leaf_hash: HashMap::new(),
-            promises: HashMap::new(),
+            timestamps: HashMap::new(),
             limit,
         }
     }
 
-    /// Adds an entry, and the promise that `sign` makes over its leaf. What was added before gets its promise again.
+    /// Adds an entry, and the timestamp that `sign` makes over its leaf. What was added before gets its timestamp again.
     pub(super) fn append(
         &mut self,
         submission: &Submission,
         timestamp: u64,
         sign: impl FnOnce(&[u8]) -> Result<Vec<u8>, Unspecified>,
-    ) -> Result<Promise, AppendError> {
-        if let Some(promise) = self.promises.get(&submission.fingerprint) {
-            return Ok(promise.clone());
+    ) -> Result<IssuedTimestamp, AppendError> {
+        if let Some(issued) = self.timestamps.get(&submission.fingerprint) {
+            return Ok(issued.clone());
         }
         if self.extra_data.len() >= self.limit {
             return Err(AppendError::Full);
         }
-        // Version 1 and the leaf type `timestamped_entry`, both 0; no extensions (RFC 6962 section 3.4). The promise is over the same
+        // Version 1 and the leaf type `timestamped_entry`, both 0; no extensions (RFC 6962 section 3.4). The timestamp is over the same
         // bytes, where they mean version 1 and `certificate_timestamp` (section 3.2).
         let leaf: Arc<[u8]> = [&[0, 0][..], &timestamp.to_be_bytes(), &submission.entry, &[0, 0]].concat().into();
-        let promise = Promise { timestamp, signature: sign(&leaf).map_err(|_| AppendError::Sign)? };
+        let issued = IssuedTimestamp { timestamp, signature: sign(&leaf).map_err(|_| AppendError::Sign)? };
         self.by_leaf_hash.insert(leaf_hash(&leaf), self.extra_data.len());
         self.extra_data.push(submission.extra_data.as_slice().into());
-        self.promises.insert(submission.fingerprint, promise.clone());
+        self.timestamps.insert(submission.fingerprint, issued.clone());
         self.tree.push(leaf);
-        Ok(promise)
+        Ok(issued)
     }
 
     /// How many entries there are.
