@@ -87,9 +87,9 @@ impl From<&Issuer> for proto::OidcIssuer {
             issuer: Some(location),
             audience: issuer.audience.clone(),
             challenge_claim: issuer.challenge_claim.clone(),
-            spiffe_trust_domain: issuer.spiffe_trust_domain.clone(),
+            spiffe_trust_domain: issuer.spiffe_trust_domain.clone().unwrap_or_default(),
             issuer_type: issuer.identity.name().to_owned(),
-            subject_domain: issuer.subject_domain.clone(),
+            subject_domain: issuer.subject_domain.clone().unwrap_or_default(),
             skip_email_verification: issuer.skip_email_verification,
         }
     }

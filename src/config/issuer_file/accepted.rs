@@ -45,7 +45,7 @@ fn every_setting_reaches_the_issuer_in_both_spellings() {
         assert_eq!(issuer.address.as_str(), "https://a.example");
         assert_eq!((issuer.audience.as_str(), issuer.challenge_claim.as_str()), ("0815", "sub"));
         assert_eq!((issuer.description.as_deref(), issuer.contact.as_deref()), (Some("d"), Some("c")));
-        assert!(issuer.skip_email_verification && issuer.subject_domain.is_empty());
+        assert!(issuer.skip_email_verification && issuer.subject_domain.is_none());
         assert!(
             matches!(&issuer.identity, IdentityType::Email(rules) if rules.verification == EmailVerification::Skipped)
         );

@@ -170,8 +170,8 @@ impl Entry<'_> {
             challenge_claim: own("challenge-claim")
                 .unwrap_or_else(|| identity.kind().default_challenge_claim().to_owned()),
             identity,
-            spiffe_trust_domain: self.record.text("spiffe-trust-domain").to_owned(),
-            subject_domain: self.record.text("subject-domain").to_owned(),
+            spiffe_trust_domain: own("spiffe-trust-domain"),
+            subject_domain: own("subject-domain"),
             skip_email_verification,
             order: self.order()?,
             keys: Arc::new(self.key_access()?),

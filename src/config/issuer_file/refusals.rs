@@ -200,7 +200,7 @@ fn uri_and_username_have_a_domain_of_the_issuer() {
     assert_eq!(origin, SubjectOrigin { scheme: "https".into(), host: "users.example.com".into() });
     let name = issuer(&format!("{HEAD}{username}example.com\n"));
     assert!(matches!(&name.identity, IdentityType::Username(host) if host == "example.com"));
-    assert_eq!(name.subject_domain, "example.com");
+    assert_eq!(name.subject_domain.as_deref(), Some("example.com"));
 }
 
 #[test]
@@ -220,7 +220,7 @@ fn spiffe_has_a_trust_domain_and_no_pattern() {
     );
     let spiffe = issuer(&format!("{HEAD}    type: spiffe\n    spiffe-trust-domain: example.org\n"));
     assert!(matches!(&spiffe.identity, IdentityType::Spiffe(domain) if domain.to_string().ends_with("example.org")));
-    assert_eq!(spiffe.spiffe_trust_domain, "example.org");
+    assert_eq!(spiffe.spiffe_trust_domain.as_deref(), Some("example.org"));
 }
 
 #[test]

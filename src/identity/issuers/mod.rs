@@ -42,10 +42,10 @@ pub struct Issuer {
     pub identity: IdentityType,
     /// The claim that clients are told to sign; the identity type alone decides what is checked.
     pub challenge_claim: String,
-    /// `spiffe-trust-domain` as written, for `/api/v2/configuration`; empty if none.
-    pub spiffe_trust_domain: String,
-    /// `subject-domain` as written, for `/api/v2/configuration`; empty if none.
-    pub subject_domain: String,
+    /// `spiffe-trust-domain` as written, for `/api/v2/configuration`.
+    pub spiffe_trust_domain: Option<String>,
+    /// `subject-domain` as written, for `/api/v2/configuration`.
+    pub subject_domain: Option<String>,
     /// `skip-email-verification` as written: reported for every type, used by `email` alone.
     pub skip_email_verification: bool,
     /// `order`: which of several identities that fit a token counts, the lowest first. All identities of an issuer have one, or none has.
