@@ -10,8 +10,8 @@ version=25.3.1
 tools="$PWD/.test-tools"
 # What decides: the token, its verification, the identities, the proof, the lints, the limits.
 decides=(
-    "src/identity/token.rs" "src/identity/verify.rs" "src/identity/claims/*.rs" "src/identity/kinds/*.rs" "src/identity/san/*.rs"
-    "src/possession/*.rs" "src/certificate/lint/*.rs" "src/limits/*.rs" "src/limits/**/*.rs"
+    "src/identity/token/*.rs" "src/identity/verify/*.rs" "src/identity/claims/*.rs" "src/identity/kinds/**/*.rs" "src/identity/san/*.rs"
+    "src/possession/**/*.rs" "src/certificate/lint/*.rs" "src/limits/*.rs" "src/limits/**/*.rs"
 )
 
 if [ "$("$tools/bin/cargo-mutants" mutants --version 2>/dev/null)" != "cargo-mutants $version" ]; then
@@ -20,5 +20,5 @@ fi
 files=()
 for pattern in "${decides[@]}"; do files+=(--file "$pattern"); done
 # The unit tests, and those integration tests that send what must be refused.
-PATH="$tools/bin:$PATH" exec cargo mutants --in-place=false --jobs 1 --output "$tools" --baseline skip --timeout 300 "${files[@]}" "$@" \
+PATH="$tools/bin:$PATH" exec cargo mutants --jobs 1 --output "$tools" --baseline skip --timeout 300 "${files[@]}" "$@" \
     -- --lib --test it -- --skip signer:: --skip documentation:: --skip dev:: --skip cli:: --skip server:: --skip wycheproof
