@@ -8,6 +8,10 @@ pub mod aws_kms;
 #[cfg(feature = "azure")]
 pub mod azure_key_vault;
 pub(crate) mod backend;
+#[cfg_attr(
+    not(all(feature = "aws-kms", feature = "azure", feature = "gcp")),
+    allow(dead_code, reason = "some of it is for one cloud only")
+)]
 pub(crate) mod cloud_env;
 #[cfg(feature = "gcp")]
 pub mod gcp_kms;

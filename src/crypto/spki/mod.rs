@@ -17,8 +17,8 @@ use super::weak_keys::{ed25519, rsa};
 pub(crate) enum KeyBits<'a> {
     /// Not known to be on the curve.
     Ec { curve: Curve, point: &'a [u8] },
-    /// Big-endian, without leading zeros.
-    Rsa { modulus: &'a [u8], exponent: &'a [u8] },
+    /// Big-endian, without leading zeros; and the PKCS #1 `RSAPublicKey` that holds both.
+    Rsa { modulus: &'a [u8], exponent: &'a [u8], pkcs1: &'a [u8] },
     /// 32 bytes.
     Ed25519(&'a [u8]),
 }
@@ -64,7 +64,7 @@ impl<'a> KeyBits<'a> {
     /// Reads a PKCS #1 `RSAPublicKey`.
     pub(crate) fn rsa(pkcs1: &'a [u8]) -> Result<Self, SpkiError> {
         let key = RsaPublicKey::from_der(pkcs1).map_err(|_| SpkiError::Malformed("it is not an RSAPublicKey"))?;
-        Ok(Self::Rsa { modulus: key.modulus.as_bytes(), exponent: key.public_exponent.as_bytes() })
+        Ok(Self::Rsa { modulus: key.modulus.as_bytes(), exponent: key.public_exponent.as_bytes(), pkcs1 })
     }
 
     /// Why others than the owner can sign with the key, if they can.

@@ -2,10 +2,8 @@
 //!
 //! Owns the formats (SubjectPublicKeyInfo of RFC 5280 section 4.1.2.7, PKCS #1) and the policy on kinds and sizes. Knows no token.
 
-use ::spki::SubjectPublicKeyInfoRef;
 use aws_lc_rs::digest;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1, ECDSA_P384_SHA384_ASN1, ECDSA_P521_SHA512_ASN1, ParsedPublicKey};
-use der::Decode as _;
 
 use crate::crypto::curve::Curve;
 use crate::crypto::spki::{self, KeyBits, SpkiError, bit_length};
@@ -50,15 +48,12 @@ impl PublicKey {
 
     /// Reads a DER SubjectPublicKeyInfo.
     pub fn from_spki(der: &[u8]) -> Result<Self, PublicKeyError> {
-        let kind = match KeyBits::parse(der)? {
-            KeyBits::Rsa { modulus, exponent } => rsa_kind(modulus, exponent)?,
-            KeyBits::Ec { curve, point } => ec_kind(curve, point)?,
-            KeyBits::Ed25519(_) => KeyKind::Ed25519,
+        let (kind, key_bits) = match KeyBits::parse(der)? {
+            KeyBits::Rsa { modulus, exponent, pkcs1 } => (rsa_kind(modulus, exponent)?, pkcs1),
+            KeyBits::Ec { curve, point } => (ec_kind(curve, point)?, point),
+            KeyBits::Ed25519(key) => (KeyKind::Ed25519, key),
         };
-        // What follows the headers: it has been read as a bit string of whole bytes.
-        let key_bits = SubjectPublicKeyInfoRef::from_der(der).ok().and_then(|info| info.subject_public_key.as_bytes());
-        let key_bits = key_bits.ok_or(PublicKeyError::Malformed("its bit string is not of whole bytes"))?.to_vec();
-        Ok(Self { kind, spki: der.to_vec(), key_bits })
+        Ok(Self { kind, spki: der.to_vec(), key_bits: key_bits.to_vec() })
     }
 
     fn from_pkcs1(der: &[u8]) -> Result<Self, PublicKeyError> {
@@ -83,12 +78,11 @@ impl PublicKey {
     /// Refuses RSA keys whose factors are close to each other. Asked once the signature has been verified, because of what it costs, and
     /// told before what came of that: a weak key is the better reason.
     pub fn must_have_distant_factors(&self) -> Result<(), PublicKeyError> {
-        match KeyBits::parse(&self.spki)? {
-            KeyBits::Rsa { modulus, .. } => {
-                rsa::find_close_factors(modulus).map_or(Ok(()), |weakness| Err(PublicKeyError::Insecure(weakness)))
-            }
-            KeyBits::Ec { .. } | KeyBits::Ed25519(_) => Ok(()),
+        if !matches!(self.kind, KeyKind::Rsa2048 | KeyKind::Rsa3072 | KeyKind::Rsa4096) {
+            return Ok(());
         }
+        let KeyBits::Rsa { modulus, .. } = KeyBits::rsa(&self.key_bits)? else { return Ok(()) };
+        rsa::find_close_factors(modulus).map_or(Ok(()), |weakness| Err(PublicKeyError::Insecure(weakness)))
     }
 
     /// Refuses keys for which a good signature shows nothing. Asked after the signature was verified: a bad one is the better reason.
