@@ -104,9 +104,8 @@ async fn keep_up(
 /// The file as it is now; nothing for the built-in issuers.
 async fn look(location: &IssuersLocation) -> Option<SeenFile> {
     let IssuersLocation::File(path) = location else { return None };
-    // A pipe can be read once only.
     let path = path.clone();
-    tokio::task::spawn_blocking(move || path.is_file().then(|| SeenFile::now(&path))).await.ok().flatten()
+    tokio::task::spawn_blocking(move || SeenFile::now(&path)).await.ok()
 }
 
 /// The last good file is better than a new one with an entry that cannot be used.

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::flags::{DEFAULT_CONFIG_PATH, Values};
 use super::settings::{SettingsError, truth};
+use crate::files::{self, FileProblem};
 
 /// Where the trusted issuers are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,19 +64,13 @@ pub(super) fn read(values: &Values) -> Result<IssuersLocation, SettingsError> {
 }
 
 fn find(path: &Path) -> Found {
-    match fs::metadata(path) {
-        Ok(metadata) if metadata.is_dir() => Found::Unusable("is a folder".to_owned()),
-        // Opening a pipe would wait for its writer: the reader of files refuses it.
-        Ok(metadata) if !metadata.is_file() => Found::File,
-        Ok(_) => match fs::File::open(path) {
-            Ok(_) => Found::File,
-            Err(error) => Found::Unusable(format!("cannot be read: {error}")),
-        },
-        Err(error) if is_absent(&error) => match fs::read_link(path) {
+    match files::check(path) {
+        Ok(()) => Found::File,
+        Err(FileProblem::Unreadable(error)) if is_absent(&error) => match fs::read_link(path) {
             Ok(target) => Found::Unusable(format!("a link to {}, which does not exist", target.display())),
             Err(_) => Found::Nothing,
         },
-        Err(error) => Found::Unusable(format!("cannot be read: {error}")),
+        Err(problem) => Found::Unusable(problem.to_string()),
     }
 }
 

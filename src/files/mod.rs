@@ -52,7 +52,7 @@ pub fn read(path: &Path, cap: usize) -> Result<Zeroizing<Vec<u8>>, FileError> {
     read_within(path, cap).map_err(|problem| FileError { path: path.to_owned(), problem })
 }
 
-/// Reads a string file of at most `cap` bytes.
+/// Reads a text file of at most `cap` bytes.
 pub fn read_text(path: &Path, cap: usize) -> Result<Zeroizing<String>, FileError> {
     let mut bytes = read(path, cap)?;
     let text = String::from_utf8(std::mem::take(&mut *bytes));
@@ -62,11 +62,20 @@ pub fn read_text(path: &Path, cap: usize) -> Result<Zeroizing<String>, FileError
     })
 }
 
-/// As [`read_text`], where waiting for a disk would hold up others. Needs a Tokio runtime.
-pub async fn read_text_apart(path: PathBuf, cap: usize) -> Result<Zeroizing<String>, FileError> {
+/// As [`read`] or [`read_text`], where waiting for a disk would hold up others. Needs a Tokio runtime.
+pub async fn read_apart<T: Send + 'static>(
+    read: fn(&Path, usize) -> Result<T, FileError>,
+    path: PathBuf,
+    cap: usize,
+) -> Result<T, FileError> {
     let named = path.clone();
-    let read = tokio::task::spawn_blocking(move || read_text(&path, cap)).await;
+    let read = tokio::task::spawn_blocking(move || read(&path, cap)).await;
     read.unwrap_or_else(|_| Err(FileError { path: named, problem: io::Error::from(io::ErrorKind::Interrupted).into() }))
+}
+
+/// Whether there is a file that can be read, by opening it.
+pub(crate) fn check(path: &Path) -> Result<(), FileProblem> {
+    open(path).map(drop)
 }
 
 fn read_within(path: &Path, cap: usize) -> Result<Zeroizing<Vec<u8>>, FileProblem> {

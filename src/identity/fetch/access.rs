@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use zeroize::Zeroizing;
 
 use super::{Document, FetchError};
-use crate::files::{FileError, MAX_FILE_BYTES, read_text_apart};
+use crate::files::{self, FileError, MAX_FILE_BYTES, read_apart, read_text};
 use crate::http::is_loopback;
 
 /// Which addresses a host may have.
@@ -110,7 +110,7 @@ impl PodAccess {
 
     /// The cluster's CA certificate, PEM: the only one that vouches for the server that gets the token.
     pub(super) async fn certificates(&self) -> Result<Vec<u8>, FetchError> {
-        read_file(&self.files.ca_certificate).await.map(|text| text.as_bytes().to_vec())
+        read_certificates(&self.files.ca_certificate).await
     }
 
     /// The token. There may be none: the API server may let everybody see its keys.
@@ -153,7 +153,7 @@ impl Access {
     pub(super) async fn certificates(&self) -> Result<Option<(String, Vec<u8>)>, FetchError> {
         let own = self.ca_certificate.as_ref().map(|pem| ("ca-cert".to_owned(), pem.clone().into_bytes()));
         let Some(path) = &self.ca_file else { return Ok(own) };
-        let mut pem = read_file(path).await?.as_bytes().to_vec();
+        let mut pem = read_certificates(path).await?;
         if let Some((_, more)) = own {
             pem.push(b'\n');
             pem.extend_from_slice(&more);
@@ -191,9 +191,29 @@ async fn read_token(path: &Path) -> Result<SecretString, FetchError> {
 
 /// Reads a file of at most 1 MiB.
 pub(in crate::identity) async fn read_file(path: &Path) -> Result<Zeroizing<String>, FetchError> {
-    let read = read_text_apart(path.to_owned(), MAX_FILE_BYTES).await;
-    read.map_err(|FileError { path, problem }| FetchError::File {
-        path: path.display().to_string(),
-        message: format!("it {problem}"),
-    })
+    read_apart(read_text, path.to_owned(), MAX_FILE_BYTES).await.map_err(unusable)
+}
+
+/// PEM, whose comments may be in any encoding.
+async fn read_certificates(path: &Path) -> Result<Vec<u8>, FetchError> {
+    read_apart(files::read, path.to_owned(), MAX_FILE_BYTES).await.map(|pem| pem.to_vec()).map_err(unusable)
+}
+
+fn unusable(FileError { path, problem }: FileError) -> FetchError {
+    FetchError::File { path: path.display().to_string(), message: format!("it {problem}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_file_of_certificates_may_have_comments_in_any_encoding_and_a_token_may_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        let latin = b"# Beh\xf6rde\n-----BEGIN CERTIFICATE-----\n";
+        std::fs::write(&file, latin).unwrap();
+        assert_eq!(read_certificates(&file).await.unwrap(), latin);
+        assert!(read_token(&file).await.unwrap_err().to_string().ends_with("it is not UTF-8"));
+    }
 }

@@ -11,7 +11,7 @@ use arc_swap::ArcSwap;
 use reqwest::header::HeaderValue;
 use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::files::{KIB, read_text_apart, warn_if_shared};
+use crate::files::{KIB, read_apart, read_text, warn_if_shared};
 use crate::signer::backend::BackendError;
 
 /// How often a file is looked at while calls succeed. An agent replaces a token long before it expires.
@@ -96,7 +96,7 @@ impl Token {
 }
 
 async fn read(file: &Path) -> Result<HeaderValue, String> {
-    let text = read_text_apart(file.to_owned(), MAX_FILE).await.map_err(|error| error.problem.to_string())?;
+    let text = read_apart(read_text, file.to_owned(), MAX_FILE).await.map_err(|error| error.problem.to_string())?;
     header(&text)
 }
 
