@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, ReadBuf};
 
+use super::kept::poll_read_kept;
 use super::patience::Patience;
 use crate::limits::intake::{Hold, Intake};
 
@@ -89,16 +90,10 @@ impl<I: AsyncRead + Unpin> AsyncRead for Heads<I> {
             return Poll::Pending;
         }
         let before = buffer.filled().len();
-        if this.kept.is_empty() {
-            match Pin::new(&mut this.stream).poll_read(context, buffer) {
-                Poll::Ready(outcome) => outcome?,
-                Poll::Pending => return this.pause(context),
-            }
-            return this.pass_on(context, buffer, before);
-        }
-        let length = this.kept.len().min(buffer.remaining());
-        let rest = this.kept.split_off(length);
-        buffer.put_slice(&std::mem::take(&mut this.kept));
+        let rest = match poll_read_kept(&mut this.stream, &mut this.kept, context, buffer) {
+            Poll::Ready(rest) => rest?,
+            Poll::Pending => return this.pause(context),
+        };
         let passed = this.pass_on(context, buffer, before);
         this.kept.extend_from_slice(&rest);
         passed

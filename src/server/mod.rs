@@ -46,6 +46,7 @@ mod hpack;
 mod http;
 mod http2;
 mod inflow;
+mod kept;
 mod listen;
 pub mod listeners;
 mod movable;

@@ -368,12 +368,13 @@ pub(crate) fn find(name: &str) -> Option<&'static Flag> {
 
 /// Adds the flags to a command. Further words are tolerated, as Fulcio tolerates them.
 pub(crate) fn augment(command: Command) -> Command {
+    let keys = backend::forms();
     let sections = SECTIONS.iter().flat_map(|(heading, flags)| flags.iter().map(move |flag| (*heading, flag)));
     let command = sections.fold(command, |command, (heading, flag)| {
         let arg = Arg::new(flag.name)
             .long(flag.name)
             .value_name(flag.value)
-            .help(help(flag))
+            .help(help(flag, &keys))
             .help_heading(heading)
             .num_args(1)
             .allow_hyphen_values(true);
@@ -433,8 +434,8 @@ impl Flag {
     }
 }
 
-fn help(flag: &Flag) -> String {
-    let help = flag.help.replace("{KEYS}", &backend::forms());
+fn help(flag: &Flag, keys: &str) -> String {
+    let help = flag.help.replace("{KEYS}", keys);
     if flag.default.is_empty() { help } else { format!("{help} [default: {}]", flag.default) }
 }
 

@@ -53,7 +53,7 @@ impl Entry<'_> {
         })
     }
 
-    pub(super) fn issuer_claim(&self) -> Result<Option<IssuerClaim>, Fault> {
+    fn issuer_claim(&self) -> Result<Option<IssuerClaim>, Fault> {
         let source = self.record.text("issuer-claim");
         if source.is_empty() {
             return Ok(None);
@@ -65,14 +65,14 @@ impl Entry<'_> {
         Ok(Some(IssuerClaim { source: source.to_owned(), path }))
     }
 
-    pub(super) fn uri(&self) -> Result<IdentityType, Fault> {
+    fn uri(&self) -> Result<IdentityType, Fault> {
         let key = "subject-domain";
         let origin = address::subject_origin(self.record.text(key), &self.url).map_err(self.objection(key))?;
         self.own_domain(&origin.host)?;
         Ok(IdentityType::Uri(origin))
     }
 
-    pub(super) fn username(&self) -> Result<IdentityType, Fault> {
+    fn username(&self) -> Result<IdentityType, Fault> {
         let key = "subject-domain";
         let host = address::subject_host(self.record.text(key), &self.url).map_err(self.objection(key))?;
         self.own_domain(&host)?;
@@ -81,7 +81,7 @@ impl Entry<'_> {
 
     /// A pattern's host is not known in whole, so it is for the operator to know what its issuers may speak for, unless nothing but a
     /// public suffix is common to both.
-    pub(super) fn own_domain(&self, host: &str) -> Result<(), Fault> {
+    fn own_domain(&self, host: &str) -> Result<(), Fault> {
         if address::has_same_last_labels(&self.url, host) {
             self.same_holder(host)?;
         }
@@ -141,7 +141,7 @@ impl Entry<'_> {
     }
 
     /// The issuer's registered domain is the subjects', or strangers' names are certified.
-    pub(super) fn same_holder(&self, host: &str) -> Result<(), Fault> {
+    fn same_holder(&self, host: &str) -> Result<(), Fault> {
         let own = self.url.host_str().unwrap_or_default();
         let (place, word) = (self.record.place_of("subject-domain"), self.record.spelled("trust-any-host"));
         let message = format!("{host} and the issuer's host, {own}, share a public suffix and no domain");
@@ -160,7 +160,7 @@ impl Entry<'_> {
         Ok(())
     }
 
-    pub(super) fn spiffe(&self) -> Result<IdentityType, Fault> {
+    fn spiffe(&self) -> Result<IdentityType, Fault> {
         let key = "spiffe-trust-domain";
         if self.breadth == Breadth::Pattern {
             // Many issuers for one trust domain: each of them could name any workload in it.
@@ -177,7 +177,7 @@ impl Entry<'_> {
         }
     }
 
-    pub(super) fn ci_provider(&self) -> Result<IdentityType, Fault> {
+    fn ci_provider(&self) -> Result<IdentityType, Fault> {
         let key = "ci-provider";
         match self.record.text(key) {
             "" => {
@@ -196,7 +196,7 @@ impl Entry<'_> {
     }
 
     /// A default with another provider's address is certified for each token without such a claim.
-    pub(super) fn warn_of_defaults(&self, provider: &CiProvider) {
+    fn warn_of_defaults(&self, provider: &CiProvider) {
         let own = self.url.host_str().unwrap_or_default();
         for (key, value) in defaults::foreign(provider, own) {
             let message = format!(
@@ -207,7 +207,7 @@ impl Entry<'_> {
         }
     }
 
-    pub(super) fn no_provider(&self, name: &str) -> Fault {
+    fn no_provider(&self, name: &str) -> Fault {
         let hint = if self.context.providers.is_empty() {
             "add ci-issuer-metadata (JSON: CIIssuerMetadata) with an entry of this name".to_owned()
         } else {

@@ -107,12 +107,7 @@ impl Shared {
     }
 
     /// A place in the right queue, and how long the fetch may stand there: nobody needs a new issuer's keys once those who wait are gone.
-    pub(super) fn queue(
-        &self,
-        entry: &Arc<Entry>,
-        ticket: u64,
-        client: Option<Networks>,
-    ) -> (Queued, Option<Duration>) {
+    fn queue(&self, entry: &Arc<Entry>, ticket: u64, client: Option<Networks>) -> (Queued, Option<Duration>) {
         let Group { pattern, host } = entry.group;
         if entry.source.pattern().is_none() {
             (self.queues.named.enter(ticket, &[host]), None)
@@ -124,15 +119,15 @@ impl Shared {
     }
 
     /// Whether the issuer matched a pattern and never answered: it may be a stranger's invention.
-    pub(super) fn is_new(&self, entry: &Entry) -> bool {
+    fn is_new(&self, entry: &Entry) -> bool {
         entry.source.pattern().is_some() && !entry.is_proven() && !self.matched.knows(self.name(&entry.source.url))
     }
 
-    pub(super) fn name(&self, url: &str) -> u64 {
+    fn name(&self, url: &str) -> u64 {
         self.chance.hash_one(url)
     }
 
-    pub(super) fn new_path(&self, entry: &Entry, client: Option<Networks>) -> Path {
+    fn new_path(&self, entry: &Entry, client: Option<Networks>) -> Path {
         let [wide, narrow] = self.networks(client);
         vec![entry.group.pattern, wide, narrow, entry.group.host]
     }
@@ -145,11 +140,11 @@ impl Shared {
         }
     }
 
-    pub(super) fn networks(&self, client: Option<Networks>) -> [u64; 2] {
+    fn networks(&self, client: Option<Networks>) -> [u64; 2] {
         client.map_or([0; 2], |client| [self.chance.hash_one(client.wide), self.chance.hash_one(client.narrow)])
     }
 
-    pub(super) async fn fetch(self: Arc<Self>, landing: Completion, queued: Queued, patience: Option<Duration>) {
+    async fn fetch(self: Arc<Self>, landing: Completion, queued: Queued, patience: Option<Duration>) {
         let entry = Arc::clone(landing.entry());
         let outcome = match queued.turn(patience).await {
             Ok(_turn) => self.answer(&entry).await,
@@ -172,7 +167,7 @@ impl Shared {
     }
 
     /// The issuer's answer. Who was not chosen by the operator may not take his time.
-    pub(super) async fn answer(&self, entry: &Entry) -> Result<source::Fetched, KeyError> {
+    async fn answer(&self, entry: &Entry) -> Result<source::Fetched, KeyError> {
         let fetch = entry.source.fetch(&self.fetcher, &self.cluster);
         if entry.source.pattern().is_none() {
             return fetch.await;
@@ -183,7 +178,7 @@ impl Shared {
 
     /// Says which keys of a set are left out and why, each once. Of a pattern each reason is told once: strangers write the sets of its
     /// issuers.
-    pub(super) fn tell_left_out(&self, entry: &Entry, keys: &KeySet) {
+    fn tell_left_out(&self, entry: &Entry, keys: &KeySet) {
         let source = &entry.source;
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         let mut is_new = |(id, reason): &(Option<&str>, LeftOut)| {
@@ -226,7 +221,7 @@ impl Shared {
 
     /// A number from 0 to 1, another each time.
     #[allow(clippy::cast_precision_loss, reason = "a number of 32 bits")]
-    pub(super) fn chance(&self, url: &str) -> f64 {
+    fn chance(&self, url: &str) -> f64 {
         let drawn = self.chance.hash_one((url, self.fetches.load(Ordering::Relaxed)));
         (drawn >> 32) as f64 / f64::from(u32::MAX)
     }

@@ -16,6 +16,7 @@ use tokio::io::{AsyncRead, ReadBuf};
 use tokio::time::Instant;
 
 use super::hpack::Block;
+use super::kept::poll_read_kept;
 use super::patience::Patience;
 use crate::limits::inbound::Inbound;
 
@@ -363,16 +364,10 @@ impl<I: AsyncRead + Unpin> AsyncRead for Inflow<I> {
             this.frames.inbound.block_is_gone();
         }
         let before = buffer.filled().len();
-        if this.kept.is_empty() {
-            match Pin::new(&mut this.stream).poll_read(context, buffer) {
-                Poll::Ready(outcome) => outcome?,
-                Poll::Pending => return this.pause(context),
-            }
-            return this.pass_on(context, buffer, before);
-        }
-        let length = this.kept.len().min(buffer.remaining());
-        let rest = this.kept.split_off(length);
-        buffer.put_slice(&std::mem::take(&mut this.kept));
+        let rest = match poll_read_kept(&mut this.stream, &mut this.kept, context, buffer) {
+            Poll::Ready(rest) => rest?,
+            Poll::Pending => return this.pause(context),
+        };
         let passed = this.pass_on(context, buffer, before);
         this.kept.extend_from_slice(&rest);
         passed

@@ -1,7 +1,5 @@
 //! The program itself: what it prints, and what it ends with.
 
-#![allow(clippy::unwrap_used, reason = "a test")]
-
 use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
 
