@@ -3,7 +3,6 @@
 //! Owns the meaning of these flags and the message for each mistake. Opens no connection.
 
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use super::document::ConfigError;

@@ -15,10 +15,7 @@ use super::address::{self, Objection};
 use super::metadata::Providers;
 use super::restrict::{self, Restricting};
 use super::shape::ISSUER;
-use crate::config::document::ConfigError;
-use crate::config::document::hint;
-use crate::config::document::{Field, Foreign, MERGE_KEY, Record, Setting};
-
+use crate::config::document::{ConfigError, Field, Foreign, MERGE_KEY, Record, Setting, hint};
 use crate::identity::issuers::{Issuer, IssuerAddress, KeyAccess, KeyOrigin};
 use crate::limits::single_use::MAX_USES;
 use crate::text::peer_text::PeerText;

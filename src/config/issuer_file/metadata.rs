@@ -7,8 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::shape::{self, METADATA};
-use crate::config::document::ConfigError;
-use crate::config::document::{Field, Foreign, Record, Shape, unknown_key};
+use crate::config::document::{ConfigError, Field, Foreign, Record, Shape, unknown_key};
 use crate::identity::extensions::ExtensionId;
 use crate::identity::kind::{CiProvider, ValueTemplate};
 use crate::identity::template::Template;

@@ -8,8 +8,7 @@ use url::Url;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use super::IssuerRules;
-use crate::config::document::ConfigError;
-use crate::config::document::Record;
+use crate::config::document::{ConfigError, Record};
 use crate::crypto::pem;
 use crate::http::is_loopback;
 use crate::identity::fetch::{PlainHttp, Reach};

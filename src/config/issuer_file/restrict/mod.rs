@@ -5,9 +5,7 @@
 use std::time::Duration;
 
 use super::shape::{NAME_POLICY, RESTRICT};
-use crate::config::document::{ConfigError, Place};
-use crate::config::document::{Field, Foreign, Record};
-
+use crate::config::document::{ConfigError, Field, Foreign, Place, Record};
 use crate::identity::kind::IdentityType;
 use crate::identity::name_policy::NamePolicy;
 use crate::identity::restrictions::Restrictions;
