@@ -82,6 +82,8 @@ fn issuer_urls<'t>(field: &Field<'t>, found: &mut Vec<Option<&'t str>>) {
     for (key, value) in field.written_entries().filter(|(key, _)| &***key != MERGE_KEY || !has_own) {
         if !means_issuer_url(key) {
             issuer_urls(&value, found);
+        } else if Setting::find(ISSUER, key).is_none() {
+            found.push(None);
         } else if !value.is_absent() {
             let text = value.string();
             found.extend((text != Some("")).then_some(text));

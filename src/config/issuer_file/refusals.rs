@@ -329,7 +329,7 @@ fn aliases_and_nesting_cannot_blow_up() {
     assert!(error.message.contains("1000000"), "{error}");
     assert!(error.hint.contains("write it out"), "{error}");
 
-    refused(&"[".repeat(100_000), (1, 65), "brackets deep", "close");
+    refused(&"[".repeat(100_000), (1, 65), "more than 64 brackets", "close");
     assert!(parse(&format!("define: {}", "- ".repeat(400_000))).is_err());
     assert!(parse(&"- ".repeat(400_000)).is_err());
     assert!(parse(&format!("define:\n {}", "? ".repeat(400_000))).is_err());
