@@ -14,6 +14,7 @@ use super::SignatureAlgorithm;
 use super::google::json::{Checksum, base64};
 use super::google::{CallError, GoogleApi, GoogleOptions};
 use super::remote::{Asking, OpenError, RemoteError, RemoteKey, RemotePublicKey, SigningRequest};
+use crate::crypto::algorithm::Hash;
 use crate::crypto::pem;
 use crate::signer::backend::{BackendError, KeyUri as _};
 use crate::signer::gcp_kms::uri::{KeyName, key_of_tink};
@@ -144,11 +145,11 @@ impl GcpKmsKey {
             let (digest, sum) = (base64(request.digest), Checksum::of(request.digest));
             json!({"digest": {name: digest}, "digestCrc32c": sum})
         };
-        let body = match self.public.algorithm() {
-            SignatureAlgorithm::EcdsaP256Sha256 | SignatureAlgorithm::RsaPkcs1Sha256 => digest("sha256"),
-            SignatureAlgorithm::EcdsaP384Sha384 => digest("sha384"),
-            SignatureAlgorithm::EcdsaP521Sha512 => digest("sha512"),
-            SignatureAlgorithm::Ed25519 => {
+        let body = match self.public.algorithm().hash() {
+            Hash::Sha256 => digest("sha256"),
+            Hash::Sha384 => digest("sha384"),
+            Hash::Sha512 => digest("sha512"),
+            Hash::None => {
                 json!({"data": base64(request.message), "dataCrc32c": Checksum::of(request.message)})
             }
         };
