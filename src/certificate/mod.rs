@@ -73,10 +73,8 @@ pub struct CertificateRequest<'a> {
 /// Why there is nothing to sign.
 #[derive(Debug, thiserror::Error)]
 pub enum ComposeError {
-    /// The CA certificate ends before the certificate would.
     #[error("the CA certificate expires before a certificate issued now would")]
     IssuerExpires,
-    /// The CA certificate is not valid yet.
     #[error("the CA certificate is not valid yet")]
     IssuerNotYetValid,
     /// The clock or a length is out of what DER can hold.

@@ -8,11 +8,8 @@ use x509_parser::der_parser::{Oid, oid};
 /// The signature algorithms of a certificate authority; ECDSA takes the hash that belongs to its curve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SignatureAlgorithm {
-    /// ECDSA on P-256 with SHA-256.
     EcdsaP256Sha256,
-    /// ECDSA on P-384 with SHA-384.
     EcdsaP384Sha384,
-    /// ECDSA on P-521 with SHA-512.
     EcdsaP521Sha512,
     /// RSA PKCS#1 v1.5 with SHA-256, 2048 to 8192 bits.
     RsaPkcs1Sha256,

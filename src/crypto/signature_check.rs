@@ -27,7 +27,6 @@ pub struct SignatureCheck {
     algorithm: SignatureAlgorithm,
 }
 
-/// A signature did not verify.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the signature does not verify")]
 pub struct BadSignature;
@@ -35,18 +34,15 @@ pub struct BadSignature;
 /// A public key that no certificate authority may have here.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
-    /// Neither ECDSA, RSA nor Ed25519.
     #[error("its key type {0} is not supported: use ECDSA P-256, P-384 or P-521, RSA of 2048 bits or more, or Ed25519")]
     Type(String),
     #[error("its elliptic curve {0} is not supported: use P-256, P-384 or P-521")]
     Curve(String),
-    /// An RSA modulus too small to be safe or too large to be handled.
     #[error("its RSA key has {0} bits: use {MIN_RSA_BITS} to {MAX_RSA_BITS}")]
     RsaSize(usize),
     /// Others can sign with it.
     #[error("{0}: make a new key")]
     Weak(&'static str),
-    /// An RSA exponent other than 65537.
     #[error("its RSA public exponent is not 65537")]
     RsaExponent,
     #[error("its public key is malformed")]
@@ -59,7 +55,6 @@ pub enum LinkError {
     /// An algorithm that is not verified here, SHA-1 among them.
     #[error("the signature algorithm {0} is not accepted")]
     Algorithm(String),
-    /// RSASSA-PSS with parameters that verifiers do not take.
     #[error(
         "its RSASSA-PSS parameters are not accepted: verifiers take SHA-256, SHA-384 or SHA-512, MGF1 with the same hash, and a salt \
          as long as the hash (`-sigopt rsa_pss_saltlen:digest` of openssl)"

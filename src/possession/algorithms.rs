@@ -51,7 +51,6 @@ pub struct PermittedAlgorithms(Vec<(KeyKind, Hash)>);
 pub struct UnknownAlgorithm(String);
 
 impl PermittedAlgorithms {
-    /// Whether the pair is permitted.
     pub fn permits(&self, kind: KeyKind, hash: Hash) -> bool {
         self.0.contains(&(kind, hash))
     }

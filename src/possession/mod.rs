@@ -51,10 +51,8 @@ impl ProvenKey {
 /// Why possession is not proven.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PossessionError {
-    /// The key cannot be read or is weak.
     #[error(transparent)]
     Key(#[from] PublicKeyError),
-    /// The request cannot be read or its key is weak.
     #[error(transparent)]
     Csr(#[from] CsrError),
     #[error("the proof of possession of a {} key does not verify", .0.name())]
@@ -62,11 +60,7 @@ pub enum PossessionError {
     #[error("the public key is blocked")]
     Blocked,
     #[error("{} keys with {hash:?} are not permitted", kind.name())]
-    NotPermitted {
-        kind: KeyKind,
-        /// The hash, when it is known.
-        hash: Option<Hash>,
-    },
+    NotPermitted { kind: KeyKind, hash: Option<Hash> },
 }
 
 /// Checks that the caller holds the key: by its signature over `challenge`, or by the signature of its signing request.

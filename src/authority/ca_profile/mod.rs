@@ -7,7 +7,6 @@ use std::str::FromStr as _;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use aws_lc_rs::digest;
 use aws_lc_rs::rand::{SecureRandom as _, SystemRandom};
 use der::asn1::{AnyRef, BitString, ObjectIdentifier, UintRef};
 use der::{Decode as _, Encode as _};
@@ -43,9 +42,7 @@ pub(crate) struct CaKey {
 pub(crate) struct CaDescription {
     /// The name, see [`subject`].
     pub subject: Name,
-    /// From when it is valid.
     pub not_before: SystemTime,
-    /// How long it is valid.
     pub lifetime: Duration,
 }
 
@@ -73,7 +70,6 @@ pub enum MakingError {
     Incomplete(String),
     #[error("the system's random number generator failed")]
     Random,
-    /// A public key that no CA may have.
     #[error("the key cannot be a CA's: {0}")]
     Key(#[from] KeyError),
     #[error("the issuer's certificate is malformed")]
@@ -200,7 +196,7 @@ async fn certificate(
 
 fn extensions(above: Option<&Above>, own_key_identifier: &[u8]) -> der::Result<Vec<Extension>> {
     let usage = KeyUsage(KeyUsages::KeyCertSign | KeyUsages::CRLSign);
-    let path_length = if above.is_some() { 0 } else { 1 };
+    let path_length = u8::from(above.is_none());
     let constraints = BasicConstraints { ca: true, path_len_constraint: Some(path_length) };
     let mut extensions = vec![extension(KEY_USAGE, true, usage.to_der()?)?];
     if above.is_some() {
@@ -224,8 +220,7 @@ async fn sign(key: &CaKey, check: &SignatureCheck, message: &[u8]) -> Result<Vec
 /// SHA-1 of the public key's bits (RFC 5280, section 4.2.1.2, method 1), as leaf certificates have it too.
 fn key_identifier(spki_der: &[u8]) -> Result<Vec<u8>, MakingError> {
     let spki = SubjectPublicKeyInfoOwned::from_der(spki_der)?;
-    let hash = digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, spki.subject_public_key.raw_bytes());
-    Ok(hash.as_ref().to_vec())
+    Ok(crate::crypto::spki::key_identifier(spki.subject_public_key.raw_bytes()))
 }
 
 /// Random and positive, and always of full length: the highest bit is clear, the next one set.

@@ -68,7 +68,7 @@ impl NewKey {
     /// The key as PKCS #8 PEM: encrypted with PBES2 (PBKDF2 with HMAC-SHA-256, AES-256-CBC), which openssl and Fulcio read
     /// too, or bare without a password.
     pub(crate) fn to_pem(&self, password: Option<&SecretString>) -> Result<Zeroizing<String>, GenerateError> {
-        let Some(password) = password else { return Ok(pem("PRIVATE KEY", &self.der.0)) };
+        let Some(password) = password else { return Ok(Zeroizing::new(text::pem("PRIVATE KEY", &self.der.0))) };
         let (mut salt, mut iv) = ([0; SALT_BYTES], [0; IV_BYTES]);
         let random = SystemRandom::new();
         random.fill(&mut salt).and_then(|()| random.fill(&mut iv)).map_err(|_| GenerateError)?;
@@ -79,12 +79,9 @@ impl NewKey {
         let data = parameters.encrypt(password.expose_secret().as_bytes(), &self.der.0).map_err(|_| GenerateError)?;
         let encrypted_data = der::asn1::OctetStringRef::new(&data).map_err(|_| GenerateError)?;
         let encrypted = EncryptedPrivateKeyInfoRef { encryption_algorithm: parameters.into(), encrypted_data };
-        Ok(pem("ENCRYPTED PRIVATE KEY", &encrypted.to_der().map_err(|_| GenerateError)?))
+        let der = encrypted.to_der().map_err(|_| GenerateError)?;
+        Ok(Zeroizing::new(text::pem("ENCRYPTED PRIVATE KEY", &der)))
     }
-}
-
-fn pem(label: &str, der: &[u8]) -> Zeroizing<String> {
-    Zeroizing::new(text::pem(label, der))
 }
 
 #[cfg(test)]

@@ -137,7 +137,8 @@ where
 {
     let (answer, answered) = oneshot::channel();
     let spawned = thread::Builder::new().name("pkcs11-open".to_owned()).spawn(move || {
-        let outcome = gate::enter().map_or_else(|| Err(Fault::process_ends()), |_inside| work());
+        let outcome = gate::enter()
+            .map_or_else(|| Err(Fault::absent("the process is ending", "start it again")), |_inside| work());
         // What nobody waits for any more is dropped, which may close sessions.
         let unwanted = answer.send(outcome).err();
         if let (Some(outcome), Some(_inside)) = (unwanted, gate::enter()) {

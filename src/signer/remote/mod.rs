@@ -81,7 +81,6 @@ pub struct OpenError {
     /// The key as the operator named it.
     pub key: String,
     pub problem: RemoteError,
-    /// What to do about it.
     pub hint: String,
 }
 
@@ -167,12 +166,10 @@ pub struct RemoteSigner {
 }
 
 impl RemoteSigner {
-    /// Puts bounds around a key.
     pub fn new(key: Arc<dyn RemoteKey>, bounds: Bounds) -> Self {
         Self { key, calls: Bounded::new(bounds) }
     }
 
-    /// The public half of the key.
     pub fn public_key(&self) -> &RemotePublicKey {
         self.key.public_key()
     }
@@ -209,7 +206,6 @@ impl RemotePublicKey {
         Ok(Self { spki_der, algorithm })
     }
 
-    /// The DER `SubjectPublicKeyInfo`.
     pub fn spki_der(&self) -> &[u8] {
         &self.spki_der
     }
