@@ -1,4 +1,4 @@
-//! The to-be-signed certificate, encoded field by field in the profile's order.
+//! The to-be-signed certificate, encoded field by field in the profile's order; CA certificates (`authority::ca_profile`) are encoded with the same types.
 //!
 //! Owns the bytes. Every extension's place and criticality stands here once; `lint` reads them back with another decoder.
 
