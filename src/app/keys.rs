@@ -15,7 +15,8 @@ use crate::signer::backend::{self, BackendError};
 #[cfg(feature = "azure")]
 use crate::signer::cloud_env;
 #[cfg(feature = "gcp")]
-use crate::signer::gcp_kms::{self, GcpKmsOptions};
+use crate::signer::gcp_kms;
+use crate::signer::google::GoogleOptions;
 use crate::signer::pkcs11::{self, Pkcs11Key, Pkcs11Options};
 use crate::signer::remote::{OpenError, RemoteKey};
 use crate::signer::tink::KeysetService;
@@ -30,7 +31,7 @@ pub(crate) async fn open(name: &str) -> Result<Arc<dyn RemoteKey>, OpenError> {
         #[cfg(not(feature = "aws-kms"))]
         "awskms" => Err(not_built_in(name, "aws-kms")),
         #[cfg(feature = "gcp")]
-        "gcpkms" => Ok(Arc::new(gcp_kms::open(name, &GcpKmsOptions::default()).await?)),
+        "gcpkms" => Ok(Arc::new(gcp_kms::open(name, &GoogleOptions::at(gcp_kms::ENDPOINT)).await?)),
         #[cfg(not(feature = "gcp"))]
         "gcpkms" => Err(not_built_in(name, "gcp")),
         #[cfg(feature = "azure")]
@@ -82,7 +83,7 @@ pub(crate) async fn decrypt_keyset(resource: String, ciphertext: Vec<u8>) -> Res
         #[cfg(feature = "aws-kms")]
         KeysetService::Aws => aws_kms::decrypt(&resource, &AwsKmsOptions::default(), &ciphertext).await,
         #[cfg(feature = "gcp")]
-        KeysetService::Gcp => gcp_kms::decrypt(&resource, &GcpKmsOptions::default(), &ciphertext).await,
+        KeysetService::Gcp => gcp_kms::decrypt(&resource, &GoogleOptions::at(gcp_kms::ENDPOINT), &ciphertext).await,
         #[cfg(not(all(feature = "aws-kms", feature = "gcp")))]
         other => {
             let _ = (other, ciphertext);

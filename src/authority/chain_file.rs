@@ -9,7 +9,6 @@ use crate::files::{self, FileError, MAX_FILE_BYTES};
 /// Why a chain cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ChainFileError {
-    /// The file cannot be read.
     #[error(transparent)]
     File(#[from] FileError),
     #[error("the certificate chain in {} is refused", path.display())]

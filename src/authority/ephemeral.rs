@@ -21,10 +21,8 @@ const LIFETIME: Duration = Duration::from_hours(3652 * 24);
 /// Why no CA could be made.
 #[derive(Debug, thiserror::Error)]
 pub enum EphemeralError {
-    /// The key could not be made.
     #[error(transparent)]
     Generate(#[from] GenerateError),
-    /// The key could not be used.
     #[error(transparent)]
     Key(#[from] KeyRejected),
     #[error("the CA certificate could not be made")]

@@ -30,10 +30,8 @@ pub struct FileAuthority {
 /// Why the files make no authority.
 #[derive(Debug, thiserror::Error)]
 pub enum FileAuthorityError {
-    /// The key or its password cannot be read.
     #[error(transparent)]
     File(#[from] FileError),
-    /// The chain cannot be read, or is refused.
     #[error(transparent)]
     Chain(#[from] ChainFileError),
     #[error("the private key in {} is refused", path.display())]
@@ -65,7 +63,6 @@ impl FileAuthority {
     }
 }
 
-/// Reads a private key file.
 pub fn read_key(path: &Path, password: Option<&KeyPassword>) -> Result<LocalSigner, FileAuthorityError> {
     let text = files::read(path, MAX_FILE_BYTES)?;
     let refused = |source| FileAuthorityError::Key { path: path.to_owned(), source };

@@ -135,10 +135,8 @@ pub enum MakeError {
     /// This authority cannot make this certificate, no matter who asks for it.
     #[error(transparent)]
     Unfit(#[from] Unfit),
-    /// The signer or service gave none.
     #[error(transparent)]
     Signer(#[from] SignerError),
-    /// The certificate could not be put together.
     #[error(transparent)]
     Assemble(#[from] der::Error),
 }
@@ -174,12 +172,10 @@ impl Authority {
         }
     }
 
-    /// The algorithm of this authority's signatures.
     pub fn algorithm(&self) -> SignatureAlgorithm {
         self.chain.algorithm()
     }
 
-    /// Whether this authority signs precertificates.
     pub fn signs_precertificates(&self) -> bool {
         matches!(self.maker, Maker::Key { .. })
     }

@@ -4,7 +4,7 @@
 
 mod append;
 pub mod chain;
-mod compose;
+pub(crate) mod compose;
 mod lint;
 mod serial;
 
@@ -73,10 +73,8 @@ pub struct CertificateRequest<'a> {
 /// Why there is nothing to sign.
 #[derive(Debug, thiserror::Error)]
 pub enum ComposeError {
-    /// The CA certificate ends before the certificate would.
     #[error("the CA certificate expires before a certificate issued now would")]
     IssuerExpires,
-    /// The CA certificate is not valid yet.
     #[error("the CA certificate is not valid yet")]
     IssuerNotYetValid,
     /// The clock or a length is out of what DER can hold.
@@ -138,13 +136,18 @@ impl LintedTbs {
 
     /// The certificate (RFC 5280 section 4.1).
     pub fn assemble(&self, algorithm: SignatureAlgorithm, signature: &[u8]) -> der::Result<Vec<u8>> {
-        Certificate {
-            tbs_certificate: AnyRef::from_der(&self.der)?,
-            signature_algorithm: AnyRef::from_der(algorithm.algorithm_identifier_der())?,
-            signature: BitStringRef::from_bytes(signature)?,
-        }
-        .to_der()
+        assemble(&self.der, algorithm, signature)
     }
+}
+
+/// A certificate of its to-be-signed part and the signature.
+pub(crate) fn assemble(tbs: &[u8], algorithm: SignatureAlgorithm, signature: &[u8]) -> der::Result<Vec<u8>> {
+    let certificate = Certificate {
+        tbs_certificate: AnyRef::from_der(tbs)?,
+        signature_algorithm: AnyRef::from_der(algorithm.algorithm_identifier_der())?,
+        signature: BitStringRef::from_bytes(signature)?,
+    };
+    certificate.to_der()
 }
 
 /// RFC 5280 section 4.1; the fields' names are the RFC's.

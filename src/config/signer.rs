@@ -17,12 +17,7 @@ use crate::signer::remote::Bounds;
 #[derive(Clone, Debug)]
 pub enum SignerSettings {
     /// A key in a file.
-    File {
-        certificate: PathBuf,
-        key: PathBuf,
-        /// Its password, when one is set.
-        password: Option<KeyPassword>,
-    },
+    File { certificate: PathBuf, key: PathBuf, password: Option<KeyPassword> },
     /// A throw-away key in memory.
     Ephemeral,
     /// A key in a key management service.
@@ -30,7 +25,6 @@ pub enum SignerSettings {
         /// The key's name, such as `awskms:///alias/sigmint`.
         resource: String,
         chain: PathBuf,
-        /// How the service is asked.
         bounds: Bounds,
     },
     /// A key in a PKCS#11 token.
@@ -39,7 +33,6 @@ pub enum SignerSettings {
         config: PathBuf,
         key_label: String,
         chain: Pkcs11Chain,
-        /// How the token is asked.
         bounds: Bounds,
     },
     /// A Tink keyset that a key management service decrypts at the start.
@@ -50,12 +43,7 @@ pub enum SignerSettings {
         chain: PathBuf,
     },
     /// Google's Certificate Authority Service, which makes certificates itself.
-    Google {
-        /// The CA pool.
-        parent: String,
-        /// How the service is asked.
-        bounds: Bounds,
-    },
+    Google { parent: String, bounds: Bounds },
 }
 
 /// Where the chain of a key in a PKCS#11 token is.

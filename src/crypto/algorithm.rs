@@ -2,14 +2,14 @@
 
 use std::fmt;
 
+use aws_lc_rs::signature::{self, VerificationAlgorithm};
+use x509_parser::der_parser::{Oid, oid};
+
 /// The signature algorithms of a certificate authority; ECDSA takes the hash that belongs to its curve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SignatureAlgorithm {
-    /// ECDSA on P-256 with SHA-256.
     EcdsaP256Sha256,
-    /// ECDSA on P-384 with SHA-384.
     EcdsaP384Sha384,
-    /// ECDSA on P-521 with SHA-512.
     EcdsaP521Sha512,
     /// RSA PKCS#1 v1.5 with SHA-256, 2048 to 8192 bits.
     RsaPkcs1Sha256,
@@ -36,6 +36,15 @@ impl SignatureAlgorithm {
         }
     }
 
+    pub const fn hash(self) -> Hash {
+        match self {
+            Self::EcdsaP256Sha256 | Self::RsaPkcs1Sha256 => Hash::Sha256,
+            Self::EcdsaP384Sha384 => Hash::Sha384,
+            Self::EcdsaP521Sha512 => Hash::Sha512,
+            Self::Ed25519 => Hash::None,
+        }
+    }
+
     /// The name that people know it by.
     pub fn name(self) -> &'static str {
         match self {
@@ -46,6 +55,55 @@ impl SignatureAlgorithm {
             Self::Ed25519 => "Ed25519",
         }
     }
+}
+
+/// The hash that a signature is made over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Hash {
+    /// The message itself: Ed25519.
+    None,
+    Sha256,
+    Sha384,
+    Sha512,
+}
+
+/// The function that verifies signatures of such a key over this hash; nothing for pairs that make no sense.
+pub(crate) fn verification(key: SignatureAlgorithm, hash: Hash) -> Option<&'static dyn VerificationAlgorithm> {
+    use SignatureAlgorithm::{EcdsaP256Sha256, EcdsaP384Sha384, EcdsaP521Sha512, Ed25519, RsaPkcs1Sha256};
+    Some(match (key, hash) {
+        (EcdsaP256Sha256, Hash::Sha256) => &signature::ECDSA_P256_SHA256_ASN1,
+        (EcdsaP256Sha256, Hash::Sha384) => &signature::ECDSA_P256_SHA384_ASN1,
+        (EcdsaP256Sha256, Hash::Sha512) => &signature::ECDSA_P256_SHA512_ASN1,
+        (EcdsaP384Sha384, Hash::Sha256) => &signature::ECDSA_P384_SHA256_ASN1,
+        (EcdsaP384Sha384, Hash::Sha384) => &signature::ECDSA_P384_SHA384_ASN1,
+        (EcdsaP384Sha384, Hash::Sha512) => &signature::ECDSA_P384_SHA512_ASN1,
+        (EcdsaP521Sha512, Hash::Sha256) => &signature::ECDSA_P521_SHA256_ASN1,
+        (EcdsaP521Sha512, Hash::Sha384) => &signature::ECDSA_P521_SHA384_ASN1,
+        (EcdsaP521Sha512, Hash::Sha512) => &signature::ECDSA_P521_SHA512_ASN1,
+        (RsaPkcs1Sha256, Hash::Sha256) => &signature::RSA_PKCS1_2048_8192_SHA256,
+        (RsaPkcs1Sha256, Hash::Sha384) => &signature::RSA_PKCS1_2048_8192_SHA384,
+        (RsaPkcs1Sha256, Hash::Sha512) => &signature::RSA_PKCS1_2048_8192_SHA512,
+        (Ed25519, Hash::None) => &signature::ED25519,
+        _ => return None,
+    })
+}
+
+/// The hash of a signature algorithm that such a key can use (RFC 5758, RFC 8017, RFC 8410).
+pub(crate) fn hash_of(key: SignatureAlgorithm, algorithm: &Oid<'_>) -> Option<Hash> {
+    let hashes = match key {
+        SignatureAlgorithm::RsaPkcs1Sha256 => [
+            (oid!(1.2.840.113549.1.1.11), Hash::Sha256),
+            (oid!(1.2.840.113549.1.1.12), Hash::Sha384),
+            (oid!(1.2.840.113549.1.1.13), Hash::Sha512),
+        ],
+        SignatureAlgorithm::Ed25519 => return (*algorithm == oid!(1.3.101.112)).then_some(Hash::None),
+        _ => [
+            (oid!(1.2.840.10045.4.3.2), Hash::Sha256),
+            (oid!(1.2.840.10045.4.3.3), Hash::Sha384),
+            (oid!(1.2.840.10045.4.3.4), Hash::Sha512),
+        ],
+    };
+    hashes.into_iter().find_map(|(known, hash)| (known == *algorithm).then_some(hash))
 }
 
 impl fmt::Display for SignatureAlgorithm {

@@ -7,7 +7,7 @@ use aws_lc_rs::signature::{self, ParsedPublicKey, VerificationAlgorithm};
 use x509_parser::signature_algorithm::RsaSsaPssParams;
 use x509_parser::x509::AlgorithmIdentifier;
 
-use super::algorithm::SignatureAlgorithm;
+use super::algorithm::{SignatureAlgorithm, hash_of, verification};
 use super::spki::{KeyBits, SpkiError, bit_length};
 
 /// The smallest RSA modulus accepted, in bits.
@@ -27,7 +27,6 @@ pub struct SignatureCheck {
     algorithm: SignatureAlgorithm,
 }
 
-/// A signature did not verify.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the signature does not verify")]
 pub struct BadSignature;
@@ -35,18 +34,15 @@ pub struct BadSignature;
 /// A public key that no certificate authority may have here.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
-    /// Neither ECDSA, RSA nor Ed25519.
     #[error("its key type {0} is not supported: use ECDSA P-256, P-384 or P-521, RSA of 2048 bits or more, or Ed25519")]
     Type(String),
     #[error("its elliptic curve {0} is not supported: use P-256, P-384 or P-521")]
     Curve(String),
-    /// An RSA modulus too small to be safe or too large to be handled.
     #[error("its RSA key has {0} bits: use {MIN_RSA_BITS} to {MAX_RSA_BITS}")]
     RsaSize(usize),
     /// Others can sign with it.
     #[error("{0}: make a new key")]
     Weak(&'static str),
-    /// An RSA exponent other than 65537.
     #[error("its RSA public exponent is not 65537")]
     RsaExponent,
     #[error("its public key is malformed")]
@@ -59,7 +55,6 @@ pub enum LinkError {
     /// An algorithm that is not verified here, SHA-1 among them.
     #[error("the signature algorithm {0} is not accepted")]
     Algorithm(String),
-    /// RSASSA-PSS with parameters that verifiers do not take.
     #[error(
         "its RSASSA-PSS parameters are not accepted: verifiers take SHA-256, SHA-384 or SHA-512, MGF1 with the same hash, and a salt \
          as long as the hash (`-sigopt rsa_pss_saltlen:digest` of openssl)"
@@ -99,13 +94,7 @@ impl SignatureCheck {
             }
             key.weakness().map_or(Ok(()), |weakness| Err(KeyError::Weak(weakness)))?;
         }
-        let verification: &'static dyn VerificationAlgorithm = match algorithm {
-            SignatureAlgorithm::EcdsaP256Sha256 => &signature::ECDSA_P256_SHA256_ASN1,
-            SignatureAlgorithm::EcdsaP384Sha384 => &signature::ECDSA_P384_SHA384_ASN1,
-            SignatureAlgorithm::EcdsaP521Sha512 => &signature::ECDSA_P521_SHA512_ASN1,
-            SignatureAlgorithm::RsaPkcs1Sha256 => &signature::RSA_PKCS1_2048_8192_SHA256,
-            SignatureAlgorithm::Ed25519 => &signature::ED25519,
-        };
+        let verification = verification(algorithm, algorithm.hash()).ok_or(KeyError::Malformed)?;
         let key = ParsedPublicKey::new(verification, spki).map_err(|_| KeyError::Malformed)?;
         Ok(Self { key, algorithm })
     }
@@ -130,30 +119,12 @@ impl SignatureCheck {
         let oid = algorithm.algorithm.to_id_string();
         let verification = match (self.algorithm, oid.as_str()) {
             (SignatureAlgorithm::RsaPkcs1Sha256, RSASSA_PSS) => pss(algorithm).ok_or(LinkError::Pss)?,
-            _ => self.link_algorithm(&oid).ok_or_else(|| LinkError::Algorithm(with_name(&oid)))?,
+            _ => hash_of(self.algorithm, &algorithm.algorithm)
+                .and_then(|hash| verification(self.algorithm, hash))
+                .ok_or_else(|| LinkError::Algorithm(with_name(&oid)))?,
         };
         let key = ParsedPublicKey::new(verification, self.key.as_ref()).map_err(|_| LinkError::Signature)?;
         key.verify_sig(message, signature).map_err(|_| LinkError::Signature)
-    }
-
-    fn link_algorithm(&self, oid: &str) -> Option<&'static dyn VerificationAlgorithm> {
-        use SignatureAlgorithm::{EcdsaP256Sha256, EcdsaP384Sha384, EcdsaP521Sha512, Ed25519, RsaPkcs1Sha256};
-        Some(match (self.algorithm, oid) {
-            (EcdsaP256Sha256, "1.2.840.10045.4.3.2") => &signature::ECDSA_P256_SHA256_ASN1,
-            (EcdsaP256Sha256, "1.2.840.10045.4.3.3") => &signature::ECDSA_P256_SHA384_ASN1,
-            (EcdsaP256Sha256, "1.2.840.10045.4.3.4") => &signature::ECDSA_P256_SHA512_ASN1,
-            (EcdsaP384Sha384, "1.2.840.10045.4.3.2") => &signature::ECDSA_P384_SHA256_ASN1,
-            (EcdsaP384Sha384, "1.2.840.10045.4.3.3") => &signature::ECDSA_P384_SHA384_ASN1,
-            (EcdsaP384Sha384, "1.2.840.10045.4.3.4") => &signature::ECDSA_P384_SHA512_ASN1,
-            (EcdsaP521Sha512, "1.2.840.10045.4.3.2") => &signature::ECDSA_P521_SHA256_ASN1,
-            (EcdsaP521Sha512, "1.2.840.10045.4.3.3") => &signature::ECDSA_P521_SHA384_ASN1,
-            (EcdsaP521Sha512, "1.2.840.10045.4.3.4") => &signature::ECDSA_P521_SHA512_ASN1,
-            (RsaPkcs1Sha256, "1.2.840.113549.1.1.11") => &signature::RSA_PKCS1_2048_8192_SHA256,
-            (RsaPkcs1Sha256, "1.2.840.113549.1.1.12") => &signature::RSA_PKCS1_2048_8192_SHA384,
-            (RsaPkcs1Sha256, "1.2.840.113549.1.1.13") => &signature::RSA_PKCS1_2048_8192_SHA512,
-            (Ed25519, "1.3.101.112") => &signature::ED25519,
-            _ => return None,
-        })
     }
 }
 

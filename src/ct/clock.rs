@@ -45,7 +45,6 @@ impl fmt::Display for Skew {
     }
 }
 
-/// What is known of one log's clock.
 #[derive(Debug)]
 pub(super) struct LogClock {
     bound: Duration,
@@ -54,17 +53,14 @@ pub(super) struct LogClock {
 }
 
 impl LogClock {
-    /// A clock that may differ by `bound`.
     pub(super) const fn new(bound: Duration) -> Self {
         Self { bound, latest: AtomicI64::new(0), told: AtomicBool::new(false) }
     }
 
-    /// The skew of the latest timestamp.
     pub(super) fn latest(&self) -> Skew {
         Skew(self.latest.load(Ordering::Relaxed))
     }
 
-    /// Judges a timestamp.
     pub(super) fn check(
         &self,
         log: &str,

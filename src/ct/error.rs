@@ -12,15 +12,12 @@ use crate::text::peer_text::PeerText;
 /// Settings that make no usable logs.
 #[derive(Debug, thiserror::Error)]
 pub enum LogSetupError {
-    /// Not a URL of a log.
     #[error("{0:?} is not a log: it must be an http or https URL without a query, a fragment or a password")]
     Url(String),
     #[error("log {log}: {what}")]
     Unusable { log: String, what: &'static str },
-    /// The CA certificates for TLS cannot be read.
     #[error("log {log}: the TLS CA certificates cannot be read: {problem}")]
     Certificates { log: String, problem: String },
-    /// The HTTP client cannot be set up.
     #[error("log {log}: {source}")]
     Tls { log: String, source: SetupError },
     #[error("a quorum of {quorum} distinct logs is impossible with {distinct}")]
@@ -37,12 +34,11 @@ pub enum LogFault {
     #[error("unreachable: {0}")]
     Unreachable(PeerText),
     /// Another status than 200.
-    #[error("answered {status}{}{said}", if said.as_str().is_empty() { "" } else { ": " })]
+    #[error("answered {status}{}", said.as_ref().map(|said| format!(": {said}")).unwrap_or_default())]
     Refused {
-        /// The HTTP status.
         status: u16,
         /// The beginning of the answer's body, which is where logs say why.
-        said: PeerText,
+        said: Option<PeerText>,
     },
     #[error("bad answer: {0}")]
     BadAnswer(PeerText),

@@ -48,9 +48,7 @@ pub enum Fault {
 /// One line of the table.
 #[derive(Clone, Copy, Debug)]
 pub struct Row {
-    /// HTTP status code.
     pub http: u16,
-    /// gRPC status code.
     pub grpc: GrpcCode,
     /// What the client reads. Texts of Fulcio are kept: clients and runbooks know them.
     pub text: &'static str,
@@ -99,12 +97,10 @@ failures! {
     TokenTooOld => 400 InvalidArgument Caller "TOKEN_TOO_OLD" TOKEN;
     /// The signature algorithm is unknown, symmetric, `none`, or not one that the issuer lists.
     TokenAlgorithm => 400 InvalidArgument Caller "TOKEN_ALGORITHM_NOT_ACCEPTED" TOKEN;
-    /// No configured issuer is the token's.
     TokenIssuerUnknown => 400 InvalidArgument Caller "TOKEN_ISSUER_UNKNOWN" TOKEN;
     /// The token is for somebody else.
     TokenAudience => 400 InvalidArgument Caller "TOKEN_AUDIENCE_MISMATCH" TOKEN;
     TokenExpired => 400 InvalidArgument Caller "TOKEN_EXPIRED" TOKEN;
-    /// The token's time has not come.
     TokenNotYetValid => 400 InvalidArgument Caller "TOKEN_NOT_YET_VALID" TOKEN;
     /// No key of the issuer made the signature.
     TokenSignature => 400 InvalidArgument Caller "TOKEN_SIGNATURE_INVALID" TOKEN;
@@ -118,59 +114,42 @@ failures! {
     IdentityTemplate => 400 InvalidArgument Caller "IDENTITY_CLAIM_MISSING" "The identity token lacks what this issuer's certificates need";
     /// The token fits several identities of its issuer, and the operator gave them no order.
     IdentityAmbiguous => 400 InvalidArgument Caller "IDENTITY_AMBIGUOUS" TOKEN;
-    /// The issuer's name policy does not allow the name.
     NameNotAllowed => 403 PermissionDenied Caller "NAME_NOT_ALLOWED" "The issuer's name policy does not allow this identity";
-    /// The issuer's entry in the issuer file cannot be used.
     IssuerMisconfigured => 500 Internal Operator "ISSUER_MISCONFIGURED" "The identity token's issuer is not configured correctly on this server";
-    /// The issuer cannot be asked for its keys.
     IssuerUnavailable => 503 Unavailable Dependency "ISSUER_UNAVAILABLE" "The identity token's issuer could not be reached for its keys";
-    /// The body is not the JSON of the request message.
     RequestMalformed => 400 InvalidArgument Caller "REQUEST_MALFORMED" "The request body is not valid JSON for this request";
-    /// Both a public key and a certificate signing request.
     RequestAmbiguous => 400 InvalidArgument Caller "REQUEST_AMBIGUOUS" "The request carries both a public key and a certificate signing request";
-    /// The body is over the limit.
     RequestTooLarge => 413 ResourceExhausted Caller "REQUEST_TOO_LARGE" "http: request body too large";
-    /// More header fields than are accepted.
     TooManyHeaders => 431 ResourceExhausted Caller "HEADERS_TOO_MANY" "The request has more header fields than are accepted";
-    /// The body did not arrive in time or in full.
     RequestIncomplete => 408 InvalidArgument Caller "REQUEST_INCOMPLETE" "The request body did not arrive completely";
     /// No key, or none that can be read.
     KeyMalformed => 400 InvalidArgument Caller "PUBLIC_KEY_MALFORMED" KEY;
     /// A key of a kind, size or make that is not accepted.
     KeyInsecure => 400 InvalidArgument Caller "PUBLIC_KEY_INSECURE" WEAK;
-    /// A key that the operator has blocked.
     KeyBlocked => 400 InvalidArgument Caller "PUBLIC_KEY_BLOCKED" "The public key supplied in the request is blocked";
-    /// A certificate signing request that cannot be read.
     CsrMalformed => 400 InvalidArgument Caller "CSR_MALFORMED" CSR;
     /// The proof of possession, or the request's own signature, does not verify.
     ProofInvalid => 400 InvalidArgument Caller "PROOF_INVALID" PROOF;
     /// Key and hash are not in the list of client signing algorithms.
     AlgorithmNotPermitted => 400 InvalidArgument Caller "SIGNING_ALGORITHM_NOT_PERMITTED" "The signing algorithm is not permitted";
-    /// The CA's backend does not certify keys of this kind.
     KeyNotCertifiable => 400 InvalidArgument Caller "PUBLIC_KEY_NOT_CERTIFIABLE" "The public key supplied in the request is of a kind that this certificate authority cannot certify";
-    /// The certificate would be longer than the CA's backend signs.
     CertificateTooLarge => 400 InvalidArgument Caller "CERTIFICATE_TOO_LARGE" "The identity token's claims make a certificate that is larger than this certificate authority can sign";
     /// The CA's backend does not make this certificate, and makes others.
     CertificateRefused => 400 InvalidArgument Caller "CERTIFICATE_NOT_POSSIBLE" "This certificate authority cannot make the certificate that was asked for";
     /// The signer did not answer, or answered wrongly.
     SignerUnavailable => 503 Unavailable Dependency "SIGNER_UNAVAILABLE" BACKEND;
-    /// The CA certificate would expire before the certificate.
     CaExpiring => 503 Unavailable Dependency "CA_CERTIFICATE_EXPIRING" BACKEND;
     /// Too few logs answered with a timestamp.
     LogUnavailable => 503 Unavailable Dependency "CT_LOG_UNAVAILABLE" "Error entering certificate in CTL";
     /// A log's timestamp is too far from our clock.
     LogClock => 503 Unavailable Dependency "CT_LOG_CLOCK" "Error entering certificate in CTL";
-    /// As many requests are being served as are allowed.
     Overloaded => 503 ResourceExhausted Load "OVERLOADED" "The server has as many requests in hand as it takes; try again";
-    /// The client's address asks too often.
     AddressLimited => 429 ResourceExhausted Load "ADDRESS_RATE_LIMITED" "Too many requests from this address; try again later";
-    /// The token's identity asks too often.
     IdentityLimited => 429 ResourceExhausted Load "IDENTITY_RATE_LIMITED" "Too many requests for this identity; try again later";
     /// The token has made as many certificates as its issuer allows.
     TokenSpent => 400 InvalidArgument Caller "TOKEN_ALREADY_USED" "The identity token was used already";
     /// The token's uses would have to be remembered for longer than is done.
     TokenLife => 400 InvalidArgument Caller "TOKEN_LIFETIME_TOO_LONG" TOKEN;
-    /// Whether the token was used cannot be found out.
     TokenUsesUnknown => 503 Unavailable Dependency "TOKEN_USES_UNKNOWN" "Whether the identity token was used already could not be found out";
     NotFound => 404 NotFound Caller "NOT_FOUND" "Not Found";
     /// The path does not know the method.

@@ -41,6 +41,11 @@ pub fn is_near(url: &Url) -> bool {
     identity_service || is_loopback(url)
 }
 
+/// Whether a URL has nothing but a scheme, a host, a port and a path: what else could stand in it would go unnoticed, or is a password.
+pub(crate) fn is_plain(url: &Url) -> bool {
+    url.username().is_empty() && url.password().is_none() && url.query().is_none() && url.fragment().is_none()
+}
+
 /// What all clients of other servers have in common: our name, whom they trust, how long a connection may take to come about, and that a
 /// redirect is the caller's to judge. Time for a call and the cap on its answer ([`read_body`]) are the caller's, too.
 pub(crate) fn builder(tls: ClientConfig, connect_timeout: Duration) -> ClientBuilder {
@@ -59,7 +64,6 @@ pub struct Clients {
 }
 
 impl Clients {
-    /// Builds both alike.
     pub fn new(builder: impl Fn() -> ClientBuilder) -> Result<Self, reqwest::Error> {
         Ok(Self { ordinary: builder().build()?, direct: builder().no_proxy().build()? })
     }
@@ -73,10 +77,8 @@ impl Clients {
 /// Why there is no client for other servers.
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
-    /// The TLS library refuses.
     #[error("TLS cannot be set up: {0}")]
     Tls(#[from] rustls::Error),
-    /// The HTTP library refuses.
     #[error("HTTP cannot be set up: {0}")]
     Http(#[from] reqwest::Error),
 }
@@ -85,7 +87,6 @@ pub enum SetupError {
 #[derive(Debug)]
 pub enum BodyError {
     Broken(reqwest::Error),
-    /// It is longer than allowed.
     TooLong,
 }
 

@@ -1,61 +1,13 @@
-//! Kinds of client keys, hashes, and the list of pairs that the operator permits (`--client-signing-algorithms`).
+//! The pairs of client key and hash that the operator permits (`--client-signing-algorithms`), and proofs in the form of IEEE P1363.
 //!
-//! Owns the names and which verification function each pair needs. Knows no request.
+//! Owns the names. Knows no request.
 
 use std::str::FromStr;
 
 use aws_lc_rs::signature::{self, VerificationAlgorithm};
 
 use crate::crypto::KeyKind;
-
-/// The hash that a signature is made over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Hash {
-    /// The message itself: Ed25519.
-    None,
-    /// SHA-256
-    Sha256,
-    /// SHA-384
-    Sha384,
-    /// SHA-512
-    Sha512,
-}
-
-/// The hash that a proof of possession uses with this kind of key.
-pub(super) const fn proof_hash(kind: KeyKind) -> Hash {
-    match kind {
-        KeyKind::P256 | KeyKind::Rsa2048 | KeyKind::Rsa3072 | KeyKind::Rsa4096 => Hash::Sha256,
-        KeyKind::P384 => Hash::Sha384,
-        KeyKind::P521 => Hash::Sha512,
-        KeyKind::Ed25519 => Hash::None,
-    }
-}
-
-/// The function that verifies signatures of this pair; nothing for pairs that make no sense.
-pub(super) fn verification(kind: KeyKind, hash: Hash) -> Option<&'static dyn VerificationAlgorithm> {
-    Some(match (kind, hash) {
-        (KeyKind::P256, Hash::Sha256) => &signature::ECDSA_P256_SHA256_ASN1,
-        (KeyKind::P256, Hash::Sha384) => &signature::ECDSA_P256_SHA384_ASN1,
-        (KeyKind::P256, Hash::Sha512) => &signature::ECDSA_P256_SHA512_ASN1,
-        (KeyKind::P384, Hash::Sha256) => &signature::ECDSA_P384_SHA256_ASN1,
-        (KeyKind::P384, Hash::Sha384) => &signature::ECDSA_P384_SHA384_ASN1,
-        (KeyKind::P384, Hash::Sha512) => &signature::ECDSA_P384_SHA512_ASN1,
-        (KeyKind::P521, Hash::Sha256) => &signature::ECDSA_P521_SHA256_ASN1,
-        (KeyKind::P521, Hash::Sha384) => &signature::ECDSA_P521_SHA384_ASN1,
-        (KeyKind::P521, Hash::Sha512) => &signature::ECDSA_P521_SHA512_ASN1,
-        (KeyKind::Rsa2048 | KeyKind::Rsa3072 | KeyKind::Rsa4096, Hash::Sha256) => {
-            &signature::RSA_PKCS1_2048_8192_SHA256
-        }
-        (KeyKind::Rsa2048 | KeyKind::Rsa3072 | KeyKind::Rsa4096, Hash::Sha384) => {
-            &signature::RSA_PKCS1_2048_8192_SHA384
-        }
-        (KeyKind::Rsa2048 | KeyKind::Rsa3072 | KeyKind::Rsa4096, Hash::Sha512) => {
-            &signature::RSA_PKCS1_2048_8192_SHA512
-        }
-        (KeyKind::Ed25519, Hash::None) => &signature::ED25519,
-        _ => return None,
-    })
-}
+use crate::crypto::algorithm::Hash;
 
 /// The function for a proof that is the two integers side by side (IEEE P1363, what browsers' `WebCrypto` makes) instead of DER, if the
 /// proof has the length for it.
@@ -99,7 +51,6 @@ pub struct PermittedAlgorithms(Vec<(KeyKind, Hash)>);
 pub struct UnknownAlgorithm(String);
 
 impl PermittedAlgorithms {
-    /// Whether the pair is permitted.
     pub fn permits(&self, kind: KeyKind, hash: Hash) -> bool {
         self.0.contains(&(kind, hash))
     }

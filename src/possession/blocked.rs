@@ -30,7 +30,9 @@ impl BlockedKeys {
         for (before, line) in list.split(|byte| *byte == b'\n').enumerate() {
             let entry = line.split(|byte| *byte == b'#').next().unwrap_or_default().trim_ascii();
             if !entry.is_empty() {
-                hashes.push(hash(entry).ok_or(BlockedKeysError { line: before + 1 })?);
+                let mut hash = [0; 32];
+                hex::decode_to_slice(entry, &mut hash).map_err(|_| BlockedKeysError { line: before + 1 })?;
+                hashes.push(hash);
             }
         }
         hashes.sort_unstable();
@@ -56,20 +58,6 @@ impl BlockedKeys {
         let hash: [u8; 32] = Sha256::digest(key.public_key().spki()).into();
         if self.hashes.binary_search(&hash).is_ok() { Err(PossessionError::Blocked) } else { Ok(key) }
     }
-}
-
-fn hash(digits: &[u8]) -> Option<[u8; 32]> {
-    let mut bytes = [0; 32];
-    let pairs = digits.chunks_exact(2);
-    if digits.len() != 2 * bytes.len() {
-        return None;
-    }
-    for (byte, pair) in bytes.iter_mut().zip(pairs) {
-        let [high, low] = *pair else { return None };
-        let digit = |digit: u8| char::from(digit).to_digit(16);
-        *byte = u8::try_from(digit(high)? * 16 + digit(low)?).ok()?;
-    }
-    Some(bytes)
 }
 
 #[cfg(test)]

@@ -4,12 +4,10 @@
 
 use x509_parser::certification_request::X509CertificationRequest;
 use x509_parser::der_parser::oid;
-use x509_parser::oid_registry::Oid;
 use x509_parser::prelude::FromDer;
 
-use super::algorithms::Hash;
 use super::public_key::{PublicKey, PublicKeyError};
-use crate::crypto::KeyKind;
+use crate::crypto::algorithm::{Hash, hash_of};
 
 /// The longest request that is looked at, in bytes.
 pub const MAX_CSR_BYTES: usize = 64 * 1024;
@@ -55,30 +53,12 @@ pub(super) fn parse(text: &[u8]) -> Result<SigningRequest, CsrError> {
         PublicKeyError::Insecure(why) => CsrError::Insecure(why),
     })?;
     let algorithm = &request.signature_algorithm.algorithm;
-    let kind = key.kind();
+    let hash = hash_of(key.kind().signature_algorithm(), algorithm);
     Ok(SigningRequest {
         key,
-        hash: hash_of(algorithm, kind),
+        hash,
         signed: info.raw.to_vec(),
         signature: request.signature_value.data.to_vec(),
         is_merely_not_permitted: *algorithm == oid!(1.2.840.113549.1.1.10),
     })
-}
-
-/// The hash of a signature algorithm that a key of this kind can use (RFC 5758, RFC 8017, RFC 8410).
-fn hash_of(algorithm: &Oid<'_>, kind: KeyKind) -> Option<Hash> {
-    let hashes = match kind {
-        KeyKind::P256 | KeyKind::P384 | KeyKind::P521 => [
-            (oid!(1.2.840.10045.4.3.2), Hash::Sha256),
-            (oid!(1.2.840.10045.4.3.3), Hash::Sha384),
-            (oid!(1.2.840.10045.4.3.4), Hash::Sha512),
-        ],
-        KeyKind::Rsa2048 | KeyKind::Rsa3072 | KeyKind::Rsa4096 => [
-            (oid!(1.2.840.113549.1.1.11), Hash::Sha256),
-            (oid!(1.2.840.113549.1.1.12), Hash::Sha384),
-            (oid!(1.2.840.113549.1.1.13), Hash::Sha512),
-        ],
-        KeyKind::Ed25519 => return (*algorithm == oid!(1.3.101.112)).then_some(Hash::None),
-    };
-    hashes.into_iter().find_map(|(known, hash)| (known == *algorithm).then_some(hash))
 }

@@ -9,10 +9,11 @@ mod csr;
 mod public_key;
 
 use crate::crypto::KeyKind;
+use crate::crypto::algorithm::verification;
 use aws_lc_rs::signature::{UnparsedPublicKey, VerificationAlgorithm};
 
-use algorithms::proof_hash;
-pub use algorithms::{Hash, PermittedAlgorithms, UnknownAlgorithm};
+pub use crate::crypto::algorithm::Hash;
+pub use algorithms::{PermittedAlgorithms, UnknownAlgorithm};
 pub use blocked::{BlockedKeys, BlockedKeysError};
 pub use csr::{CsrError, MAX_CSR_BYTES};
 pub use public_key::{MAX_KEY_BYTES, PublicKey, PublicKeyError};
@@ -50,10 +51,8 @@ impl ProvenKey {
 /// Why possession is not proven.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PossessionError {
-    /// The key cannot be read or is weak.
     #[error(transparent)]
     Key(#[from] PublicKeyError),
-    /// The request cannot be read or its key is weak.
     #[error(transparent)]
     Csr(#[from] CsrError),
     #[error("the proof of possession of a {} key does not verify", .0.name())]
@@ -61,11 +60,7 @@ pub enum PossessionError {
     #[error("the public key is blocked")]
     Blocked,
     #[error("{} keys with {hash:?} are not permitted", kind.name())]
-    NotPermitted {
-        kind: KeyKind,
-        /// The hash, when it is known.
-        hash: Option<Hash>,
-    },
+    NotPermitted { kind: KeyKind, hash: Option<Hash> },
 }
 
 /// Checks that the caller holds the key: by its signature over `challenge`, or by the signature of its signing request.
@@ -77,20 +72,20 @@ pub fn prove(
     match request {
         KeyRequest::PublicKey { content, proof } => {
             let key = PublicKey::parse(content)?;
-            let hash = proof_hash(key.kind());
+            let signing = key.kind().signature_algorithm();
             let p1363 =
                 || algorithms::p1363_verification(key.kind(), proof.len()).ok_or(PossessionError::Proof(key.kind()));
-            let proven = verify(&key, algorithms::verification(key.kind(), hash), challenge.as_bytes(), proof)
+            let proven = verify(&key, verification(signing, signing.hash()), challenge.as_bytes(), proof)
                 .or_else(|_| verify(&key, Some(p1363()?), challenge.as_bytes(), proof));
             key.must_have_distant_factors()?;
             proven?;
-            permit(key, Some(hash), permitted)
+            permit(key, Some(signing.hash()), permitted)
         }
         KeyRequest::SigningRequest(text) => {
             let request = csr::parse(text)?;
             let proven = match request.hash {
                 Some(hash) => {
-                    let algorithm = algorithms::verification(request.key.kind(), hash);
+                    let algorithm = verification(request.key.kind().signature_algorithm(), hash);
                     verify(&request.key, algorithm, &request.signed, &request.signature)
                 }
                 None if request.is_merely_not_permitted => Ok(()),

@@ -102,7 +102,7 @@ impl fmt::Debug for LocalSigner {
 }
 
 impl SignatureAlgorithm {
-    fn ecdsa_signing(self) -> Option<&'static EcdsaSigningAlgorithm> {
+    pub(super) fn ecdsa_signing(self) -> Option<&'static EcdsaSigningAlgorithm> {
         match self {
             Self::EcdsaP256Sha256 => Some(&signature::ECDSA_P256_SHA256_ASN1_SIGNING),
             Self::EcdsaP384Sha384 => Some(&signature::ECDSA_P384_SHA384_ASN1_SIGNING),

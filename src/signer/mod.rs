@@ -37,7 +37,6 @@ pub type Signing<'a> = Pin<Box<dyn Future<Output = Result<Vec<u8>, SignerError>>
 
 /// A private key that can sign and cannot be read.
 pub trait Signer: Send + Sync + fmt::Debug {
-    /// The one algorithm that this key signs with.
     fn algorithm(&self) -> SignatureAlgorithm;
 
     fn location(&self) -> KeyLocation;

@@ -21,7 +21,7 @@ const MAX_PAGES: usize = 20;
 #[serde(default, rename_all = "camelCase")]
 struct Authorities {
     certificate_authorities: Vec<Authority>,
-    next_page_token: String,
+    next_page_token: Option<String>,
 }
 
 /// `CertificateAuthority`
@@ -61,10 +61,10 @@ async fn list(api: &GoogleApi, parent: &Parent) -> Result<Vec<Authority>, CallEr
     for _ in 0..MAX_PAGES {
         let answer: Authorities = api.get(&path, &[("pageToken", page.as_str())]).await?;
         found.extend(answer.certificate_authorities);
-        if answer.next_page_token.is_empty() {
-            return Ok(found);
+        match answer.next_page_token.filter(|token| !token.is_empty()) {
+            Some(token) => page = token,
+            None => return Ok(found),
         }
-        page = answer.next_page_token;
     }
     Err(RemoteError::Unusable(format!("the pool has more than {MAX_PAGES} pages of authorities").into()).into())
 }

@@ -26,13 +26,12 @@ use crate::signer::unfit::Unfit;
 use crate::text::peer_text::PeerText;
 
 pub use answer::{Deviation, check_answer};
-pub use request::{Wanted, WantedError};
+pub use request::Wanted;
 
 pub const ENDPOINT: &str = "https://privateca.googleapis.com";
 /// What an operator may set.
 #[derive(Clone, Debug)]
 pub struct GoogleCaOptions {
-    /// The service, who calls it, and for how long at most.
     pub google: GoogleOptions,
     /// For one certificate: time, calls, and how many at once.
     pub bounds: Bounds,
@@ -80,7 +79,7 @@ impl GoogleCa {
     /// Has a certificate made, and checks that it is what was asked for before anybody sees it. [`RemoteError::Unusable`] names the
     /// [`Deviation`].
     async fn issue_checked(&self, tbs: &LintedTbs) -> Result<ManagedCertificate, RemoteError> {
-        let wanted = Wanted::from_tbs(tbs.as_der(), (self.clock)()).map_err(Unfit::from)?;
+        let wanted = Wanted::from_tbs(tbs.as_der(), (self.clock)())?;
         let answer = self.calls.call(|| self.create_certificate(&wanted)).await?;
         let certificate = answer.into_iter().next().unwrap_or_default();
         let mut chains = self.chains.load_full();
@@ -152,7 +151,7 @@ impl ManagedCa for GoogleCa {
     }
 
     fn check(&self, tbs: &LintedTbs) -> Result<(), Unfit> {
-        Ok(Wanted::from_tbs(tbs.as_der(), (self.clock)()).map(drop)?)
+        Wanted::from_tbs(tbs.as_der(), (self.clock)()).map(drop)
     }
 
     fn issue<'a>(&'a self, tbs: &'a LintedTbs) -> Answering<'a, ManagedCertificate> {

@@ -34,41 +34,20 @@ pub struct Wanted {
     body: Value,
 }
 
-/// Why CA Service cannot be asked for such a certificate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum WantedError {
-    /// The bytes are not a TBSCertificate of ours: our bug.
-    #[error("the certificate cannot be read")]
-    Malformed,
-    #[error("the certificate has an extension that CA Service has no field for")]
-    Extension,
-    #[error("CA Service certifies RSA and ECDSA keys only")]
-    Key,
-    #[error("the certificate would have no lifetime left")]
-    Lifetime,
-    #[error("the system's random number generator failed")]
-    Random,
-}
-
-impl From<WantedError> for Unfit {
-    fn from(error: WantedError) -> Self {
-        match error {
-            WantedError::Key => Self::Key("CA Service certifies RSA and ECDSA keys only"),
-            WantedError::Malformed => Self::Form("the certificate cannot be read"),
-            WantedError::Extension => Self::Form("the certificate has an extension that CA Service has no field for"),
-            WantedError::Lifetime => Self::Form("the certificate would have no lifetime left"),
-            WantedError::Random => Self::Form("the system's random number generator failed"),
-        }
-    }
-}
+/// The bytes are not a TBSCertificate of ours: our bug.
+const MALFORMED: Unfit = Unfit::Form("the certificate cannot be read");
+const EXTENSION: Unfit = Unfit::Form("the certificate has an extension that CA Service has no field for");
+const KEY: Unfit = Unfit::Key("CA Service certifies RSA and ECDSA keys only");
+const LIFETIME: Unfit = Unfit::Form("the certificate would have no lifetime left");
+const RANDOM: Unfit = Unfit::Form("the system's random number generator failed");
 
 impl Wanted {
     /// Takes a DER TBSCertificate apart. The service counts the lifetime from its own clock, so what is left of it at `now` is asked for.
-    pub fn from_tbs(tbs: &[u8], now: SystemTime) -> Result<Self, WantedError> {
-        let Ok(([], tbs)) = TbsCertificate::from_der(tbs) else { return Err(WantedError::Malformed) };
+    pub fn from_tbs(tbs: &[u8], now: SystemTime) -> Result<Self, Unfit> {
+        let Ok(([], tbs)) = TbsCertificate::from_der(tbs) else { return Err(MALFORMED) };
         let key = &tbs.subject_pki;
         if ![RSA_ENCRYPTION, EC_PUBLIC_KEY].contains(&key.algorithm.algorithm) {
-            return Err(WantedError::Key);
+            return Err(KEY);
         }
         let pem = pem::encode(&pem::Pem::new("PUBLIC KEY", key.raw));
         let mut config = json!({
@@ -107,8 +86,8 @@ impl Wanted {
     }
 }
 
-fn put(config: &mut Value, path: &str, value: Value) -> Result<(), WantedError> {
-    config.pointer_mut(path).map(|place| *place = value).ok_or(WantedError::Extension)
+fn put(config: &mut Value, path: &str, value: Value) -> Result<(), Unfit> {
+    config.pointer_mut(path).map(|place| *place = value).ok_or(EXTENSION)
 }
 
 enum Field {
@@ -120,7 +99,7 @@ enum Field {
     ByService,
 }
 
-fn field_of(extension: &X509Extension<'_>) -> Result<Field, WantedError> {
+fn field_of(extension: &X509Extension<'_>) -> Result<Field, Unfit> {
     Ok(match extension.parsed_extension() {
         ParsedExtension::KeyUsage(usage) if usage.digital_signature() && usage.flags.is_power_of_two() => {
             Field::At("/x509Config/keyUsage/baseKeyUsage", json!({"digitalSignature": true}))
@@ -130,7 +109,7 @@ fn field_of(extension: &X509Extension<'_>) -> Result<Field, WantedError> {
         }
         ParsedExtension::SubjectAlternativeName(names) => match names.general_names.as_slice() {
             [name] => Field::At("/subjectConfig/subjectAltName", alternative_name(name)?),
-            _ => return Err(WantedError::Extension),
+            _ => return Err(EXTENSION),
         },
         ParsedExtension::SubjectKeyIdentifier(_) | ParsedExtension::AuthorityKeyIdentifier(_) => Field::ByService,
         ParsedExtension::UnsupportedExtension { .. } => Field::Additional(json!({
@@ -138,21 +117,21 @@ fn field_of(extension: &X509Extension<'_>) -> Result<Field, WantedError> {
             "critical": extension.critical,
             "value": base64(extension.value),
         })),
-        _ => return Err(WantedError::Extension),
+        _ => return Err(EXTENSION),
     })
 }
 
 /// A name of a kind that the service has no word for is given as an object identifier and a DER value; additional extensions may hold
 /// no names.
-fn alternative_name(name: &GeneralName<'_>) -> Result<Value, WantedError> {
+fn alternative_name(name: &GeneralName<'_>) -> Result<Value, Unfit> {
     Ok(match name {
         GeneralName::RFC822Name(address) => json!({"emailAddresses": [address]}),
         GeneralName::URI(uri) => json!({"uris": [uri]}),
         GeneralName::OtherName(kind, value) => {
-            let value = explicit_content(value).ok_or(WantedError::Malformed)?;
+            let value = explicit_content(value).ok_or(MALFORMED)?;
             json!({"customSans": [{"objectId": object_id(kind)?, "critical": true, "value": base64(value)}]})
         }
-        _ => return Err(WantedError::Extension),
+        _ => return Err(EXTENSION),
     })
 }
 
@@ -165,21 +144,21 @@ fn explicit_content(der: &[u8]) -> Option<&[u8]> {
     outer.as_slice().ok()
 }
 
-fn object_id(oid: &Oid<'_>) -> Result<Value, WantedError> {
-    let arcs = oid.iter().ok_or(WantedError::Malformed)?;
+fn object_id(oid: &Oid<'_>) -> Result<Value, Unfit> {
+    let arcs = oid.iter().ok_or(MALFORMED)?;
     Ok(json!({"objectIdPath": arcs.collect::<Vec<u64>>()}))
 }
 
-fn lifetime(not_after: i64, now: SystemTime) -> Result<Duration, WantedError> {
+fn lifetime(not_after: i64, now: SystemTime) -> Result<Duration, Unfit> {
     let end = UNIX_EPOCH + Duration::from_secs(u64::try_from(not_after).unwrap_or(0));
     let left = end.duration_since(now).unwrap_or_default();
-    if left < Duration::from_secs(1) { Err(WantedError::Lifetime) } else { Ok(left) }
+    if left < Duration::from_secs(1) { Err(LIFETIME) } else { Ok(left) }
 }
 
 /// A random UUID (RFC 9562, section 5.4), as the service wants it.
-fn request_id() -> Result<String, WantedError> {
+fn request_id() -> Result<String, Unfit> {
     let mut bytes = [0; 16];
-    rand::fill(&mut bytes).map_err(|_| WantedError::Random)?;
+    rand::fill(&mut bytes).map_err(|_| RANDOM)?;
     let number = u128::from_be_bytes(bytes);
     let number = number & !(0xf << 76) & !(0x3 << 62) | 0x4 << 76 | 0x2 << 62;
     let digits = format!("{number:032x}");

@@ -70,9 +70,7 @@ pub struct Rotation {
 /// What looking at the files led to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Outcome {
-    /// The content is the one that is served.
     Unchanged,
-    /// The new content is served from now on.
     Replaced,
     /// The new content is bad, and the old goes on being served; that was logged.
     Refused,

@@ -9,7 +9,7 @@ mod find;
 use std::collections::HashSet;
 use std::time::{Duration, SystemTime};
 
-use aws_lc_rs::digest;
+use sha2::{Digest as _, Sha256};
 use x509_parser::{certificate::X509Certificate, prelude::FromDer as _, time::ASN1Time};
 
 use find::{Found, Given};
@@ -17,6 +17,7 @@ use find::{Found, Given};
 use crate::crypto::algorithm::SignatureAlgorithm;
 use crate::crypto::pem::{self, PemError};
 use crate::crypto::signature_check::{KeyError, LinkError, SignatureCheck};
+use crate::crypto::spki::key_identifier;
 use crate::text;
 
 /// The longest PEM text accepted, in bytes.
@@ -61,18 +62,14 @@ pub struct ChainCertificate {
 /// Why a chain is refused. Certificates are counted from 1, in the order in which they were given.
 #[derive(Debug, thiserror::Error)]
 pub enum ChainError {
-    /// The text is longer than [`MAX_CHAIN_BYTES`].
     #[error("the certificate chain is larger than {MAX_CHAIN_BYTES} bytes")]
     TooLarge,
-    /// The text is not PEM.
     #[error(transparent)]
     Pem(#[from] PemError),
     #[error("the certificate chain contains no certificate")]
     Empty,
-    /// More than [`MAX_GIVEN`].
     #[error("the file contains more than {MAX_GIVEN} certificates: keep those of the chain")]
     TooMany,
-    /// None of at most [`MAX_CERTIFICATES`].
     #[error("no chain of at most {MAX_CERTIFICATES} certificates leads from the issuing CA to a root")]
     TooLong,
     #[error("the certificates can be combined to chains in too many ways: keep those of one chain")]
@@ -90,12 +87,7 @@ pub enum ChainError {
     )]
     NameEncoding { position: usize, issuer: usize },
     #[error("certificate {position} of the chain is not signed by its issuer: {cause}")]
-    Link {
-        /// The certificate with the bad signature.
-        position: usize,
-        /// What is wrong with it.
-        cause: LinkError,
-    },
+    Link { position: usize, cause: LinkError },
     #[error("certificate {0} of the chain is not a CA: it needs basic constraints with cA=TRUE")]
     NotCa(usize),
     #[error("certificate {0} of the chain may not sign certificates: its key usage needs keyCertSign")]
@@ -104,10 +96,8 @@ pub enum ChainError {
     NoCodeSigning,
     #[error("certificate {0} of the chain has an extended key usage that excludes codeSigning")]
     ExtendedKeyUsage(usize),
-    /// More CA certificates below than the path length constraint allows.
     #[error("certificate {position} of the chain allows {allowed} CA certificates below it, but has {found}")]
     PathLength {
-        /// The certificate with the constraint.
         position: usize,
         allowed: u32,
         /// How many CA certificates that are not self-issued are below it.
@@ -116,26 +106,13 @@ pub enum ChainError {
     #[error("certificate {position} of the chain expired on {not_after}: renew it")]
     Expired { position: usize, not_after: String },
     #[error("certificate {position} of the chain is not valid before {not_before}: wait, or check the clock")]
-    NotYetValid {
-        /// The certificate of the future.
-        position: usize,
-        not_before: String,
-    },
+    NotYetValid { position: usize, not_before: String },
     #[error("certificate {position} of the chain cannot be used: {cause}")]
-    Key {
-        /// The certificate with the key.
-        position: usize,
-        /// What is wrong with it.
-        cause: KeyError,
-    },
+    Key { position: usize, cause: KeyError },
     #[error("the issuing CA's certificate has an empty subject: re-issue it with a name")]
     EmptySubject,
     #[error("certificate {position} of the chain has the critical extension {oid}, which is not understood")]
-    CriticalExtension {
-        /// The certificate with the extension.
-        position: usize,
-        oid: String,
-    },
+    CriticalExtension { position: usize, oid: String },
 }
 
 impl IssuingChain {
@@ -186,7 +163,7 @@ impl IssuingChain {
         let spki_der = issuer.public_key().raw.to_vec();
         // Without one, method 1 of RFC 5280, section 4.2.1.2: any other CA of this key would have that.
         let subject_key_identifier = check::subject_key_identifier(first.position, issuer)?
-            .unwrap_or_else(|| sha1(&issuer.public_key().subject_public_key.data));
+            .unwrap_or_else(|| key_identifier(&issuer.public_key().subject_public_key.data));
         // A chain is good for as long as all of it is: a root may well end before the CA below it.
         let own = issuer.validity();
         let (not_before, not_after) = chain.iter().map(|one| one.certificate.validity()).fold(
@@ -198,12 +175,12 @@ impl IssuingChain {
         let certificates: Vec<ChainCertificate> =
             chain.iter().map(|one| ChainCertificate::new(one.certificate.as_raw().to_vec())).collect();
         Ok(Self {
-            pem_trimmed: certificates.iter().map(|certificate| certificate.pem_trimmed().to_owned()).collect(),
+            pem_trimmed: certificates.iter().map(|certificate| certificate.pem().trim_end().to_owned()).collect(),
             certificates,
             subject: issuer.subject().to_string(),
             subject_der: issuer.subject().as_raw().to_vec(),
             subject_key_identifier,
-            spki_sha256: sha256(&spki_der),
+            spki_sha256: Sha256::digest(&spki_der).into(),
             spki_der,
             not_before,
             not_after,
@@ -227,7 +204,6 @@ impl IssuingChain {
         &self.pem_trimmed
     }
 
-    /// The certificates, DER.
     pub fn to_ders(&self) -> Vec<Vec<u8>> {
         self.certificates.iter().map(|certificate| certificate.der.clone()).collect()
     }
@@ -283,12 +259,10 @@ impl IssuingChain {
         self.not_after
     }
 
-    /// The algorithm that the issuing CA's key signs with.
     pub fn algorithm(&self) -> SignatureAlgorithm {
         self.check.algorithm()
     }
 
-    /// The issuing CA's public key, ready to verify with.
     pub fn signature_check(&self) -> &SignatureCheck {
         &self.check
     }
@@ -299,7 +273,6 @@ impl ChainCertificate {
         Self { pem: text::pem("CERTIFICATE", &der), der }
     }
 
-    /// The certificate's DER.
     pub fn der(&self) -> &[u8] {
         &self.der
     }
@@ -307,11 +280,6 @@ impl ChainCertificate {
     /// The certificate as PEM with a final newline.
     pub fn pem(&self) -> &str {
         &self.pem
-    }
-
-    /// The certificate as PEM without a final newline.
-    pub fn pem_trimmed(&self) -> &str {
-        self.pem.trim_end()
     }
 }
 
@@ -361,16 +329,6 @@ fn unused(given: &[Given<'_>], path: &[usize]) -> Option<String> {
 /// Certificate times are whole seconds; one before 1970 is as good as 1970 here.
 fn system_time(time: ASN1Time) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(time.timestamp()).unwrap_or(0))
-}
-
-fn sha1(bytes: &[u8]) -> Vec<u8> {
-    digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, bytes).as_ref().to_vec()
-}
-
-fn sha256(bytes: &[u8]) -> [u8; 32] {
-    let mut hash = [0; 32];
-    hash.copy_from_slice(digest::digest(&digest::SHA256, bytes).as_ref());
-    hash
 }
 
 #[cfg(test)]

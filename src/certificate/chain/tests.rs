@@ -236,7 +236,7 @@ fn an_issuing_ca_without_a_name_is_refused_and_without_key_identifier_gets_the_u
     let without = load_pair(&spoiled, &root()).unwrap();
     assert!(without.findings()[0].contains("no subject key identifier"), "{:?}", without.findings());
     let spki = x509_parser::x509::SubjectPublicKeyInfo::from_der(without.spki_der()).unwrap().1;
-    assert_eq!(without.subject_key_identifier(), super::sha1(&spki.subject_public_key.data));
+    assert_eq!(without.subject_key_identifier(), super::key_identifier(&spki.subject_public_key.data));
     let mut nameless = root();
     nameless.params.distinguished_name = DistinguishedName::new();
     refused!(load(&[&self_signed(&nameless)]), ChainError::EmptySubject);

@@ -19,9 +19,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BoundsSettings {
-    /// How many connections there may be.
     pub connections: ConnectionLimits,
-    /// How many requests, and of whom.
     pub requests: LimitsOptions,
 }
 

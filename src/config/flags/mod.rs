@@ -16,7 +16,6 @@ pub(crate) struct Flag {
     pub name: &'static str,
     /// What help calls the value.
     value: &'static str,
-    /// The value when nothing sets one.
     pub default: &'static str,
     help: &'static str,
     alias: Option<&'static str>,
@@ -407,7 +406,6 @@ impl Flag {
         self.value == "FILE" || ["kms-resource", "tink-kms-resource", "gcp_private_ca_parent"].contains(&self.name)
     }
 
-    /// Whether the value is a time.
     pub(super) fn is_duration(&self) -> bool {
         self.value == "DURATION"
     }
@@ -417,7 +415,6 @@ impl Flag {
         self.value == "PORT" && is_service_link(text)
     }
 
-    /// Whether the value is never shown.
     pub(super) fn is_secret(&self) -> bool {
         self.name == "fileca-key-passwd"
     }

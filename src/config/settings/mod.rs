@@ -28,33 +28,26 @@ use crate::telemetry::LogFormat;
 /// Everything that `serve` was told.
 #[derive(Debug)]
 pub struct Settings {
-    /// The form of the log.
     pub log: LogFormat,
-    /// Where HTTP and gRPC are served.
     pub listeners: Listeners,
     /// How long a client may take to send its headers.
     pub header_timeout: Duration,
-    /// How long an idle connection is kept.
     pub idle_timeout: Duration,
     /// Where metrics are served; an empty host stands for every address.
     pub metrics: Address,
     pub authority: AuthoritySettings,
     /// Whether the CA's files are read again when they change.
     pub watch: bool,
-    /// Where the trusted issuers stand.
     pub issuers: IssuersLocation,
     /// What is demanded of every entry of the issuer file.
     pub issuer_rules: IssuerRules,
-    /// Which keys clients may use.
     pub algorithms: PermittedAlgorithms,
     /// The file with the public keys that are refused, no matter who holds them, if any.
     pub blocked_public_keys: Option<PathBuf>,
     pub validity: ValidityPolicy,
-    /// The transparency logs, if any.
     pub logs: Option<LogsSettings>,
     /// What callers may ask of this process.
     pub bounds: BoundsSettings,
-    /// Where tokens' uses are counted.
     pub single_use: SingleUseSettings,
     /// All of it, as the log may show it.
     pub effective: Effective,

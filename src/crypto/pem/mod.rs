@@ -39,13 +39,11 @@ pub(crate) struct Block {
 /// Why a block cannot be used. No variant carries the text.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PemError {
-    /// A block is not closed by an END line with the label of its BEGIN line.
     #[error("the PEM block that begins at line {line} has no matching END line")]
     Unterminated {
         /// The line of `BEGIN`, from 1.
         line: usize,
     },
-    /// What is between the lines is not base64.
     #[error("the PEM block that begins at line {line} does not contain valid base64")]
     Base64 {
         /// The line of `BEGIN`, from 1.
@@ -91,12 +89,10 @@ impl Block {
         self.data.as_ref().map_err(Clone::clone)
     }
 
-    /// The value of a header.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
-    /// Whether it is one certificate.
     pub(crate) fn is_certificate(&self) -> bool {
         matches!(self.label.as_str(), "CERTIFICATE" | "X509 CERTIFICATE" | "TRUSTED CERTIFICATE")
     }

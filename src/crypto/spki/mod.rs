@@ -3,6 +3,7 @@
 //!
 //! Refuses to know which keys are good enough, and for what.
 
+use aws_lc_rs::digest;
 use der::asn1::{AnyRef, BitStringRef, ObjectIdentifier, UintRef};
 use der::{Decode as _, Encode as _, Sequence};
 use spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef};
@@ -81,6 +82,11 @@ impl<'a> KeyBits<'a> {
 /// How many bits a big-endian number without leading zeros has.
 pub(crate) fn bit_length(number: &[u8]) -> usize {
     number.len() * 8 - number.first().map_or(0, |first| first.leading_zeros() as usize)
+}
+
+/// SHA-1 of the subjectPublicKey bit string (RFC 5280 section 4.2.1.2, method 1).
+pub(crate) fn key_identifier(bits: &[u8]) -> Vec<u8> {
+    digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, bits).as_ref().to_vec()
 }
 
 /// The numbers are none that such a key can have.

@@ -21,7 +21,7 @@ use super::sct::{LogEntry, Sct};
 use crate::http::backoff::Backoff;
 use crate::http::encoding::{Undecoded, decoded};
 use crate::http::trust::{self, Protocols, Trust};
-use crate::http::{self, BodyError, is_loopback};
+use crate::http::{self, BodyError, is_loopback, is_plain};
 use crate::panics::caught;
 use crate::text::peer_text::PeerText;
 
@@ -110,8 +110,9 @@ impl Log {
         let protocols = if origin.is_some() { Protocols::Http1 } else { Protocols::Http };
         let unusable_tls = |source| LogSetupError::Tls { log: name.clone(), source };
         let tls = trust.client_config(protocols).map_err(|error| unusable_tls(error.into()))?;
-        let recipe = Recipe { tls, own_host_header: origin.is_some(), on_this_machine: is_loopback(&prefix) };
-        let clients = Clients::new(recipe).map_err(|error| unusable_tls(error.into()))?;
+        let (own_host_header, on_this_machine) = (origin.is_some(), is_loopback(&prefix));
+        let clients = Clients { tls, own_host_header, on_this_machine, by_thread: ThreadLocal::new() };
+        clients.of_this_thread().map_err(|error| unusable_tls(error.into()))?;
         let permits = Semaphore::new(max_in_flight.get().min(Semaphore::MAX_PERMITS));
         Ok(Self {
             name,
@@ -130,7 +131,6 @@ impl Log {
         &self.name
     }
 
-    /// The log's key, when it is known.
     pub(super) fn key(&self) -> Option<&LogKey> {
         self.key.as_ref()
     }
@@ -292,13 +292,7 @@ fn submission_prefix(url: &str) -> Result<Url, LogSetupError> {
     let refused = || LogSetupError::Url(url.rsplit('@').next().unwrap_or_default().to_owned());
     // A path without a final slash would lose its last segment when joined.
     let prefix = Url::parse(&format!("{}/", without_endpoint(url))).map_err(|_| refused())?;
-    if !matches!(prefix.scheme(), "http" | "https") || prefix.query().is_some() || prefix.fragment().is_some() {
-        return Err(refused());
-    }
-    if !prefix.username().is_empty() || prefix.password().is_some() {
-        return Err(refused());
-    }
-    Ok(prefix)
+    if matches!(prefix.scheme(), "http" | "https") && is_plain(&prefix) { Ok(prefix) } else { Err(refused()) }
 }
 
 /// The prefix inside of a URL that somebody copied with the path of a request.
@@ -318,31 +312,17 @@ fn log_name(prefix: &Url) -> String {
 /// pool costs a wake-up of another thread for every read and write.
 #[derive(Debug)]
 struct Clients {
-    recipe: Recipe,
-    by_thread: ThreadLocal<Client>,
-}
-
-/// How a client is made.
-#[derive(Debug)]
-struct Recipe {
     tls: ClientConfig,
     own_host_header: bool,
     on_this_machine: bool,
+    by_thread: ThreadLocal<Client>,
 }
 
 impl Clients {
-    fn new(recipe: Recipe) -> Result<Self, reqwest::Error> {
-        let clients = Self { recipe, by_thread: ThreadLocal::new() };
-        clients.of_this_thread()?;
-        Ok(clients)
-    }
-
     fn of_this_thread(&self) -> Result<&Client, reqwest::Error> {
-        self.by_thread.get_or_try(|| self.recipe.client())
+        self.by_thread.get_or_try(|| self.client())
     }
-}
 
-impl Recipe {
     fn client(&self) -> Result<Client, reqwest::Error> {
         let mut builder =
             http::builder(self.tls.clone(), CONNECT_TIMEOUT).pool_idle_timeout(IDLE_TIMEOUT).tcp_nodelay(true);
@@ -398,7 +378,7 @@ async fn refusal(mut response: Response) -> LogFault {
     let _ = timeout(REFUSAL_TIMEOUT, read).await;
     body.truncate(MAX_REFUSAL);
     let said = format!("{}{}", elsewhere.unwrap_or_default(), String::from_utf8_lossy(&body));
-    LogFault::Refused { status, said: PeerText::of(said.trim()) }
+    LogFault::Refused { status, said: Some(said.trim()).filter(|said| !said.is_empty()).map(PeerText::of) }
 }
 
 /// Seconds or a date (RFC 9110, section 10.2.3).

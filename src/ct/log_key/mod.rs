@@ -2,10 +2,10 @@
 //!
 //! Owns the verification of timestamps (RFC 6962, sections 2.1.4 and 3.2). Refuses to know where a log is and how it is asked.
 
-use aws_lc_rs::digest;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_ASN1, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, VerificationAlgorithm,
 };
+use sha2::{Digest as _, Sha256};
 
 use super::sct::{LogEntry, LogId, Sct};
 use crate::crypto::curve::Curve;
@@ -37,7 +37,6 @@ enum Kind {
 /// Why a key is not accepted as a log's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LogKeyError {
-    /// No PEM block `PUBLIC KEY`, or a damaged one.
     #[error("the file has no PEM block `PUBLIC KEY` that can be read")]
     Pem,
     #[error("the log's key is malformed")]
@@ -51,7 +50,6 @@ pub enum LogKeyError {
 pub enum SctMismatch {
     #[error("the timestamp is of log {found}, not of the log with the configured key, {expected}")]
     OtherLog { expected: LogId, found: LogId },
-    /// It is signed with an algorithm that is not SHA-256 with the key's.
     #[error("hash {hash} with signature algorithm {algorithm} does not fit the log's key")]
     Algorithm {
         /// TLS `HashAlgorithm`.
@@ -81,7 +79,6 @@ impl LogKey {
         }
     }
 
-    /// Reads a DER `SubjectPublicKeyInfo`.
     pub fn from_spki_der(spki: &[u8]) -> Result<Self, LogKeyError> {
         let (kind, verification): (_, &'static dyn VerificationAlgorithm) = match KeyBits::parse(spki)? {
             KeyBits::Ec { curve: Curve::P256, .. } => (Kind::Ecdsa, &ECDSA_P256_SHA256_ASN1),
@@ -91,7 +88,7 @@ impl LogKey {
             _ => return Err(LogKeyError::Kind),
         };
         let key = ParsedPublicKey::new(verification, spki).map_err(|_| LogKeyError::Malformed)?;
-        Ok(Self { id: log_id(spki)?, kind, key })
+        Ok(Self { id: LogId(Sha256::digest(spki).into()), kind, key })
     }
 
     pub const fn id(&self) -> LogId {
@@ -119,11 +116,6 @@ impl From<SpkiError> for LogKeyError {
             SpkiError::Type(_) | SpkiError::Curve(_) => Self::Kind,
         }
     }
-}
-
-fn log_id(spki: &[u8]) -> Result<LogId, LogKeyError> {
-    let digest = digest::digest(&digest::SHA256, spki);
-    digest.as_ref().try_into().map(LogId).map_err(|_| LogKeyError::Malformed)
 }
 
 #[cfg(test)]

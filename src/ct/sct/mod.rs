@@ -76,22 +76,16 @@ pub struct DigitallySigned {
 /// Why bytes are not a timestamp, or timestamps make no list. No variant carries what was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SctError {
-    /// Not JSON, or not the members of an add-chain answer.
     #[error("the answer is not the JSON of a signed certificate timestamp")]
     Json,
-    /// A version other than 1, which is written 0.
     #[error("version {0} is not the one that is known, 0")]
     Version(u64),
-    /// A log id that is not 32 bytes in base64.
     #[error("the log id is not 32 bytes in base64")]
     LogId,
-    /// Extensions that are not base64 or over the limit.
     #[error("the extensions are not base64, or longer than {MAX_EXTENSIONS} bytes")]
     Extensions,
-    /// A signature that is not base64, no `DigitallySigned`, empty or over the limit.
     #[error("the signature is not a DigitallySigned in base64, or longer than {MAX_SIGNATURE} bytes")]
     Signature,
-    /// TLS bytes that end too early or too late.
     #[error("the timestamp's TLS encoding is malformed")]
     Tls,
     #[error("a list of timestamps cannot be empty")]
@@ -153,7 +147,6 @@ impl Sct {
         Ok(self)
     }
 
-    /// The TLS encoding.
     pub fn to_tls(&self) -> Vec<u8> {
         let mut bytes = vec![V1];
         bytes.extend_from_slice(&self.log_id.0);
@@ -194,7 +187,6 @@ impl Sct {
         Ok(bytes)
     }
 
-    /// The log that says it made this.
     pub const fn log_id(&self) -> LogId {
         self.log_id
     }

@@ -58,7 +58,6 @@ impl ClientIdentity {
 pub enum Protocols {
     /// HTTP/2, or HTTP/1.1 where the server has no other.
     Http,
-    /// HTTP/1.1.
     Http1,
     /// Something of its own, which TLS is not told.
     Other,

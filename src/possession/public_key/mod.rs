@@ -2,7 +2,6 @@
 //!
 //! Owns the formats (SubjectPublicKeyInfo of RFC 5280 section 4.1.2.7, PKCS #1) and the policy on kinds and sizes. Knows no token.
 
-use aws_lc_rs::digest;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1, ECDSA_P384_SHA384_ASN1, ECDSA_P521_SHA512_ASN1, ParsedPublicKey};
 
 use crate::crypto::curve::Curve;
@@ -46,7 +45,6 @@ impl PublicKey {
         }
     }
 
-    /// Reads a DER SubjectPublicKeyInfo.
     pub fn from_spki(der: &[u8]) -> Result<Self, PublicKeyError> {
         let (kind, key_bits) = match KeyBits::parse(der)? {
             KeyBits::Rsa { modulus, exponent, pkcs1 } => (rsa_kind(modulus, exponent)?, pkcs1),
@@ -93,9 +91,9 @@ impl PublicKey {
         Ok(())
     }
 
-    /// SHA-1 of the subjectPublicKey bit string (RFC 5280 section 4.2.1.2, method 1).
+    /// See [`spki::key_identifier`].
     pub fn key_identifier(&self) -> Vec<u8> {
-        digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, &self.key_bits).as_ref().to_vec()
+        spki::key_identifier(&self.key_bits)
     }
 }
 

@@ -4,6 +4,7 @@
 
 use reqwest::Url;
 
+use crate::http::is_plain;
 use crate::signer::backend::KeyUri;
 
 const SCHEME: &str = "azurekms://";
@@ -59,12 +60,8 @@ fn vault_url(host: &str) -> Result<Url, &'static str> {
         return Err("the vault is not the whole host name, such as NAME.vault.azure.net");
     }
     let url = Url::parse(&format!("https://{host}/")).map_err(|_| NO_HOST)?;
-    let plain = url.username().is_empty() && url.password().is_none() && url.path() == "/" && url.query().is_none();
-    if plain && url.fragment().is_none() && url.host_str().is_some_and(|host| !host.is_empty()) {
-        Ok(url)
-    } else {
-        Err(NO_HOST)
-    }
+    let named = url.path() == "/" && url.host_str().is_some_and(|host| !host.is_empty());
+    if named && is_plain(&url) { Ok(url) } else { Err(NO_HOST) }
 }
 
 #[cfg(test)]

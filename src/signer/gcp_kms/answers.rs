@@ -9,7 +9,7 @@ use crate::signer::google::json::{Bytes, Checksum};
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct Versions {
     pub(super) crypto_key_versions: Vec<Version>,
-    pub(super) next_page_token: String,
+    pub(super) next_page_token: Option<String>,
 }
 
 /// `CryptoKeyVersion`

@@ -14,6 +14,7 @@ use super::SignatureAlgorithm;
 use super::google::json::{Checksum, base64};
 use super::google::{CallError, GoogleApi, GoogleOptions};
 use super::remote::{Asking, OpenError, RemoteError, RemoteKey, RemotePublicKey, SigningRequest};
+use crate::crypto::algorithm::Hash;
 use crate::crypto::pem;
 use crate::signer::backend::{BackendError, KeyUri as _};
 use crate::signer::gcp_kms::uri::{KeyName, key_of_tink};
@@ -25,19 +26,6 @@ const MAX_PAGES: usize = 20;
 /// What the service takes at most when it is sent a message, not its digest, in bytes.
 const LONGEST_MESSAGE: usize = 64 * 1024;
 
-/// What an operator may set.
-#[derive(Clone, Debug)]
-pub struct GcpKmsOptions {
-    /// The service, who calls it, and for how long at most.
-    pub google: GoogleOptions,
-}
-
-impl Default for GcpKmsOptions {
-    fn default() -> Self {
-        Self { google: GoogleOptions::at(ENDPOINT) }
-    }
-}
-
 /// One version of a key, fixed when it was opened: a key that is rotated needs another certificate.
 #[derive(Debug)]
 pub struct GcpKmsKey {
@@ -48,9 +36,9 @@ pub struct GcpKmsKey {
 
 /// Opens `gcpkms://projects/P/locations/L/keyRings/R/cryptoKeys/K`, with `/cryptoKeyVersions/N` (or `/versions/N`) behind it or else
 /// the newest version that is enabled, as the service lists them.
-pub async fn open(name: &str, options: &GcpKmsOptions) -> Result<GcpKmsKey, OpenError> {
+pub async fn open(name: &str, options: &GoogleOptions) -> Result<GcpKmsKey, OpenError> {
     let key = KeyName::read(name).map_err(|error| error.of_key(name))?;
-    let api = GoogleApi::new(&options.google).map_err(|error| error.opening(name, |_| None))?;
+    let api = GoogleApi::new(options).map_err(|error| error.opening(name, |_| None))?;
     let version = match key.version() {
         Some(version) => version,
         None => newest_enabled(&api, name, &key).await?,
@@ -81,10 +69,10 @@ async fn newest_enabled(api: &GoogleApi, name: &str, key: &KeyName) -> Result<St
                 unfit(name, RemoteError::Unusable("the list of versions has one without a number".into()))
             });
         }
-        if answer.next_page_token.is_empty() {
-            break;
+        match answer.next_page_token.filter(|token| !token.is_empty()) {
+            Some(token) => page = token,
+            None => break,
         }
-        page = answer.next_page_token;
     }
     Err(BackendError::refused("the key has no version that is enabled", error::no_version(key)).of_key(name))
 }
@@ -144,11 +132,11 @@ impl GcpKmsKey {
             let (digest, sum) = (base64(request.digest), Checksum::of(request.digest));
             json!({"digest": {name: digest}, "digestCrc32c": sum})
         };
-        let body = match self.public.algorithm() {
-            SignatureAlgorithm::EcdsaP256Sha256 | SignatureAlgorithm::RsaPkcs1Sha256 => digest("sha256"),
-            SignatureAlgorithm::EcdsaP384Sha384 => digest("sha384"),
-            SignatureAlgorithm::EcdsaP521Sha512 => digest("sha512"),
-            SignatureAlgorithm::Ed25519 => {
+        let body = match self.public.algorithm().hash() {
+            Hash::Sha256 => digest("sha256"),
+            Hash::Sha384 => digest("sha384"),
+            Hash::Sha512 => digest("sha512"),
+            Hash::None => {
                 json!({"data": base64(request.message), "dataCrc32c": Checksum::of(request.message)})
             }
         };
@@ -182,10 +170,10 @@ impl RemoteKey for GcpKmsKey {
 }
 
 /// Decrypts with `gcp-kms://projects/P/locations/L/keyRings/R/cryptoKeys/K`, as Tink names the key of a keyset. No associated data.
-pub async fn decrypt(name: &str, options: &GcpKmsOptions, ciphertext: &[u8]) -> Result<Zeroizing<Vec<u8>>, OpenError> {
+pub async fn decrypt(name: &str, options: &GoogleOptions, ciphertext: &[u8]) -> Result<Zeroizing<Vec<u8>>, OpenError> {
     let key = key_of_tink(name).map_err(|error| error.of_key(name))?;
     let opening = |error: CallError| error.opening(name, |status| error::decrypt(status, &key));
-    let api = GoogleApi::new(&options.google).map_err(opening)?;
+    let api = GoogleApi::new(options).map_err(opening)?;
     let body = json!({"ciphertext": base64(ciphertext), "ciphertextCrc32c": Checksum::of(ciphertext)});
     let answer: Decrypted = api.post(&format!("{}:decrypt", key.key()), &[], &body).await.map_err(opening)?;
     let plaintext = answer.plaintext.0;

@@ -18,7 +18,7 @@ pub(crate) struct ErrorAnswer {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct ErrorBody {
-    pub(super) status: String,
+    pub(super) status: Option<String>,
     pub(super) message: String,
 }
 
@@ -27,7 +27,6 @@ pub(super) struct ErrorBody {
 pub(crate) struct Checksum(pub(crate) i64);
 
 impl Checksum {
-    /// The checksum of these bytes.
     pub(crate) fn of(bytes: &[u8]) -> Self {
         Self(i64::from(crc32c(bytes)))
     }
@@ -76,7 +75,6 @@ impl<'de> Deserialize<'de> for Bytes {
     }
 }
 
-/// Bytes as they are sent.
 pub(crate) fn base64(bytes: &[u8]) -> String {
     STANDARD.encode(bytes)
 }

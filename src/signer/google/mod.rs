@@ -118,7 +118,6 @@ impl GoogleApi {
         self.call(Method::GET, name, query, Vec::new()).await
     }
 
-    /// Sends JSON.
     pub(crate) async fn post<A: DeserializeOwned>(
         &self,
         name: &str,
@@ -179,7 +178,7 @@ fn unreachable(error: reqwest::Error) -> RemoteError {
 /// Reads `{"error": {"status", "message"}}` (AIP-193), or makes do with the HTTP status.
 fn refusal(http: StatusCode, answer: &[u8], date: Option<&str>) -> CallError {
     let answer: json::ErrorAnswer = serde_json::from_slice(answer).unwrap_or_default();
-    let word = Some(answer.error.status).filter(|word| !word.is_empty());
+    let word = answer.error.status.filter(|word| !word.is_empty());
     let text = format!("{} {}: {}", http.as_u16(), word.as_deref().unwrap_or("?"), printable(&answer.error.message));
     let text = with_difference(text, date, SystemTime::now());
     let problem = match (word.as_deref(), http.as_u16()) {

@@ -5,7 +5,7 @@
 use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der};
 use aws_lc_rs::rand::{SecureRandom as _, SystemRandom};
 use aws_lc_rs::rsa::{self, KeySize};
-use aws_lc_rs::signature::{self, EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair};
+use aws_lc_rs::signature::{EcdsaKeyPair, Ed25519KeyPair};
 use der::{Decode as _, Encode as _};
 use pkcs8::pkcs5::pbes2;
 use pkcs8::{EncryptedPrivateKeyInfoRef, PrivateKeyInfoRef};
@@ -44,18 +44,19 @@ pub struct GenerateError;
 
 /// Makes a private key. RSA gets 3072 bits: as strong as P-256 is (NIST SP 800-57, table 2).
 pub(crate) fn generate(algorithm: SignatureAlgorithm) -> Result<NewKey, GenerateError> {
-    let der = match algorithm {
-        SignatureAlgorithm::EcdsaP256Sha256 => ecdsa(&signature::ECDSA_P256_SHA256_ASN1_SIGNING)?,
-        SignatureAlgorithm::EcdsaP384Sha384 => ecdsa(&signature::ECDSA_P384_SHA384_ASN1_SIGNING)?,
-        SignatureAlgorithm::EcdsaP521Sha512 => ecdsa(&signature::ECDSA_P521_SHA512_ASN1_SIGNING)?,
-        SignatureAlgorithm::RsaPkcs1Sha256 => {
+    let der = match algorithm.ecdsa_signing() {
+        Some(signing) => {
+            let key = EcdsaKeyPair::generate_pkcs8(signing, &SystemRandom::new()).map_err(|_| GenerateError)?;
+            key.as_ref().to_vec()
+        }
+        None if algorithm == SignatureAlgorithm::Ed25519 => {
+            let key = Ed25519KeyPair::generate().map_err(|_| GenerateError)?;
+            key.to_pkcs8v1().map_err(|_| GenerateError)?.as_ref().to_vec()
+        }
+        None => {
             let key = rsa::KeyPair::generate(KeySize::Rsa3072).map_err(|_| GenerateError)?;
             let der: Pkcs8V1Der<'_> = key.as_der().map_err(|_| GenerateError)?;
             der.as_ref().to_vec()
-        }
-        SignatureAlgorithm::Ed25519 => {
-            let key = Ed25519KeyPair::generate().map_err(|_| GenerateError)?;
-            key.to_pkcs8v1().map_err(|_| GenerateError)?.as_ref().to_vec()
         }
     };
     let der = Zeroizing::new(der);
@@ -63,16 +64,11 @@ pub(crate) fn generate(algorithm: SignatureAlgorithm) -> Result<NewKey, Generate
     Ok(NewKey { signer, der: PrivateKeyDer(der) })
 }
 
-fn ecdsa(algorithm: &'static EcdsaSigningAlgorithm) -> Result<Vec<u8>, GenerateError> {
-    let key = EcdsaKeyPair::generate_pkcs8(algorithm, &SystemRandom::new()).map_err(|_| GenerateError)?;
-    Ok(key.as_ref().to_vec())
-}
-
 impl NewKey {
     /// The key as PKCS #8 PEM: encrypted with PBES2 (PBKDF2 with HMAC-SHA-256, AES-256-CBC), which openssl and Fulcio read
     /// too, or bare without a password.
     pub(crate) fn to_pem(&self, password: Option<&SecretString>) -> Result<Zeroizing<String>, GenerateError> {
-        let Some(password) = password else { return Ok(pem("PRIVATE KEY", &self.der.0)) };
+        let Some(password) = password else { return Ok(Zeroizing::new(text::pem("PRIVATE KEY", &self.der.0))) };
         let (mut salt, mut iv) = ([0; SALT_BYTES], [0; IV_BYTES]);
         let random = SystemRandom::new();
         random.fill(&mut salt).and_then(|()| random.fill(&mut iv)).map_err(|_| GenerateError)?;
@@ -83,12 +79,9 @@ impl NewKey {
         let data = parameters.encrypt(password.expose_secret().as_bytes(), &self.der.0).map_err(|_| GenerateError)?;
         let encrypted_data = der::asn1::OctetStringRef::new(&data).map_err(|_| GenerateError)?;
         let encrypted = EncryptedPrivateKeyInfoRef { encryption_algorithm: parameters.into(), encrypted_data };
-        Ok(pem("ENCRYPTED PRIVATE KEY", &encrypted.to_der().map_err(|_| GenerateError)?))
+        let der = encrypted.to_der().map_err(|_| GenerateError)?;
+        Ok(Zeroizing::new(text::pem("ENCRYPTED PRIVATE KEY", &der)))
     }
-}
-
-fn pem(label: &str, der: &[u8]) -> Zeroizing<String> {
-    Zeroizing::new(text::pem(label, der))
 }
 
 #[cfg(test)]

@@ -5,16 +5,14 @@
 //! files, and never written.
 
 use aes::{Aes128, Aes192, Aes256};
-use cbc::{
-    Decryptor,
-    cipher::{BlockModeDecrypt, KeyIvInit, block_padding::Pkcs7},
-};
+use cbc::Decryptor;
 use des::{Des, TdesEde3};
 use md5::{Digest as _, Md5};
 use zeroize::Zeroizing;
 
 use super::KeyFileError;
 use super::encryption::OPENSSL;
+use super::pbes2::{Decrypt, decrypt_cbc};
 use crate::crypto::pem::Block;
 
 /// The first bytes of the initialization vector are the salt of the key.
@@ -31,33 +29,17 @@ pub(super) fn decrypt(block: &Block, password: &[u8]) -> Result<Zeroizing<Vec<u8
     let header = block.header("DEK-Info").ok_or(KeyFileError::Encryption)?;
     let (cipher, iv) = header.split_once(',').ok_or(KeyFileError::Encryption)?;
     let iv = hex::decode(iv.trim()).map_err(|_| KeyFileError::Encryption)?;
-    match cipher.trim() {
-        "AES-128-CBC" => decrypt_with::<Decryptor<Aes128>>(block, password, &iv, 16),
-        "AES-192-CBC" => decrypt_with::<Decryptor<Aes192>>(block, password, &iv, 24),
-        "AES-256-CBC" => decrypt_with::<Decryptor<Aes256>>(block, password, &iv, 32),
-        "DES-EDE3-CBC" => decrypt_with::<Decryptor<TdesEde3>>(block, password, &iv, 24),
+    let (key_length, decrypt): (usize, Decrypt) = match cipher.trim() {
+        "AES-128-CBC" => (16, decrypt_cbc::<Decryptor<Aes128>>),
+        "AES-192-CBC" => (24, decrypt_cbc::<Decryptor<Aes192>>),
+        "AES-256-CBC" => (32, decrypt_cbc::<Decryptor<Aes256>>),
+        "DES-EDE3-CBC" => (24, decrypt_cbc::<Decryptor<TdesEde3>>),
         // Fulcio reads it too; one round of MD5 above it is the weaker part.
-        "DES-CBC" => decrypt_with::<Decryptor<Des>>(block, password, &iv, 8),
-        other => Err(KeyFileError::Cipher { cipher: other.chars().take(40).collect(), advice: OPENSSL }),
-    }
-}
-
-fn decrypt_with<C>(
-    block: &Block,
-    password: &[u8],
-    iv: &[u8],
-    key_bytes: usize,
-) -> Result<Zeroizing<Vec<u8>>, KeyFileError>
-where
-    C: KeyIvInit + BlockModeDecrypt,
-{
+        "DES-CBC" => (8, decrypt_cbc::<Decryptor<Des>>),
+        other => return Err(KeyFileError::Cipher { cipher: other.chars().take(40).collect(), advice: OPENSSL }),
+    };
     let salt = iv.get(..SALT_BYTES).ok_or(KeyFileError::Encryption)?;
-    let key = derive_key(password, salt, key_bytes);
-    let decryptor = C::new_from_slices(&key, iv).map_err(|_| KeyFileError::Encryption)?;
-    let mut data = block.data()?.clone();
-    let length = decryptor.decrypt_padded::<Pkcs7>(&mut data).map_err(|_| KeyFileError::PasswordWrong)?.len();
-    data.truncate(length);
-    Ok(data)
+    decrypt(&derive_key(password, salt, key_length), &iv, block.data()?)
 }
 
 /// OpenSSL's `EVP_BytesToKey` with MD5 and one iteration: each hash takes the one before, the password and the salt.

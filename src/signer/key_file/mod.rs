@@ -26,7 +26,6 @@ pub(crate) use generate::{GenerateError, NewKey, generate};
 /// Why a private key file cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyFileError {
-    /// The key's block is damaged, or there is no block.
     #[error(transparent)]
     Pem(#[from] PemError),
     #[error("the file contains no private key, but {0}")]
@@ -61,16 +60,13 @@ pub enum KeyFileError {
 
 /// A SEC 1 `ECPrivateKey` (RFC 5915, section 3).
 #[derive(Sequence)]
-struct EcPrivateKey<'a> {
-    #[allow(dead_code, reason = "read to get past it")]
-    version: u8,
-    #[allow(dead_code, reason = "read to get past it; the library reads the key itself")]
-    private_key: &'a OctetStringRef,
+pub(super) struct EcPrivateKey<'a> {
+    pub version: u8,
+    pub private_key: &'a OctetStringRef,
     #[asn1(context_specific = "0", tag_mode = "EXPLICIT", optional = "true")]
-    parameters: Option<AnyRef<'a>>,
-    #[allow(dead_code, reason = "read to get past it")]
+    pub parameters: Option<AnyRef<'a>>,
     #[asn1(context_specific = "1", tag_mode = "EXPLICIT", optional = "true")]
-    public_key: Option<BitStringRef<'a>>,
+    pub public_key: Option<BitStringRef<'a>>,
 }
 
 /// Reads the first private key of a PEM file: PKCS#8 plain or encrypted, SEC 1, PKCS#1, the latter two with the old

@@ -6,6 +6,7 @@
 
 use aes::{Aes128, Aes192, Aes256};
 use aes_gcm::aead::AeadInOut;
+use aes_gcm::aead::array::typenum::Unsigned as _;
 use aes_gcm::aead::consts::{U12, U16};
 use aes_gcm::{AesGcm, KeyInit};
 use cbc::Decryptor;
@@ -73,17 +74,14 @@ struct GcmParameters<'a> {
     tag_length: Option<u8>,
 }
 
-enum Cipher<'a> {
-    Cbc { algorithm: Cbc, iv: &'a [u8] },
-    Gcm { key_length: usize, nonce: &'a [u8], tag_length: usize },
-}
+/// Decrypts data with a key and an initialization vector or nonce.
+pub(super) type Decrypt = fn(&[u8], &[u8], &[u8]) -> Result<Zeroizing<Vec<u8>>, KeyFileError>;
 
-#[derive(Clone, Copy)]
-enum Cbc {
-    Aes128,
-    Aes192,
-    Aes256,
-    TripleDes,
+struct Cipher<'a> {
+    key_length: usize,
+    iv: &'a [u8],
+    /// Or why its parameters cannot be used, which is told once there is a password.
+    decrypt: Result<Decrypt, KeyFileError>,
 }
 
 /// Decrypts a DER `EncryptedPrivateKeyInfo`.
@@ -98,8 +96,8 @@ pub(super) fn decrypt(der: &[u8], password: Option<&[u8]>) -> Result<Zeroizing<V
     // Told first: somebody who has no password yet is not asked for one in vain.
     check_derivation(&parameters.key_derivation)?;
     let password = password.ok_or(KeyFileError::PasswordMissing)?;
-    let key = derive(&parameters.key_derivation, password, cipher.key_length())?;
-    cipher.decrypt(&key, encrypted.data.as_bytes())
+    let key = derive(&parameters.key_derivation, password, cipher.key_length)?;
+    cipher.decrypt?(&key, cipher.iv, encrypted.data.as_bytes())
 }
 
 /// Writes NULL where step-cli leaves two zero bytes as the parameters of PBKDF2's hash: there are many such keys, and Fulcio
@@ -189,15 +187,15 @@ impl ScryptParameters<'_> {
 
 impl<'a> Cipher<'a> {
     fn read(algorithm: &AlgorithmIdentifierRef<'a>) -> Result<Self, KeyFileError> {
-        let cbc = |algorithm_of: Cbc| {
+        let cbc = |key_length, decrypt: Decrypt| {
             let iv: &OctetStringRef = parameters(algorithm)?;
-            Ok(Self::Cbc { algorithm: algorithm_of, iv: iv.as_bytes() })
+            Ok(Self { key_length, iv: iv.as_bytes(), decrypt: Ok(decrypt) })
         };
         match algorithm.oid.to_string().as_str() {
-            "2.16.840.1.101.3.4.1.2" => cbc(Cbc::Aes128),
-            "2.16.840.1.101.3.4.1.22" => cbc(Cbc::Aes192),
-            "2.16.840.1.101.3.4.1.42" => cbc(Cbc::Aes256),
-            "1.2.840.113549.3.7" => cbc(Cbc::TripleDes),
+            "2.16.840.1.101.3.4.1.2" => cbc(16, decrypt_cbc::<Decryptor<Aes128>>),
+            "2.16.840.1.101.3.4.1.22" => cbc(24, decrypt_cbc::<Decryptor<Aes192>>),
+            "2.16.840.1.101.3.4.1.42" => cbc(32, decrypt_cbc::<Decryptor<Aes256>>),
+            "1.2.840.113549.3.7" => cbc(24, decrypt_cbc::<Decryptor<TdesEde3>>),
             "2.16.840.1.101.3.4.1.6" => Self::gcm(16, algorithm),
             "2.16.840.1.101.3.4.1.26" => Self::gcm(24, algorithm),
             "2.16.840.1.101.3.4.1.46" => Self::gcm(32, algorithm),
@@ -208,46 +206,32 @@ impl<'a> Cipher<'a> {
     /// Some tools (step, youmark/pkcs8, Botan) write the nonce alone, others `GCMParameters`.
     fn gcm(key_length: usize, algorithm: &AlgorithmIdentifierRef<'a>) -> Result<Self, KeyFileError> {
         let any = algorithm.parameters.ok_or(KeyFileError::Encryption)?;
-        if let Ok(nonce) = any.decode_as::<&OctetStringRef>() {
-            return Ok(Self::Gcm { key_length, nonce: nonce.as_bytes(), tag_length: FULL_TAG });
-        }
-        let read: GcmParameters<'_> = parameters(algorithm)?;
-        let tag_length = read.tag_length.map_or(SHORT_TAG, usize::from);
-        Ok(Self::Gcm { key_length, nonce: read.nonce.as_bytes(), tag_length })
-    }
-
-    fn key_length(&self) -> usize {
-        match self {
-            Self::Cbc { algorithm: Cbc::Aes128, .. } => 16,
-            Self::Cbc { algorithm: Cbc::Aes192 | Cbc::TripleDes, .. } => 24,
-            Self::Cbc { algorithm: Cbc::Aes256, .. } => 32,
-            Self::Gcm { key_length, .. } => *key_length,
-        }
-    }
-
-    fn decrypt(&self, key: &[u8], data: &[u8]) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
-        match *self {
-            Self::Cbc { algorithm: Cbc::Aes128, iv } => decrypt_cbc::<Decryptor<Aes128>>(key, iv, data),
-            Self::Cbc { algorithm: Cbc::Aes192, iv } => decrypt_cbc::<Decryptor<Aes192>>(key, iv, data),
-            Self::Cbc { algorithm: Cbc::Aes256, iv } => decrypt_cbc::<Decryptor<Aes256>>(key, iv, data),
-            Self::Cbc { algorithm: Cbc::TripleDes, iv } => decrypt_cbc::<Decryptor<TdesEde3>>(key, iv, data),
-            Self::Gcm { nonce, tag_length, .. } => match (nonce.len(), tag_length, key.len()) {
-                (12, FULL_TAG, 16) => decrypt_gcm::<AesGcm<Aes128, U12, U16>>(key, nonce, tag_length, data),
-                (12, FULL_TAG, 24) => decrypt_gcm::<AesGcm<Aes192, U12, U16>>(key, nonce, tag_length, data),
-                (12, FULL_TAG, 32) => decrypt_gcm::<AesGcm<Aes256, U12, U16>>(key, nonce, tag_length, data),
-                (12, SHORT_TAG, 16) => decrypt_gcm::<AesGcm<Aes128, U12, U12>>(key, nonce, tag_length, data),
-                (12, SHORT_TAG, 24) => decrypt_gcm::<AesGcm<Aes192, U12, U12>>(key, nonce, tag_length, data),
-                (12, SHORT_TAG, 32) => decrypt_gcm::<AesGcm<Aes256, U12, U12>>(key, nonce, tag_length, data),
-                (16, FULL_TAG, 16) => decrypt_gcm::<AesGcm<Aes128, U16, U16>>(key, nonce, tag_length, data),
-                (16, FULL_TAG, 24) => decrypt_gcm::<AesGcm<Aes192, U16, U16>>(key, nonce, tag_length, data),
-                (16, FULL_TAG, 32) => decrypt_gcm::<AesGcm<Aes256, U16, U16>>(key, nonce, tag_length, data),
-                (nonce, tag, _) => Err(encryption::unusual_gcm(nonce, tag)),
-            },
-        }
+        let (iv, tag_length) = if let Ok(nonce) = any.decode_as::<&OctetStringRef>() {
+            (nonce.as_bytes(), FULL_TAG)
+        } else {
+            let read: GcmParameters<'_> = parameters(algorithm)?;
+            (read.nonce.as_bytes(), read.tag_length.map_or(SHORT_TAG, usize::from))
+        };
+        Ok(Self { key_length, iv, decrypt: gcm_of(iv.len(), tag_length, key_length) })
     }
 }
 
-fn decrypt_cbc<C: KeyIvInit + BlockModeDecrypt>(
+fn gcm_of(nonce: usize, tag: usize, key_length: usize) -> Result<Decrypt, KeyFileError> {
+    Ok(match (nonce, tag, key_length) {
+        (12, FULL_TAG, 16) => decrypt_gcm::<AesGcm<Aes128, U12, U16>>,
+        (12, FULL_TAG, 24) => decrypt_gcm::<AesGcm<Aes192, U12, U16>>,
+        (12, FULL_TAG, 32) => decrypt_gcm::<AesGcm<Aes256, U12, U16>>,
+        (12, SHORT_TAG, 16) => decrypt_gcm::<AesGcm<Aes128, U12, U12>>,
+        (12, SHORT_TAG, 24) => decrypt_gcm::<AesGcm<Aes192, U12, U12>>,
+        (12, SHORT_TAG, 32) => decrypt_gcm::<AesGcm<Aes256, U12, U12>>,
+        (16, FULL_TAG, 16) => decrypt_gcm::<AesGcm<Aes128, U16, U16>>,
+        (16, FULL_TAG, 24) => decrypt_gcm::<AesGcm<Aes192, U16, U16>>,
+        (16, FULL_TAG, 32) => decrypt_gcm::<AesGcm<Aes256, U16, U16>>,
+        _ => return Err(encryption::unusual_gcm(nonce, tag)),
+    })
+}
+
+pub(super) fn decrypt_cbc<C: KeyIvInit + BlockModeDecrypt>(
     key: &[u8],
     iv: &[u8],
     data: &[u8],
@@ -262,11 +246,10 @@ fn decrypt_cbc<C: KeyIvInit + BlockModeDecrypt>(
 fn decrypt_gcm<C: KeyInit + AeadInOut>(
     key: &[u8],
     nonce: &[u8],
-    tag_length: usize,
     data: &[u8],
 ) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
     let cipher = C::new_from_slice(key).map_err(|_| KeyFileError::Encryption)?;
-    let length = data.len().checked_sub(tag_length).ok_or(KeyFileError::Encryption)?;
+    let length = data.len().checked_sub(C::TagSize::USIZE).ok_or(KeyFileError::Encryption)?;
     let (data, tag) = data.split_at(length);
     let nonce = nonce.try_into().map_err(|_| KeyFileError::Encryption)?;
     let tag = tag.try_into().map_err(|_| KeyFileError::Encryption)?;

@@ -17,7 +17,6 @@ use crate::text::peer_text::PeerText;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Fault {
     pub(super) error: BackendError,
-    /// What it says of the session.
     pub(super) loss: Loss,
 }
 
@@ -61,10 +60,6 @@ impl Fault {
 
     pub(super) fn pin_known_to_be_wrong() -> Self {
         Self::refused("this PIN was wrong before and is not tried again", hint_for(RvError::PinIncorrect))
-    }
-
-    pub(super) fn process_ends() -> Self {
-        Self::absent("the process is ending", "start it again")
     }
 
     pub(super) fn no_thread(error: &std::io::Error) -> Self {

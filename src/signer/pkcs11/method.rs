@@ -2,7 +2,6 @@
 //!
 //! Refuses to know sessions. Source: PKCS #11 v3.0, Current Mechanisms, sections 2.1 (RSA) and 2.3 (elliptic curves).
 
-use aws_lc_rs::digest;
 use cryptoki::mechanism::Mechanism;
 use cryptoki::mechanism::eddsa::{EddsaParams, EddsaSignatureScheme};
 
@@ -17,7 +16,7 @@ const SHA256_DIGEST_INFO: [u8; 19] =
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Method {
     /// `CKM_ECDSA`: a digest in, r and s out.
-    Ecdsa(SignatureAlgorithm),
+    Ecdsa,
     /// `CKM_RSA_PKCS`: a `DigestInfo` in.
     RsaDigest,
     /// `CKM_SHA256_RSA_PKCS`: the message in. For TPMs, where the above is decryption, which a key for signing refuses.
@@ -32,7 +31,7 @@ impl Method {
         match algorithm {
             SignatureAlgorithm::EcdsaP256Sha256
             | SignatureAlgorithm::EcdsaP384Sha384
-            | SignatureAlgorithm::EcdsaP521Sha512 => vec![Self::Ecdsa(algorithm)],
+            | SignatureAlgorithm::EcdsaP521Sha512 => vec![Self::Ecdsa],
             SignatureAlgorithm::RsaPkcs1Sha256 => vec![Self::RsaDigest, Self::RsaMessage],
             SignatureAlgorithm::Ed25519 => vec![Self::Eddsa],
         }
@@ -40,7 +39,7 @@ impl Method {
 
     pub(super) fn mechanism(self) -> Mechanism<'static> {
         match self {
-            Self::Ecdsa(_) => Mechanism::Ecdsa,
+            Self::Ecdsa => Mechanism::Ecdsa,
             Self::RsaDigest => Mechanism::RsaPkcs,
             Self::RsaMessage => Mechanism::Sha256RsaPkcs,
             Self::Eddsa => Mechanism::Eddsa(EddsaParams::new(EddsaSignatureScheme::Ed25519)),
@@ -50,27 +49,16 @@ impl Method {
     /// What the token is given.
     pub(super) fn input(self, request: &SigningRequest<'_>) -> Vec<u8> {
         match self {
-            Self::Ecdsa(_) => request.digest.to_vec(),
+            Self::Ecdsa => request.digest.to_vec(),
             Self::RsaDigest => [SHA256_DIGEST_INFO.as_slice(), request.digest].concat(),
             Self::RsaMessage | Self::Eddsa => request.message.to_vec(),
         }
     }
 
-    /// What the token is given to sign a message of ours.
-    pub(super) fn trial_input(self, message: &[u8]) -> Vec<u8> {
-        let hash = match self {
-            Self::Ecdsa(SignatureAlgorithm::EcdsaP384Sha384) => &digest::SHA384,
-            Self::Ecdsa(SignatureAlgorithm::EcdsaP521Sha512) => &digest::SHA512,
-            _ => &digest::SHA256,
-        };
-        let digest = digest::digest(hash, message);
-        self.input(&SigningRequest { message, digest: digest.as_ref() })
-    }
-
     /// What a certificate has, of what the token gave.
     pub(super) fn output(self, signature: Vec<u8>) -> Result<Vec<u8>, RemoteError> {
         match self {
-            Self::Ecdsa(_) => ecdsa_der(&signature),
+            Self::Ecdsa => ecdsa_der(&signature),
             Self::RsaDigest | Self::RsaMessage | Self::Eddsa => Ok(signature),
         }
     }

@@ -29,7 +29,7 @@ use tokio::sync::oneshot;
 use tokio::time;
 
 use super::SignatureAlgorithm;
-use super::remote::{Asking, OpenError, RemoteError, RemoteKey, RemotePublicKey, SigningRequest};
+use super::remote::{Asking, OpenError, RemoteError, RemoteKey, RemotePublicKey, SigningRequest, digest_for};
 
 use crate::signer::backend::TRIAL;
 use crate::signer::pkcs11::error::Fault;
@@ -108,6 +108,7 @@ fn open_all(token: &Token) -> Result<(RemotePublicKey, Method, Vec<Attached>), F
 
 /// The first method that gives a signature; what a token says of its mechanisms is not always true of a key.
 fn find_method(token: &Token, first: Attached, algorithm: SignatureAlgorithm) -> Result<(Method, Attached), Fault> {
+    let request = SigningRequest { message: TRIAL, digest: &digest_for(algorithm, TRIAL) };
     let mut attached = Some(first);
     let mut first_fault = None;
     for method in Method::candidates(algorithm) {
@@ -115,7 +116,7 @@ fn find_method(token: &Token, first: Attached, algorithm: SignatureAlgorithm) ->
             Some(attached) => attached,
             None => token.attach()?,
         };
-        let (signature, left) = token.sign(trial, method, &method.trial_input(TRIAL));
+        let (signature, left) = token.sign(trial, method, &method.input(&request));
         match (signature, left) {
             (Some(Ok(_)), Some(trial)) => return Ok((method, trial)),
             (signature, left) => {
@@ -136,7 +137,8 @@ where
 {
     let (answer, answered) = oneshot::channel();
     let spawned = thread::Builder::new().name("pkcs11-open".to_owned()).spawn(move || {
-        let outcome = gate::enter().map_or_else(|| Err(Fault::process_ends()), |_inside| work());
+        let outcome = gate::enter()
+            .map_or_else(|| Err(Fault::absent("the process is ending", "start it again")), |_inside| work());
         // What nobody waits for any more is dropped, which may close sessions.
         let unwanted = answer.send(outcome).err();
         if let (Some(outcome), Some(_inside)) = (unwanted, gate::enter()) {

@@ -114,6 +114,7 @@ fn twin_of(session: &Session, private: ObjectHandle) -> Result<Option<KeySelecto
 fn spki_of(session: &Session, object: ObjectHandle) -> Result<Option<Vec<u8>>, Fault> {
     let mut kind = None;
     let mut parts = public_key::Parts::default();
+    let not_empty = |bytes: Vec<u8>| Some(bytes).filter(|bytes| !bytes.is_empty());
     // The type first: a module may refuse to be asked for what a type does not have.
     for attribute in session.get_attributes(object, &[AttributeType::KeyType])? {
         if let Attribute::KeyType(found) = attribute {
@@ -126,10 +127,10 @@ fn spki_of(session: &Session, object: ObjectHandle) -> Result<Option<Vec<u8>>, F
     };
     for attribute in session.get_attributes(object, wanted)? {
         match attribute {
-            Attribute::Modulus(bytes) => parts.modulus = bytes,
-            Attribute::PublicExponent(bytes) => parts.exponent = bytes,
-            Attribute::EcParams(bytes) => parts.curve = bytes,
-            Attribute::EcPoint(bytes) => parts.point = bytes,
+            Attribute::Modulus(bytes) => parts.modulus = not_empty(bytes),
+            Attribute::PublicExponent(bytes) => parts.exponent = not_empty(bytes),
+            Attribute::EcParams(bytes) => parts.curve = not_empty(bytes),
+            Attribute::EcPoint(bytes) => parts.point = not_empty(bytes),
             _ => {}
         }
     }

@@ -26,7 +26,6 @@ pub struct Pkcs11Options {
     pub module: PathBuf,
     pub token: TokenSelector,
     pub login: Login,
-    /// The key in the token.
     pub key: KeySelector,
     /// Signatures made at once, a session and a thread each.
     pub sessions: NonZeroUsize,
@@ -70,7 +69,6 @@ pub enum Login {
 pub enum OptionsError {
     #[error("the PKCS#11 config {0}")]
     Read(#[from] FileError),
-    /// The file is not a JSON object.
     #[error("the PKCS#11 config {} is not a JSON object", path.display())]
     Json {
         path: PathBuf,
@@ -78,15 +76,9 @@ pub enum OptionsError {
         source: Option<serde_json::Error>,
     },
     #[error("the PKCS#11 config {}: {problem}", path.display())]
-    Setting {
-        path: PathBuf,
-        /// What and how to fix it.
-        problem: String,
-    },
-    /// The URI cannot be used.
+    Setting { path: PathBuf, problem: String },
     #[error("the pkcs11: URI: {0}")]
     Uri(String),
-    /// The PIN could not be read from its source.
     #[error("the PKCS#11 PIN: {0}")]
     Pin(String),
 }

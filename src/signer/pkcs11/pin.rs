@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 
 use super::options::OptionsError;
 use crate::files::{self, KIB, warn_if_shared};
+use crate::signer::key_password::without_line_break;
 
 /// The largest file read for a PIN, in bytes.
 const MAX_BYTES: usize = 4 * KIB;
@@ -25,8 +26,7 @@ pub(super) fn read(source: &str) -> Result<SecretString, OptionsError> {
         }
         None => read_file(path_of(source)?)?,
     };
-    let pin = text.strip_suffix('\n').unwrap_or(&text);
-    let pin = pin.strip_suffix('\r').unwrap_or(pin);
+    let pin = without_line_break(&text);
     if pin.is_empty() {
         return Err(refused(&format!("{source} is empty")));
     }

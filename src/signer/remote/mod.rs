@@ -16,6 +16,7 @@ use tokio::time::{self, Instant};
 
 use super::unfit::Unfit;
 use super::{KeyLocation, SignatureAlgorithm, Signer, SignerError, Signing};
+use crate::crypto::algorithm::Hash;
 use crate::crypto::signature_check::{KeyError, SignatureCheck};
 use crate::http::backoff::Backoff;
 use crate::text::peer_text::PeerText;
@@ -80,7 +81,6 @@ pub struct OpenError {
     /// The key as the operator named it.
     pub key: String,
     pub problem: RemoteError,
-    /// What to do about it.
     pub hint: String,
 }
 
@@ -166,12 +166,10 @@ pub struct RemoteSigner {
 }
 
 impl RemoteSigner {
-    /// Puts bounds around a key.
     pub fn new(key: Arc<dyn RemoteKey>, bounds: Bounds) -> Self {
         Self { key, calls: Bounded::new(bounds) }
     }
 
-    /// The public half of the key.
     pub fn public_key(&self) -> &RemotePublicKey {
         self.key.public_key()
     }
@@ -208,7 +206,6 @@ impl RemotePublicKey {
         Ok(Self { spki_der, algorithm })
     }
 
-    /// The DER `SubjectPublicKeyInfo`.
     pub fn spki_der(&self) -> &[u8] {
         &self.spki_der
     }
@@ -238,11 +235,11 @@ impl From<RemoteError> for SignerError {
 
 /// The bytes that services which sign digests are sent.
 pub(super) fn digest_for(algorithm: SignatureAlgorithm, message: &[u8]) -> Vec<u8> {
-    let hash = match algorithm {
-        SignatureAlgorithm::EcdsaP256Sha256 | SignatureAlgorithm::RsaPkcs1Sha256 => &digest::SHA256,
-        SignatureAlgorithm::EcdsaP384Sha384 => &digest::SHA384,
-        SignatureAlgorithm::EcdsaP521Sha512 => &digest::SHA512,
-        SignatureAlgorithm::Ed25519 => return Vec::new(),
+    let hash = match algorithm.hash() {
+        Hash::Sha256 => &digest::SHA256,
+        Hash::Sha384 => &digest::SHA384,
+        Hash::Sha512 => &digest::SHA512,
+        Hash::None => return Vec::new(),
     };
     digest::digest(hash, message).as_ref().to_vec()
 }

@@ -41,7 +41,6 @@ pub enum TinkError {
         "the keyset is not encrypted; its key is compromised: make a new one with `tinkey create-keyset --master-key-uri`"
     )]
     Cleartext,
-    /// JSON of something else.
     #[error("the file has no `encryptedKeyset`: it is not an encrypted Tink keyset")]
     NoKeyset,
     #[error("the keyset was not decrypted: {0}")]

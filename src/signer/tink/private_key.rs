@@ -2,7 +2,7 @@
 //!
 //! Refuses to know keysets.
 
-use der::asn1::{ObjectIdentifier, OctetStringRef, UintRef};
+use der::asn1::{AnyRef, OctetStringRef, UintRef};
 use der::{Encode as _, Sequence};
 use prost::Message;
 use zeroize::Zeroizing;
@@ -15,20 +15,12 @@ use crate::crypto::signature_check::SignatureCheck;
 use crate::crypto::spki::{self, MalformedNumbers};
 use crate::signer::Signer as _;
 use crate::signer::backend::TRIAL;
+use crate::signer::key_file::EcPrivateKey;
 use crate::signer::local::LocalSigner;
 
 const TYPE_PREFIX: &str = "type.googleapis.com/google.crypto.tink.";
 /// A PKCS#8 `PrivateKeyInfo` with an Ed25519 key (RFC 8410, section 7), up to its 32 bytes.
 const ED25519_PKCS8: &[u8] = b"\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20";
-
-/// A SEC 1 `ECPrivateKey` (RFC 5915, section 3). Without the public key: the library computes it, and it is compared after.
-#[derive(Sequence)]
-struct EcPrivateKey<'a> {
-    version: u8,
-    private_key: &'a OctetStringRef,
-    #[asn1(context_specific = "0", tag_mode = "EXPLICIT")]
-    curve: ObjectIdentifier,
-}
 
 /// A PKCS#1 `RSAPrivateKey` of two primes (RFC 8017, appendix A.1.2).
 #[derive(Sequence)]
@@ -70,8 +62,10 @@ fn ecdsa(key: &EcdsaPrivateKey) -> Result<(LocalSigner, Vec<u8>), TinkError> {
     };
     let spki = spki::of_point(curve, &public.x, &public.y)?;
     let value = spki::padded(&key.value, curve.coordinate())?;
+    // Without the public key: the library computes it, and it is compared after.
     let encode = || -> der::Result<Vec<u8>> {
-        EcPrivateKey { version: 1, private_key: OctetStringRef::new(&value)?, curve: curve.oid() }.to_der()
+        let (private_key, oid) = (OctetStringRef::new(&value)?, curve.oid());
+        EcPrivateKey { version: 1, private_key, parameters: Some(AnyRef::from(&oid)), public_key: None }.to_der()
     };
     let der = encode().map(Zeroizing::new).map_err(|_| TinkError::Malformed)?;
     let signer = LocalSigner::from_sec1(curve.signature_algorithm(), &der).map_err(|_| TinkError::Malformed)?;

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use super::SignatureAlgorithm;
 use super::remote::{Asking, OpenError, RemoteError, RemoteKey, RemotePublicKey, SigningRequest};
+use crate::crypto::algorithm::Hash;
 use crate::signer::backend::{BackendError, KeyUri as _, TRIAL};
 use crate::signer::vault::error::Place;
 use crate::signer::vault::uri::Reference;
@@ -156,11 +157,11 @@ impl RemoteKey for VaultKey {
 
 /// The last part of the signing path. Ed25519 signs the message, and has none: policies are written for these paths.
 fn hash_name(algorithm: SignatureAlgorithm) -> Option<&'static str> {
-    match algorithm {
-        SignatureAlgorithm::EcdsaP256Sha256 | SignatureAlgorithm::RsaPkcs1Sha256 => Some("sha2-256"),
-        SignatureAlgorithm::EcdsaP384Sha384 => Some("sha2-384"),
-        SignatureAlgorithm::EcdsaP521Sha512 => Some("sha2-512"),
-        SignatureAlgorithm::Ed25519 => None,
+    match algorithm.hash() {
+        Hash::Sha256 => Some("sha2-256"),
+        Hash::Sha384 => Some("sha2-384"),
+        Hash::Sha512 => Some("sha2-512"),
+        Hash::None => None,
     }
 }
 

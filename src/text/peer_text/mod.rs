@@ -43,7 +43,6 @@ impl PeerText {
         &self.0
     }
 
-    /// Whether the message has this in it.
     pub fn contains(&self, part: &str) -> bool {
         self.0.contains(part)
     }

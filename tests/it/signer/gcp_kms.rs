@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use sigmint::authority::AuthorityError;
 use sigmint::failure::FailureKind;
-use sigmint::signer::gcp_kms::{GcpKmsKey, GcpKmsOptions, decrypt, open};
+use sigmint::signer::gcp_kms::{ENDPOINT, GcpKmsKey, decrypt, open};
 use sigmint::signer::google::CredentialsSource;
+use sigmint::signer::google::GoogleOptions;
 use sigmint::signer::remote::{Bounds, RemoteSigner};
 use sigmint::signer::{Signer as _, SignerError};
 
@@ -18,8 +19,8 @@ use crate::support::{DEADLINE, Reply, eventually};
 
 const THROTTLED: Fault = Fault::Status(429, "RESOURCE_EXHAUSTED", "Quota exceeded for quota metric");
 
-fn options(fake: &FakeGoogle) -> GcpKmsOptions {
-    GcpKmsOptions { google: fake.options() }
+fn options(fake: &FakeGoogle) -> GoogleOptions {
+    fake.options()
 }
 
 /// A fake with one key of one version, opened.
@@ -141,7 +142,7 @@ async fn wrong_credentials_are_told_from_wrong_keys() {
         ("/nonexistent/account.json".into(), "No such file"),
     ] {
         let mut options = options(&fake);
-        options.google.credentials = CredentialsSource::File(file);
+        options.credentials = CredentialsSource::File(file);
         let text = open(&name, &options).await.unwrap_err().to_string();
         assert!(text.contains(problem) && text.contains(hint) && !text.contains(secret), "{text}");
     }
@@ -155,13 +156,13 @@ async fn federated_and_personal_credentials_get_their_tokens_by_exchange_once() 
     let tokens = &fake.state.tokens;
     for (count, file) in [tokens.federation_file(&fake.url()), tokens.user_file(&fake.url())].into_iter().enumerate() {
         let mut options = options(&fake);
-        options.google.credentials = CredentialsSource::File(file);
+        options.credentials = CredentialsSource::File(file);
         conforms(Arc::new(open(&name, &options).await.unwrap())).await;
         assert_eq!(tokens.exchanges(), count + 1, "one token for all calls");
     }
     tokens.refuse(true);
     let mut options = options(&fake);
-    options.google.credentials = CredentialsSource::File(tokens.federation_file(&fake.url()));
+    options.credentials = CredentialsSource::File(tokens.federation_file(&fake.url()));
     let text = open(&name, &options).await.unwrap_err().to_string();
     assert!(text.contains("no access token") && text.contains("set GOOGLE_APPLICATION_CREDENTIALS"), "{text}");
 }
@@ -189,9 +190,9 @@ async fn the_environment_names_the_file_or_the_metadata_server() {
 #[tokio::test]
 #[ignore = "run by the_environment_names_the_file_or_the_metadata_server"]
 async fn opened_with_default_credentials() {
-    let mut options = GcpKmsOptions::default();
-    assert_eq!(options.google.credentials, CredentialsSource::Default);
-    options.google.endpoint = std::env::var("TEST_ENDPOINT").unwrap();
+    let mut options = GoogleOptions::at(ENDPOINT);
+    assert_eq!(options.credentials, CredentialsSource::Default);
+    options.endpoint = std::env::var("TEST_ENDPOINT").unwrap();
     open(&std::env::var("TEST_KEY").unwrap(), &options).await.unwrap();
 }
 

@@ -4,6 +4,7 @@
 
 use url::Url;
 
+use crate::http::is_plain;
 use crate::signer::backend::KeyUri;
 
 const FORMS: &str = "awskms:///arn:aws:kms:REGION:ACCOUNT:key/ID, awskms:///ID, awskms:///alias/NAME, or awskms://HOST[:PORT]/ and one of these";
@@ -51,8 +52,7 @@ impl KeyUri for KeyName {
 /// `HOST[:PORT]` and nothing else: user names, queries and fragments would go unnoticed into the URL.
 fn endpoint(host: &str) -> Option<Url> {
     let url = Url::parse(&format!("https://{host}")).ok()?;
-    let plain = url.username().is_empty() && url.password().is_none() && url.path() == "/";
-    (plain && url.query().is_none() && url.fragment().is_none() && url.host().is_some()).then_some(url)
+    (is_plain(&url) && url.path() == "/" && url.host().is_some()).then_some(url)
 }
 
 /// `arn:PARTITION:kms:REGION:ACCOUNT:key/ID` or `..:alias/NAME`.

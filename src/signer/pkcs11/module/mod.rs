@@ -10,12 +10,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use aws_lc_rs::digest;
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use cryptoki::error::{Error, RvError};
 use cryptoki::session::{Session, UserType};
 use cryptoki::slot::Slot;
 use secrecy::{ExposeSecret as _, SecretString};
+use sha2::{Digest as _, Sha256};
 
 use super::error::Fault;
 
@@ -31,7 +31,6 @@ pub(super) struct Module {
     wrong_pins: Mutex<Vec<WrongPin>>,
     /// The calls that are being made, by the slot's number.
     calls: Mutex<BTreeMap<u64, Calls>>,
-    /// Told when a call returns.
     returned: Condvar,
 }
 
@@ -163,12 +162,8 @@ pub(super) fn initialize(context: &Pkcs11) -> Result<(), Fault> {
 
 impl WrongPin {
     fn new(token: &str, user: UserType, pin: &SecretString) -> Self {
-        let mut context = digest::Context::new(&digest::SHA256);
-        context.update(format!("{token}\0{user:?}\0").as_bytes());
-        context.update(pin.expose_secret().as_bytes());
-        let mut hash = [0; 32];
-        hash.copy_from_slice(context.finish().as_ref());
-        Self(hash)
+        let user = Sha256::new().chain_update(format!("{token}\0{user:?}\0"));
+        Self(user.chain_update(pin.expose_secret()).finalize().into())
     }
 }
 

@@ -11,33 +11,31 @@ use crate::crypto::curve::{Curve, UNCOMPRESSED};
 use crate::crypto::oid;
 use crate::crypto::spki::{self, MalformedNumbers};
 
-/// The attributes that make up a public key; empty where the token has none.
+/// The attributes that make up a public key, as far as the token has them.
 #[derive(Debug, Default)]
 pub(super) struct Parts {
     /// `CKA_MODULUS`.
-    pub(super) modulus: Vec<u8>,
+    pub(super) modulus: Option<Vec<u8>>,
     /// `CKA_PUBLIC_EXPONENT`.
-    pub(super) exponent: Vec<u8>,
+    pub(super) exponent: Option<Vec<u8>>,
     /// `CKA_EC_PARAMS`.
-    pub(super) curve: Vec<u8>,
+    pub(super) curve: Option<Vec<u8>>,
     /// `CKA_EC_POINT`.
-    pub(super) point: Vec<u8>,
+    pub(super) point: Option<Vec<u8>>,
 }
 
 /// The DER `SubjectPublicKeyInfo`; none if parts are missing.
 pub(super) fn spki_der(kind: Option<KeyType>, parts: &Parts) -> Result<Option<Vec<u8>>, Fault> {
-    let encoded = match kind {
-        Some(KeyType::RSA) if !parts.modulus.is_empty() && !parts.exponent.is_empty() => {
-            spki::of_rsa(&parts.modulus, &parts.exponent)
+    let encoded = match (kind, parts) {
+        (Some(KeyType::RSA), Parts { modulus: Some(modulus), exponent: Some(exponent), .. }) => {
+            spki::of_rsa(modulus, exponent)
         }
-        Some(KeyType::EC) if !parts.curve.is_empty() && !parts.point.is_empty() => ec(parts),
-        Some(KeyType::EC_EDWARDS) if !parts.point.is_empty() => ed25519(parts),
-        Some(KeyType::RSA | KeyType::EC | KeyType::EC_EDWARDS) => return Ok(None),
+        (Some(KeyType::EC), Parts { curve: Some(curve), point: Some(point), .. }) => ec(curve, point),
+        (Some(KeyType::EC_EDWARDS), Parts { point: Some(point), .. }) => ed25519(point),
+        (Some(KeyType::RSA | KeyType::EC | KeyType::EC_EDWARDS), _) => return Ok(None),
         _ => {
-            return Err(Fault::refused(
-                "the key is neither RSA, ECDSA nor Ed25519",
-                "name another key, or make one with `ca init`",
-            ));
+            let hint = "name another key, or make one with `ca init`";
+            return Err(Fault::refused("the key is neither RSA, ECDSA nor Ed25519", hint));
         }
     };
     encoded.map(Some).map_err(|error| {
@@ -45,15 +43,14 @@ pub(super) fn spki_der(kind: Option<KeyType>, parts: &Parts) -> Result<Option<Ve
     })
 }
 
-fn ec(parts: &Parts) -> Result<Vec<u8>, MalformedNumbers> {
-    let curve = AnyRef::from_der(&parts.curve).map_err(|_| MalformedNumbers)?;
-    spki::wrap(oid::EC_PUBLIC_KEY, Some(curve), point(&parts.point)?)
+fn ec(curve: &[u8], bytes: &[u8]) -> Result<Vec<u8>, MalformedNumbers> {
+    let curve = AnyRef::from_der(curve).map_err(|_| MalformedNumbers)?;
+    spki::wrap(oid::EC_PUBLIC_KEY, Some(curve), point(bytes)?)
 }
 
 /// The 32 bytes of RFC 8032, section 5.1.5, in an OCTET STRING or bare.
-fn ed25519(parts: &Parts) -> Result<Vec<u8>, MalformedNumbers> {
-    let key = if parts.point.len() == 32 { &parts.point } else { unwrapped(&parts.point)? };
-    spki::of_ed25519(key)
+fn ed25519(point: &[u8]) -> Result<Vec<u8>, MalformedNumbers> {
+    spki::of_ed25519(if point.len() == 32 { point } else { unwrapped(point)? })
 }
 
 /// `CKA_EC_POINT` is a DER OCTET STRING around the point; some tokens give the point itself.

@@ -28,7 +28,7 @@ fn a_point_is_read_wrapped_or_bare() {
         let point = key.public_key().as_ref();
         let expected: PublicKeyX509Der<'_> = key.public_key().as_der().unwrap();
         for point in [point.to_vec(), wrapped(point)] {
-            let parts = Parts { curve: curve.to_vec(), point, ..Parts::default() };
+            let parts = Parts { curve: Some(curve.to_vec()), point: Some(point), ..Parts::default() };
             assert_eq!(spki_der(Some(KeyType::EC), &parts).unwrap().unwrap(), expected.as_ref());
         }
     }
@@ -38,7 +38,7 @@ fn a_point_is_read_wrapped_or_bare() {
 fn a_bare_point_that_looks_wrapped_is_still_a_point() {
     let mut point = vec![7; 65];
     point[..3].copy_from_slice(&[0x04, 63, 0x04]);
-    let parts = Parts { curve: P256.to_vec(), point: point.clone(), ..Parts::default() };
+    let parts = Parts { curve: Some(P256.to_vec()), point: Some(point.clone()), ..Parts::default() };
     let spki = spki_der(Some(KeyType::EC), &parts).unwrap().unwrap();
     assert!(spki.ends_with(&point));
 }
@@ -49,7 +49,7 @@ fn an_ed25519_key_is_read_wrapped_or_bare() {
     let expected: PublicKeyX509Der<'_> = key.public_key().as_der().unwrap();
     let bytes = key.public_key().as_ref();
     for point in [bytes.to_vec(), wrapped(bytes)] {
-        let parts = Parts { point, ..Parts::default() };
+        let parts = Parts { point: Some(point), ..Parts::default() };
         assert_eq!(spki_der(Some(KeyType::EC_EDWARDS), &parts).unwrap().unwrap(), expected.as_ref());
     }
 }
@@ -59,7 +59,7 @@ fn missing_parts_are_no_key_and_malformed_ones_or_other_types_are_refused() {
     for kind in [KeyType::EC, KeyType::RSA, KeyType::EC_EDWARDS] {
         assert_eq!(spki_der(Some(kind), &Parts::default()).unwrap(), None);
     }
-    let malformed = Parts { curve: P256.to_vec(), point: vec![9; 65], ..Parts::default() };
+    let malformed = Parts { curve: Some(P256.to_vec()), point: Some(vec![9; 65]), ..Parts::default() };
     let fault = spki_der(Some(KeyType::EC), &malformed).unwrap_err();
     assert!(matches!(&fault.error.problem, RemoteError::Unusable(text) if text.contains("malformed")), "{fault:?}");
     for kind in [Some(KeyType::AES), None] {

@@ -106,7 +106,6 @@ impl Client {
         Ok(Self { http, address, token: Token::open(&settings.token).await? })
     }
 
-    /// Whether the token is the same until the end.
     pub(super) fn token_is_fixed(&self) -> bool {
         self.token.is_fixed()
     }

@@ -138,8 +138,7 @@ fn address(text: Option<String>) -> Result<Url, BackendError> {
     let text = text.ok_or_else(|| BackendError::refused("VAULT_ADDR is not set", hint))?;
     // The text is not repeated: what stands before an `@` may be a password.
     let url = Url::parse(&text).map_err(|_| BackendError::refused("VAULT_ADDR is not a URL", hint))?;
-    let extra = !url.username().is_empty() || url.password().is_some() || url.query().is_some();
-    if !matches!(url.scheme(), "http" | "https") || extra || url.fragment().is_some() {
+    if !matches!(url.scheme(), "http" | "https") || !crate::http::is_plain(&url) {
         return Err(BackendError::refused("VAULT_ADDR is not an http or https address and nothing more", hint));
     }
     if url.scheme() == "http" && !crate::http::is_loopback(&url) {
