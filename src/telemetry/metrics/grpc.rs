@@ -61,7 +61,6 @@ macro_rules! methods {
 methods! {
     CreateSigningCertificate => "dev.sigstore.fulcio.v2.CA" "CreateSigningCertificate" "unary";
     GetTrustBundle => "dev.sigstore.fulcio.v2.CA" "GetTrustBundle" "unary";
-    /// The issuers that are accepted.
     GetConfiguration => "dev.sigstore.fulcio.v2.CA" "GetConfiguration" "unary";
     HealthCheck => "grpc.health.v1.Health" "Check" "unary";
     /// Health, each time it changes.

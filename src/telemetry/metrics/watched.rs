@@ -16,7 +16,6 @@ use crate::identity::keys::KeyReading;
 
 #[derive(Clone, Debug)]
 pub struct Reading {
-    /// How many issuers are trusted.
     pub issuers: usize,
     /// How many entries of the issuer file cannot be used.
     pub issuers_refused: usize,
@@ -28,15 +27,12 @@ pub struct Reading {
     pub ca_expires_soon: bool,
     /// Whether the CA's files hold something newer that cannot be used.
     pub ca_refused: bool,
-    /// Whether the CA signs.
     pub signer_ready: bool,
     /// How many chains the trust bundle has.
     pub trusted_chains: usize,
     /// Uses of tokens that passed uncounted.
     pub uncounted_uses: u64,
-    /// Log lines that could not be written.
     pub log_lines_lost: u64,
-    /// How the issuers' keys are.
     pub keys: KeyReading,
     /// The transparency logs by name (host and path), and how many seconds their clocks are ahead of ours.
     pub log_clock_skews: Vec<(String, f64)>,

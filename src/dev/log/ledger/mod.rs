@@ -94,12 +94,10 @@ impl Ledger {
         Ok(issued)
     }
 
-    /// How many entries there are.
     pub(super) fn size(&self) -> usize {
         self.extra_data.len()
     }
 
-    /// The hash of the whole tree.
     pub(super) fn root_hash(&self) -> Hash {
         (*self.tree.root().as_bytes()).into()
     }

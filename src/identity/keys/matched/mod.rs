@@ -52,7 +52,9 @@ trait Occupant {
     fn group(&self) -> Group;
     fn last_used(&self) -> Instant;
     /// Whether it cannot be missed now.
-    fn is_needed(&self) -> bool;
+    fn is_needed(&self) -> bool {
+        false
+    }
 }
 
 impl Matched {
@@ -151,10 +153,6 @@ impl Occupant for Name {
 
     fn last_used(&self) -> Instant {
         self.used
-    }
-
-    fn is_needed(&self) -> bool {
-        false
     }
 }
 

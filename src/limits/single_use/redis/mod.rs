@@ -29,7 +29,6 @@ redis.call('SADD', KEYS[1], ARGV[2]) redis.call('EXPIREAT', KEYS[1], ARGV[3]) re
 const PREFIX: &[u8] = b"sigmint:token:";
 /// How long a count outlives its token: the store's clock may be ahead of ours.
 const CLOCK_SKEW: u64 = 300;
-/// The largest file read, in bytes.
 
 #[derive(Clone, PartialEq, Eq)]
 pub struct RedisOptions {
@@ -46,15 +45,12 @@ pub struct RedisOptions {
 /// Why the store cannot be used. A store that is down is none of it.
 #[derive(Debug, thiserror::Error)]
 pub enum RedisSetupError {
-    /// The URL is none of a store.
     #[error("--single-use-store: not a URL like redis://HOST:PORT or rediss://HOST:PORT: {0}")]
     Url(String),
     #[error(transparent)]
     File(#[from] FileError),
-    /// Certificates for a connection without TLS.
     #[error("--single-use-store-ca-cert is for rediss:// URLs")]
     NoTls,
-    /// TLS cannot be set up.
     #[error("--single-use-store: TLS: {0}")]
     Tls(String),
     #[error("{}: not the PEM of certificates: {message}", path.display())]
