@@ -84,7 +84,6 @@ const HANDED: usize = 1024;
 #[derive(Clone, Debug)]
 pub struct ServerOptions {
     pub listeners: Listeners,
-    /// For how long clients may be silent.
     pub timeouts: Timeouts,
     pub connections: ConnectionLimits,
 }

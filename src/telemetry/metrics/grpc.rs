@@ -78,7 +78,6 @@ impl GrpcMethod {
 }
 
 /// The four metrics of gRPC, by method and, where codes are told apart, by method and code. As at Fulcio, all series exist from the start.
-#[derive(Debug)]
 pub(super) struct GrpcMetrics {
     started: Vec<Counter>,
     handled: Vec<Counter>,

@@ -2,7 +2,7 @@
 //!
 //! Owns the making of series. Knows no metric in particular.
 
-use std::fmt;
+use std::fmt::Debug;
 use std::hash::Hash;
 use std::sync::OnceLock;
 
@@ -20,8 +20,8 @@ pub(super) fn register_all<L, M>(
     labels: impl IntoIterator<Item = L>,
 ) -> Vec<M>
 where
-    L: EncodeLabelSet + Clone + Eq + Hash + fmt::Debug + Send + Sync + 'static,
-    M: EncodeMetric + TypedMetric + Clone + fmt::Debug + Send + Sync + 'static,
+    L: EncodeLabelSet + Clone + Eq + Hash + Debug + Send + Sync + 'static,
+    M: EncodeMetric + TypedMetric + Clone + Debug + Send + Sync + 'static,
 {
     let family = Family::<L, M, fn() -> M>::new_with_constructor(make);
     registry.register(name, help, family.clone());
@@ -50,11 +50,5 @@ impl<L: Clone + Eq + Hash, M: Clone> SeriesTable<L, M> {
     pub(super) fn get(&self, index: usize, labels: impl FnOnce() -> L) -> Option<&M> {
         let cell = self.cells.get(index)?;
         Some(cell.get_or_init(|| self.family.get_or_create_owned(&labels())))
-    }
-}
-
-impl<L, M> fmt::Debug for SeriesTable<L, M> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{} cells", self.cells.len())
     }
 }

@@ -132,7 +132,11 @@ fn key(token: &Counted) -> Vec<u8> {
 }
 
 fn connector(options: &RedisOptions) -> Result<Connector, RedisSetupError> {
-    let mut info: ConnectionInfo = options.url.as_str().into_connection_info().map_err(|error| url_error(&error))?;
+    let mut info: ConnectionInfo = options
+        .url
+        .as_str()
+        .into_connection_info()
+        .map_err(|error: RedisError| RedisSetupError::Url(error.to_string()))?;
     if let Some(path) = &options.password_file {
         let text = SecretString::from(files::read_text(path, MAX_FILE_BYTES)?.to_string());
         let settings = info.redis_settings().clone().set_password(text.expose_secret().trim_end_matches(['\r', '\n']));
@@ -156,10 +160,6 @@ fn connector(options: &RedisOptions) -> Result<Connector, RedisSetupError> {
     let trusting = || Trust::of_named(named)?.client_config(Protocols::Other).map_err(|error| error.to_string());
     let tls = insecure.map(|_| trusting()).transpose().map_err(RedisSetupError::Tls)?;
     Ok(Connector::new(&info, tls, options.timeout))
-}
-
-fn url_error(error: &RedisError) -> RedisSetupError {
-    RedisSetupError::Url(error.to_string())
 }
 
 impl fmt::Debug for RedisStore {
