@@ -21,9 +21,7 @@ use crate::limits::memory::Reservation;
 /// What a listener is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Serves {
-    /// REST.
     Rest,
-    /// gRPC.
     Grpc,
     Both,
 }

@@ -115,7 +115,6 @@ fn without_needless_escapes(path: &str) -> String {
     plain
 }
 
-/// Whether REST has this path.
 pub(super) fn has_path(path: &str) -> bool {
     find(path).is_some()
 }

@@ -3,8 +3,10 @@
 //! Owns when the file is read. A file that is broken or gone changes nothing: the list stays as it was. Knows nothing of the list's form.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
+
+use parking_lot::Mutex;
 
 use crate::failure::with_sources;
 use crate::files::watch::Changes;
@@ -85,7 +87,7 @@ impl BlockedKeysFile {
             Err(error) => Some(with_sources(&error)),
         };
         issuance.metrics.blocked_keys_refused(problem.is_some());
-        let mut complaint = self.complaint.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut complaint = self.complaint.lock();
         if let Some(cause) = problem.as_ref().filter(|cause| complaint.as_ref() != Some(*cause)) {
             tracing::error!(cause, "the list of blocked public keys is bad, the old one stays in use");
         }

@@ -7,16 +7,11 @@ use std::path::Path;
 use crate::config::authority_file::{AuthorityFile, Trusted};
 use crate::config::settings::Settings;
 use crate::files::warn_if_shared;
-use crate::server::listeners::{Endpoint, Listeners};
 
 /// Looks at what the listeners and the store use; the CA's own are looked at when it is opened.
 pub(super) fn warn(settings: &Settings) {
-    let endpoints: Vec<&Endpoint> = match &settings.listeners {
-        Listeners::Separate { http, grpc } => vec![http, grpc],
-        Listeners::Shared(endpoint) => vec![endpoint],
-    };
-    let mut secrets: Vec<&Path> =
-        endpoints.iter().filter_map(|endpoint| endpoint.tls.as_ref()).map(|tls| tls.key.as_path()).collect();
+    let tls = settings.listeners.endpoints().into_iter().filter_map(|endpoint| endpoint.tls.as_ref());
+    let mut secrets: Vec<&Path> = tls.map(|tls| tls.key.as_path()).collect();
     secrets.extend(settings.single_use.store.as_ref().and_then(|store| store.password_file.as_deref()));
     warn_once(secrets);
 }

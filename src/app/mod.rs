@@ -46,7 +46,6 @@ use crate::telemetry::sink::LogSink;
 pub enum AppError {
     #[error(transparent)]
     Issuers(#[from] ConfigError),
-    /// The CA.
     #[error("{}", with_sources(.0.as_ref()))]
     Authority(OpeningError),
     #[error(transparent)]
@@ -57,7 +56,6 @@ pub enum AppError {
     Metrics {
         /// The host that was asked for; empty for every address.
         host: String,
-        /// The port that was asked for.
         port: u16,
         source: std::io::Error,
     },

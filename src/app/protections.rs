@@ -13,7 +13,6 @@ use crate::http::trust::SystemCertificates;
 use crate::identity::fetch::{PlainHttp, Reach};
 use crate::identity::issuers::Issuers;
 use crate::limits::single_use::WhenUnknown;
-use crate::server::listeners::{Endpoint, Listeners};
 
 /// Says what is in effect, and warns of each protection that was taken away.
 pub(super) fn report(settings: &Settings) {
@@ -71,11 +70,7 @@ fn without_user(url: &str) -> String {
 }
 
 fn protections(settings: &Settings) -> Vec<(&'static str, bool)> {
-    let has_tls = |endpoint: &Endpoint| endpoint.tls.is_some();
-    let (http_tls, grpc_tls) = match &settings.listeners {
-        Listeners::Separate { http, grpc } => (has_tls(http), has_tls(grpc)),
-        Listeners::Shared(endpoint) => (has_tls(endpoint), has_tls(endpoint)),
-    };
+    let [http_tls, grpc_tls] = settings.listeners.endpoints().map(|endpoint| endpoint.tls.is_some());
     let logs = settings.logs.as_ref();
     let requests = &settings.bounds.requests;
     vec![

@@ -5,6 +5,10 @@
 use std::fmt;
 use std::process::ExitCode;
 
+use crate::authority::ca_profile::MakingError;
+use crate::failure::with_sources;
+use crate::signer::remote::OpenError;
+
 /// Exit code of a command that could not do what it was asked.
 pub(crate) const FAILED: u8 = 1;
 /// Exit code of a command line, a file or a variable that makes no sense; the same as clap's.
@@ -55,6 +59,18 @@ impl fmt::Display for CommandError {
 }
 
 impl std::error::Error for CommandError {}
+
+impl From<MakingError> for CommandError {
+    fn from(error: MakingError) -> Self {
+        Self::failed(with_sources(&error))
+    }
+}
+
+impl From<OpenError> for CommandError {
+    fn from(error: OpenError) -> Self {
+        Self::failed(format!("{}: {}", error.key, error.problem)).hint(error.hint)
+    }
+}
 
 #[cfg(test)]
 mod tests {

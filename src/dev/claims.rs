@@ -13,12 +13,9 @@ use crate::identity::IdentityKind;
 pub const TOKEN_LIFETIME: Duration = Duration::from_mins(10);
 
 /// Overrides that cannot be read.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ClaimsError {
-    /// The body is not a JSON object.
-    #[error("the body is not a JSON object with claims: {0}")]
-    Body(String),
-}
+#[derive(Debug, thiserror::Error)]
+#[error("the body is not a JSON object with claims: {0}")]
+pub(super) struct ClaimsError(serde_json::Error);
 
 /// The claims of a new token: what every token has, what the type needs, the query's, the body's.
 pub(super) fn compose(
@@ -52,7 +49,7 @@ fn overrides(body: &[u8]) -> Result<Map<String, Value>, ClaimsError> {
     if body.trim_ascii().is_empty() {
         return Ok(Map::new());
     }
-    serde_json::from_slice(body).map_err(|error| ClaimsError::Body(error.to_string()))
+    serde_json::from_slice(body).map_err(ClaimsError)
 }
 
 /// A text from a query string: text where the ready-made claim is text, else JSON where it is JSON. So `run_id=7` stays the text that
@@ -107,7 +104,7 @@ mod tests {
     #[test]
     fn a_body_that_is_no_object_is_refused() {
         for body in ["[]", "7", "email=a", "{", r#"{"a":1}x"#] {
-            assert!(matches!(compose_at_1000(IdentityKind::Email, &[], body), Err(ClaimsError::Body(_))), "{body}");
+            assert!(compose_at_1000(IdentityKind::Email, &[], body).is_err(), "{body}");
         }
         assert!(compose_at_1000(IdentityKind::Email, &[], " \n").is_ok());
     }

@@ -19,7 +19,6 @@ pub(super) struct TokenKey {
 }
 
 impl TokenKey {
-    /// From PKCS #8.
     pub(super) fn from_pkcs8(der: &[u8]) -> Result<Self, Unspecified> {
         let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, der).map_err(|_| Unspecified)?;
         // 4 || x || y: SEC 1 section 2.3.3.

@@ -13,11 +13,12 @@ mod log;
 mod loopback;
 mod trust;
 
-pub use claims::{ClaimsError, TOKEN_LIFETIME};
+pub use claims::TOKEN_LIFETIME;
 pub use folder::{Folder, FolderError, Readers};
-pub use issuer::{DevIssuer, DevIssuerError, MAX_BODY_BYTES};
+pub use issuer::{DevIssuer, MAX_BODY_BYTES};
 pub use issuers_file::issuers_file;
-pub use log::{DevLog, DevLogError};
+pub use log::DevLog;
+pub use loopback::DevServerError;
 pub use trust::{Deployment, LogDescription};
 
 /// What is said wherever the issuer shows itself.

@@ -31,7 +31,6 @@ macro_rules! extensions {
                 match self { $(Self::$variant => $arc),* }
             }
 
-            /// How the value is encoded.
             pub const fn encoding(self) -> Encoding {
                 match self { $(Self::$variant => Encoding::$encoding),* }
             }

@@ -66,25 +66,16 @@ impl IdentityKind {
 /// The `type` of an issuer with what it needs.
 #[derive(Clone, Debug)]
 pub enum IdentityType {
-    /// `email`
     Email(EmailRules),
-    /// `uri`
     Uri(SubjectOrigin),
     /// `username`; the value is the domain behind the `!`.
     Username(String),
-    /// `spiffe`
     Spiffe(spiffe::TrustDomain),
-    /// `kubernetes`
     Kubernetes,
-    /// `github-workflow`
     GithubWorkflow,
-    /// `gitlab-pipeline`
     GitlabPipeline,
-    /// `buildkite-job`
     BuildkiteJob,
-    /// `codefresh-workflow`
     CodefreshWorkflow,
-    /// `chainguard-identity`
     ChainguardIdentity,
     /// `ci-provider`; issuers of one provider share its compiled templates.
     CiProvider(Arc<CiProvider>),

@@ -20,16 +20,12 @@ pub struct NamePolicy {
 /// The rule that a name breaks. Carries no part of the name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NameRefusal {
-    /// `denied-email-domains`
     #[error("the e-mail domain is in denied-email-domains")]
     EmailDomainDenied,
-    /// `allowed-email-domains`
     #[error("the e-mail domain is not in allowed-email-domains")]
     EmailDomainNotAllowed,
-    /// `denied-san-prefixes`
     #[error("the name begins with one of denied-san-prefixes")]
     PrefixDenied,
-    /// `allowed-san-prefixes`
     #[error("the name begins with none of allowed-san-prefixes")]
     PrefixNotAllowed,
 }

@@ -4,8 +4,10 @@
 //! something is wanted: a head, or the body that a handler reads. Owns that state of one connection and the reservation of its head. Knows
 //! no socket: one side asks what may be passed on, the other says what it wants.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+
+use parking_lot::Mutex;
 
 use super::memory::{ConnectionMemory, MemoryExhausted, Reservation};
 
@@ -120,18 +122,14 @@ impl Intake {
         })))
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// The connection's memory, for what else of it is held.
     pub(crate) fn memory(&self) -> Arc<ConnectionMemory> {
-        Arc::clone(&self.lock().memory)
+        Arc::clone(&self.0.lock().memory)
     }
 
     /// Ready while anything is wanted of the client.
     pub(crate) fn poll_wanted(&self, context: &mut Context<'_>) -> Poll<()> {
-        let mut state = self.lock();
+        let mut state = self.0.lock();
         if !matches!(state.wanted, Wanted::Nothing | Wanted::Body(0)) {
             return Poll::Ready(());
         }
@@ -143,7 +141,7 @@ impl Intake {
 
     /// Whether something has begun that the client must bring to its end: a head, or a body to be thrown away.
     pub(crate) fn has_begun(&self) -> bool {
-        let state = self.lock();
+        let state = self.0.lock();
         match state.wanted {
             Wanted::Head => state.lines.begun || state.lines.in_line,
             Wanted::Unwanted(_) => true,
@@ -153,12 +151,12 @@ impl Intake {
 
     /// How many of these bytes may be passed on, and why not all.
     pub(crate) fn pass(&self, bytes: &[u8]) -> (usize, Option<Hold>) {
-        self.lock().pass(bytes)
+        self.0.lock().pass(bytes)
     }
 
     /// A request is being handled, with or without a body.
     pub(crate) fn begin(self: &Arc<Self>, has_body: bool) -> Handling {
-        let mut state = self.lock();
+        let mut state = self.0.lock();
         state.wanted = Wanted::Nothing;
         state.unread_body = has_body;
         drop(state);
@@ -167,7 +165,7 @@ impl Intake {
 
     /// The body is to be read, of this length if it is known.
     pub(crate) fn want_body(&self, length: Option<u64>) {
-        let mut state = self.lock();
+        let mut state = self.0.lock();
         if !state.unread_body {
             return;
         }
@@ -182,7 +180,7 @@ impl Intake {
 
     /// The body has been read to its end.
     pub(crate) fn body_is_read(&self) {
-        let mut state = self.lock();
+        let mut state = self.0.lock();
         (state.unread_body, state.wanted, state.lines) = (false, Wanted::Nothing, Lines::default());
     }
 }
@@ -261,7 +259,7 @@ impl State {
 
 impl Drop for Handling {
     fn drop(&mut self) {
-        let mut state = self.0.lock();
+        let mut state = self.0.0.lock();
         if state.unread_body {
             state.wanted = Wanted::Unwanted(0);
         } else {

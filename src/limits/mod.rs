@@ -63,10 +63,8 @@ pub struct MessageBytes(usize);
 impl MessageBytes {
     /// When nothing else is set: four of the largest tokens.
     pub const DEFAULT: Self = Self(256 * 1024);
-    /// The most that can be set.
     pub const MAX: Self = Self(4 * 1024 * 1024);
 
-    /// A cap of this many bytes.
     pub fn new(bytes: usize) -> Option<Self> {
         (1..=Self::MAX.0).contains(&bytes).then_some(Self(bytes))
     }

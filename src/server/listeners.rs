@@ -56,7 +56,6 @@ pub struct TlsFiles {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
     pub address: Address,
-    /// With TLS, or without.
     pub tls: Option<TlsFiles>,
 }
 
@@ -64,17 +63,20 @@ pub struct Endpoint {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Listeners {
     /// Each on its own address.
-    Separate {
-        /// REST.
-        http: Endpoint,
-        /// gRPC.
-        grpc: Endpoint,
-    },
+    Separate { http: Endpoint, grpc: Endpoint },
     /// Both on one address; a connection's handshake or first bytes, and a request's path say which it is.
     Shared(Endpoint),
 }
 
 impl Listeners {
+    /// Of HTTP and of gRPC.
+    pub(crate) const fn endpoints(&self) -> [&Endpoint; 2] {
+        match self {
+            Self::Separate { http, grpc } => [http, grpc],
+            Self::Shared(endpoint) => [endpoint, endpoint],
+        }
+    }
+
     /// REST and gRPC on ports of this host that the system chooses, without TLS.
     pub fn any_ports(host: &str) -> Self {
         let endpoint = || Endpoint { address: Address { host: host.to_owned(), port: 0 }, tls: None };

@@ -84,9 +84,7 @@ const HANDED: usize = 1024;
 #[derive(Clone, Debug)]
 pub struct ServerOptions {
     pub listeners: Listeners,
-    /// For how long clients may be silent.
     pub timeouts: Timeouts,
-    /// How many connections there may be.
     pub connections: ConnectionLimits,
 }
 
@@ -196,19 +194,16 @@ impl Server {
         })
     }
 
-    /// Where HTTP is listened for.
     pub const fn local_addr(&self) -> SocketAddr {
         let [http, _] = self.addresses;
         http
     }
 
-    /// Where gRPC is listened for.
     pub const fn grpc_addr(&self) -> SocketAddr {
         let [_, grpc] = self.addresses;
         grpc
     }
 
-    /// A handle that stops the server.
     pub fn handle(&self) -> StopHandle {
         StopHandle(Arc::clone(&self.stop))
     }

@@ -27,9 +27,7 @@ pub(super) const HTTP1: &[u8] = b"http/1.1";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Protocol {
-    /// HTTP/1.
     Http1,
-    /// HTTP/2.
     Http2,
 }
 

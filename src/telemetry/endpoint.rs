@@ -56,12 +56,10 @@ pub(crate) fn on(listener: TcpListener, metrics: Metrics) -> io::Result<MetricsE
 }
 
 impl MetricsEndpoint {
-    /// The address that is listened on.
     pub(crate) const fn local_addr(&self) -> SocketAddr {
         self.address
     }
 
-    /// A handle that stops the listener.
     pub(crate) fn handle(&self) -> ServerHandle {
         self.server.handle()
     }

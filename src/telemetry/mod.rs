@@ -118,13 +118,8 @@ pub fn start_log(format: LogFormat) -> Log {
         LogFormat::Zap => log.event_format(zap::Zap).try_init(),
     };
     if started.is_ok() {
-        let report: fn(u64) -> String = match format {
-            LogFormat::Dev => |lost| lost_lines(LogFormat::Dev, lost),
-            LogFormat::Prod => |lost| lost_lines(LogFormat::Prod, lost),
-            LogFormat::Zap => |lost| lost_lines(LogFormat::Zap, lost),
-        };
         // Without a thread nothing is logged, and the server serves all the same.
-        let _ = sink.start(standard_error(), report);
+        let _ = sink.start(standard_error(), Box::new(move |lost| lost_lines(format, lost)));
         panics::go_into(sink.clone(), format);
     }
     Log { sink, format }

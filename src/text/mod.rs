@@ -1,5 +1,6 @@
 //! Bytes as text (PEM and hexadecimal), and the characters that no certificate carries.
 
+pub(crate) mod json_object;
 pub(crate) mod peer_text;
 pub(crate) mod tls_words;
 

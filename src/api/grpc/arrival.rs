@@ -4,9 +4,10 @@
 
 use std::future::Future as _;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use parking_lot::Mutex;
 use tokio::time::{self, Sleep};
 use tonic::Status;
 use tonic::body::Body;
@@ -88,7 +89,7 @@ impl Arrival {
     pub(super) fn follow(&self, body: Body) -> Body {
         // What is whole already, such as a call without a message, needs no following but counts as arrived.
         if body.is_end_stream() {
-            State::lock(&self.state).arrived();
+            self.state.lock().arrived();
         }
         Body::new(Followed { body, state: Arc::clone(&self.state), patience: None })
     }
@@ -105,14 +106,14 @@ pub(super) struct MemoryBudget(Arc<Mutex<State>>);
 impl MemoryBudget {
     /// Reserves it until the call is answered.
     pub(super) fn reserve(&self, bytes: usize) -> Result<(), Status> {
-        State::lock(&self.0).reserve(bytes)
+        self.0.lock().reserve(bytes)
     }
 }
 
 impl Drop for Arrival {
     /// The call is answered: a stream that goes on waits for its client, and holds its headers only.
     fn drop(&mut self) {
-        let mut state = State::lock(&self.state);
+        let mut state = self.state.lock();
         (state.answered, state.serving) = (true, None);
         let head = state.head;
         // Less than it was: that cannot fail.
@@ -121,10 +122,6 @@ impl Drop for Arrival {
 }
 
 impl State {
-    fn lock(state: &Mutex<Self>) -> MutexGuard<'_, Self> {
-        state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn arrived(&mut self) {
         if !self.answered && self.serving.is_none() {
             self.serving = Some(self.connection.serve());
@@ -157,7 +154,7 @@ struct Followed {
 impl Followed {
     /// The client has not sent what is to come. A stream whose answers have begun may be silent for as long as it likes.
     fn wait(&mut self, context: &mut Context<'_>) -> Poll<Status> {
-        let state = State::lock(&self.state);
+        let state = self.state.lock();
         if state.answered || state.serving.is_some() {
             return Poll::Pending;
         }
@@ -179,7 +176,7 @@ impl HttpBody for Followed {
         if polled.is_pending() {
             return self.wait(context).map(|late| Some(Err(late)));
         }
-        let mut state = State::lock(&self.state);
+        let mut state = self.state.lock();
         if let Poll::Ready(Some(Ok(frame))) = &polled
             && let Some(data) = frame.data_ref()
             && let Err(refused) = state.received(data)

@@ -76,7 +76,6 @@ pub struct Caller {
 pub struct RoutesError(#[from] tonic_reflection::server::Error);
 
 impl Routes {
-    /// All services.
     pub fn new(issuance: Arc<Issuance>) -> Result<Self, RoutesError> {
         let (health, metrics) = (HealthReporter::new(), issuance.metrics.clone());
         let largest = issuance.limits.message_bytes();

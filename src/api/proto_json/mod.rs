@@ -6,17 +6,17 @@
 pub mod v1;
 
 use std::fmt;
-use std::marker::PhantomData;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use base64::engine::{DecodePaddingMode, general_purpose};
-use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor, value::MapAccessDeserializer};
+use serde::de::{self, Deserialize, Deserializer, Visitor};
 
 use super::messages::proto::{self, create_signing_certificate_request::Key};
 use crate::failure::{Failure, FailureKind};
 use crate::identity::token::MAX_TOKEN_BYTES;
 use crate::possession::MAX_CSR_BYTES;
+use crate::text::json_object::JsonObject;
 
 /// The longest base64 text that is decoded: more than the longest signing request that is looked at.
 const MAX_BASE64: usize = 2 * MAX_CSR_BYTES;
@@ -29,9 +29,9 @@ const MAX_DEPTH: usize = 10_000;
 #[derive(Default, serde::Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct CreateSigningCertificateRequest {
-    credentials: Option<Message<Credentials>>,
+    credentials: Option<JsonObject<Credentials>>,
     #[serde(alias = "public_key_request")]
-    public_key_request: Option<Message<PublicKeyRequest>>,
+    public_key_request: Option<JsonObject<PublicKeyRequest>>,
     #[serde(alias = "certificate_signing_request")]
     certificate_signing_request: Option<Bytes>,
 }
@@ -47,7 +47,7 @@ struct Credentials {
 #[serde(rename_all = "camelCase", default)]
 struct PublicKeyRequest {
     #[serde(alias = "public_key")]
-    public_key: Option<Message<PublicKey>>,
+    public_key: Option<JsonObject<PublicKey>>,
     #[serde(alias = "proof_of_possession")]
     proof_of_possession: Option<Bytes>,
 }
@@ -74,8 +74,8 @@ impl CreateSigningCertificateRequest {
     /// Reads a body into the message. An empty one, or one of white space, is an empty message.
     pub fn parse(body: &[u8]) -> Result<proto::CreateSigningCertificateRequest, Failure> {
         let sent: Self = read_message(body).map_err(JsonProblem::into_failure)?;
-        let public_key = sent.public_key_request.map(|Message(request)| {
-            let content = request.public_key.and_then(|Message(key)| key.content).unwrap_or_default().0;
+        let public_key = sent.public_key_request.map(|JsonObject(request)| {
+            let content = request.public_key.and_then(|JsonObject(key)| key.content).unwrap_or_default().0;
             proto::PublicKeyRequest {
                 public_key: Some(proto::PublicKey { content, ..proto::PublicKey::default() }),
                 proof_of_possession: request.proof_of_possession.unwrap_or_default().0,
@@ -89,7 +89,7 @@ impl CreateSigningCertificateRequest {
             (None, Some(Bytes(text))) => Some(Key::CertificateSigningRequest(text)),
             (None, None) => None,
         };
-        let token = sent.credentials.and_then(|Message(credentials)| credentials.oidc_identity_token);
+        let token = sent.credentials.and_then(|JsonObject(credentials)| credentials.oidc_identity_token);
         let credentials = token.map(|Text(text)| proto::Credentials {
             credentials: Some(proto::credentials::Credentials::OidcIdentityToken(text)),
         });
@@ -112,7 +112,7 @@ fn read_first_value<T: de::DeserializeOwned>(body: &[u8]) -> Result<T, JsonProbl
         return Err(JsonProblem { problem: "the body is not UTF-8", line: 1, column: 1 });
     };
     let mut reader = serde_json::Deserializer::from_str(text);
-    let value = Message::deserialize(&mut reader).map(|Message(message)| message);
+    let value = JsonObject::deserialize(&mut reader).map(|JsonObject(message)| message);
     value.map_err(|error: serde_json::Error| JsonProblem {
         problem: match error.classify() {
             serde_json::error::Category::Data => "a member is of the wrong type, of the wrong form or a duplicate",
@@ -147,25 +147,6 @@ fn is_too_deep(body: &[u8]) -> bool {
     false
 }
 
-/// A message is an object and nothing else; derived readers would take a list as well.
-struct Message<T>(T);
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Message<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct ObjectOnly<T>(PhantomData<T>);
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectOnly<T> {
-            type Value = Message<T>;
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("an object")
-            }
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Message<T>, A::Error> {
-                T::deserialize(MapAccessDeserializer::new(map)).map(Message)
-            }
-        }
-        deserializer.deserialize_map(ObjectOnly(PhantomData))
-    }
-}
-
 /// An enum's word or number; unknown ones are as good as known ones.
 struct EnumWord;
 
@@ -198,29 +179,39 @@ impl<'de> Deserialize<'de> for EnumWord {
     }
 }
 
+/// What is made of a string without keeping all of it.
+struct Made<F>(&'static str, F);
+
+impl<T, F: FnOnce(&str) -> Option<T>> Visitor<'_> for Made<F> {
+    type Value = T;
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.0)
+    }
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<T, E> {
+        (self.1)(text).ok_or_else(|| E::custom(format_args!("not {}", self.0)))
+    }
+}
+
 /// Text, of which no more is kept than is needed to see that it is too long for a token or a key.
 #[derive(Default)]
 struct Text(String);
 
 impl<'de> Deserialize<'de> for Text {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Shortened;
-        impl Visitor<'_> for Shortened {
-            type Value = Text;
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("text")
-            }
-            fn visit_str<E>(self, text: &str) -> Result<Text, E> {
-                Ok(Text(text.get(..text.floor_char_boundary(MAX_TEXT)).unwrap_or(text).to_owned()))
-            }
-        }
-        deserializer.deserialize_str(Shortened)
+        let shortened = |text: &str| text.get(..text.floor_char_boundary(MAX_TEXT)).unwrap_or(text).to_owned();
+        deserializer.deserialize_str(Made("text", |text: &str| Some(Self(shortened(text)))))
     }
 }
 
 /// Bytes as base64 text: standard or URL-safe, padded or not.
 #[derive(Default)]
 struct Bytes(Vec<u8>);
+
+impl<'de> Deserialize<'de> for Bytes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(Made("base64 text", |text: &str| decode(text).map(Self)))
+    }
+}
 
 const fn engine(alphabet: &base64::alphabet::Alphabet, padding: DecodePaddingMode) -> GeneralPurpose {
     let rules = GeneralPurposeConfig::new().with_decode_padding_mode(padding).with_decode_allow_trailing_bits(true);
@@ -235,22 +226,6 @@ const UNPADDED: [GeneralPurpose; 2] = [
     engine(&base64::alphabet::STANDARD, DecodePaddingMode::RequireNone),
     engine(&base64::alphabet::URL_SAFE, DecodePaddingMode::RequireNone),
 ];
-
-impl<'de> Deserialize<'de> for Bytes {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Base64Text;
-        impl Visitor<'_> for Base64Text {
-            type Value = Bytes;
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("base64 text")
-            }
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Bytes, E> {
-                decode(text).map(Bytes).ok_or_else(|| E::custom("not base64"))
-            }
-        }
-        deserializer.deserialize_str(Base64Text)
-    }
-}
 
 /// Text of a multiple of four characters is padded, other text is not; line ends count for that and are skipped otherwise.
 fn decode(text: &str) -> Option<Vec<u8>> {

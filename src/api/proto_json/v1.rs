@@ -5,14 +5,15 @@
 
 use serde::Deserialize;
 
-use super::{Bytes, JsonProblem, Message, read_message};
+use super::{Bytes, JsonProblem, read_message};
 use crate::possession::KeyRequest;
+use crate::text::json_object::JsonObject;
 
 /// `CreateSigningCertificateRequest` of v1.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Body {
-    public_key: Option<Message<PublicKey>>,
+    public_key: Option<JsonObject<PublicKey>>,
     signed_email_address: Option<Bytes>,
     certificate_signing_request: Option<Bytes>,
 }
@@ -36,7 +37,7 @@ impl Body {
             return Ok(KeyRequest::SigningRequest(request));
         }
         // No key at all is refused as one that cannot be read, once the token has been looked at.
-        let content = bytes(message.public_key.and_then(|Message(key)| key.content));
+        let content = bytes(message.public_key.and_then(|JsonObject(key)| key.content));
         Ok(KeyRequest::PublicKey { content, proof: bytes(message.signed_email_address) })
     }
 }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
 use super::keys::{FoundKey, KeyPlace, Password, PasswordArgs, find, find_or_make};
-use crate::authority::ca_profile::{self, CaDescription, CaIssuer, MakingError};
+use crate::authority::ca_profile::{self, CaDescription, CaIssuer};
 use crate::authority::chain_file::read_trusted_chain;
 use crate::certificate::chain::{ChainCertificate, IssuingChain};
 use crate::cli::error::CommandError;
@@ -80,10 +80,9 @@ pub(super) async fn run(args: InitArgs) -> Result<ExitCode, CommandError> {
     let key = find_or_make(place, args.algorithm, &password).await?;
     let Some(issuing) = above.certificates.first() else { return Err(CommandError::usage("no root certificate")) };
     let issuer = CaIssuer { certificate: issuing, key: &above.key.key };
-    let subject = ca_profile::complete_subject(&args.subject).map_err(|error| made(&error))?;
+    let subject = ca_profile::complete_subject(&args.subject)?;
     let description = CaDescription { subject, not_before: now, lifetime: args.lifetime };
-    let intermediate =
-        ca_profile::intermediate(&description, &key.key.spki_der, issuer).await.map_err(|error| made(&error))?;
+    let intermediate = ca_profile::intermediate(&description, &key.key.spki_der, issuer).await?;
     let chain = checked(&[vec![intermediate], above.certificates].concat(), now)?;
     write(&chain, &chain_path, &root_path, &[above.key, key])?;
     Ok(ExitCode::SUCCESS)
@@ -97,9 +96,9 @@ async fn above(args: &InitArgs, password: &Password, now: SystemTime) -> Result<
         return Ok(Above { key: find(place, password).await?, certificates });
     }
     let key = find_or_make(place, args.algorithm, password).await?;
-    let subject = ca_profile::complete_subject(&args.root_subject).map_err(|error| made(&error))?;
+    let subject = ca_profile::complete_subject(&args.root_subject)?;
     let description = CaDescription { subject, not_before: now, lifetime: args.root_lifetime };
-    let certificate = ca_profile::root(&description, &key.key).await.map_err(|error| made(&error))?;
+    let certificate = ca_profile::root(&description, &key.key).await?;
     Ok(Above { key, certificates: vec![certificate] })
 }
 
@@ -111,10 +110,6 @@ fn place(given: Option<&str>, folder: &Path, default: &str) -> Result<KeyPlace, 
 pub(super) fn checked(certificates: &[Vec<u8>], now: SystemTime) -> Result<IssuingChain, CommandError> {
     IssuingChain::from_der(certificates, now)
         .map_err(|error| CommandError::failed(format!("the chain would be refused by `sigmint serve`: {error}")))
-}
-
-pub(super) fn made(error: &MakingError) -> CommandError {
-    CommandError::failed(with_sources(error))
 }
 
 /// Keys first: a certificate without its key is of no use. All of the files are there in the end, or none.

@@ -16,7 +16,6 @@ use clap::{ArgMatches, Args as _, Command, FromArgMatches as _};
 use super::CliError;
 use crate::config::flags;
 
-/// The command and its subcommands.
 pub(super) fn command() -> Command {
     let check = Command::new("check")
         .about("Say whether a CA's chain and signer fit, and when they expire")

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::init::made;
 use super::keys::{KeyPlace, PasswordArgs, find_or_make};
 use crate::authority::ca_profile;
 use crate::cli::error::CommandError;
@@ -38,9 +37,9 @@ pub(super) struct RequestArgs {
 
 pub(super) async fn run(args: RequestArgs) -> Result<ExitCode, CommandError> {
     files::must_not_exist(&args.out)?;
-    let subject = ca_profile::subject(&args.subject).map_err(|error| made(&error))?;
+    let subject = ca_profile::subject(&args.subject)?;
     let found = find_or_make(KeyPlace::parse(&args.key)?, args.algorithm, &args.password.read()?).await?;
-    let request = ca_profile::request(&subject, &found.key).await.map_err(|error| made(&error))?;
+    let request = ca_profile::request(&subject, &found.key).await?;
     let request = text::pem("CERTIFICATE REQUEST", &request);
     let key = found.file.iter().map(|(path, text)| (path.as_path(), text.as_bytes(), Readers::Owner));
     files::create_all(key.chain([(args.out.as_path(), request.as_bytes(), Readers::All)]))?;

@@ -8,7 +8,7 @@ use der::Decode as _;
 use x509_cert::name::Name;
 use x509_parser::prelude::{FromDer as _, X509CertificationRequest};
 
-use super::init::{checked, made};
+use super::init::checked;
 use super::keys::{KeyPlace, PasswordArgs, find};
 use crate::authority::ca_profile::{self, CaDescription, CaIssuer};
 use crate::authority::chain_file::read_trusted_chain;
@@ -58,15 +58,14 @@ pub(super) async fn run(args: SignArgs) -> Result<ExitCode, CommandError> {
         read_trusted_chain(&args.existing_root, now).map_err(|error| CommandError::usage(with_sources(&error)))?;
     let key = find(KeyPlace::parse(&args.root_key)?, &args.password.read()?).await?;
     let subject = match &args.subject {
-        Some(text) => ca_profile::subject(text).map_err(|error| made(&error))?,
+        Some(text) => ca_profile::subject(text)?,
         None => request.subject,
     };
     let above = root.to_ders();
     let Some(certificate) = above.first() else { return Err(CommandError::usage("no root certificate")) };
     let description = CaDescription { subject, not_before: now, lifetime: args.lifetime };
     let issuer = CaIssuer { certificate, key: &key.key };
-    let intermediate =
-        ca_profile::intermediate(&description, &request.spki_der, issuer).await.map_err(|error| made(&error))?;
+    let intermediate = ca_profile::intermediate(&description, &request.spki_der, issuer).await?;
     let chain = checked(&[vec![intermediate], above].concat(), now)?;
     let text = chain.to_pem();
     files::create(&args.out, text.as_bytes(), Readers::All)?;

@@ -15,7 +15,7 @@ use crate::authority::AuthoritySource;
 use crate::certificate::ValidityPolicy;
 use crate::certificate::chain::ChainCertificate;
 use crate::ct::{LogKey, LogSettings, Logs, LogsOptions};
-use crate::dev::{self, Deployment, DevIssuer, DevIssuerError, DevLog, DevLogError, Folder, LogDescription};
+use crate::dev::{self, Deployment, DevIssuer, DevLog, DevServerError, Folder, LogDescription};
 use crate::identity::issuers::Issuers;
 use crate::possession::PermittedAlgorithms;
 use crate::server::listeners::{Address, Endpoint, Listeners};
@@ -31,9 +31,9 @@ pub(super) struct Bound {
 
 /// All of them, serving.
 pub(super) struct Running {
-    issuer: JoinHandle<Result<(), DevIssuerError>>,
+    issuer: JoinHandle<Result<(), DevServerError>>,
     server: JoinHandle<Result<(), ServerError>>,
-    log: JoinHandle<Result<(), DevLogError>>,
+    log: JoinHandle<Result<(), DevServerError>>,
 }
 
 impl Bound {

@@ -72,7 +72,6 @@ pub(crate) struct DevArgs {
     dir: Option<PathBuf>,
 }
 
-/// Runs `sigmint dev`.
 pub(crate) async fn run(args: DevArgs) -> Result<ExitCode, CommandError> {
     let _log = telemetry::start_log(LogFormat::Dev);
     start(args).await

@@ -56,7 +56,6 @@ pub(crate) struct InspectArgs {
     log_keys: Vec<PathBuf>,
 }
 
-/// Runs `sigmint inspect`.
 pub(crate) fn run(args: &InspectArgs) -> Result<ExitCode, CommandError> {
     let name = if args.certificate.as_os_str() == "-" {
         "standard input".to_owned()

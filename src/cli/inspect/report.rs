@@ -12,7 +12,6 @@ use super::super::display::visible;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Report {
-    /// What the first certificate is.
     pub kind: CertificateKind,
     /// Who it is for: its subject alternative names.
     pub identity: Vec<Name>,
@@ -22,19 +21,14 @@ pub(crate) struct Report {
     pub token_issuer: Option<String>,
     /// What else the token said.
     pub extensions: Vec<TokenExtension>,
-    /// From when until when.
     pub validity: Validity,
     /// Hexadecimal.
     pub serial_number: String,
-    /// The kind of key.
     pub key: String,
     /// Who signed it, as a distinguished name.
     pub issuer: String,
-    /// How it is signed.
     pub signature_algorithm: String,
-    /// What its key may be used for.
     pub key_usage: Vec<String>,
-    /// What for, more narrowly.
     pub extended_key_usage: Vec<String>,
     /// Hexadecimal.
     pub subject_key_identifier: Option<String>,
@@ -48,7 +42,6 @@ pub(crate) struct Report {
     pub chain: Vec<ChainEntry>,
 }
 
-/// What a certificate is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum CertificateKind {
@@ -56,25 +49,20 @@ pub(crate) enum CertificateKind {
     Certificate,
     /// One with the poison extension, made for a log only (RFC 6962 section 3.1).
     Precertificate,
-    /// A certificate authority's.
     Authority,
 }
 
 /// A subject alternative name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
 pub(crate) struct Name {
     /// `email`, `uri`, `username`, `dns`, ..
     pub kind: &'static str,
-    /// The name itself.
     pub value: String,
 }
 
 /// An extension of the arc 1.3.6.1.4.1.57264.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
 pub(crate) struct TokenExtension {
-    /// Its object identifier.
     pub oid: String,
     /// Its name in an issuer file; absent when the extension is unknown.
     pub name: Option<&'static str>,
@@ -86,17 +74,14 @@ pub(crate) struct TokenExtension {
     pub form: ValueForm,
 }
 
-/// How a value is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum ValueForm {
-    /// As text.
     Text,
     /// The extension is not text: its bytes in hexadecimal.
     Hex,
 }
 
-/// When a certificate is valid.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Validity {
@@ -106,7 +91,6 @@ pub(crate) struct Validity {
     pub not_after: String,
     /// From beginning to end, in seconds.
     pub lifetime_seconds: i64,
-    /// Where now is.
     pub state: ValidityState,
     /// The lifetime in words.
     #[serde(skip)]
@@ -115,15 +99,11 @@ pub(crate) struct Validity {
     pub summary: String,
 }
 
-/// Where now is in a certificate's life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum ValidityState {
-    /// Before it.
     NotYetValid,
-    /// Within it.
     Valid,
-    /// After it.
     Expired,
 }
 
@@ -137,7 +117,6 @@ pub(crate) struct TimestampList {
     pub well_formed: bool,
 }
 
-/// One log's timestamp.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Timestamp {
@@ -158,24 +137,17 @@ pub(crate) enum TimestampSignature {
     /// The log's key made it.
     Right,
     /// It did not, or one cannot tell.
-    #[serde(rename_all = "camelCase")]
-    Wrong {
-        /// In words.
-        problem: String,
-    },
+    Wrong { problem: String },
 }
 
 /// An extension without words of its own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
 pub(crate) struct OtherExtension {
-    /// Its object identifier.
     pub oid: String,
     /// Whether a verifier that does not know it must refuse the certificate.
     pub critical: bool,
 }
 
-/// One certificate of the chain.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ChainEntry {
@@ -183,9 +155,7 @@ pub(crate) struct ChainEntry {
     pub subject: String,
     /// Whether it may issue certificates.
     pub is_authority: bool,
-    /// When it is valid.
     pub validity: Validity,
-    /// Who signed it.
     pub signed_by: SignedBy,
 }
 
@@ -198,13 +168,8 @@ pub(crate) enum SignedBy {
     /// Its own key made the signature: a root.
     Itself,
     /// Not the key that it should be.
-    #[serde(rename_all = "camelCase")]
-    Mismatch {
-        /// In words.
-        problem: String,
-    },
+    Mismatch { problem: String },
     /// The issuer's certificate is not here.
-    #[serde(rename_all = "camelCase")]
     Absent {
         /// Its distinguished name.
         issuer: String,
@@ -212,7 +177,6 @@ pub(crate) enum SignedBy {
 }
 
 impl Name {
-    /// What kind of name it is, in words.
     const fn kind_in_words(&self) -> &str {
         match self.kind.as_bytes() {
             b"email" => "e-mail address",

@@ -2,7 +2,7 @@
 //!
 //! Owns putting together what the timestamps are over: the certificate without them, and its issuer's key. Reads no file.
 
-use aws_lc_rs::digest;
+use sha2::{Digest as _, Sha256};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer as _;
 
@@ -59,11 +59,9 @@ fn promised(certificates: &[Vec<u8>]) -> Result<Promised, &'static str> {
     let list = leaf.extensions().iter().find(|extension| extension.oid.as_bytes() == TIMESTAMPS.as_bytes());
     let bytes: &der::asn1::OctetStringRef =
         list.and_then(|list| der::Decode::from_der(list.value).ok()).ok_or(MALFORMED)?;
-    let mut issuer_key_hash = [0; 32];
-    issuer_key_hash.copy_from_slice(digest::digest(&digest::SHA256, issuer.public_key().raw).as_ref());
     Ok(Promised {
         timestamps: parse_list(bytes.as_bytes()).map_err(|_| MALFORMED)?,
-        issuer_key_hash,
+        issuer_key_hash: Sha256::digest(issuer.public_key().raw).into(),
         tbs: logged_tbs(leaf.tbs_certificate.as_ref()).map_err(|_| MALFORMED)?,
     })
 }

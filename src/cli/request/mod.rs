@@ -79,7 +79,6 @@ pub(crate) struct RequestArgs {
 
 /// A certificate and what belongs to it.
 pub(super) struct Obtained {
-    /// The server's answer.
     answer: Value,
     /// PEM, the new certificate first, ending with a line break.
     pub(super) chain: String,
@@ -88,7 +87,6 @@ pub(super) struct Obtained {
     key: NewKey,
 }
 
-/// Runs `sigmint request`.
 pub(crate) async fn run(args: RequestArgs) -> Result<ExitCode, CommandError> {
     let out = args.out.as_deref().map(Files::reserve).transpose()?;
     let token = match &args.dev_issuer {

@@ -23,11 +23,7 @@ pub enum FolderError {
     #[error("another `sigmint dev` is running in {}", .0.display())]
     InUse(PathBuf),
     #[error("{} cannot be used: {problem}", path.display())]
-    Damaged {
-        path: PathBuf,
-        /// What is wrong with it.
-        problem: String,
-    },
+    Damaged { path: PathBuf, problem: String },
     #[error("cannot write {}: {source}", path.display())]
     Write { path: PathBuf, source: io::Error },
     #[error("the system has no randomness")]
@@ -42,7 +38,6 @@ pub enum Readers {
 }
 
 impl Readers {
-    /// The permissions of a new file.
     pub(crate) const fn mode(self) -> u32 {
         match self {
             Self::All => 0o644,

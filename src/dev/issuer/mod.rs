@@ -3,22 +3,19 @@
 //! Owns discovery, keys and the token endpoint. Binds 127.0.0.1 and cannot be told another address.
 
 use std::fmt::Write as _;
-use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::SystemTime;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::CACHE_CONTROL;
-use actix_web::middleware::from_fn;
-use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Value, json};
 
 use super::claims::compose;
-use super::folder::{Folder, FolderError};
+use super::folder::Folder;
 use super::kept_key;
 use super::key::TokenKey;
-use super::loopback::{HEADER_TIMEOUT, MAX_CONNECTIONS, listen, loopback_only, text};
+use super::loopback::{DevServerError, listen, serve, text};
 use super::{TOKEN_LIFETIME, WARNING};
 use crate::identity::IdentityKind;
 
@@ -27,16 +24,7 @@ const KEY_FILE: &str = "issuer-key.pem";
 /// The longest request body, in bytes.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
 
-/// Why there is no issuer.
-#[derive(Debug, thiserror::Error)]
-pub enum DevIssuerError {
-    #[error("cannot listen on 127.0.0.1:{port}: {source}")]
-    Listen { port: u16, source: io::Error },
-    #[error("the issuer's key cannot be used")]
-    Key(#[from] FolderError),
-    #[error("the development issuer stopped: {0}")]
-    Run(io::Error),
-}
+const SERVER: &str = "issuer";
 
 /// An issuer that is bound and ready to run.
 pub struct DevIssuer {
@@ -51,35 +39,23 @@ struct Shared {
 
 impl DevIssuer {
     /// Binds 127.0.0.1 with the folder's key, or a new one; port 0 lets the system choose.
-    pub fn bind(port: u16, folder: Option<&Folder>) -> Result<Self, DevIssuerError> {
-        let refused = |source| DevIssuerError::Listen { port, source };
-        let listener = listen(port).map_err(refused)?;
-        let address = listener.local_addr().map_err(refused)?;
-        let key = kept_key::open(folder, KEY_FILE, |der| TokenKey::from_pkcs8(der).ok())?;
-        let shared = web::Data::from(Arc::new(Shared { base: format!("http://{address}"), key }));
-        let server = HttpServer::new(move || {
-            App::new()
+    pub fn bind(port: u16, folder: Option<&Folder>) -> Result<Self, DevServerError> {
+        let (listener, address) = listen(port)?;
+        let key = kept_key::open(folder, KEY_FILE, |der| TokenKey::from_pkcs8(der).ok())
+            .map_err(|source| DevServerError::Key { server: SERVER, source })?;
+        let shared = web::Data::new(Shared { base: format!("http://{address}"), key });
+        let routes = move |service: &mut web::ServiceConfig| {
+            service
                 .app_data(shared.clone())
-                .app_data(web::PayloadConfig::new(MAX_BODY_BYTES))
-                .wrap(from_fn(loopback_only))
                 .route("/", web::get().to(welcome))
                 .route("/{type}/.well-known/openid-configuration", web::get().to(discovery))
                 .route("/{type}/keys", web::get().to(keys))
                 .route("/{type}/token", web::get().to(token))
                 .route("/{type}/token", web::post().to(token))
                 .route("/{type}/jwt", web::get().to(bare_token))
-                .route("/{type}/jwt", web::post().to(bare_token))
-        })
-        .workers(1)
-        .max_connections(MAX_CONNECTIONS)
-        .client_request_timeout(HEADER_TIMEOUT)
-        .shutdown_timeout(1)
-        // The caller decides when the issuer ends.
-        .disable_signals()
-        .listen(listener)
-        .map_err(refused)?
-        .run();
-        Ok(Self { address, server })
+                .route("/{type}/jwt", web::post().to(bare_token));
+        };
+        Ok(Self { address, server: serve((listener, address), MAX_BODY_BYTES, routes)? })
     }
 
     /// Below which the issuers are: `http://127.0.0.1:5556`.
@@ -88,9 +64,9 @@ impl DevIssuer {
     }
 
     /// Serves until it is dropped.
-    pub async fn run(self) -> Result<(), DevIssuerError> {
+    pub async fn run(self) -> Result<(), DevServerError> {
         tracing::warn!(address = %self.address, "{WARNING}");
-        self.server.await.map_err(DevIssuerError::Run)
+        self.server.await.map_err(|problem| DevServerError::Run { server: SERVER, problem })
     }
 }
 
@@ -137,38 +113,32 @@ async fn keys(request: HttpRequest, shared: web::Data<Shared>) -> HttpResponse {
 
 /// As a token endpoint answers (RFC 6749, section 5.1).
 async fn token(request: HttpRequest, body: web::Bytes, shared: web::Data<Shared>) -> HttpResponse {
-    match make_token(&request, &body, &shared) {
-        Ok(token) => HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(json!({
+    make_token(&request, &body, &shared).map_or_else(std::convert::identity, |token| {
+        HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(json!({
             "id_token": token,
             "access_token": token,
             "token_type": "Bearer",
             "expires_in": TOKEN_LIFETIME.as_secs(),
-        })),
-        Err((status, problem)) => refused(status, &problem),
-    }
+        }))
+    })
 }
 
 /// The token and nothing else: what clients take in a file or a variable.
 async fn bare_token(request: HttpRequest, body: web::Bytes, shared: web::Data<Shared>) -> HttpResponse {
-    match make_token(&request, &body, &shared) {
-        Ok(token) => {
-            HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).content_type("application/jwt").body(token)
-        }
-        Err((status, problem)) => refused(status, &problem),
-    }
+    make_token(&request, &body, &shared).map_or_else(std::convert::identity, |token| {
+        HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).content_type("application/jwt").body(token)
+    })
 }
 
-fn make_token(request: &HttpRequest, body: &[u8], shared: &Shared) -> Result<String, (StatusCode, String)> {
-    let identity = identity(request).ok_or_else(|| (StatusCode::NOT_FOUND, no_such_type()))?;
+fn make_token(request: &HttpRequest, body: &[u8], shared: &Shared) -> Result<String, HttpResponse> {
+    let identity = identity(request).ok_or_else(unknown)?;
     let query: Vec<(String, String)> =
         url::form_urlencoded::parse(request.query_string().as_bytes()).into_owned().collect();
     let issuer = format!("{}/{}", shared.base, identity.name());
     let claims = compose(identity, &issuer, &query, body, SystemTime::now())
-        .map_err(|error| (StatusCode::BAD_REQUEST, error.to_string()))?;
-    let token = shared
-        .key
-        .sign(&claims)
-        .map_err(|_| (StatusCode::INTERNAL_SERVER_ERROR, "the token could not be signed".to_owned()))?;
+        .map_err(|error| refused(StatusCode::BAD_REQUEST, &error.to_string()))?;
+    let unsigned = |_| refused(StatusCode::INTERNAL_SERVER_ERROR, "the token could not be signed");
+    let token = shared.key.sign(&claims).map_err(unsigned)?;
     tracing::info!(identity = identity.name(), "gave out a development token");
     Ok(token)
 }
@@ -178,11 +148,8 @@ fn identity(request: &HttpRequest) -> Option<IdentityKind> {
 }
 
 fn unknown() -> HttpResponse {
-    refused(StatusCode::NOT_FOUND, &no_such_type())
-}
-
-fn no_such_type() -> String {
-    format!("there is no such identity type; there are {}", IdentityKind::ALL.map(IdentityKind::name).join(", "))
+    let known = IdentityKind::NAMES.join(", ");
+    refused(StatusCode::NOT_FOUND, &format!("there is no such identity type; there are {known}"))
 }
 
 fn refused(status: StatusCode, problem: &str) -> HttpResponse {

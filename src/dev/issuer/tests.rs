@@ -104,6 +104,6 @@ async fn a_port_that_is_taken_is_named() {
     let port = first.address.port();
     let error = DevIssuer::bind(port, None).err().unwrap();
     assert!(
-        matches!(&error, DevIssuerError::Listen { port: named, source } if *named == port && source.kind() == io::ErrorKind::AddrInUse)
+        matches!(&error, DevServerError::Listen { port: named, source } if *named == port && source.kind() == std::io::ErrorKind::AddrInUse)
     );
 }

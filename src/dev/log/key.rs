@@ -19,7 +19,6 @@ pub(super) struct SigningKey {
 }
 
 impl SigningKey {
-    /// From PKCS #8.
     pub(super) fn from_pkcs8(der: &[u8]) -> Result<Self, Unspecified> {
         let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, der).map_err(|_| Unspecified)?;
         let public: PublicKeyX509Der<'_> = pair.public_key().as_der()?;

@@ -8,16 +8,14 @@ mod ledger;
 mod routes;
 mod submission;
 
-use std::io;
 use std::net::SocketAddr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use actix_web::middleware::from_fn;
-use actix_web::{App, HttpServer, web};
+use actix_web::web;
+use parking_lot::Mutex;
 
-use super::folder::{Folder, FolderError};
+use super::folder::Folder;
 use super::kept_key;
-use super::loopback::{HEADER_TIMEOUT, MAX_CONNECTIONS, listen, loopback_only};
+use super::loopback::{DevServerError, listen, serve};
 use key::SigningKey;
 use ledger::{Ledger, MAX_ENTRIES};
 
@@ -26,16 +24,7 @@ const KEY_FILE: &str = "ctlog-key.pem";
 /// The longest request body, in bytes: a chain of eight certificates.
 const MAX_BODY_BYTES: usize = 256 * 1024;
 
-/// Why there is no log.
-#[derive(Debug, thiserror::Error)]
-pub enum DevLogError {
-    #[error("cannot listen on 127.0.0.1:{port}: {source}")]
-    Listen { port: u16, source: io::Error },
-    #[error("the log's key cannot be used")]
-    Key(#[from] FolderError),
-    #[error("the development log stopped: {0}")]
-    Run(io::Error),
-}
+const SERVER: &str = "log";
 
 /// A log that is bound and ready to run.
 pub struct DevLog {
@@ -52,38 +41,16 @@ struct Shared {
     ledger: Mutex<Ledger>,
 }
 
-impl Shared {
-    /// Every change of the ledger is complete before it can panic: one that did not finish left nothing behind.
-    fn ledger(&self) -> MutexGuard<'_, Ledger> {
-        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 impl DevLog {
     /// Binds 127.0.0.1 with the folder's key, or a new one; port 0 lets the system choose. Chains must end at `root`, a certificate in DER.
-    pub fn bind(port: u16, root: Vec<u8>, folder: Option<&Folder>) -> Result<Self, DevLogError> {
-        let refused = |source| DevLogError::Listen { port, source };
-        let listener = listen(port).map_err(refused)?;
-        let address = listener.local_addr().map_err(refused)?;
-        let key = kept_key::open(folder, KEY_FILE, |der| SigningKey::from_pkcs8(der).ok())?;
+    pub fn bind(port: u16, root: Vec<u8>, folder: Option<&Folder>) -> Result<Self, DevServerError> {
+        let (listener, address) = listen(port)?;
+        let key = kept_key::open(folder, KEY_FILE, |der| SigningKey::from_pkcs8(der).ok())
+            .map_err(|source| DevServerError::Key { server: SERVER, source })?;
         let (spki, id) = (key.spki_der().to_vec(), key.id());
         let shared = web::Data::new(Shared { key, root, ledger: Mutex::new(Ledger::new(MAX_ENTRIES)) });
-        let server = HttpServer::new(move || {
-            App::new()
-                .app_data(shared.clone())
-                .app_data(web::PayloadConfig::new(MAX_BODY_BYTES))
-                .wrap(from_fn(loopback_only))
-                .configure(routes::configure)
-        })
-        .workers(1)
-        .max_connections(MAX_CONNECTIONS)
-        .client_request_timeout(HEADER_TIMEOUT)
-        .shutdown_timeout(1)
-        // The caller decides when the log ends.
-        .disable_signals()
-        .listen(listener)
-        .map_err(refused)?
-        .run();
+        let routes = move |service: &mut web::ServiceConfig| routes::configure(service.app_data(shared.clone()));
+        let server = serve((listener, address), MAX_BODY_BYTES, routes)?;
         Ok(Self { address, spki, id, server })
     }
 
@@ -103,7 +70,7 @@ impl DevLog {
     }
 
     /// Serves until it is dropped.
-    pub async fn run(self) -> Result<(), DevLogError> {
-        self.server.await.map_err(DevLogError::Run)
+    pub async fn run(self) -> Result<(), DevServerError> {
+        self.server.await.map_err(|problem| DevServerError::Run { server: SERVER, problem })
     }
 }

@@ -55,7 +55,7 @@ fn add(log: &Shared, kind: Kind, body: &[u8]) -> HttpResponse {
         Ok(submission) => submission,
         Err(refusal) => return bad(&refusal.to_string()),
     };
-    match log.ledger().append(&submission, milliseconds(), |leaf| log.key.sign(leaf)) {
+    match log.ledger.lock().append(&submission, milliseconds(), |leaf| log.key.sign(leaf)) {
         Ok(issued) => HttpResponse::Ok().json(json!({
             "sct_version": 0,
             "id": STANDARD.encode(log.key.id()),
@@ -71,7 +71,7 @@ fn add(log: &Shared, kind: Kind, body: &[u8]) -> HttpResponse {
 /// Every entry is in the tree at once: the head is of this moment.
 async fn get_sth(log: Log) -> HttpResponse {
     let (size, root_hash) = {
-        let ledger = log.ledger();
+        let ledger = log.ledger.lock();
         (ledger.size() as u64, ledger.root_hash())
     };
     let timestamp = milliseconds();
@@ -95,7 +95,7 @@ struct Sizes {
 }
 
 async fn get_sth_consistency(log: Log, query: web::Query<Sizes>) -> HttpResponse {
-    match log.ledger().consistency_proof(query.first, query.second) {
+    match log.ledger.lock().consistency_proof(query.first, query.second) {
         Some(proof) => HttpResponse::Ok().json(json!({"consistency": encoded(&proof)})),
         None => bad("there are no trees of these sizes, first and second"),
     }
@@ -111,7 +111,7 @@ async fn get_proof_by_hash(log: Log, query: web::Query<LeafHash>) -> HttpRespons
     let Some(hash) = STANDARD.decode(&query.hash).ok().and_then(|hash| Hash::try_from(hash).ok()) else {
         return bad("the hash is not 32 bytes in base64");
     };
-    let ledger = log.ledger();
+    let ledger = log.ledger.lock();
     let Some(index) = ledger.index_of(&hash) else {
         return text(StatusCode::NOT_FOUND, "no entry has this hash");
     };
@@ -128,7 +128,7 @@ struct Range {
 }
 
 async fn get_entries(log: Log, query: web::Query<Range>) -> HttpResponse {
-    let ledger = log.ledger();
+    let ledger = log.ledger.lock();
     if query.start > query.end || query.start >= ledger.size() {
         return bad("there are no such entries");
     }
@@ -148,7 +148,7 @@ struct LeafIndex {
 }
 
 async fn get_entry_and_proof(log: Log, query: web::Query<LeafIndex>) -> HttpResponse {
-    let ledger = log.ledger();
+    let ledger = log.ledger.lock();
     let proof = ledger.inclusion_proof(query.leaf_index, query.tree_size);
     let (Some(proof), Some(entry)) = (proof, ledger.entry(query.leaf_index)) else {
         return bad("the entry is not in a tree of this size, or there is none");

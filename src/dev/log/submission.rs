@@ -3,7 +3,7 @@
 //! Owns the checks of RFC 6962 section 3.1 and the bytes of an entry, from the bytes alone: that the issuing side means the same shows
 //! when its log client verifies the timestamp. Knows neither tree nor HTTP.
 
-use aws_lc_rs::digest;
+use sha2::{Digest as _, Sha256};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::X509Extension;
 use x509_parser::prelude::FromDer as _;
@@ -87,11 +87,12 @@ impl Submission {
             Kind::Certificate => ([&X509_ENTRY.to_be_bytes()[..], &vector_24(leaf)?].concat(), chain_bytes),
             Kind::Precertificate => {
                 let tbs = logged_tbs(parsed.tbs_certificate.as_ref()).map_err(|_| Refusal::Malformed(1))?;
-                let entry = [&PRECERT_ENTRY.to_be_bytes()[..], &sha256(&issuer), &vector_24(&tbs)?].concat();
+                let entry =
+                    [&PRECERT_ENTRY.to_be_bytes()[..], &Sha256::digest(&issuer)[..], &vector_24(&tbs)?].concat();
                 (entry, [vector_24(leaf)?, chain_bytes].concat())
             }
         };
-        Ok(Self { fingerprint: sha256(leaf), entry, extra_data })
+        Ok(Self { fingerprint: Sha256::digest(leaf).into(), entry, extra_data })
     }
 }
 
@@ -133,10 +134,4 @@ fn vector_24(content: &[u8]) -> Result<Vec<u8>, Refusal> {
     let length = u32::try_from(content.len()).map_err(|_| Refusal::TooLong)?;
     let [0, prefix @ ..] = length.to_be_bytes() else { return Err(Refusal::TooLong) };
     Ok([&prefix[..], content].concat())
-}
-
-fn sha256(bytes: &[u8]) -> [u8; 32] {
-    let mut hash = [0; 32];
-    hash.copy_from_slice(digest::digest(&digest::SHA256, bytes).as_ref());
-    hash
 }

@@ -34,14 +34,11 @@ pub enum ClaimError {
     /// The claim has a control character (C0, C1 or DEL), which must not reach a certificate.
     #[error("the claim {0:?} contains a control character")]
     ControlCharacter(String),
-    /// The claim is of another JSON type than the one needed.
     #[error("the claim {claim:?} is {found}, not {wanted}")]
     WrongType {
         /// The claim's name; members of an object are joined by dots.
         claim: String,
-        /// What it is, in words.
         found: &'static str,
-        /// What it must be, in words.
         wanted: &'static str,
     },
 }

@@ -84,9 +84,7 @@ impl ClusterFiles {
             |service: &str| host.trim_matches(['[', ']']).eq_ignore_ascii_case(service.trim_matches(['[', ']']));
         is_api_server_name(host) || service.is_some_and(is_service)
     }
-}
 
-impl ClusterFiles {
     /// The file of the cluster's CA, for a request to this URL. Only the API server cannot do without: a file may cover the cluster's
     /// issuer by a pattern, and be used outside of one.
     pub(in crate::identity) fn ca_certificate_for(&self, url: &str) -> Option<PathBuf> {

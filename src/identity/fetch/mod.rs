@@ -45,20 +45,14 @@ const MAX_REDIRECTS: usize = 5;
 /// Why a document could not be had.
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
-    /// Not a URL that can be fetched.
     #[error("not an http or https URL: {0}")]
     Url(PeerText),
-    /// HTTP without TLS where it is not good enough.
     #[error("GET {0}: not asked without TLS; allow-http permits it")]
     PlainHttp(PeerText),
     #[error("GET {0}: the host has no address on the public internet; allow-private-addresses permits others")]
     Address(PeerText),
     #[error("{path}: {message}")]
-    File {
-        path: String,
-        /// What is wrong with it.
-        message: String,
-    },
+    File { path: String, message: String },
     /// Connection, name, TLS, redirect or time.
     #[error("GET {url}: {problem}")]
     Http {
@@ -66,7 +60,6 @@ pub enum FetchError {
         /// The library's error with its causes.
         problem: PeerText,
     },
-    /// An answer other than 200.
     #[error("GET {url}: answered {status}")]
     Status { url: PeerText, status: StatusCode },
     #[error("GET {url}: {problem}")]
@@ -124,7 +117,6 @@ impl Fetcher {
         Ok(Self { resolver, trust, proxies: Matcher::from_env(), ordinary, direct, guarded })
     }
 
-    /// Gets a document.
     pub async fn get(&self, url: &str, reach: Reach, access: &Access) -> Result<Document, FetchError> {
         let url = http_url(url)?;
         if !access.permits_scheme(&url) {

@@ -293,7 +293,6 @@ impl Default for KeyAccess {
 }
 
 impl FixedKeys {
-    /// Reads a JWK set.
     pub fn parse(text: &str) -> Result<Self, String> {
         let keys = KeySet::parse(text.as_bytes(), None, KeyBudget::NAMED)
             .map_err(|error| JsonFault::from(error).to_string())?;

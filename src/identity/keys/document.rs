@@ -11,8 +11,8 @@ use serde::de::{IgnoredAny, MapAccess, Visitor};
 /// The members of a discovery document that matter.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Discovery {
-    pub(super) issuer: String,
-    pub(super) jwks_uri: String,
+    pub(super) issuer: Option<String>,
+    pub(super) jwks_uri: Option<String>,
     /// `id_token_signing_alg_values_supported`.
     pub(super) algorithms: Vec<String>,
 }
@@ -44,8 +44,8 @@ impl<'de> Visitor<'de> for DiscoveryVisitor {
         let mut found = Discovery::default();
         while let Some(name) = members.next_key::<String>()? {
             match name.to_ascii_lowercase().as_str() {
-                "issuer" => found.issuer = members.next_value::<Option<String>>()?.unwrap_or_default(),
-                "jwks_uri" => found.jwks_uri = members.next_value::<Option<String>>()?.unwrap_or_default(),
+                "issuer" => found.issuer = members.next_value()?,
+                "jwks_uri" => found.jwks_uri = members.next_value()?,
                 "id_token_signing_alg_values_supported" => {
                     let listed = members.next_value::<Option<Vec<Option<String>>>>()?;
                     found.algorithms = listed.unwrap_or_default().into_iter().flatten().collect();
@@ -65,7 +65,8 @@ mod tests {
 
     #[test]
     fn odd_discovery_documents_are_read_as_go_reads_them() {
-        let expected = Discovery { issuer: "i".into(), jwks_uri: "k".into(), algorithms: vec!["ES256".into()] };
+        let expected =
+            Discovery { issuer: Some("i".into()), jwks_uri: Some("k".into()), algorithms: vec!["ES256".into()] };
         for text in [
             r#"{"issuer": "i", "jwks_uri": "k", "id_token_signing_alg_values_supported": ["ES256"]}"#,
             "\u{feff}{\"issuer\": \"i\", \"jwks_uri\": \"k\", \"id_token_signing_alg_values_supported\": [\"ES256\"]}\r\n",

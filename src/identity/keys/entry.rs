@@ -2,11 +2,12 @@
 //!
 //! Owns single flight. Tokens whose key is held take no lock here. Knows neither who else is held nor how many.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
+use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use super::error::KeyError;
@@ -111,7 +112,7 @@ impl Entry {
 
     /// Whether a fetch is under way: an issuer that is forgotten meanwhile would be asked twice.
     pub(super) fn is_needed(&self) -> bool {
-        self.state().flight.is_some()
+        self.state.lock().flight.is_some()
     }
 
     /// The keys that may be used now, stale ones too.
@@ -127,17 +128,17 @@ impl Entry {
 
     /// Why there are no keys.
     pub(super) fn failure(&self) -> Arc<KeyError> {
-        self.state().life.failure().cloned().unwrap_or_else(|| Arc::new(KeyError::Slow))
+        self.state.lock().life.failure().cloned().unwrap_or_else(|| Arc::new(KeyError::Slow))
     }
 
     /// Whether the issuer failed so short a time ago that nobody waits for its next answer.
     pub(super) fn failed_recently(&self, timing: &KeyTiming, now: Instant) -> bool {
-        self.state().life.failed_recently(timing, now)
+        self.state.lock().life.failed_recently(timing, now)
     }
 
     /// Whether a fetch is under way, or there may be one.
     pub(super) fn may_fly(&self, reason: Reason, timing: &KeyTiming, now: Instant) -> bool {
-        let state = self.state();
+        let state = self.state.lock();
         state.flight.is_some() || state.life.permits(reason, timing, now)
     }
 
@@ -149,7 +150,7 @@ impl Entry {
         now: Instant,
         (ticket, chance): (Ticket, f64),
     ) -> (Option<InFlight>, Option<Completion>) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         if let Some(flight) = &state.flight {
             return (Some(flight.clone()), None);
         }
@@ -169,7 +170,7 @@ impl Entry {
 
     /// What is to be done to keep the keys fresh.
     pub(super) fn next(&self, now: Instant) -> Next {
-        let state = self.state();
+        let state = self.state.lock();
         if state.flight.is_some() {
             return Next::Completion;
         }
@@ -179,7 +180,7 @@ impl Entry {
 
     fn land(&self, outcome: Result<Fetched, KeyError>, started: Instant, timing: &KeyTiming, chance: f64) {
         let now = Instant::now();
-        let mut state = self.state();
+        let mut state = self.state.lock();
         state.flight = None;
         match outcome {
             Ok(fetched) => {
@@ -229,10 +230,6 @@ impl Entry {
             }
             None => tracing::debug!(issuer, error, "a new issuer's keys cannot be fetched"),
         }
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

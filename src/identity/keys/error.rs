@@ -10,7 +10,6 @@ use crate::text::peer_text::{JsonFault, PeerText};
 /// Why an issuer's keys could not be had. Always the issuer's fault or the network's, never the caller's.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
-    /// A document could not be fetched.
     #[error(transparent)]
     Fetch(#[from] FetchError),
     /// A document that is not the JSON it should be.
@@ -32,7 +31,6 @@ pub enum KeyError {
     ForeignKeys(PeerText),
     #[error("{0} holds no key that can verify a token{1}")]
     NoUsableKey(PeerText, PeerText),
-    /// A discovery document without `jwks_uri`.
     #[error("{0} does not say where the keys are (jwks_uri)")]
     NoKeysUrl(PeerText),
     #[error("too many new issuers of patterns are being asked for their keys")]

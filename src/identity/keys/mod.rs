@@ -18,8 +18,8 @@ mod timing;
 mod waiting;
 
 use std::hash::RandomState;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
@@ -115,7 +115,7 @@ impl KeyStore {
             tickets: AtomicU64::new(0),
             changed: Arc::default(),
             has_keeper: AtomicBool::new(false),
-            told: Mutex::default(),
+            told: parking_lot::Mutex::default(),
             chance: RandomState::new(),
             fetches: AtomicU64::new(0),
             failed_fetches: AtomicU64::new(0),

@@ -3,10 +3,11 @@
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
+use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
@@ -180,7 +181,7 @@ impl Shared {
     /// issuers.
     fn tell_left_out(&self, entry: &Entry, keys: &KeySet) {
         let source = &entry.source;
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut told = self.told.lock();
         let mut is_new = |(id, reason): &(Option<&str>, LeftOut)| {
             let subject = source.pattern().map_or((source.url.as_str(), *id), |pattern| (pattern, None));
             told.len() < MAX_TOLD && told.insert(self.chance.hash_one((subject, reason)))

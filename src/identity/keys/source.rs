@@ -80,20 +80,19 @@ impl Source {
         let document = fetcher.get(&url, self.issuer.reach(&self.url), access).await?;
         let found = Discovery::parse(&document.body)
             .map_err(|error| KeyError::Document { document: PeerText::of(&url), fault: error.into() })?;
-        if found.issuer != self.url {
-            let (expected, found) = (PeerText::of(&self.url), PeerText::of(found.issuer));
+        if found.issuer.as_ref() != Some(&self.url) {
+            let (expected, found) = (PeerText::of(&self.url), PeerText::of(found.issuer.unwrap_or_default()));
             return Err(KeyError::IssuerMismatch { expected, found });
         }
-        if found.jwks_uri.is_empty() {
-            return Err(KeyError::NoKeysUrl(PeerText::of(&url)));
+        let jwks_uri = found.jwks_uri.filter(|jwks_uri| !jwks_uri.is_empty());
+        let jwks_uri = jwks_uri.ok_or_else(|| KeyError::NoKeysUrl(PeerText::of(&url)))?;
+        if jwks_uri.len() > LONGEST_URL {
+            return Err(FetchError::Url(PeerText::of(&jwks_uri)).into());
         }
-        if found.jwks_uri.len() > LONGEST_URL {
-            return Err(FetchError::Url(PeerText::of(&found.jwks_uri)).into());
-        }
-        let reach = self.reach_of_keys(&url, &found.jwks_uri)?;
-        let access = access.after(&document, &found.jwks_uri);
-        let document = fetcher.get(&found.jwks_uri, reach, &access).await?;
-        self.usable(&found.jwks_uri, &document.body, Some(&found.algorithms), document.lifetime)
+        let reach = self.reach_of_keys(&url, &jwks_uri)?;
+        let access = access.after(&document, &jwks_uri);
+        let document = fetcher.get(&jwks_uri, reach, &access).await?;
+        self.usable(&jwks_uri, &document.body, Some(&found.algorithms), document.lifetime)
     }
 
     fn usable(

@@ -10,10 +10,10 @@ pub(super) fn principal(token: &VerifiedClaims) -> Result<Principal, PrincipalEr
     let uri = path_uri(&Piece::literal(token.issuer_url()), &[Piece::claim("sub", subject)], &[])?;
     let name = SubjectAlternativeName::Uri(uri);
     // Clients sign the e-mail address when the token has one, and so the token's address must be verified.
-    match token.claims().optional_text("email")?.unwrap_or_default() {
-        "" => Principal::new(token, name),
-        email if is_verified(token.claims())? => Ok(Principal::challenged_by(token, name, email)),
-        _ => Err(PrincipalError::EmailNotVerified),
+    match token.claims().optional_text("email")? {
+        None | Some("") => Principal::new(token, name),
+        Some(email) if is_verified(token.claims())? => Ok(Principal::challenged_by(token, name, email)),
+        Some(_) => Err(PrincipalError::EmailNotVerified),
     }
 }
 

@@ -26,16 +26,12 @@ pub struct Restrictions {
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RestrictionError {
-    /// Another type than those of `token-types`.
     #[error("the token's typ header is not one of the issuer's token-types")]
     TokenType,
-    /// Another `azp` than those of `authorized-parties`, or none.
     #[error("the token's azp is not one of the issuer's authorized-parties")]
     AuthorizedParty,
-    /// `iat` is longer ago than `max-token-age`.
     #[error("the token is older than the issuer's max-token-age")]
     TooOld,
-    /// `iat` is ahead of our clock.
     #[error("the token's iat is more than 60 s ahead, and its age counts")]
     IssuedAhead,
     /// A claim that a restriction needs is missing or of the wrong type.

@@ -22,15 +22,10 @@ pub(crate) enum Piece<'a> {
 /// Why pieces do not make a name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SanError {
-    /// The result is not a URI.
     #[error(transparent)]
     Uri(#[from] UriError),
     #[error("the claim {claim:?} {problem}: another identity would have the same name")]
-    Collides {
-        claim: String,
-        /// What is wrong with its value.
-        problem: Problem,
-    },
+    Collides { claim: String, problem: Problem },
 }
 
 /// What makes a claim's value collide with another one.

@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 
 use super::TemplateError;
-use super::parse::refuse;
+use super::scan::refused;
 use super::tree::{Expression, Kind};
 
 /// The greatest width and precision.
@@ -90,19 +90,19 @@ pub(super) fn parts(at: usize, format: &str, values: Vec<Expression>) -> Result<
             Some('t') => Verb::Boolean,
             Some('x') => Verb::Hexadecimal,
             _ => {
-                return Err(refuse(
+                return Err(refused(
                     at,
                     "`printf` supports the verbs %s, %v, %d, %t, %x and %%, with `-`, a width and a precision",
                 ));
             }
         };
         rest = characters.as_str();
-        let value = values.next().ok_or_else(|| refuse(at, "`printf` has more verbs than values"))?;
+        let value = values.next().ok_or_else(|| refused(at, "`printf` has more verbs than values"))?;
         if !verb.takes(value.kind()) || (precision.is_some() && value.kind() != Kind::Text) {
-            return Err(refuse(at, "a verb of `printf` does not fit its value: claims are strings, for %s or %v"));
+            return Err(refused(at, "a verb of `printf` does not fit its value: claims are strings, for %s or %v"));
         }
         if precision.is_some() && !matches!(verb, Verb::Any | Verb::Text) {
-            return Err(refuse(at, "`printf` supports a precision only with %s and %v"));
+            return Err(refused(at, "`printf` supports a precision only with %s and %v"));
         }
         if !literal.is_empty() {
             parts.push(Part::Literal(std::mem::take(&mut literal).into()));
@@ -110,7 +110,7 @@ pub(super) fn parts(at: usize, format: &str, values: Vec<Expression>) -> Result<
         parts.push(Part::Verb { verb, is_left, width: width.unwrap_or(0), precision, value });
     }
     if values.next().is_some() {
-        return Err(refuse(at, "`printf` has more values than verbs"));
+        return Err(refused(at, "`printf` has more values than verbs"));
     }
     literal.push_str(rest);
     if !literal.is_empty() {
@@ -127,7 +127,7 @@ fn number(at: usize, from: &str) -> Result<(Option<usize>, &str), TemplateError>
     }
     match digits.parse::<usize>() {
         Ok(number) if number <= WIDTH_LIMIT && (digits == "0" || !digits.starts_with('0')) => Ok((Some(number), rest)),
-        _ => Err(refuse(
+        _ => Err(refused(
             at,
             &format!("a width or precision of `printf` is at most {WIDTH_LIMIT}, without leading zeros"),
         )),

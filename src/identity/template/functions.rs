@@ -2,11 +2,13 @@
 //!
 //! Refuses to know how a command is written (see `parse`).
 
+use std::cmp::Ordering;
+
 use super::TemplateError;
 use super::action::Operand;
 use super::format;
 use super::scan::refused;
-use super::tree::{Escape, Expression, Kind, Order};
+use super::tree::{Escape, Expression, Kind};
 
 /// An operand that must have a value of its own.
 pub(super) fn expression(at: usize, operand: Operand<'_>) -> Result<Expression, TemplateError> {
@@ -42,14 +44,14 @@ pub(super) fn function(
         "ne" if values.len() == 2 => Ok(Expression::Not(Box::new(equal(at, values)?))),
         "ne" => Err(count("two values")),
         "lt" | "le" | "gt" | "ge" => {
-            let order = match name {
-                "lt" => Order::Less,
-                "le" => Order::LessOrEqual,
-                "gt" => Order::Greater,
-                _ => Order::GreaterOrEqual,
+            let holds = match name {
+                "lt" => Ordering::is_lt,
+                "le" => Ordering::is_le,
+                "gt" => Ordering::is_gt,
+                _ => Ordering::is_ge,
             };
             match (values.pop(), values.pop(), values.is_empty()) {
-                (Some((at, right)), Some((_, left)), true) => compare(at, order, left, right),
+                (Some((at, right)), Some((_, left)), true) => compare(at, holds, left, right),
                 _ => Err(count("two values")),
             }
         }
@@ -84,11 +86,16 @@ fn slice(at: usize, values: Vec<Expression>) -> Result<Expression, TemplateError
     Ok(Expression::Slice { text: Box::new(text), from: positions.next(), to: positions.next() })
 }
 
-fn compare(at: usize, order: Order, left: Expression, right: Expression) -> Result<Expression, TemplateError> {
+fn compare(
+    at: usize,
+    holds: fn(Ordering) -> bool,
+    left: Expression,
+    right: Expression,
+) -> Result<Expression, TemplateError> {
     match (left.kind(), right.kind()) {
         (Kind::Boolean, _) | (_, Kind::Boolean) => Err(refused(at, "a boolean has no order")),
         (Kind::Text, Kind::Integer) | (Kind::Integer, Kind::Text) => Err(refused(at, MIXED)),
-        _ => Ok(Expression::Compare { order, left: Box::new(left), right: Box::new(right) }),
+        _ => Ok(Expression::Compare { holds, left: Box::new(left), right: Box::new(right) }),
     }
 }
 

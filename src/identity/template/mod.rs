@@ -72,7 +72,6 @@ pub enum RenderError {
     MissingKey(String),
     #[error("the key {key:?} holds {found} where a string is needed")]
     NotText {
-        /// The key that was asked for.
         key: String,
         /// What it holds, in words.
         found: &'static str,
@@ -84,15 +83,10 @@ pub enum RenderError {
     },
     #[error("a string, a number and a boolean cannot be compared with each other")]
     MixedComparison,
-    /// `range` over a string.
     #[error("`range` needs a list, and {key:?} is a string")]
-    NotAList {
-        /// The key of the text.
-        key: String,
-    },
+    NotAList { key: String },
     #[error("{0:?} met a value that it does not take")]
     WrongKind(&'static str),
-    /// `slice` beyond the end, or inside a character.
     #[error("`slice` is out of range or cuts a character")]
     OutOfRange,
     #[error("the template needs more than {limit} steps")]

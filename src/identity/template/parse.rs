@@ -38,11 +38,6 @@ pub(super) fn parse(source: &str) -> Result<Parsed, TemplateError> {
     }
 }
 
-/// An error in a function's arguments.
-pub(super) fn refuse(at: usize, what: &str) -> TemplateError {
-    refused(at, what)
-}
-
 struct Parser<'s> {
     scanner: Scanner<'s>,
     keys: Vec<Box<str>>,

@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 
 use super::format::{self, Part, Verb};
-use super::tree::{Branch, Escape, Expression, Node, Order};
+use super::tree::{Branch, Escape, Expression, Node};
 use super::{Lookup, OUTPUT_LIMIT, RenderError, Rendered};
 
 /// How many repetitions, and pieces within them, `range` may render for one token. Outside of it a template's length is the bound.
@@ -254,19 +254,14 @@ impl<'v, 'l, 'd: 'v> Renderer<'v, 'l, 'd> {
                 }
                 Ok(Value::Boolean(equal))
             }
-            Expression::Compare { order, left, right } => {
+            Expression::Compare { holds, left, right } => {
                 let ordering = match (self.evaluate(left)?, self.evaluate(right)?) {
                     (Value::Text(left), Value::Text(right)) => left.text.cmp(&right.text),
                     (Value::Integer(left), Value::Integer(right)) => left.cmp(&right),
                     (Value::List { key, .. }, _) | (_, Value::List { key, .. }) => return Err(not_text(key)),
                     _ => return Err(RenderError::MixedComparison),
                 };
-                Ok(Value::Boolean(match order {
-                    Order::Less => ordering.is_lt(),
-                    Order::LessOrEqual => ordering.is_le(),
-                    Order::Greater => ordering.is_gt(),
-                    Order::GreaterOrEqual => ordering.is_ge(),
-                }))
+                Ok(Value::Boolean(holds(ordering)))
             }
             Expression::FirstWith { truth, leading, last, is_piped } => {
                 let piped = if *is_piped { Some(self.evaluate(last)?) } else { None };

@@ -1,5 +1,7 @@
 //! What a template is after parsing: a tree that is rendered without further questions.
 
+use std::cmp::Ordering;
+
 use super::format::Part;
 
 /// A piece of a template.
@@ -57,8 +59,9 @@ pub(super) enum Expression {
         first: Box<Expression>,
         others: Vec<Expression>,
     },
+    /// `lt`, `le`, `gt` and `ge`, by whether an order is theirs.
     Compare {
-        order: Order,
+        holds: fn(Ordering) -> bool,
         left: Box<Expression>,
         right: Box<Expression>,
     },
@@ -85,14 +88,6 @@ pub(super) enum Expression {
         how: Escape,
         values: Vec<Expression>,
     },
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Order {
-    Less,
-    LessOrEqual,
-    Greater,
-    GreaterOrEqual,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,20 +7,21 @@ use std::ops::RangeInclusive;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{IgnoredAny, MapAccess, Visitor};
+use serde::de::value::StrDeserializer;
+use serde::de::{IgnoredAny, IntoDeserializer as _};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::claims::{ClaimError, Claims};
 use super::token_type::TokenType;
+use crate::text::json_object::JsonObject;
 use crate::text::peer_text::JsonFault;
 
 /// The longest token that is looked at, in bytes.
 pub const MAX_TOKEN_BYTES: usize = 64 * 1024;
 
 /// Signature algorithms of tokens that sigmint knows (RFC 7518 section 3.1, RFC 8037). No HMAC, no `none`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
 #[allow(clippy::upper_case_acronyms, reason = "the registered names")]
 pub enum TokenAlgorithm {
     /// RSASSA-PKCS1-v1_5 with SHA-256
@@ -50,20 +51,8 @@ pub enum TokenAlgorithm {
 impl TokenAlgorithm {
     /// The algorithm of a registered name; nothing for a name that is not trusted here.
     pub fn from_name(name: &str) -> Option<Self> {
-        Some(match name {
-            "RS256" => Self::RS256,
-            "RS384" => Self::RS384,
-            "RS512" => Self::RS512,
-            "PS256" => Self::PS256,
-            "PS384" => Self::PS384,
-            "PS512" => Self::PS512,
-            "ES256" => Self::ES256,
-            "ES384" => Self::ES384,
-            "ES512" => Self::ES512,
-            "EdDSA" => Self::EdDSA,
-            "Ed25519" => Self::Ed25519,
-            _ => return None,
-        })
+        let name: StrDeserializer<'_, serde::de::value::Error> = name.into_deserializer();
+        Self::deserialize(name).ok()
     }
 
     /// What makes and verifies the signatures. RFC 9864 gives the curve in the name, and Ed25519 is the only one that is known here by either.
@@ -95,15 +84,12 @@ impl TokenAlgorithm {
 pub enum TokenError {
     #[error("the request carries no identity token")]
     Absent,
-    /// Longer than [`MAX_TOKEN_BYTES`].
     #[error("the token is longer than {MAX_TOKEN_BYTES} bytes")]
     TooLong,
     #[error("the token does not have the three parts of a signed token; encrypted tokens (JWE) are not accepted")]
     NotThreeParts,
-    /// A part is not base64url without padding.
     #[error("the token's {0} is not base64url without padding")]
     NotBase64(&'static str),
-    /// The header is not a JSON object that we can read.
     #[error("the token's header is not valid: {0}")]
     Header(JsonFault),
     /// An algorithm that is unknown, symmetric or `none`.
@@ -152,29 +138,6 @@ struct Header {
     /// RFC 7797: a payload that is not encoded. It would have to be listed in `crit`.
     #[serde(default)]
     b64: Option<Value>,
-}
-
-/// A header that is a JSON object: a derived reader would take a list of the members' values as well.
-struct HeaderObject(Header);
-
-impl<'de> Deserialize<'de> for HeaderObject {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(HeaderVisitor).map(Self)
-    }
-}
-
-struct HeaderVisitor;
-
-impl<'de> Visitor<'de> for HeaderVisitor {
-    type Value = Header;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a JSON object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<Header, A::Error> {
-        Header::deserialize(MapAccessDeserializer::new(members))
-    }
 }
 
 fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
@@ -229,7 +192,7 @@ impl CompactJws {
         if payload.contains('.') {
             return Err(TokenError::NotThreeParts);
         }
-        let HeaderObject(header) =
+        let JsonObject(header): JsonObject<Header> =
             serde_json::from_slice(&decode(header, "header")?).map_err(|error| TokenError::Header(error.into()))?;
         if header.crit || header.b64 == Some(false.into()) {
             return Err(TokenError::Critical);

@@ -4,7 +4,7 @@
 //! expect it: parts that are encoded already stay as they are, other bytes are encoded, nothing else is normalised. The `url` crate
 //! follows the WHATWG rules instead (lower-cases hosts, drops default ports, adds slashes), which would change names.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use crate::text::has_control_character;
 
@@ -93,7 +93,6 @@ impl Uri {
         Self::parse(&format!("{}/{joined}{slash}", base.trim_end_matches('/')))
     }
 
-    /// The URI's text.
     pub fn as_str(&self) -> &str {
         &self.text
     }
@@ -220,11 +219,8 @@ fn is_sub_delimiter(byte: u8) -> bool {
 }
 
 fn push_byte(out: &mut String, byte: u8) {
-    const HEX: &[u8; 16] = b"0123456789ABCDEF";
-    out.push('%');
-    for nibble in [byte >> 4, byte & 0x0f] {
-        out.push(char::from(HEX.get(usize::from(nibble)).copied().unwrap_or(b'0')));
-    }
+    // Writing to a String cannot fail.
+    let _ = write!(out, "%{byte:02X}");
 }
 
 fn percent_decode(text: &str) -> Result<Vec<u8>, UriError> {

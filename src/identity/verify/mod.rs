@@ -110,17 +110,14 @@ impl VerifiedClaims {
         self.claims.get("iss").and_then(Value::as_str).unwrap_or_default()
     }
 
-    /// `sub`; empty if the token has none, which only some identities do without.
-    pub fn subject(&self) -> &str {
-        self.claims.get("sub").and_then(Value::as_str).unwrap_or_default()
+    /// `sub`, which some identities do without.
+    pub fn subject(&self) -> Option<&str> {
+        self.claims.get("sub").and_then(Value::as_str).filter(|subject| !subject.is_empty())
     }
 
     /// What tells the issuer's identities apart: the subject, or the address of a token without one.
     pub fn party(&self) -> &str {
-        match self.subject() {
-            "" => self.claims.get("email").and_then(Value::as_str).unwrap_or_default(),
-            subject => subject,
-        }
+        self.subject().or_else(|| self.claims.get("email").and_then(Value::as_str)).unwrap_or_default()
     }
 
     /// What tells this token from every other one, for issuers whose tokens are counted.

@@ -45,7 +45,6 @@ impl UntrustedProxies {
 /// Which header the trusted proxies write. Only one is read: the other one may be the client's own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum AddressHeader {
-    /// `X-Forwarded-For`
     #[default]
     XForwardedFor,
     /// `Forwarded` (RFC 7239)

@@ -12,8 +12,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::num::NonZeroUsize;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+
+use parking_lot::Mutex;
 
 use crate::networks::network;
 
@@ -112,7 +114,7 @@ impl Connections {
     pub fn admit(&self, peer: Option<IpAddr>) -> Result<(Arc<Lease>, bool), Refused> {
         let limits = self.0.limits;
         let address = peer.filter(|_| limits.per_address.is_some()).map(network);
-        let mut state = self.0.lock();
+        let mut state = self.0.state.lock();
         if let (Some(address), Some(cap)) = (&address, limits.per_address)
             && state.by_address.get(address).is_some_and(|open| *open >= cap.get())
         {
@@ -139,13 +141,7 @@ impl Connections {
     }
 
     pub fn open(&self) -> usize {
-        self.0.lock().open
-    }
-}
-
-impl Registry {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.state.lock().open
     }
 }
 
@@ -193,13 +189,9 @@ impl State {
 }
 
 impl Cut {
-    fn lock(&self) -> MutexGuard<'_, (bool, Option<Waker>)> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Cuts it; what is returned is to be woken.
     fn mark(&self) -> Option<Waker> {
-        let mut state = self.lock();
+        let mut state = self.0.lock();
         state.0 = true;
         state.1.take()
     }
@@ -209,8 +201,8 @@ impl Lease {
     /// The client has begun to speak: from now on the connection takes memory, which is weighed. While all of them weigh more than they
     /// may, those that have waited longest are cut; the number of them is returned.
     pub fn begin(&self, weight: NonZeroUsize) -> usize {
-        let mut state = self.registry.lock();
-        let mut turn = self.turn();
+        let mut state = self.registry.state.lock();
+        let mut turn = self.turn.lock();
         let Some(waiting) = state.stop_waiting(&turn) else { return 0 };
         turn.weight += weight.get();
         state.weight += weight.get();
@@ -230,8 +222,8 @@ impl Lease {
 
     /// The client has done its part: until what is returned is dropped, the connection is not cut.
     pub fn serve(self: &Arc<Self>) -> Serving {
-        let mut state = self.registry.lock();
-        let mut turn = self.turn();
+        let mut state = self.registry.state.lock();
+        let mut turn = self.turn.lock();
         turn.requests += 1;
         state.stop_waiting(&turn);
         Serving(Arc::clone(self))
@@ -239,7 +231,7 @@ impl Lease {
 
     /// Ready once the connection has been cut.
     pub fn poll_cut(&self, context: &mut Context<'_>) -> Poll<()> {
-        let mut state = self.cut.lock();
+        let mut state = self.cut.0.lock();
         if state.0 {
             return Poll::Ready(());
         }
@@ -249,20 +241,16 @@ impl Lease {
         Poll::Pending
     }
 
-    fn turn(&self) -> MutexGuard<'_, Turn> {
-        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn is_cut(&self) -> bool {
-        self.cut.lock().0
+        self.cut.0.lock().0
     }
 }
 
 impl Drop for Serving {
     fn drop(&mut self) {
         let lease = &self.0;
-        let mut state = lease.registry.lock();
-        let mut turn = lease.turn();
+        let mut state = lease.registry.state.lock();
+        let mut turn = lease.turn.lock();
         turn.requests = turn.requests.saturating_sub(1);
         // One that was cut before its request was whole has left already.
         if turn.requests == 0 && !lease.is_cut() {
@@ -274,8 +262,8 @@ impl Drop for Serving {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        let mut state = self.registry.lock();
-        let turn = self.turn();
+        let mut state = self.registry.state.lock();
+        let turn = self.turn.lock();
         // One that was cut is counted no more.
         if let Some(waiting) = state.stop_waiting(&turn) {
             state.leave(&waiting);

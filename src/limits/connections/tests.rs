@@ -52,7 +52,7 @@ fn an_address_has_its_own_cap_and_others_are_not_cut_for_it() {
     let _again = admit(&connections, "2001:db8::2").unwrap();
     assert!(!other.is_cut());
     drop(other);
-    assert_eq!(connections.0.lock().by_address.len(), 1, "an address without connections is forgotten");
+    assert_eq!(connections.0.state.lock().by_address.len(), 1, "an address without connections is forgotten");
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn a_cut_that_comes_while_a_request_becomes_whole_is_counted_once() {
     assert!(lease.poll_cut(&mut Context::from_waker(Waker::noop())).is_ready());
     drop(late);
     drop(lease);
-    assert_eq!((connections.open(), connections.0.lock().silent.len()), (1, 1));
+    assert_eq!((connections.open(), connections.0.state.lock().silent.len()), (1, 1));
 }
 
 #[test]
@@ -80,12 +80,12 @@ fn those_that_have_begun_have_a_cap_of_their_own() {
     assert_eq!(last.begin(two), 2, "the light one is not enough");
     let cut = [&silent, &light, &served, &heavy, &last].map(|lease| lease.is_cut());
     assert_eq!(cut, [false, true, false, true, false]);
-    assert_eq!((connections.open(), connections.0.lock().weight), (3, 3));
+    assert_eq!((connections.open(), connections.0.state.lock().weight), (3, 3));
     assert_eq!(heavy.begin(two), 0, "one that was cut begins no more");
     drop((light, heavy));
-    assert_eq!((connections.open(), connections.0.lock().weight), (3, 3), "it is counted once");
+    assert_eq!((connections.open(), connections.0.state.lock().weight), (3, 3), "it is counted once");
     drop((serving, silent, served, last));
-    assert_eq!((connections.open(), connections.0.lock().weight), (0, 0));
+    assert_eq!((connections.open(), connections.0.state.lock().weight), (0, 0));
 }
 
 #[test]

@@ -4,7 +4,9 @@
 //! no call has read yet, and the largest frame. The socket's side reserves, the calls' side takes over. Knows no byte of HTTP/2.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 use super::memory::{ConnectionMemory, MemoryExhausted, Reservation};
 
@@ -48,13 +50,9 @@ impl Inbound {
         })))
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// The header block of this stream costs so much by now.
     pub(crate) fn block(&self, stream: u32, bytes: usize) -> Result<(), MemoryExhausted> {
-        let mut state = self.lock();
+        let mut state = self.0.lock();
         let state = &mut *state;
         let memory = &state.memory;
         let new = || (stream, Reservation::new(Arc::clone(memory)));
@@ -65,12 +63,12 @@ impl Inbound {
 
     /// The last header block made no call: it was refused and is gone.
     pub(crate) fn block_is_gone(&self) {
-        self.lock().block = None;
+        self.0.lock().block = None;
     }
 
     /// A frame of this length begins, with data for this stream if any.
     pub(crate) fn frame(&self, length: usize, buffer: usize, data_for: Option<u32>) -> Result<(), MemoryExhausted> {
-        let mut state = self.lock();
+        let mut state = self.0.lock();
         let state = &mut *state;
         if state.buffer.bytes() < buffer {
             state.buffer.resize(buffer)?;
@@ -87,19 +85,19 @@ impl Inbound {
 
     /// Entries were added to the table of header fields, which hold so much more.
     pub(crate) fn table(&self, bytes: usize) -> Result<(), MemoryExhausted> {
-        self.lock().table.grow(bytes)
+        self.0.lock().table.grow(bytes)
     }
 
     /// The table of header fields is empty.
     pub(crate) fn table_is_empty(&self) {
-        let mut state = self.lock();
+        let mut state = self.0.lock();
         let none = Reservation::new(Arc::clone(&state.memory));
         state.table = none;
     }
 
     /// A call begins: it takes over what its header block cost.
     pub(crate) fn begin_call(self: &Arc<Self>) -> CallMemory {
-        let mut state = self.lock();
+        let mut state = self.0.lock();
         let (stream, reservation) = match state.block.take() {
             Some((stream, reservation)) => (Some(stream), reservation),
             None => (None, Reservation::new(Arc::clone(&state.memory))),
@@ -112,7 +110,7 @@ impl Inbound {
     }
 
     fn read(&self, stream: u32, all: bool) {
-        let mut state = self.lock();
+        let mut state = self.0.lock();
         if all {
             state.unread.remove(&stream);
         } else if let Some(frames) = state.unread.get_mut(&stream) {
@@ -133,7 +131,7 @@ impl CallMemory {
 
     /// Nothing yet of the same connection's memory.
     pub fn another_reservation(&self) -> Reservation {
-        Reservation::new(Arc::clone(&self.inbound.lock().memory))
+        Reservation::new(Arc::clone(&self.inbound.0.lock().memory))
     }
 
     /// The call has read a frame of its data.

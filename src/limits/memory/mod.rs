@@ -142,7 +142,6 @@ impl Reservation {
         Self { connection, taken: Shares { own: 0, common: 0, large: 0 } }
     }
 
-    /// How many bytes it is for.
     pub const fn bytes(&self) -> usize {
         self.taken.sum()
     }

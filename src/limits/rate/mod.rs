@@ -8,9 +8,9 @@ use std::fmt;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::str::FromStr;
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use sha2::{Digest as _, Sha256};
 
 use counters::{Counters, Key};
@@ -101,7 +101,7 @@ impl KeyedRate {
     }
 
     fn check_at(&self, RateKey(key): RateKey, now: u64) -> Result<(), Duration> {
-        let mut counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counters = self.counters.lock();
         let end = counters.end(key).max(now).saturating_add(self.share);
         match (end - now).checked_sub(self.whole) {
             None | Some(0) => {

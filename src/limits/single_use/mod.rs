@@ -37,7 +37,6 @@ pub enum WhenUnknown {
     Pass,
 }
 
-/// Counts the uses of tokens.
 #[derive(Debug)]
 pub struct SingleUse {
     store: Store,

@@ -6,12 +6,13 @@
 use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use hyper::body::{Buf, Bytes, Frame};
 use hyper::rt::Executor;
+use parking_lot::Mutex;
 use tokio::time::{self, Instant};
 use tonic::Status;
 use tonic::body::Body;
@@ -53,14 +54,10 @@ impl Activity {
         })))
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// A call begins, which holds this until its answer is gone.
     pub(super) fn begin(&self, memory: Reservation) -> Call {
         let answer = Arc::new(Answer { activity: self.clone(), last_part: Mutex::new(None), _memory: memory });
-        let mut state = self.lock();
+        let mut state = self.0.lock();
         state.calls += 1;
         state.streams += 1;
         let previous = state.begun.replace(Arc::clone(&answer));
@@ -83,7 +80,7 @@ impl Activity {
 
     /// What is left of this long until the number has been zero for it.
     fn rest(&self, limit: Duration, begin: Instant, number: fn(&State) -> usize) -> Duration {
-        let state = self.lock();
+        let state = self.0.lock();
         if number(&state) == 0 { limit.saturating_sub(state.since.max(begin).elapsed()) } else { limit }
     }
 
@@ -91,7 +88,7 @@ impl Activity {
     pub(super) async fn unread_for_too_long(&self) {
         let limit = UNREAD + UNREAD_AT_LAST;
         loop {
-            let oldest = self.lock().unread.first_key_value().map(|(_, since)| *since);
+            let oldest = self.0.lock().unread.first_key_value().map(|(_, since)| *since);
             let rest = oldest.map_or(limit, |since| limit.saturating_sub(since.elapsed()));
             if rest.is_zero() {
                 return;
@@ -116,7 +113,7 @@ impl Call {
 
 impl Drop for Call {
     fn drop(&mut self) {
-        let mut state = self.activity.lock();
+        let mut state = self.activity.0.lock();
         state.calls = state.calls.saturating_sub(1);
         state.since = Instant::now();
     }
@@ -132,14 +129,14 @@ pub(super) struct Answer {
 impl Answer {
     /// Since when the client has not taken the last part, if it has not.
     fn unread_since(&self) -> Option<Instant> {
-        let part = (*self.last_part.lock().unwrap_or_else(PoisonError::into_inner))?;
-        self.activity.lock().unread.get(&part).copied()
+        let part = (*self.last_part.lock())?;
+        self.activity.0.lock().unread.get(&part).copied()
     }
 }
 
 impl Drop for Answer {
     fn drop(&mut self) {
-        let mut state = self.activity.lock();
+        let mut state = self.activity.0.lock();
         state.streams = state.streams.saturating_sub(1);
         state.since = Instant::now();
     }
@@ -178,19 +175,19 @@ pub(super) struct Part {
 
 impl Part {
     fn new(bytes: Bytes, answer: &Arc<Answer>) -> Self {
-        let mut state = answer.activity.lock();
+        let mut state = answer.activity.0.lock();
         let number = state.next_part;
         state.next_part += 1;
         state.unread.insert(number, Instant::now());
         drop(state);
-        *answer.last_part.lock().unwrap_or_else(PoisonError::into_inner) = Some(number);
+        *answer.last_part.lock() = Some(number);
         Self { bytes, answer: Arc::clone(answer), number }
     }
 }
 
 impl Drop for Part {
     fn drop(&mut self) {
-        self.answer.activity.lock().unread.remove(&self.number);
+        self.answer.activity.0.lock().unread.remove(&self.number);
     }
 }
 
@@ -217,7 +214,7 @@ where
     F: Future<Output = ()> + Send + 'static,
 {
     fn execute(&self, call: F) {
-        let answer = self.0.lock().begun.take();
+        let answer = self.0.0.lock().begun.take();
         tokio::spawn(async move {
             let (mut call, mut patience) = (pin!(call), None);
             poll_fn(|context| {

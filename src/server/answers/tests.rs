@@ -25,20 +25,20 @@ async fn a_call_is_ended_when_its_answer_is_not_taken_and_the_connection_when_th
     assert!(end.try_recv().is_err_and(|error| error == tokio::sync::oneshot::error::TryRecvError::Empty));
     time::sleep(Duration::from_secs(2)).await;
     assert!(end.await.is_err(), "the task was dropped");
-    assert_eq!(activity.lock().streams, 0);
+    assert_eq!(activity.0.lock().streams, 0);
 
     let mut body = activity.begin(memory()).answered(Body::new("answer".to_owned()));
     let kept = part(&mut body).await;
     drop(body);
-    let begun = activity.lock().begun.take();
+    let begun = activity.0.lock().begun.take();
     drop(begun);
-    assert_eq!(activity.lock().streams, 1, "the answer is not gone");
+    assert_eq!(activity.0.lock().streams, 1, "the answer is not gone");
     let start = Instant::now();
     activity.unread_for_too_long().await;
     assert!(start.elapsed() >= UNREAD + UNREAD_AT_LAST);
     drop(kept);
-    assert_eq!(activity.lock().streams, 0);
-    assert!(activity.lock().unread.is_empty());
+    assert_eq!(activity.0.lock().streams, 0);
+    assert!(activity.0.lock().unread.is_empty());
     let waited = time::timeout(UNREAD * 10, activity.unread_for_too_long()).await;
     assert!(waited.is_err(), "nothing waits");
 }

@@ -2,12 +2,11 @@
 //!
 //! Owns the closed sets of methods and status names. Knows no message. Calls of methods that are not listed are not counted, as there.
 
-use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
-use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
 
 use super::Metrics;
+use super::series::register_all;
 
 /// Names by number (<https://grpc.github.io/grpc/core/md_doc_statuscodes.html>), spelled as Go does.
 const CODES: [&str; 17] = [
@@ -50,11 +49,9 @@ macro_rules! methods {
                 }
             }
 
-            const fn labels(self) -> MethodLabels {
+            const fn labels(self) -> [(&'static str, &'static str); 3] {
                 match self {
-                    $(Self::$name => MethodLabels {
-                        grpc_method: $method, grpc_service: $service, grpc_type: $kind,
-                    },)*
+                    $(Self::$name => [("grpc_method", $method), ("grpc_service", $service), ("grpc_type", $kind)],)*
                 }
             }
         }
@@ -64,7 +61,6 @@ macro_rules! methods {
 methods! {
     CreateSigningCertificate => "dev.sigstore.fulcio.v2.CA" "CreateSigningCertificate" "unary";
     GetTrustBundle => "dev.sigstore.fulcio.v2.CA" "GetTrustBundle" "unary";
-    /// The issuers that are accepted.
     GetConfiguration => "dev.sigstore.fulcio.v2.CA" "GetConfiguration" "unary";
     HealthCheck => "grpc.health.v1.Health" "Check" "unary";
     /// Health, each time it changes.
@@ -77,30 +73,11 @@ methods! {
 impl GrpcMethod {
     /// Whether one message is answered with one; every message of others is told by itself.
     pub fn is_unary(self) -> bool {
-        self.labels().grpc_type == "unary"
+        matches!(self.labels(), [.., (_, "unary")])
     }
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-#[expect(clippy::struct_field_names, reason = "the fields are the names of the labels")]
-struct MethodLabels {
-    grpc_method: &'static str,
-    grpc_service: &'static str,
-    grpc_type: &'static str,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-#[expect(clippy::struct_field_names, reason = "the fields are the names of the labels")]
-struct HandledLabels {
-    grpc_code: &'static str,
-    grpc_method: &'static str,
-    grpc_service: &'static str,
-    grpc_type: &'static str,
-}
-
-/// The four metrics of gRPC, by method and, where codes are told apart, by method and code. All series exist from the start, as at
-/// Fulcio, so that a first failure is an increase and not a new series.
-#[derive(Debug)]
+/// The four metrics of gRPC, by method and, where codes are told apart, by method and code. As at Fulcio, all series exist from the start.
 pub(super) struct GrpcMetrics {
     started: Vec<Counter>,
     handled: Vec<Counter>,
@@ -110,23 +87,15 @@ pub(super) struct GrpcMetrics {
 
 impl GrpcMetrics {
     pub(super) fn register(registry: &mut Registry) -> Self {
-        let mut by_method = |name: &str, help: &str| -> Vec<Counter> {
-            let family = Family::<MethodLabels, Counter>::default();
-            registry.register(name, help, family.clone());
-            GrpcMethod::ALL.iter().map(|method| family.get_or_create_owned(&method.labels())).collect()
-        };
+        let labels = || GrpcMethod::ALL.iter().map(|method| method.labels());
+        let mut by_method = |name, help| register_all(registry, (name, help), Counter::default, labels());
         let started = by_method("grpc_server_started", "gRPC calls begun");
         let received = by_method("grpc_server_msg_received", "gRPC messages received");
         let sent = by_method("grpc_server_msg_sent", "gRPC messages sent");
-        let family = Family::<HandledLabels, Counter>::default();
-        registry.register("grpc_server_handled", "gRPC calls ended, by status", family.clone());
-        let handled = GrpcMethod::ALL
-            .iter()
-            .flat_map(|method| CODES.iter().map(|code| (method.labels(), *code)))
-            .map(|(MethodLabels { grpc_method, grpc_service, grpc_type }, grpc_code)| {
-                family.get_or_create_owned(&HandledLabels { grpc_code, grpc_method, grpc_service, grpc_type })
-            })
-            .collect();
+        let by_code =
+            labels().flat_map(|[method, service, kind]| CODES.map(|code| [("grpc_code", code), method, service, kind]));
+        let name = ("grpc_server_handled", "gRPC calls ended, by status");
+        let handled = register_all(registry, name, Counter::default, by_code);
         Self { started, handled, received, sent }
     }
 }

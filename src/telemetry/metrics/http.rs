@@ -43,7 +43,6 @@ struct HttpLabels {
 }
 
 /// The two metrics of HTTP.
-#[derive(Debug)]
 pub(super) struct HttpMetrics {
     requests: SeriesTable<HttpLabels, Counter>,
     latency: SeriesTable<HttpLabels, Histogram>,

@@ -12,14 +12,11 @@ mod series;
 mod watched;
 
 use std::fmt;
-use std::hash::Hash;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text;
 use prometheus_client::metrics::counter::Counter;
-use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
@@ -28,7 +25,7 @@ use crate::crypto::KeyKind;
 use crate::failure::FailureKind;
 use crate::identity::IdentityKind;
 pub use grpc::{GrpcCall, GrpcMethod};
-use series::SeriesTable;
+use series::{SeriesTable, register_all};
 pub use watched::Reading;
 
 /// Upper bounds in seconds, 10 µs to 10 s: a local signature takes some 100 µs, one by an HSM or a log's answer up to seconds.
@@ -116,35 +113,6 @@ impl Default for BuildInfo {
     }
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct BuildLabels {
-    build_date: &'static str,
-    goversion: &'static str,
-    revision: &'static str,
-    version: &'static str,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct FailureLabels {
-    reason: String,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct IssuedLabels {
-    identity: &'static str,
-    key: &'static str,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct StageLabels {
-    stage: &'static str,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ClosedLabels {
-    reason: &'static str,
-}
-
 /// Every metric. Clones are cheap and count together.
 #[derive(Clone)]
 pub struct Metrics(Arc<Inner>);
@@ -152,7 +120,7 @@ pub struct Metrics(Arc<Inner>);
 struct Inner {
     registry: Registry,
     new_certs: Counter,
-    issued: SeriesTable<IssuedLabels, Counter>,
+    issued: SeriesTable<[(&'static str, &'static str); 2], Counter>,
     failures: Vec<Counter>,
     stages: Vec<Histogram>,
     closed: Vec<Counter>,
@@ -169,34 +137,20 @@ impl Metrics {
     pub fn new(build: &BuildInfo) -> Self {
         let mut registry = Registry::default();
         register_build_info(&mut registry, build);
-        let new_certs = Counter::default();
-        registry.register("fulcio_new_certs", "Certificates issued", new_certs.clone());
+        let new_certs = counter(&mut registry, "fulcio_new_certs", "Certificates issued");
         let issued = SeriesTable::new((IdentityKind::NAMES.len() + 1) * COLUMNS, Counter::default);
         registry.register("sigmint_issued", "Certificates issued, by identity type and kind of key", issued.family());
-        let failures = Family::<FailureLabels, Counter>::default();
-        registry.register("sigmint_failures", "Requests that were refused or failed, by reason", failures.clone());
-        let failures = FailureKind::ALL
-            .iter()
-            .map(|kind| failures.get_or_create_owned(&FailureLabels { reason: kind.label() }))
-            .collect();
-        let stages = Family::<StageLabels, Histogram>::new_with_constructor(|| Histogram::new(STAGE_BUCKETS));
-        registry.register("sigmint_stage_seconds", "Time that the stages of issuing take", stages.clone());
-        let stages =
-            Stage::ALL.iter().map(|stage| stages.get_or_create_owned(&StageLabels { stage: stage.label() })).collect();
-        let closed = Family::<ClosedLabels, Counter>::default();
-        registry.register(
-            "sigmint_connections_closed",
-            "Connections closed because there were too many",
-            closed.clone(),
-        );
-        let closed =
-            Closed::ALL.iter().map(|why| closed.get_or_create_owned(&ClosedLabels { reason: why.label() })).collect();
-        let unknown_token_types = Counter::default();
-        registry.register(
-            "sigmint_unknown_token_types",
-            "Verified tokens whose typ header is not known",
-            unknown_token_types.clone(),
-        );
+        let name = ("sigmint_failures", "Requests that were refused or failed, by reason");
+        let reasons = FailureKind::ALL.iter().map(|kind| [("reason", kind.label())]);
+        let failures = register_all(&mut registry, name, Counter::default, reasons);
+        let name = ("sigmint_stage_seconds", "Time that the stages of issuing take");
+        let labels = Stage::ALL.map(|stage| [("stage", stage.label())]);
+        let stages = register_all(&mut registry, name, || Histogram::new(STAGE_BUCKETS), labels);
+        let name = ("sigmint_connections_closed", "Connections closed because there were too many");
+        let labels = Closed::ALL.map(|why| [("reason", why.label())]);
+        let closed = register_all(&mut registry, name, Counter::default, labels);
+        let help = "Verified tokens whose typ header is not known";
+        let unknown_token_types = counter(&mut registry, "sigmint_unknown_token_types", help);
         let mut gauge = |name, help| {
             let gauge = Gauge::default();
             registry.register(name, help, gauge.clone());
@@ -241,7 +195,7 @@ impl Metrics {
         self.0.new_certs.inc();
         let (row, identity) = listed(&IdentityKind::NAMES, identity);
         let (column, key) = listed(&KeyKind::NAMES, key);
-        if let Some(counter) = self.0.issued.get(row * COLUMNS + column, || IssuedLabels { identity, key }) {
+        if let Some(counter) = self.0.issued.get(row * COLUMNS + column, || [("identity", identity), ("key", key)]) {
             counter.inc();
         }
     }
@@ -340,20 +294,23 @@ impl Drop for StageTimer<'_> {
 }
 
 fn register_build_info(registry: &mut Registry, build: &BuildInfo) {
-    let info = Family::<BuildLabels, Gauge>::default();
-    registry.register(
-        "fulcio_build_info",
-        "The constant 1, labelled by what this program was built from",
-        info.clone(),
-    );
-    let labels = BuildLabels {
-        build_date: build.build_date,
+    let name = ("fulcio_build_info", "The constant 1, labelled by what this program was built from");
+    let labels = [
+        ("build_date", build.build_date),
         // Fulcio's label is kept for dashboards that group by it; there is no Go here.
-        goversion: "none",
-        revision: build.revision,
-        version: build.version,
-    };
-    info.get_or_create_owned(&labels).set(1);
+        ("goversion", "none"),
+        ("revision", build.revision),
+        ("version", build.version),
+    ];
+    for info in register_all::<_, Gauge>(registry, name, Gauge::default, [labels]) {
+        info.set(1);
+    }
+}
+
+fn counter(registry: &mut Registry, name: &str, help: &str) -> Counter {
+    let counter = Counter::default();
+    registry.register(name, help, counter.clone());
+    counter
 }
 
 /// The place and the name in the list.

@@ -10,22 +10,19 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
+use rustix::param::{clock_ticks_per_second, page_size};
+use rustix::process::{Resource, getrlimit};
 
 #[derive(Debug)]
 pub(super) struct Process;
 
 impl Collector for Process {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let units = Units::read();
         let stat = fs::read_to_string("/proc/self/stat").ok().and_then(|text| Stat::parse(&text));
         if let Some(stat) = &stat {
-            let counter = encoder.encode_descriptor(
-                "process_cpu_seconds",
-                "User and system CPU time spent, in seconds",
-                None,
-                MetricType::Counter,
-            )?;
-            ConstCounter::new(stat.cpu_ticks / units.ticks_per_second).encode(counter)?;
+            let help = "User and system CPU time spent, in seconds";
+            let counter = encoder.encode_descriptor("process_cpu_seconds", help, None, MetricType::Counter)?;
+            ConstCounter::new(stat.cpu_seconds).encode(counter)?;
         }
         let mut gauge = |name, help, value: Option<f64>| match value {
             Some(value) => {
@@ -33,14 +30,10 @@ impl Collector for Process {
             }
             None => Ok(()),
         };
-        let resident = stat.as_ref().map(|stat| stat.resident_pages * units.page_bytes);
-        gauge("process_resident_memory_bytes", "Resident memory, in bytes", resident)?;
-        gauge(
-            "process_virtual_memory_bytes",
-            "Virtual memory, in bytes",
-            stat.as_ref().map(|stat| stat.virtual_bytes),
-        )?;
-        let started = stat.as_ref().and_then(|stat| Some(boot_time()? + stat.start_ticks / units.ticks_per_second));
+        let of_stat = |field: fn(&Stat) -> f64| stat.as_ref().map(field);
+        gauge("process_resident_memory_bytes", "Resident memory, in bytes", of_stat(|stat| stat.resident_bytes))?;
+        gauge("process_virtual_memory_bytes", "Virtual memory, in bytes", of_stat(|stat| stat.virtual_bytes))?;
+        let started = boot_time().zip(of_stat(|stat| stat.start_seconds)).map(|(boot, start)| boot + start);
         gauge("process_start_time_seconds", "When the process started, in seconds since 1970", started)?;
         gauge("process_open_fds", "Open file descriptors", open_files())?;
         gauge("process_max_fds", "The most file descriptors that may be open", max_files())
@@ -50,10 +43,11 @@ impl Collector for Process {
 /// The fields of `/proc/self/stat` that are of use.
 #[derive(Debug, PartialEq)]
 struct Stat {
-    cpu_ticks: f64,
-    start_ticks: f64,
+    cpu_seconds: f64,
+    /// After the machine's start.
+    start_seconds: f64,
     virtual_bytes: f64,
-    resident_pages: f64,
+    resident_bytes: f64,
 }
 
 impl Stat {
@@ -63,45 +57,13 @@ impl Stat {
         let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
         // proc(5) counts from one, and `rest` starts with the third.
         let field = |number: usize| fields.get(number.checked_sub(3)?)?.parse::<f64>().ok();
+        let seconds = |ticks: f64| Some(ticks / f64::from(u32::try_from(clock_ticks_per_second()).ok()?));
         Some(Self {
-            cpu_ticks: field(14)? + field(15)?,
-            start_ticks: field(22)?,
+            cpu_seconds: seconds(field(14)? + field(15)?)?,
+            start_seconds: seconds(field(22)?)?,
             virtual_bytes: field(23)?,
-            resident_pages: field(24)?,
+            resident_bytes: field(24)? * f64::from(u32::try_from(page_size()).ok()?),
         })
-    }
-}
-
-/// The units of [`Stat`], which the kernel tells each process in its auxiliary vector (getauxval(3)).
-#[derive(Debug, PartialEq)]
-struct Units {
-    ticks_per_second: f64,
-    page_bytes: f64,
-}
-
-impl Units {
-    fn read() -> Self {
-        Self::parse(&fs::read("/proc/self/auxv").unwrap_or_default())
-    }
-
-    /// Pairs of words: a tag and its value. Where a tag is absent, what Linux has on all common machines.
-    fn parse(vector: &[u8]) -> Self {
-        const PAGE_SIZE: u32 = 6;
-        const CLOCK_TICKS: u32 = 17;
-        let words: Vec<usize> = vector
-            .chunks_exact(size_of::<usize>())
-            .filter_map(|bytes| bytes.try_into().ok().map(usize::from_ne_bytes))
-            .collect();
-        let value = |tag: u32| {
-            words.chunks_exact(2).find_map(|pair| match pair {
-                [found, value] if u32::try_from(*found) == Ok(tag) && *value > 0 => u32::try_from(*value).ok(),
-                _ => None,
-            })
-        };
-        Self {
-            ticks_per_second: value(CLOCK_TICKS).unwrap_or(100).into(),
-            page_bytes: value(PAGE_SIZE).unwrap_or(4096).into(),
-        }
     }
 }
 
@@ -117,10 +79,9 @@ fn open_files() -> Option<f64> {
     u32::try_from(count).ok().map(f64::from)
 }
 
+#[allow(clippy::cast_precision_loss, reason = "no system has as many files")]
 fn max_files() -> Option<f64> {
-    let limits = fs::read_to_string("/proc/self/limits").ok()?;
-    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
-    line.split_ascii_whitespace().next()?.parse().ok()
+    getrlimit(Resource::Nofile).current.map(|files| files as f64)
 }
 
 #[cfg(test)]
@@ -130,15 +91,15 @@ mod tests {
     #[test]
     fn the_programs_name_cannot_shift_the_fields() {
         let text = "7 (a) b) c) S 1 2 3 4 5 6 7 8 9 10 200 50 0 0 20 0 3 0 900 4096000 25 18446744073709551615";
-        let stat = Stat { cpu_ticks: 250.0, start_ticks: 900.0, virtual_bytes: 4_096_000.0, resident_pages: 25.0 };
+        let unit = |unit: u64| f64::from(u32::try_from(unit).unwrap());
+        let (tick, page) = (unit(clock_ticks_per_second()), unit(page_size() as u64));
+        let stat = Stat {
+            cpu_seconds: 250.0 / tick,
+            start_seconds: 900.0 / tick,
+            virtual_bytes: 4_096_000.0,
+            resident_bytes: 25.0 * page,
+        };
         assert_eq!(Stat::parse(text), Some(stat));
         assert_eq!(Stat::parse("7 (a) S 1"), None);
-    }
-
-    #[test]
-    fn units_come_from_the_auxiliary_vector_or_are_the_common_ones() {
-        let vector: Vec<u8> = [6_usize, 16384, 17, 1000, 0, 0].iter().flat_map(|word| word.to_ne_bytes()).collect();
-        assert_eq!(Units::parse(&vector), Units { ticks_per_second: 1000.0, page_bytes: 16384.0 });
-        assert_eq!(Units::parse(b"short"), Units { ticks_per_second: 100.0, page_bytes: 4096.0 });
     }
 }

@@ -16,7 +16,6 @@ use crate::identity::keys::KeyReading;
 
 #[derive(Clone, Debug)]
 pub struct Reading {
-    /// How many issuers are trusted.
     pub issuers: usize,
     /// How many entries of the issuer file cannot be used.
     pub issuers_refused: usize,
@@ -28,15 +27,12 @@ pub struct Reading {
     pub ca_expires_soon: bool,
     /// Whether the CA's files hold something newer that cannot be used.
     pub ca_refused: bool,
-    /// Whether the CA signs.
     pub signer_ready: bool,
     /// How many chains the trust bundle has.
     pub trusted_chains: usize,
     /// Uses of tokens that passed uncounted.
     pub uncounted_uses: u64,
-    /// Log lines that could not be written.
     pub log_lines_lost: u64,
-    /// How the issuers' keys are.
     pub keys: KeyReading,
     /// The transparency logs by name (host and path), and how many seconds their clocks are ahead of ours.
     pub log_clock_skews: Vec<(String, f64)>,
@@ -64,103 +60,69 @@ impl fmt::Debug for Watched {
 impl Collector for Watched {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let Some(reading) = self.0.get().and_then(|read| read()) else { return Ok(()) };
-        let mut gauge = |name, help, value: i64| {
-            ConstGauge::new(value).encode(encoder.encode_descriptor(name, help, None, MetricType::Gauge)?)
-        };
-        gauge(
-            "sigmint_issuers",
-            "Issuers whose tokens are accepted",
-            i64::try_from(reading.issuers).unwrap_or(i64::MAX),
-        )?;
-        gauge(
-            "sigmint_issuers_refused",
-            "Entries of the issuer file that cannot be used and whose tokens are refused",
-            i64::try_from(reading.issuers_refused).unwrap_or(i64::MAX),
-        )?;
-        gauge(
-            "sigmint_issuer_file_findings",
-            "What is odd about the issuer file, and was taken all the same",
-            i64::try_from(reading.issuer_file_findings).unwrap_or(i64::MAX),
-        )?;
-        gauge(
-            "sigmint_ca_certificate_not_after_seconds",
-            "When the CA's certificate expires, in seconds since 1970",
-            unix_seconds(reading.ca_not_after),
-        )?;
-        gauge(
-            "sigmint_ca_certificate_expires_soon",
-            "Whether the CA's certificate expires within thirty days",
-            i64::from(reading.ca_expires_soon),
-        )?;
-        gauge(
-            "sigmint_ca_refused",
-            "Whether the CA's files hold something newer that cannot be used",
-            i64::from(reading.ca_refused),
-        )?;
-        gauge("sigmint_signer_ready", "Whether the CA signs", i64::from(reading.signer_ready))?;
-        gauge(
-            "sigmint_trusted_chains",
-            "Chains in the trust bundle, the active CA's included",
-            i64::try_from(reading.trusted_chains).unwrap_or(i64::MAX),
-        )?;
-        ConstCounter::new(reading.uncounted_uses).encode(encoder.encode_descriptor(
-            "sigmint_uncounted_token_uses",
-            "Uses of tokens that passed though they could not be counted",
-            None,
-            MetricType::Counter,
-        )?)?;
-        encode_log_clocks(&mut encoder, &reading.log_clock_skews)?;
-        ConstCounter::new(reading.log_lines_lost).encode(encoder.encode_descriptor(
-            "sigmint_log_lines_lost",
-            "Log lines that standard error did not take",
-            None,
-            MetricType::Counter,
-        )?)?;
-        encode_keys(&mut encoder, &reading.keys)
+        let out = &mut encoder;
+        gauge(out, "sigmint_issuers", "Issuers whose tokens are accepted", whole(reading.issuers))?;
+        let help = "Entries of the issuer file that cannot be used and whose tokens are refused";
+        gauge(out, "sigmint_issuers_refused", help, whole(reading.issuers_refused))?;
+        let help = "What is odd about the issuer file, and was taken all the same";
+        gauge(out, "sigmint_issuer_file_findings", help, whole(reading.issuer_file_findings))?;
+        let help = "When the CA's certificate expires, in seconds since 1970";
+        gauge(out, "sigmint_ca_certificate_not_after_seconds", help, unix_seconds(reading.ca_not_after))?;
+        let help = "Whether the CA's certificate expires within thirty days";
+        gauge(out, "sigmint_ca_certificate_expires_soon", help, reading.ca_expires_soon.into())?;
+        let help = "Whether the CA's files hold something newer that cannot be used";
+        gauge(out, "sigmint_ca_refused", help, reading.ca_refused.into())?;
+        gauge(out, "sigmint_signer_ready", "Whether the CA signs", reading.signer_ready.into())?;
+        let help = "Chains in the trust bundle, the active CA's included";
+        gauge(out, "sigmint_trusted_chains", help, whole(reading.trusted_chains))?;
+        let help = "Uses of tokens that passed though they could not be counted";
+        counter(out, "sigmint_uncounted_token_uses", help, reading.uncounted_uses)?;
+        encode_log_clocks(out, &reading.log_clock_skews)?;
+        let help = "Log lines that standard error did not take";
+        counter(out, "sigmint_log_lines_lost", help, reading.log_lines_lost)?;
+        encode_keys(out, &reading.keys)
     }
 }
 
-fn encode_log_clocks(encoder: &mut DescriptorEncoder<'_>, skews: &[(String, f64)]) -> fmt::Result {
+fn encode_log_clocks(out: &mut DescriptorEncoder<'_>, skews: &[(String, f64)]) -> fmt::Result {
     if skews.is_empty() {
         return Ok(());
     }
     let help = "How far a log's latest timestamp lay after the answer, or, negative, before the request";
-    let mut family = encoder.encode_descriptor("sigmint_ct_log_clock_skew_seconds", help, None, MetricType::Gauge)?;
+    let mut family = out.encode_descriptor("sigmint_ct_log_clock_skew_seconds", help, None, MetricType::Gauge)?;
     skews
         .iter()
         .try_for_each(|(log, skew)| ConstGauge::new(*skew).encode(family.encode_family(&[("log", log.as_str())])?))
 }
 
-fn encode_keys(encoder: &mut DescriptorEncoder<'_>, keys: &KeyReading) -> fmt::Result {
-    let mut gauge = |name, help, value: u64| {
-        let value = i64::try_from(value).unwrap_or(i64::MAX);
-        ConstGauge::new(value).encode(encoder.encode_descriptor(name, help, None, MetricType::Gauge)?)
-    };
-    gauge(
-        "sigmint_issuers_without_keys",
-        "Issuers of the file whose keys could not be had: their tokens are refused",
-        keys.without as u64,
-    )?;
-    gauge(
-        "sigmint_issuers_with_stale_keys",
-        "Issuers of the file whose keys are used beyond their life because they do not answer",
-        keys.stale as u64,
-    )?;
-    gauge("sigmint_matched_issuers", "Issuers that matched a pattern and whose keys are held", keys.matched)?;
-    gauge("sigmint_key_waits", "Requests that wait for an issuer's keys", keys.waiting as u64)?;
-    let mut counter = |name, help, value: u64| {
-        ConstCounter::new(value).encode(encoder.encode_descriptor(name, help, None, MetricType::Counter)?)
-    };
-    counter("sigmint_key_fetches", "Fetches of an issuer's keys", keys.fetches)?;
-    counter("sigmint_failed_key_fetches", "Fetches of an issuer's keys that failed", keys.failed_fetches)?;
-    counter(
-        "sigmint_refused_key_waits",
-        "Requests that could not wait for an issuer's keys because too many did",
-        keys.refused_waits,
-    )
+fn encode_keys(out: &mut DescriptorEncoder<'_>, keys: &KeyReading) -> fmt::Result {
+    let help = "Issuers of the file whose keys could not be had: their tokens are refused";
+    gauge(out, "sigmint_issuers_without_keys", help, whole(keys.without))?;
+    let help = "Issuers of the file whose keys are used beyond their life because they do not answer";
+    gauge(out, "sigmint_issuers_with_stale_keys", help, whole(keys.stale))?;
+    let help = "Issuers that matched a pattern and whose keys are held";
+    gauge(out, "sigmint_matched_issuers", help, whole(keys.matched))?;
+    gauge(out, "sigmint_key_waits", "Requests that wait for an issuer's keys", whole(keys.waiting))?;
+    counter(out, "sigmint_key_fetches", "Fetches of an issuer's keys", keys.fetches)?;
+    let help = "Fetches of an issuer's keys that failed";
+    counter(out, "sigmint_failed_key_fetches", help, keys.failed_fetches)?;
+    let help = "Requests that could not wait for an issuer's keys because too many did";
+    counter(out, "sigmint_refused_key_waits", help, keys.refused_waits)
+}
+
+fn gauge(out: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: i64) -> fmt::Result {
+    ConstGauge::new(value).encode(out.encode_descriptor(name, help, None, MetricType::Gauge)?)
+}
+
+fn counter(out: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: u64) -> fmt::Result {
+    ConstCounter::new(value).encode(out.encode_descriptor(name, help, None, MetricType::Counter)?)
+}
+
+fn whole(number: impl TryInto<i64>) -> i64 {
+    number.try_into().unwrap_or(i64::MAX)
 }
 
 fn unix_seconds(time: SystemTime) -> i64 {
-    let seconds = |duration: std::time::Duration| i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
+    let seconds = |duration: std::time::Duration| whole(duration.as_secs());
     time.duration_since(UNIX_EPOCH).map_or_else(|before| -seconds(before.duration()), seconds)
 }

@@ -4,11 +4,12 @@
 //! are lost are counted, and told of by one line once the sink takes lines again. Knows no event.
 
 use std::io::{self, ErrorKind, Write};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use tracing_subscriber::fmt::MakeWriter;
 
 /// What waits to be written at most, in bytes, lines' own costs included.
@@ -27,7 +28,7 @@ const RETRY: Duration = Duration::from_millis(20);
 const REPORTS: Duration = Duration::from_secs(1);
 
 /// Makes the line that tells of lost ones.
-type Report = fn(lost: u64) -> String;
+type Report = Box<dyn Fn(u64) -> String + Send>;
 
 /// The way to the log's thread. Clones lead to the same.
 #[derive(Clone, Debug)]
@@ -118,12 +119,12 @@ impl LogSink {
 
     /// Takes a line with its line feed, or counts it as lost. Never waits for the sink.
     pub fn push(&self, line: &[u8]) {
-        self.add(self.0.queue.lock().unwrap_or_else(PoisonError::into_inner), line);
+        self.add(self.0.queue.lock(), line);
     }
 
     /// As [`Self::push`], and takes nothing after it.
     pub fn push_last(&self, line: &[u8]) {
-        let mut queue = self.0.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut queue = self.0.queue.lock();
         if queue.end == End::Open {
             queue.end = End::Closing;
             self.add(queue, line);
@@ -133,8 +134,8 @@ impl LogSink {
     /// As [`Self::push`], and does not even wait for another thread's push: for the panic hook, whose thread may be inside one.
     pub fn try_push(&self, line: &[u8]) {
         match self.0.queue.try_lock() {
-            Ok(queue) => self.add(queue, line),
-            Err(_) => self.lose(1),
+            Some(queue) => self.add(queue, line),
+            None => self.lose(1),
         }
     }
 
@@ -163,9 +164,9 @@ impl LogSink {
 
     /// Waits until everything is written, but no longer than `limit`: the sink may be stuck.
     pub fn flush(&self, limit: Duration) {
-        let queue = self.0.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut queue = self.0.queue.lock();
         let is_left = |queue: &mut Queue| !queue.lines.is_empty() || queue.in_hand;
-        drop(self.0.written.wait_timeout_while(queue, limit, is_left));
+        self.0.written.wait_while_for(&mut queue, is_left, limit);
     }
 }
 
@@ -221,7 +222,7 @@ impl<W: Write> Writer<W> {
             if lost == 0 {
                 self.tell();
             }
-            let mut queue = self.shared.queue.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut queue = self.shared.queue.lock();
             queue.in_hand = false;
             if queue.lines.is_empty() {
                 self.shared.written.notify_all();
@@ -231,7 +232,7 @@ impl<W: Write> Writer<W> {
 
     /// Until there are lines, and until those that come right after them are there, too.
     fn await_lines(&self) {
-        let queue = self.shared.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut queue = self.shared.queue.lock();
         let is_empty = |queue: &mut Queue| {
             queue.idle = queue.lines.is_empty();
             queue.idle
@@ -239,13 +240,14 @@ impl<W: Write> Writer<W> {
         // Lost lines are told of even when no other line comes.
         let due = self.shared.lost.load(Ordering::Relaxed) > self.told;
         let limit = if due { self.pause } else { Duration::from_mins(1) };
-        drop(self.shared.arrived.wait_timeout_while(queue, limit, is_empty));
+        self.shared.arrived.wait_while_for(&mut queue, is_empty, limit);
+        drop(queue);
         thread::sleep(GATHERING);
     }
 
     /// Changes what waits for the empty buffers in `lines`.
     fn take(&self, lines: &mut Lines) {
-        let mut queue = self.shared.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut queue = self.shared.queue.lock();
         queue.idle = false;
         std::mem::swap(&mut queue.lines, lines);
         queue.in_hand = !lines.is_empty();

@@ -11,7 +11,7 @@ struct Scripted {
 impl Write for Scripted {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let count = self.script.recv().map_err(|_| io::Error::from(ErrorKind::BrokenPipe))??.min(bytes.len());
-        self.taken.lock().unwrap().extend_from_slice(&bytes[..count]);
+        self.taken.lock().extend_from_slice(&bytes[..count]);
         Ok(count)
     }
 
@@ -20,18 +20,15 @@ impl Write for Scripted {
     }
 }
 
-fn report(lost: u64) -> String {
-    format!("{lost} lost\n")
-}
-
 fn scripted() -> (LogSink, Sender<io::Result<usize>>, impl Fn() -> String) {
     let (send, script) = mpsc::channel();
     let taken = Arc::new(Mutex::new(Vec::new()));
     let sink = LogSink::new();
     // Only what a test does makes the thread write.
     let pause = Duration::from_hours(1);
+    let report = Box::new(|lost| format!("{lost} lost\n"));
     sink.start_with(Scripted { script, taken: Arc::clone(&taken) }, report, pause).unwrap();
-    (sink, send, move || String::from_utf8(taken.lock().unwrap().clone()).unwrap())
+    (sink, send, move || String::from_utf8(taken.lock().clone()).unwrap())
 }
 
 fn until(what: impl Fn() -> bool) {
@@ -54,7 +51,7 @@ fn a_stuck_sink_costs_lines_within_a_bound_and_says_so_when_it_is_back() {
     }
     let lost = sink.lost();
     assert!(lost > 8000 && lost < 9100, "{lost}");
-    assert!(sink.0.queue.lock().unwrap().lines.cost() <= QUEUE_BYTES);
+    assert!(sink.0.queue.lock().lines.cost() <= QUEUE_BYTES);
     let begin = Instant::now();
     sink.flush(Duration::from_millis(50));
     assert!(begin.elapsed() < Duration::from_secs(5), "a flush has an end");
@@ -108,7 +105,7 @@ fn nothing_comes_behind_the_last_line() {
 #[test]
 fn a_push_inside_a_push_does_not_wait() {
     let sink = LogSink::new();
-    let queue = sink.0.queue.lock().unwrap();
+    let queue = sink.0.queue.lock();
     sink.try_push(b"x\n");
     assert_eq!((sink.lost(), queue.lines.ends.len()), (1, 0));
 }

@@ -1,2 +1,3 @@
+mod lines;
 mod log;
 mod peer_texts;

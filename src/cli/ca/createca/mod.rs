@@ -10,8 +10,8 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use super::init::{checked, made};
-use super::keys::{BOUNDS, cannot_open};
+use super::init::checked;
+use super::keys::BOUNDS;
 use crate::authority::ca_profile::{self, CaDescription, CaKey};
 use crate::cli::error::CommandError;
 use crate::cli::files::{self, Readers, shown, tell};
@@ -62,10 +62,8 @@ pub(crate) struct CreateCaArgs {
     words: Vec<String>,
 }
 
-/// The kinds of token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Hsm {
-    /// A token that stores certificates.
     Softhsm,
     /// AWS CloudHSM, which does not.
     Aws,
@@ -88,20 +86,18 @@ pub(crate) async fn run(args: CreateCaArgs) -> Result<ExitCode, CommandError> {
     let options = Pkcs11Options::from_config_file(&args.pkcs11_config_path, LABEL)
         .map_err(|error| CommandError::usage(with_sources(&error)))?;
     let id = args.hsm_caroot_id.as_bytes();
-    if args.hsm == Hsm::Softhsm
-        && pkcs11::certificate(&options, id).await.map_err(|error| cannot_open(&error))?.is_some()
-    {
+    if args.hsm == Hsm::Softhsm && pkcs11::certificate(&options, id).await?.is_some() {
         return Err(CommandError::usage("a certificate with this id is in the token already")
             .hint("choose another --hsm-caroot-id; nothing in the token is overwritten"));
     }
     let key = key(&options, id).await?;
     let now = SystemTime::now();
-    let subject = ca_profile::subject(&subject(&args)).map_err(|error| made(&error))?;
+    let subject = ca_profile::subject(&subject(&args))?;
     let description = CaDescription { subject, not_before: now, lifetime: LIFETIME };
-    let root = ca_profile::root(&description, &key).await.map_err(|error| made(&error))?;
+    let root = ca_profile::root(&description, &key).await?;
     let chain = checked(std::slice::from_ref(&root), now)?;
     if args.hsm == Hsm::Softhsm {
-        pkcs11::store_certificate(&options, &root, LABEL, id).await.map_err(|error| cannot_open(&error))?;
+        pkcs11::store_certificate(&options, &root, LABEL, id).await?;
         tell(&format!("The root is in the token with the id {}.", args.hsm_caroot_id));
     }
     let text = chain.certificates().first().map(crate::certificate::chain::ChainCertificate::pem).unwrap_or_default();
@@ -115,12 +111,11 @@ pub(crate) async fn run(args: CreateCaArgs) -> Result<ExitCode, CommandError> {
 
 /// The key of the usual label; a new one if there is none, whose id the certificate then shares.
 async fn key(options: &Pkcs11Options, id: &[u8]) -> Result<CaKey, CommandError> {
-    let failed = |error: crate::signer::remote::OpenError| cannot_open(&error);
-    if !pkcs11::has_key(options).await.map_err(failed)? {
-        pkcs11::generate_key_pair(options, KeyKind::P384, LABEL, id).await.map_err(failed)?;
+    if !pkcs11::has_key(options).await? {
+        pkcs11::generate_key_pair(options, KeyKind::P384, LABEL, id).await?;
         tell(&format!("A new P-384 key pair is in the token with the label {LABEL}."));
     }
-    let key = Arc::new(Pkcs11Key::open(options).await.map_err(failed)?);
+    let key = Arc::new(Pkcs11Key::open(options).await?);
     let spki_der = key.public_key().spki_der().to_vec();
     Ok(CaKey { spki_der, signer: Arc::new(RemoteSigner::new(key, BOUNDS)) })
 }

@@ -147,7 +147,7 @@ pub(super) async fn find_or_make(
     match place {
         KeyPlace::File(path) if path.symlink_metadata().is_err() => in_new_file(path, algorithm, password),
         KeyPlace::Named(name) if keys::can_make(&name) => {
-            let key = keys::open_or_make(&name, algorithm.into()).await.map_err(|error| cannot_open(&error))?;
+            let key = keys::open_or_make(&name, algorithm.into()).await?;
             Ok(FoundKey { key: remote(key), file: None, place: located(&name) })
         }
         place => find(place, password).await,
@@ -168,7 +168,7 @@ pub(super) async fn find(place: KeyPlace, password: &Password) -> Result<FoundKe
             Ok(FoundKey { key: CaKey { spki_der, signer: Arc::new(signer) }, file: None, place })
         }
         KeyPlace::Named(name) => {
-            let key = keys::open(&name).await.map_err(|error| cannot_open(&error))?;
+            let key = keys::open(&name).await?;
             Ok(FoundKey { key: remote(key), file: None, place: located(&name) })
         }
     }
@@ -177,10 +177,6 @@ pub(super) async fn find(place: KeyPlace, password: &Password) -> Result<FoundKe
 fn remote(key: Arc<dyn crate::signer::remote::RemoteKey>) -> CaKey {
     let spki_der = key.public_key().spki_der().to_vec();
     CaKey { spki_der, signer: Arc::new(RemoteSigner::new(key, BOUNDS)) }
-}
-
-pub(super) fn cannot_open(error: &crate::signer::remote::OpenError) -> CommandError {
-    CommandError::failed(format!("{}: {}", error.key, error.problem)).hint(error.hint.clone())
 }
 
 fn in_new_file(path: PathBuf, algorithm: NewKeyKind, password: &Password) -> Result<FoundKey, CommandError> {

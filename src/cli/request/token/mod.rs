@@ -27,11 +27,9 @@ const MAX_TOKEN_BYTES: u64 = crate::identity::token::MAX_TOKEN_BYTES as u64;
 /// What `--token` was given.
 #[derive(Clone)]
 pub(crate) enum TokenArgument {
-    /// The token itself.
     Text(SecretString),
     /// A file that holds it.
     File(PathBuf),
-    /// Standard input.
     StandardInput,
 }
 

@@ -3,6 +3,7 @@
 //! Owns the bound on entries and the leaves' bytes. The tree is the crate `ct-merkle`; it panics when asked for what is not there, so
 //! this is the only place that asks it. Knows neither keys nor HTTP.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -93,12 +94,10 @@ impl Ledger {
         Ok(issued)
     }
 
-    /// How many entries there are.
     pub(super) fn size(&self) -> usize {
         self.extra_data.len()
     }
 
-    /// The hash of the whole tree.
     pub(super) fn root_hash(&self) -> Hash {
         (*self.tree.root().as_bytes()).into()
     }
@@ -119,7 +118,7 @@ impl Ledger {
         if index >= size || size > self.size() {
             return None;
         }
-        Some(hashes(self.tree_of(size)?.as_ref().prove_inclusion(index).as_bytes()))
+        Some(hashes(self.tree_of(size)?.prove_inclusion(index).as_bytes()))
     }
 
     /// That the tree of the first `second` entries continues that of the first `first` (RFC 6962 section 2.1.2).
@@ -130,33 +129,19 @@ impl Ledger {
         if first == 0 || first == second {
             return Some(Vec::new());
         }
-        Some(hashes(self.tree_of(second)?.as_ref().prove_consistency(second - first).as_bytes()))
+        Some(hashes(self.tree_of(second)?.prove_consistency(second - first).as_bytes()))
     }
 
     /// The tree as it was. An older one is built again: there the inner nodes differ, and nobody is in a hurry here.
-    fn tree_of(&self, size: usize) -> Option<OldOrNew<'_>> {
+    fn tree_of(&self, size: usize) -> Option<Cow<'_, Tree>> {
         if size == self.size() {
-            return Some(OldOrNew::New(&self.tree));
+            return Some(Cow::Borrowed(&self.tree));
         }
         let mut tree = Tree::new();
         for leaf in self.tree.items().get(..size)? {
             tree.push(Arc::clone(leaf));
         }
-        Some(OldOrNew::Old(tree))
-    }
-}
-
-enum OldOrNew<'a> {
-    Old(Tree),
-    New(&'a Tree),
-}
-
-impl AsRef<Tree> for OldOrNew<'_> {
-    fn as_ref(&self) -> &Tree {
-        match self {
-            Self::Old(tree) => tree,
-            Self::New(tree) => tree,
-        }
+        Some(Cow::Owned(tree))
     }
 }
 

@@ -45,21 +45,16 @@ pub enum LeftOut {
     Type,
     #[error("a number of its key is missing (n and e, or x and y)")]
     Incomplete,
-    /// A number is not base64, or longer than any key needs.
     #[error("a number of its key is not base64url, or longer than any such key's")]
     Number,
-    /// `use` or `key_ops` say that it is not for signatures.
     #[error("it is not for signatures (use, key_ops)")]
     Use,
-    /// `alg` is another key type's, or is not a signature algorithm that is accepted here.
     #[error("its alg is not accepted here, or not one of its type and curve")]
     Algorithm,
     #[error("its private part is published with it (d): anybody can sign with it")]
     Private,
-    /// An RSA modulus of another length.
     #[error("its RSA modulus does not have 2048 to 4096 bits")]
     ModulusLength,
-    /// An RSA exponent other than 65537.
     #[error("its RSA exponent is not 65537")]
     Exponent,
     /// An RSA modulus that can be factored.

@@ -6,10 +6,11 @@
 use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
+use parking_lot::Mutex;
 
 use super::entry::Entry;
 
@@ -51,7 +52,9 @@ trait Occupant {
     fn group(&self) -> Group;
     fn last_used(&self) -> Instant;
     /// Whether it cannot be missed now.
-    fn is_needed(&self) -> bool;
+    fn is_needed(&self) -> bool {
+        false
+    }
 }
 
 impl Matched {
@@ -77,7 +80,7 @@ impl Matched {
         is_usable: impl FnOnce(&Entry) -> bool,
         fresh: impl FnOnce() -> Arc<Entry>,
     ) -> Arc<Entry> {
-        let mut unproven = lock(&self.unproven);
+        let mut unproven = self.unproven.lock();
         if let Some(entry) = unproven.items.get(url).filter(|entry| is_usable(entry)) {
             entry.touch();
             return Arc::clone(entry);
@@ -90,23 +93,23 @@ impl Matched {
     /// The issuer has answered: from now on it is held.
     pub(super) fn prove(&self, entry: &Arc<Entry>, name: u64) {
         let url: Arc<str> = entry.source.url.as_str().into();
-        lock(&self.unproven).items.remove(&url);
-        let mut proven = lock(&self.proven);
+        self.unproven.lock().items.remove(&url);
+        let mut proven = self.proven.lock();
         proven.insert(url, Arc::clone(entry));
         self.held.store(Arc::new(proven.items.clone()));
         drop(proven);
-        lock(&self.names).insert(name, Name { group: entry.group, used: Instant::now() });
+        self.names.lock().insert(name, Name { group: entry.group, used: Instant::now() });
     }
 
     /// Whether the name proved good once.
     pub(super) fn knows(&self, name: u64) -> bool {
-        lock(&self.names).items.contains_key(&name)
+        self.names.lock().items.contains_key(&name)
     }
 
     /// Forgets the issuers of which this is not true.
     pub(super) fn keep(&self, is_kept: impl Fn(&Entry) -> bool) {
-        lock(&self.unproven).items.retain(|_, entry| is_kept(entry));
-        let mut proven = lock(&self.proven);
+        self.unproven.lock().items.retain(|_, entry| is_kept(entry));
+        let mut proven = self.proven.lock();
         proven.items.retain(|_, entry| is_kept(entry));
         self.held.store(Arc::new(proven.items.clone()));
     }
@@ -114,8 +117,8 @@ impl Matched {
     /// Forgets those that no token came of for a long time.
     pub(super) fn forget_idle(&self) {
         let is_idle = |entry: &Entry, limit| entry.last_used().elapsed() >= limit && !entry.is_needed();
-        lock(&self.unproven).items.retain(|_, entry| !is_idle(entry, IDLE_UNPROVEN));
-        let mut proven = lock(&self.proven);
+        self.unproven.lock().items.retain(|_, entry| !is_idle(entry, IDLE_UNPROVEN));
+        let mut proven = self.proven.lock();
         let before = proven.items.len();
         proven.items.retain(|_, entry| !is_idle(entry, IDLE));
         if proven.items.len() < before {
@@ -127,10 +130,6 @@ impl Matched {
     pub(super) fn count(&self) -> usize {
         self.held.load().len()
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Occupant for Arc<Entry> {
@@ -154,10 +153,6 @@ impl Occupant for Name {
 
     fn last_used(&self) -> Instant {
         self.used
-    }
-
-    fn is_needed(&self) -> bool {
-        false
     }
 }
 

@@ -4,9 +4,10 @@
 //! turns are shared out, so that who invents issuers, or has many that hang, holds up few but himself.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use super::error::KeyError;
@@ -84,7 +85,7 @@ impl FetchQueue {
     /// Takes a place in the queue. When it is full, the last of those who have most of it goes.
     pub(super) fn enter(&self, ticket: Ticket, path: &[u64]) -> Queued {
         let (sender, turn) = oneshot::channel();
-        let mut state = self.state();
+        let mut state = self.0.lock();
         state.shares.enter(path, ticket);
         state.waiting.insert(ticket, Waiting { paths: vec![path.to_vec()], turn: sender });
         if state.shares.waiting() > state.seats
@@ -99,7 +100,7 @@ impl FetchQueue {
 
     /// Another client wants the same fetch: if it still waits, it may use his share as well.
     pub(super) fn join(&self, ticket: Ticket, path: &[u64]) {
-        let mut state = self.state();
+        let mut state = self.0.lock();
         match state.waiting.get_mut(&ticket) {
             Some(waiting) if waiting.paths.len() < MAX_PATHS && !waiting.paths.iter().any(|other| other == path) => {
                 waiting.paths.push(path.to_vec());
@@ -130,10 +131,6 @@ impl FetchQueue {
                 state.shares.done(&path);
             }
         }
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -169,14 +166,14 @@ impl Queued {
 
 impl Drop for Queued {
     fn drop(&mut self) {
-        drop(self.lane.state().remove(self.ticket));
+        drop(self.lane.0.lock().remove(self.ticket));
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
         if let Some(path) = self.path.take() {
-            let mut state = self.lane.state();
+            let mut state = self.lane.0.lock();
             state.shares.done(&path);
             self.lane.dispatch(&mut state);
         }

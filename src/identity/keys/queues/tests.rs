@@ -5,7 +5,7 @@ async fn turn(lane: &FetchQueue, ticket: Ticket, path: &[u64]) -> Result<Permit,
 }
 
 fn assert_empty(lane: &FetchQueue) {
-    let state = lane.state();
+    let state = lane.0.lock();
     assert_eq!((state.shares.served(), state.shares.waiting(), state.waiting.len()), (0, 0, 0));
 }
 
@@ -55,7 +55,7 @@ async fn who_wants_what_another_has_queued_for_lends_it_his_share() {
     drop(running);
     drop(crowd.into_iter().next().unwrap().turn(None).await.unwrap());
     drop(tokio::time::timeout(Duration::from_secs(5), wanted.turn(None)).await.expect("second").unwrap());
-    assert_eq!(lane.state().shares.served(), 0);
+    assert_eq!(lane.0.lock().shares.served(), 0);
 }
 
 #[tokio::test]

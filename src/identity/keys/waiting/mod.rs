@@ -3,9 +3,10 @@
 //! Owns their places. They are not places of requests in flight: a request that waits here holds up no other. Knows no issuer.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use super::shares::{Path, Shares, Ticket};
@@ -65,7 +66,7 @@ pub(super) struct Crowded;
 impl WaitingRoom {
     /// Takes a place. When one of the caps is reached, the last of those goes of whom there are most: that may be the newcomer.
     pub(super) fn enter(&self, paths: Paths) -> Result<Place, Crowded> {
-        let mut state = self.state();
+        let mut state = self.0.state.lock();
         state.newest += 1;
         let ticket = state.newest;
         state.of_patterns.enter(&paths.of_pattern, ticket);
@@ -82,16 +83,12 @@ impl WaitingRoom {
     }
 
     pub(super) fn occupied(&self) -> usize {
-        self.state().of_patterns.waiting()
+        self.0.state.lock().of_patterns.waiting()
     }
 
     /// How many had to go.
     pub(super) fn refused(&self) -> u64 {
         self.0.refused.load(Ordering::Relaxed)
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -129,7 +126,7 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.room.state().remove(self.ticket);
+        self.room.0.state.lock().remove(self.ticket);
     }
 }
 

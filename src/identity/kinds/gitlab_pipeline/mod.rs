@@ -27,11 +27,11 @@ pub(super) fn principal(token: &VerifiedClaims) -> Result<Principal, PrincipalEr
     let source = Piece::claim("project_path", project);
     let job = Piece::claim("job_id", claim("job_id")?);
     // The commit of a configuration that lives outside the instance is not in the token.
-    let config_digest = token.claims().optional_text("ci_config_sha")?.unwrap_or_default();
-    let visibility = token.claims().optional_text("project_visibility")?.unwrap_or_default();
+    let config_digest = token.claims().optional_text("ci_config_sha")?;
+    let visibility = token.claims().optional_text("project_visibility")?;
     Ok(Principal::new(token, SubjectAlternativeName::Uri(config.clone()))?
         .with(Id::BuildSignerUri, config.as_str())
-        .with(Id::BuildSignerDigest, config_digest)
+        .with_optional(Id::BuildSignerDigest, config_digest)
         .with(Id::RunnerEnvironment, claim("runner_environment")?)
         .with(Id::SourceRepositoryUri, path_uri(&BASE, std::slice::from_ref(&source), &[])?.as_str())
         .with(Id::SourceRepositoryDigest, claim("sha")?)
@@ -43,10 +43,10 @@ pub(super) fn principal(token: &VerifiedClaims) -> Result<Principal, PrincipalEr
         )
         .with(Id::SourceRepositoryOwnerIdentifier, claim("namespace_id")?)
         .with(Id::BuildConfigUri, config.as_str())
-        .with(Id::BuildConfigDigest, config_digest)
+        .with_optional(Id::BuildConfigDigest, config_digest)
         .with(Id::BuildTrigger, claim("pipeline_source")?)
         .with(Id::RunInvocationUri, path_uri(&BASE, &[source, Piece::literal("/-/jobs/"), job], &[])?.as_str())
-        .with(Id::SourceRepositoryVisibility, visibility))
+        .with_optional(Id::SourceRepositoryVisibility, visibility))
 }
 
 /// `runner_id` is demanded though no extension carries it: a whole number other than zero.

@@ -3,7 +3,8 @@
 //! Owns the bound on how many tokens are remembered, and when they are forgotten. Knows no clock.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use parking_lot::Mutex;
 
 use super::{Counted, Party, StoreError};
 
@@ -45,7 +46,7 @@ impl MemoryStore {
 
     /// Takes a use; false when none is left. `now` in seconds since 1970.
     pub(super) fn take(&self, token: &Counted, now: u64) -> Result<bool, StoreError> {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         state.forget_expired(now);
         if let Some(uses) = state.tokens.get_mut(&token.key) {
             let free = uses.count < token.limit.get();
@@ -60,7 +61,7 @@ impl MemoryStore {
     }
 
     pub(super) fn give_back(&self, token: &Counted) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         let Some(uses) = state.tokens.get_mut(&token.key) else { return };
         uses.count = uses.count.saturating_sub(1);
         if uses.count == 0 {
@@ -68,10 +69,6 @@ impl MemoryStore {
             state.by_expiry.remove(&place);
             state.forget(&token.key);
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

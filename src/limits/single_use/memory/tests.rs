@@ -30,7 +30,7 @@ fn a_token_is_remembered_until_it_expires_and_no_longer() {
     assert!(!store.take(&token(1, 100), 99).unwrap());
     assert!(matches!(store.take(&token(2, 300), 99), Err(StoreError::Full)), "no token that lives is forgotten");
     assert!(store.take(&token(2, 300), 100).unwrap());
-    assert_eq!(store.lock().tokens.len(), 1);
+    assert_eq!(store.state.lock().tokens.len(), 1);
 }
 
 #[test]
@@ -40,7 +40,7 @@ fn what_was_given_back_takes_no_room() {
     store.give_back(&token(1, 100));
     store.give_back(&token(1, 100));
     assert!(store.take(&token(2, 100), 50).unwrap());
-    assert_eq!(store.lock().by_expiry.len(), 1);
+    assert_eq!(store.state.lock().by_expiry.len(), 1);
 }
 
 #[test]
@@ -74,7 +74,7 @@ fn a_greedy_issuer_of_a_pattern_leaves_room_for_its_neighbours_and_all_of_them_f
     for issuer in 12..40 {
         fill(&store, 1, issuer);
     }
-    let left = 1200 - store.lock().tokens.len();
+    let left = 1200 - store.state.lock().tokens.len();
     assert!(left >= 600, "{left}");
     assert_eq!(fill(&store, 2, 2), left / 2);
 }
@@ -84,14 +84,14 @@ fn shares_are_free_again_with_their_tokens() {
     let store = MemoryStore::new(100);
     let taken = fill(&store, 1, 10);
     let state = |store: &MemoryStore| {
-        let state = store.lock();
+        let state = store.state.lock();
         (state.by_entry.len(), state.by_issuer.len())
     };
     assert_eq!(state(&store), (1, 1));
     store.give_back(&of(1, 10, 0));
     assert!(store.take(&of(1, 10, 5000), 0).unwrap());
     assert!(store.take(&Counted { expires: 2000, ..of(1, 10, 1) }, 1000).unwrap(), "all have expired");
-    assert_eq!(store.lock().tokens.len(), 1);
+    assert_eq!(store.state.lock().tokens.len(), 1);
     store.give_back(&of(1, 10, 1));
     assert_eq!((state(&store), taken), ((0, 0), 34));
 }
@@ -109,7 +109,7 @@ proptest! {
             now += step;
             used.retain(|_, expires| *expires > now);
             let token = Counted { expires: now + 20, ..of(entry.into(), 10 * Party::from(entry) + Party::from(issuer), number) };
-            let is_newcomer = !store.lock().by_entry.contains_key(&token.entry);
+            let is_newcomer = !store.state.lock().by_entry.contains_key(&token.entry);
             match store.take(&token, now) {
                 Ok(true) => prop_assert!(used.insert(token.key, token.expires).is_none(), "used twice"),
                 Ok(false) => prop_assert!(used.contains_key(&token.key)),
@@ -118,7 +118,7 @@ proptest! {
             if gives_back && used.remove(&token.key).is_some() {
                 store.give_back(&token);
             }
-            let state = store.lock();
+            let state = store.state.lock();
             prop_assert!(state.tokens.len() == used.len() && state.by_expiry.len() == used.len() && used.len() <= 64);
             prop_assert_eq!(state.by_entry.values().sum::<usize>(), used.len());
             prop_assert_eq!(state.by_issuer.values().sum::<usize>(), used.len());

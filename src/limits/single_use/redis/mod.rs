@@ -29,7 +29,6 @@ redis.call('SADD', KEYS[1], ARGV[2]) redis.call('EXPIREAT', KEYS[1], ARGV[3]) re
 const PREFIX: &[u8] = b"sigmint:token:";
 /// How long a count outlives its token: the store's clock may be ahead of ours.
 const CLOCK_SKEW: u64 = 300;
-/// The largest file read, in bytes.
 
 #[derive(Clone, PartialEq, Eq)]
 pub struct RedisOptions {
@@ -46,15 +45,12 @@ pub struct RedisOptions {
 /// Why the store cannot be used. A store that is down is none of it.
 #[derive(Debug, thiserror::Error)]
 pub enum RedisSetupError {
-    /// The URL is none of a store.
     #[error("--single-use-store: not a URL like redis://HOST:PORT or rediss://HOST:PORT: {0}")]
     Url(String),
     #[error(transparent)]
     File(#[from] FileError),
-    /// Certificates for a connection without TLS.
     #[error("--single-use-store-ca-cert is for rediss:// URLs")]
     NoTls,
-    /// TLS cannot be set up.
     #[error("--single-use-store: TLS: {0}")]
     Tls(String),
     #[error("{}: not the PEM of certificates: {message}", path.display())]
@@ -136,7 +132,11 @@ fn key(token: &Counted) -> Vec<u8> {
 }
 
 fn connector(options: &RedisOptions) -> Result<Connector, RedisSetupError> {
-    let mut info: ConnectionInfo = options.url.as_str().into_connection_info().map_err(|error| url_error(&error))?;
+    let mut info: ConnectionInfo = options
+        .url
+        .as_str()
+        .into_connection_info()
+        .map_err(|error: RedisError| RedisSetupError::Url(error.to_string()))?;
     if let Some(path) = &options.password_file {
         let text = SecretString::from(files::read_text(path, MAX_FILE_BYTES)?.to_string());
         let settings = info.redis_settings().clone().set_password(text.expose_secret().trim_end_matches(['\r', '\n']));
@@ -160,10 +160,6 @@ fn connector(options: &RedisOptions) -> Result<Connector, RedisSetupError> {
     let trusting = || Trust::of_named(named)?.client_config(Protocols::Other).map_err(|error| error.to_string());
     let tls = insecure.map(|_| trusting()).transpose().map_err(RedisSetupError::Tls)?;
     Ok(Connector::new(&info, tls, options.timeout))
-}
-
-fn url_error(error: &RedisError) -> RedisSetupError {
-    RedisSetupError::Url(error.to_string())
 }
 
 impl fmt::Debug for RedisStore {
