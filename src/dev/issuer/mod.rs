@@ -130,6 +130,7 @@ async fn bare_token(request: HttpRequest, body: web::Bytes, shared: web::Data<Sh
     })
 }
 
+#[allow(clippy::result_large_err, reason = "the refusal is the answer, made once a request")]
 fn make_token(request: &HttpRequest, body: &[u8], shared: &Shared) -> Result<String, HttpResponse> {
     let identity = identity(request).ok_or_else(unknown)?;
     let query: Vec<(String, String)> =
