@@ -49,6 +49,8 @@ pub struct Settings {
     pub algorithms: PermittedAlgorithms,
     /// The file with the public keys that are refused, no matter who holds them, if any.
     pub blocked_public_keys: Option<PathBuf>,
+    /// The file or folder with the issuance policy, if any.
+    pub policy: Option<PathBuf>,
     pub validity: ValidityPolicy,
     /// The transparency logs, if any.
     pub logs: Option<LogsSettings>,
@@ -166,6 +168,7 @@ impl Settings {
             blocked_public_keys: values
                 .is_set("blocked-public-keys")
                 .then(|| PathBuf::from(values.text("blocked-public-keys"))),
+            policy: values.is_set("policy-path").then(|| PathBuf::from(values.text("policy-path"))),
             validity,
             logs: logs(values)?,
             bounds: bounds::read(values)?,
