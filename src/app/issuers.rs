@@ -12,6 +12,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{self, MissedTickBehavior};
 
 use super::blocked_keys::BlockedKeysFile;
+use super::policy_files::PolicyFiles;
 use super::protections;
 use crate::config::document::ConfigError;
 use crate::config::issuer_file::IssuerRules;
@@ -53,24 +54,26 @@ fn read(location: &IssuersLocation, rules: IssuerRules) -> Result<Issuers, Confi
     }
 }
 
-/// SIGHUP loads the issuer file, the CA and the list of blocked keys again. What is broken changes nothing.
-pub(super) fn reload_on_hangup(
-    issuance: &Arc<Issuance>,
-    source: (IssuersLocation, IssuerRules),
-    blocked_keys: Option<Arc<BlockedKeysFile>>,
-) {
+/// What SIGHUP loads again besides the issuer file and the CA.
+pub(super) struct OnHangup {
+    pub(super) blocked_keys: Option<Arc<BlockedKeysFile>>,
+    pub(super) policy: Option<Arc<PolicyFiles>>,
+}
+
+/// SIGHUP loads the issuer file, the CA, the list of blocked keys and the policy again. What is broken changes nothing.
+pub(super) fn reload_on_hangup(issuance: &Arc<Issuance>, source: (IssuersLocation, IssuerRules), more: OnHangup) {
     let issuance = Arc::clone(issuance);
     let Ok(hangups) = signal(SignalKind::hangup()) else {
         tracing::warn!("SIGHUP cannot be listened for: the issuer file is loaded at the start only");
         return;
     };
-    tokio::spawn(keep_up(issuance, source, blocked_keys, hangups));
+    tokio::spawn(keep_up(issuance, source, more, hangups));
 }
 
 async fn keep_up(
     issuance: Arc<Issuance>,
     (location, rules): (IssuersLocation, IssuerRules),
-    blocked_keys: Option<Arc<BlockedKeysFile>>,
+    more: OnHangup,
     mut hangups: Signal,
 ) {
     let mut looks = time::interval(LOOK);
@@ -85,8 +88,11 @@ async fn keep_up(
                 issuance.authority.reopen();
                 seen = look(&location).await;
                 reload(&issuance, &location, rules);
-                if let Some(file) = &blocked_keys {
+                if let Some(file) = &more.blocked_keys {
                     file.reload(&issuance).await;
+                }
+                if let Some(files) = &more.policy {
+                    files.reload(&issuance).await;
                 }
             }
             _ = looks.tick() => {

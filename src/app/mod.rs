@@ -8,15 +8,18 @@ pub(crate) mod expiry;
 mod issuers;
 mod key_files;
 pub(crate) mod keys;
+pub mod policy_files;
 mod protections;
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 
 use self::blocked_keys::{BlockedKeysFile, BlockedKeysFileError};
+use self::issuers::OnHangup;
+use self::policy_files::PolicyFiles;
 use crate::authority::AuthoritySource;
 use crate::authority::rotation::OpeningError;
 use crate::certificate::{Serial, ValidityPolicy};
@@ -34,6 +37,7 @@ use crate::issuance::Issuance;
 use crate::limits::Limits;
 use crate::limits::connections::ConnectionLimits;
 use crate::limits::single_use::{RedisSetupError, RedisStore, SingleUse};
+use crate::policy::PolicyFileError;
 use crate::possession::{BlockedKeys, PermittedAlgorithms};
 use crate::server::listeners::Address;
 use crate::server::{Server, ServerError, ServerOptions, Timeouts, listen_on};
@@ -64,6 +68,8 @@ pub enum AppError {
     Client(#[from] SetupError),
     #[error("{}", with_sources(.0))]
     BlockedKeys(#[from] BlockedKeysFileError),
+    #[error(transparent)]
+    Policy(#[from] PolicyFileError),
     /// The store that counts tokens' uses.
     #[error(transparent)]
     SingleUse(#[from] RedisSetupError),
@@ -85,6 +91,9 @@ pub struct Checked {
 /// Reads and says what a start reads and says before it opens a key; of the issuer file alone if the settings are not whole.
 pub fn check(settings: &Settings, is_whole: bool) -> Result<Checked, AppError> {
     let issuers = issuers::load(&settings.issuers, settings.issuer_rules)?;
+    if let Some(path) = &settings.policy {
+        policy_files::load(path)?;
+    }
     if is_whole {
         protections::report(settings);
         key_files::warn(settings);
@@ -111,7 +120,8 @@ pub async fn serve(settings: Settings, log: &LogSink) -> Result<(), AppError> {
     compare_roots(&issuance);
     issuance.keys.keep(&issuance.issuers.load());
     let blocked_keys = settings.blocked_public_keys.map(|path| BlockedKeysFile::start(path, &issuance)).transpose()?;
-    issuers::reload_on_hangup(&issuance, (settings.issuers, settings.issuer_rules), blocked_keys);
+    let policy = settings.policy.map(|path| PolicyFiles::start(path, &issuance)).transpose()?;
+    issuers::reload_on_hangup(&issuance, (settings.issuers, settings.issuer_rules), OnHangup { blocked_keys, policy });
     let metrics = bind_metrics(&settings.metrics, &issuance.metrics)?;
     let timeouts = Timeouts { headers: settings.header_timeout, idle: settings.idle_timeout };
     let server = Server::bind(issuance, &ServerOptions { listeners: settings.listeners, timeouts, connections })?;
@@ -219,6 +229,7 @@ fn guarded_issuance(
         keys,
         algorithms,
         blocked_keys: ArcSwap::from_pointee(BlockedKeys::default()),
+        policy: ArcSwapOption::empty(),
         validity,
         authority,
         logs,

@@ -11,6 +11,7 @@ mod files;
 mod hardening;
 pub(crate) mod inspect;
 mod key_kind;
+mod policy;
 pub(crate) mod request;
 mod serve;
 mod version;
@@ -104,6 +105,7 @@ async fn run(matches: &ArgMatches) -> Result<ExitCode, CliError> {
         Some(("inspect", matches)) => Ok(inspect::run(&inspect::InspectArgs::from_arg_matches(matches)?)?),
         Some(("ca", matches)) => ca::run(matches).await,
         Some(("config", matches)) => config::run(matches),
+        Some(("policy", matches)) => policy::run(matches),
         Some(("createca", matches)) => {
             Ok(ca::createca::run(ca::createca::CreateCaArgs::from_arg_matches(matches)?).await?)
         }
@@ -134,6 +136,7 @@ pub fn command() -> Command {
         .subcommand(serve::command())
         .subcommand(ca::command())
         .subcommand(config::command())
+        .subcommand(policy::command())
         .subcommand(ca::createca::CreateCaArgs::augment_args(Command::new("createca")).args_override_self(true))
         .subcommand(completions)
         .subcommand(version::command())

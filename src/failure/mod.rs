@@ -115,6 +115,7 @@ failures! {
     /// The token fits several identities of its issuer, and the operator gave them no order.
     IdentityAmbiguous => 400 InvalidArgument Caller "IDENTITY_AMBIGUOUS" TOKEN;
     NameNotAllowed => 403 PermissionDenied Caller "NAME_NOT_ALLOWED" "The issuer's name policy does not allow this identity";
+    PolicyDenied => 403 PermissionDenied Caller "POLICY_DENIED" "The issuance policy does not allow this certificate";
     IssuerMisconfigured => 500 Internal Operator "ISSUER_MISCONFIGURED" "The identity token's issuer is not configured correctly on this server";
     IssuerUnavailable => 503 Unavailable Dependency "ISSUER_UNAVAILABLE" "The identity token's issuer could not be reached for its keys";
     RequestMalformed => 400 InvalidArgument Caller "REQUEST_MALFORMED" "The request body is not valid JSON for this request";

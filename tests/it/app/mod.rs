@@ -1,2 +1,3 @@
 mod blocked_keys;
+mod policy;
 mod reload;

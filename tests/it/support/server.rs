@@ -150,6 +150,7 @@ pub fn by_hand(issuers: &str, ca: &TestCa) -> Issuance {
         keys: KeyStore::new(Fetcher::new().unwrap(), ClusterFiles::default(), &KeyTiming::default()),
         algorithms: PermittedAlgorithms::default(),
         blocked_keys: arc_swap::ArcSwap::from_pointee(BlockedKeys::default()),
+        policy: arc_swap::ArcSwapOption::empty(),
         validity: ValidityPolicy::default(),
         authority: AuthoritySource::Fixed(Arc::clone(&ca.authority)),
         logs: None,
