@@ -3,7 +3,7 @@
 //! Knows nothing of where the word stood.
 
 /// `did you mean "type"?`, or the whole list when nothing is near.
-pub(super) fn for_unknown<'a>(word: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
+pub(in crate::config) fn for_unknown<'a>(word: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
     match nearest(word, known.clone()) {
         Some(candidate) => format!("did you mean \"{candidate}\"?"),
         None => format!("known are {}", known.collect::<Vec<_>>().join(", ")),

@@ -46,6 +46,8 @@ pub struct Settings {
     pub issuer_rules: IssuerRules,
     /// Which keys clients may use.
     pub algorithms: PermittedAlgorithms,
+    /// The file that says who gets no certificate, if any.
+    pub block_path: Option<PathBuf>,
     /// The file with the public keys that are refused, no matter who holds them, if any.
     pub blocked_public_keys: Option<PathBuf>,
     pub validity: ValidityPolicy,
@@ -162,9 +164,8 @@ impl Settings {
                 strict: truth(values, "strict-config")?,
             },
             algorithms: algorithms(values)?,
-            blocked_public_keys: values
-                .is_set("blocked-public-keys")
-                .then(|| PathBuf::from(values.text("blocked-public-keys"))),
+            block_path: path(values, "block-path"),
+            blocked_public_keys: path(values, "blocked-public-keys"),
             validity,
             logs: logs(values)?,
             bounds: bounds::read(values)?,
@@ -173,6 +174,10 @@ impl Settings {
             oddities: oddities(values),
         })
     }
+}
+
+fn path(values: &Values, name: &str) -> Option<PathBuf> {
+    values.is_set(name).then(|| PathBuf::from(values.text(name)))
 }
 
 fn values(matches: &ArgMatches, variable: &dyn Fn(&str) -> Option<String>) -> Result<Values, SettingsError> {
@@ -210,11 +215,10 @@ fn logs(values: &Values) -> Result<Option<LogsSettings>, SettingsError> {
         return Err(refused("ct-log-quorum", "more than there are logs", "set it to the number of logs at most"));
     }
     let mut keys = keys.into_iter().map(PathBuf::from);
-    let path = |name: &str| values.is_set(name).then(|| PathBuf::from(values.text(name)));
     Ok(Some(LogsSettings {
         logs: urls.into_iter().map(|url| LogLocation { url: url.to_owned(), public_key: keys.next() }).collect(),
         origin: values.is_set("ct-log-origin").then(|| values.text("ct-log-origin").to_owned()),
-        tls_ca: path("ct-log.tls-ca-cert"),
+        tls_ca: path(values, "ct-log.tls-ca-cert"),
         quorum,
         timeout: duration(values, "ct-log-timeout")?,
         clock_skew: log_clock_skew(values)?,
