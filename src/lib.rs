@@ -27,6 +27,7 @@ pub mod issuance;
 pub mod limits;
 pub(crate) mod networks;
 mod panics;
+pub mod policy;
 pub mod possession;
 pub mod server;
 pub mod signer;

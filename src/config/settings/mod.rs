@@ -23,6 +23,7 @@ use crate::possession::PermittedAlgorithms;
 use crate::server::listeners::{Address, Listeners};
 use crate::signer::key_password::KeyPassword;
 use crate::telemetry::LogFormat;
+use crate::text::go_duration;
 
 /// Everything that `serve` was told.
 #[derive(Debug)]
@@ -312,7 +313,7 @@ pub(super) fn duration(values: &Values, name: &str) -> Result<Duration, Settings
     }
     let text = values.text(name).trim();
     humantime::parse_duration(text)
-        .or_else(|error| go_duration(text).ok_or(error))
+        .or_else(|error| go_duration::parse(text).ok_or(error))
         .map_err(|error| SettingsError::new(values.origin(name), error.to_string(), hint))
 }
 
@@ -321,23 +322,6 @@ fn seconds_without_unit(values: &Values, name: &str) -> Option<Duration> {
     let number = values.text(name).trim();
     let is_bare = !values.is_on_command_line(name) && !number.is_empty() && number != "0";
     number.parse().ok().filter(|_| is_bare).map(Duration::from_secs)
-}
-
-/// What only Go's form has: fractions (`1.5h`), and every unit without blanks.
-fn go_duration(text: &str) -> Option<Duration> {
-    const UNITS: [(&str, f64); 8] =
-        [("ns", 1e-9), ("us", 1e-6), ("µs", 1e-6), ("μs", 1e-6), ("ms", 1e-3), ("s", 1.0), ("m", 60.0), ("h", 3600.0)];
-    let mut rest = text.strip_prefix('+').unwrap_or(text);
-    let mut seconds = 0.0;
-    while !rest.is_empty() {
-        let is_number = |character: char| character.is_ascii_digit() || character == '.';
-        let (number, behind) = rest.split_at(rest.find(|character| !is_number(character))?);
-        let (unit, behind) = behind.split_at(behind.find(is_number).unwrap_or(behind.len()));
-        let (_, length) = UNITS.into_iter().find(|(name, _)| *name == unit)?;
-        seconds += number.parse::<f64>().ok()? * length;
-        rest = behind;
-    }
-    Duration::try_from_secs_f64(seconds).ok().filter(|_| !text.is_empty())
 }
 
 #[cfg(test)]
