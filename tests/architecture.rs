@@ -40,6 +40,7 @@ const PLAN: &[Layer] = &[
             ("possession", &[]),
             ("identity", &[]),
             ("blocklist", &["possession", "identity"]),
+            ("policy", &["identity", "possession"]),
             ("certificate", &["identity", "possession"]),
             ("signer", &[]),
             ("authority", &["certificate", "signer"]),

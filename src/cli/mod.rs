@@ -12,6 +12,7 @@ mod files;
 mod hardening;
 pub(crate) mod inspect;
 mod key_kind;
+mod policy;
 pub(crate) mod request;
 mod serve;
 mod version;
@@ -106,6 +107,7 @@ async fn run(matches: &ArgMatches) -> Result<ExitCode, CliError> {
         Some(("ca", matches)) => ca::run(matches).await,
         Some(("block", matches)) => block::run(matches),
         Some(("config", matches)) => config::run(matches),
+        Some(("policy", matches)) => policy::run(matches),
         Some(("createca", matches)) => {
             Ok(ca::createca::run(ca::createca::CreateCaArgs::from_arg_matches(matches)?).await?)
         }
@@ -137,6 +139,7 @@ pub fn command() -> Command {
         .subcommand(ca::command())
         .subcommand(block::command())
         .subcommand(config::command())
+        .subcommand(policy::command())
         .subcommand(ca::createca::CreateCaArgs::augment_args(Command::new("createca")).args_override_self(true))
         .subcommand(completions)
         .subcommand(version::command())
