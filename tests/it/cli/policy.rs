@@ -54,7 +54,7 @@ rules:
   - {id: no-web, identities: [gitlab-pipeline], deny: \"claims.pipeline_source == 'web'\"}
 ";
 
-fn folder_with(files: &[(&str, &str)]) -> (tempfile::TempDir, impl Fn(&str) -> String) {
+fn folder_with(files: &[(&str, &str)]) -> (tempfile::TempDir, impl Fn(&str) -> String + use<>) {
     let folder = tempfile::tempdir().unwrap();
     for (name, text) in files {
         fs::write(folder.path().join(name), text).unwrap();
@@ -76,7 +76,7 @@ cases:
     for part in [
         "ok      fine",
         "FAILED  not fine (",
-        "c.yaml: case 2)",
+        "c.yaml:4)",
         "expected: deny\n",
         "found:    allow by \"ours\"",
         "deny \"no-web\": false",
