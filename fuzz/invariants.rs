@@ -115,7 +115,8 @@ pub fn issuer_file(bytes: &[u8]) {
         Err(error) => {
             // YAML 1.1 breaks lines at more characters than editors do.
             let lines = text.split(['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}']).count();
-            assert!(error.line <= lines + 1, "line {} of {lines}", error.line);
+            let line = error.place.mark.map_or(0, |mark| mark.line as usize);
+            assert!(line <= lines + 1, "line {line} of {lines}");
             assert!(!error.message.is_empty());
         }
     }

@@ -74,6 +74,8 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("cryptoki", &["signer::pkcs11"]),
     ("notify", &["files"]),
     ("prometheus_client", &["telemetry"]),
+    ("granit_parser", &["config::document"]),
+    ("toml", &["config::document"]),
 ];
 
 /// A path that one module names.

@@ -11,7 +11,7 @@ use aws_lc_rs::digest;
 use tokio::time;
 
 use crate::blocklist::{BlockEntries, BlockedKeys, BlockedKeysError};
-use crate::config::block_file::{self, BlockFileError};
+use crate::config::block_file::{self, ConfigError};
 use crate::config::settings::Settings;
 use crate::failure::with_sources;
 use crate::files::watch::{Changes, Pace};
@@ -41,7 +41,7 @@ pub enum BlockListFileError {
     #[error(transparent)]
     File(#[from] FileError),
     #[error("{0} (--block-path)")]
-    Entries(BlockFileError),
+    Entries(ConfigError),
     #[error("{} (--blocked-public-keys)", path.display())]
     PublicKeys { path: PathBuf, source: BlockedKeysError },
     #[error("{} cannot be used: {problem}", path.display())]

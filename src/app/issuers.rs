@@ -13,7 +13,8 @@ use tokio::time::{self, MissedTickBehavior};
 
 use super::block_lists::BlockListFile;
 use super::protections;
-use crate::config::issuer_file::{IssuerFileError, IssuerRules};
+use crate::config::document::ConfigError;
+use crate::config::issuer_file::IssuerRules;
 use crate::config::issuers_location::IssuersLocation;
 use crate::files::SeenFile;
 use crate::identity::issuers::Issuers;
@@ -27,7 +28,7 @@ const LOOK: Duration = Duration::from_secs(30);
 const NAMED: usize = 20;
 
 /// Loads the issuers for the first time.
-pub(super) fn load(location: &IssuersLocation, rules: IssuerRules) -> Result<Issuers, IssuerFileError> {
+pub(super) fn load(location: &IssuersLocation, rules: IssuerRules) -> Result<Issuers, ConfigError> {
     let issuers = read(location, rules)?;
     let names = listed(issuers_by_address(&issuers).into_keys());
     match location {
@@ -45,7 +46,7 @@ pub(super) fn load(location: &IssuersLocation, rules: IssuerRules) -> Result<Iss
     Ok(issuers)
 }
 
-fn read(location: &IssuersLocation, rules: IssuerRules) -> Result<Issuers, IssuerFileError> {
+fn read(location: &IssuersLocation, rules: IssuerRules) -> Result<Issuers, ConfigError> {
     match location {
         IssuersLocation::File(path) => Issuers::load(path, rules),
         IssuersLocation::Builtin => Ok(Issuers::builtin()),

@@ -22,7 +22,7 @@ use crate::authority::rotation::OpeningError;
 use crate::blocklist::BlockList;
 use crate::certificate::{Serial, ValidityPolicy};
 use crate::config::bounds::{BoundsSettings, SingleUseSettings};
-use crate::config::issuer_file::IssuerFileError;
+use crate::config::document::ConfigError;
 use crate::config::settings::{LogLocation, LogsSettings, Settings};
 use crate::ct::{LogKey, LogKeyError, LogSettings, LogSetupError, Logs, LogsOptions, Skew};
 use crate::failure::with_sources;
@@ -46,7 +46,7 @@ use crate::telemetry::sink::LogSink;
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
     #[error(transparent)]
-    Issuers(#[from] IssuerFileError),
+    Issuers(#[from] ConfigError),
     /// The CA.
     #[error("{}", with_sources(.0.as_ref()))]
     Authority(OpeningError),

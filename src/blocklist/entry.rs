@@ -122,6 +122,7 @@ impl ClaimValue {
             (Self::Members(members), Value::Object(object)) => {
                 members.iter().all(|(name, value)| object.get(name).is_some_and(|member| value.matches(member)))
             }
+            (Self::Scalar(written), Value::Bool(truth)) => is_truth(written, *truth),
             (Self::Scalar(written), claim) => as_written(claim).is_some_and(|claim| claim == written.as_str()),
             (Self::Members(_), _) => false,
         }
@@ -133,6 +134,16 @@ pub(super) fn claim<'a>(claims: &'a Claims, name: &str) -> Option<Cow<'a, Value>
     let value = claims.get(name)?;
     let written = if value.is_f64() { claims.scalar(name).ok().flatten() } else { None };
     Some(written.map_or(Cow::Borrowed(value), |digits| Cow::Owned(Value::String(digits.into_owned()))))
+}
+
+/// In the letter cases that YAML has.
+fn is_truth(written: &str, truth: bool) -> bool {
+    truths(truth).contains(&written)
+}
+
+/// What is written for a boolean.
+pub(super) const fn truths(truth: bool) -> [&'static str; 3] {
+    if truth { ["true", "True", "TRUE"] } else { ["false", "False", "FALSE"] }
 }
 
 /// A scalar as a string. What is a number in a file is often a string in a token (GitHub's `repository_id`), and the other way round: no

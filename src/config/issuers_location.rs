@@ -6,8 +6,9 @@ use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
+use super::document::ConfigError;
 use super::flags::{DEFAULT_CONFIG_PATH, Values};
-use super::settings::{SettingsError, truth};
+use super::settings::truth;
 use crate::files::{self, FileProblem};
 
 /// Where the trusted issuers are.
@@ -29,18 +30,17 @@ enum Found {
 
 const BUILTIN_HINT: &str = "--builtin-issuers trusts the public Sigstore issuers instead";
 
-pub(super) fn read(values: &Values) -> Result<IssuersLocation, SettingsError> {
+pub(super) fn read(values: &Values) -> Result<IssuersLocation, ConfigError> {
     if truth(values, "builtin-issuers")? {
         if values.is_set("config-path") {
             let hint = "leave out one of the two: either the file or the built-in list says whom to trust";
-            return Err(SettingsError::new(values.origin("builtin-issuers"), "is set, and --config-path too", hint));
+            return Err(values.fault("builtin-issuers", "is set, and --config-path too", hint));
         }
         return Ok(IssuersLocation::Builtin);
     }
     let path = Path::new(values.text("config-path"));
-    let refused = |message: String, hint: &str| {
-        Err(SettingsError::new(values.origin("config-path"), message, format!("{hint}; {BUILTIN_HINT}")))
-    };
+    let refused =
+        |message: String, hint: &str| Err(values.fault("config-path", message, format!("{hint}; {BUILTIN_HINT}")));
     if path.as_os_str().is_empty() {
         return refused("the path of the issuer file is empty".to_owned(), "name the file with the trusted issuers");
     }

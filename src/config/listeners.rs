@@ -1,10 +1,11 @@
 //! The reading of where the server listens.
 
+use super::document::ConfigError;
 use super::flags::Values;
-use super::settings::{SettingsError, parsed};
+use super::settings::parsed;
 use crate::server::listeners::{Address, Endpoint, Listeners, TlsFiles};
 
-pub(super) fn read(values: &Values) -> Result<Listeners, SettingsError> {
+pub(super) fn read(values: &Values) -> Result<Listeners, ConfigError> {
     let http = endpoint(values, ["host", "port"], ["tls-certificate", "tls-key"])?;
     let grpc = endpoint(values, ["grpc-host", "grpc-port"], ["grpc-tls-certificate", "grpc-tls-key"])?;
     // Fulcio compares strings, and fails to listen twice where two spellings mean one. Port 0 never means the same port twice.
@@ -15,20 +16,20 @@ pub(super) fn read(values: &Values) -> Result<Listeners, SettingsError> {
         (Some(one), Some(other)) if one != other => {
             let problem = "one port for HTTP and gRPC has one certificate, and --tls-certificate names another";
             let hint = "name the same files twice, give one pair only, or give gRPC its own port with --grpc-port";
-            return Err(SettingsError::new(values.origin("grpc-tls-certificate"), problem, hint));
+            return Err(values.fault("grpc-tls-certificate", problem, hint));
         }
         (one, other) => one.or(other),
     };
     Ok(Listeners::Shared(Endpoint { address: http.address, tls }))
 }
 
-fn endpoint(values: &Values, [host, port]: [&str; 2], tls: [&str; 2]) -> Result<Endpoint, SettingsError> {
+fn endpoint(values: &Values, [host, port]: [&str; 2], tls: [&str; 2]) -> Result<Endpoint, ConfigError> {
     let host = values.text(host).to_owned();
     let port = parsed(values, port, "a port is a number from 0 to 65535")?;
     Ok(Endpoint { address: Address { host, port }, tls: tls_files(values, tls)? })
 }
 
-fn tls_files(values: &Values, [certificate, key]: [&str; 2]) -> Result<Option<TlsFiles>, SettingsError> {
+fn tls_files(values: &Values, [certificate, key]: [&str; 2]) -> Result<Option<TlsFiles>, ConfigError> {
     match (values.is_set(certificate), values.is_set(key)) {
         (false, false) => Ok(None),
         (true, true) => {
@@ -39,8 +40,8 @@ fn tls_files(values: &Values, [certificate, key]: [&str; 2]) -> Result<Option<Tl
     }
 }
 
-fn incomplete(values: &Values, set: &str, missing: &str) -> SettingsError {
-    SettingsError::new(values.origin(set), format!("--{missing} is missing"), "TLS needs a certificate and its key")
+fn incomplete(values: &Values, set: &str, missing: &str) -> ConfigError {
+    values.fault(set, format!("--{missing} is missing"), "TLS needs a certificate and its key")
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 pub(crate) mod authority_file;
 pub(crate) mod block_file;
 pub(crate) mod bounds;
+pub(crate) mod document;
 pub(crate) mod effective;
 pub(crate) mod flags;
 pub(crate) mod issuer_file;

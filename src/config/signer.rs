@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+use super::document::{ConfigError, hint};
 use super::flags::Values;
-use super::settings::{SettingsError, duration, parsed};
+use super::settings::{duration, parsed};
 use crate::signer::key_password::KeyPassword;
 use crate::signer::remote::Bounds;
 
@@ -129,8 +130,11 @@ pub(super) const NAMES: [&str; 19] = [
     "signer-concurrency",
 ];
 
+/// What `--ca` may be.
+const KINDS: [&str; 6] = ["fileca", "kmsca", "pkcs11ca", "tinkca", "googleca", "ephemeralca"];
+
 /// Reads the settings of one CA.
-pub(super) fn read(values: &Values) -> Result<SignerSettings, SettingsError> {
+pub(super) fn read(values: &Values) -> Result<SignerSettings, ConfigError> {
     match values.text("ca") {
         "fileca" => Ok(SignerSettings::File {
             certificate: needed(values, "fileca-cert")?.into(),
@@ -157,26 +161,23 @@ pub(super) fn read(values: &Values) -> Result<SignerSettings, SettingsError> {
         "googleca" => {
             Ok(SignerSettings::Google { parent: needed(values, "gcp_private_ca_parent")?, bounds: bounds(values)? })
         }
-        "" => Err(SettingsError::new(
-            values.origin("ca"),
+        "" => Err(values.fault("ca",
             "must be set",
             "use --ca fileca with --fileca-cert and --fileca-key, or --ca ephemeralca to try out; docs/signers.md has the others",
         )),
-        other => Err(SettingsError::new(
-            values.origin("ca"),
-            format!("{other:?} is not a kind of CA"),
-            "use fileca, kmsca, pkcs11ca, tinkca, googleca or ephemeralca",
-        )),
+        other => {
+            Err(values.fault("ca", format!("{other:?} is not a kind of CA"), hint::for_unknown(other, KINDS.into_iter())))
+        }
     }
 }
 
 /// The password of a file CA's key, in one way or the other.
-pub(super) fn password(values: &Values) -> Result<Option<KeyPassword>, SettingsError> {
+pub(super) fn password(values: &Values) -> Result<Option<KeyPassword>, ConfigError> {
     let (text, file) = ("fileca-key-passwd", "fileca-key-passwd-file");
     match (values.is_set(text), values.is_set(file)) {
         (true, true) => {
             let message = format!("is set, and {} too", values.origin(text));
-            Err(SettingsError::new(values.origin(file), message, "keep one of the two"))
+            Err(values.fault(file, message, "keep one of the two"))
         }
         (true, false) => Ok(Some(KeyPassword::Text(SecretString::from(values.text(text))))),
         (false, true) => Ok(Some(KeyPassword::File(values.text(file).into()))),
@@ -184,38 +185,38 @@ pub(super) fn password(values: &Values) -> Result<Option<KeyPassword>, SettingsE
     }
 }
 
-fn needed(values: &Values, name: &str) -> Result<String, SettingsError> {
+fn needed(values: &Values, name: &str) -> Result<String, ConfigError> {
     if values.is_set(name) {
         return Ok(values.text(name).to_owned());
     }
     let message = format!("must be set with --ca {}", values.text("ca"));
-    Err(SettingsError::new(values.origin(name), message, format!("add --{name}; docs/signers.md has examples")))
+    Err(values.fault(name, message, format!("add --{name}; docs/signers.md has examples")))
 }
 
 /// A file goes before the token, as at Fulcio.
-fn pkcs11_chain(values: &Values) -> Result<Pkcs11Chain, SettingsError> {
+fn pkcs11_chain(values: &Values) -> Result<Pkcs11Chain, ConfigError> {
     if values.is_set("aws-hsm-root-ca-path") {
         return Ok(Pkcs11Chain::File(values.text("aws-hsm-root-ca-path").into()));
     }
     if values.is_set("hsm-caroot-id") {
         return Ok(Pkcs11Chain::Token(values.text("hsm-caroot-id").to_owned()));
     }
-    Err(SettingsError::new(
-        values.origin("hsm-caroot-id"),
+    Err(values.fault(
+        "hsm-caroot-id",
         "must be set with --ca pkcs11ca, or --aws-hsm-root-ca-path",
         "name the identifier of the CA certificate in the token, or a file with the chain",
     ))
 }
 
 /// Fulcio's settings for GCP hold for every remote signer; 0 stands for the default, as there.
-fn bounds(values: &Values) -> Result<Bounds, SettingsError> {
+fn bounds(values: &Values) -> Result<Bounds, ConfigError> {
     let defaults = Bounds::default();
     let retries: u32 = parsed(values, "gcp-kms-retries", "a number; 0 stands for the default")?;
     let seconds: u64 = parsed(values, "gcp-kms-timeout", "a number of seconds; 0 stands for the default")?;
     let concurrency = parsed(values, "signer-concurrency", "a number from 1 to 1000")?;
     if !(1..=1000).contains(&concurrency) {
         let message = format!("{concurrency} is not a number from 1 to 1000");
-        return Err(SettingsError::new(values.origin("signer-concurrency"), message, "64 is the default"));
+        return Err(values.fault("signer-concurrency", message, "64 is the default"));
     }
     let budget = duration(values, "signer-timeout")?;
     Ok(Bounds {

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use serde_json::Value;
 
-use super::entry::{as_written, claim, comparable_issuer};
+use super::entry::{as_written, claim, comparable_issuer, truths};
 use super::{BlockEntry, ClaimValue, KeyHash, name_of};
 use crate::identity::claims::Claims;
 use crate::identity::kinds::SubjectAlternativeName;
@@ -131,6 +131,8 @@ impl Index {
 fn each_scalar(claim: &Value, visit: &mut impl FnMut(&str)) {
     if let Value::Array(elements) = claim {
         elements.iter().for_each(|element| each_scalar(element, visit));
+    } else if let Value::Bool(truth) = claim {
+        truths(*truth).into_iter().for_each(visit);
     } else if let Some(written) = as_written(claim) {
         visit(&written);
     }

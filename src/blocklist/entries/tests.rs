@@ -96,6 +96,8 @@ fn a_claim_matches_as_it_is_written_whatever_its_type() {
         (scalar("1.5"), "1.5", true),
         (scalar("true"), "true", true),
         (scalar("true"), r#""true""#, true),
+        (scalar("TRUE"), "true", true),
+        (scalar("False"), "false", true),
         (scalar("true"), "false", false),
         (scalar(""), r#""""#, true),
         (scalar("null"), "null", false),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer as _;
@@ -10,7 +11,6 @@ use x509_parser::prelude::FromDer as _;
 use crate::blocklist::{ClaimValue, Conditions, KeyHash};
 use crate::cli::error::CommandError;
 use crate::cli::files::shown;
-use crate::config::block_file;
 use crate::files::{self, MAX_FILE_BYTES};
 use crate::possession::PublicKey;
 
@@ -63,8 +63,22 @@ fn claim(given: &str) -> Result<(&str, ClaimValue), CommandError> {
     if !value.starts_with('{') {
         return Ok((name, ClaimValue::Scalar(value.to_owned())));
     }
-    let members = block_file::claim_of_json(value).map_err(|error| wrong(&format!("{name}: {}", error.message)))?;
-    Ok((name, members))
+    let object = serde_json::from_str(value).map_err(|error| wrong(&format!("{name}: {error}")))?;
+    let value = claim_value(&object).ok_or_else(|| wrong(&format!("{name}: a claim has one value, and no null")))?;
+    Ok((name, value))
+}
+
+/// An object of values, each of which is one.
+fn claim_value(json: &Value) -> Option<ClaimValue> {
+    match json {
+        Value::String(text) => Some(ClaimValue::Scalar(text.clone())),
+        Value::Bool(_) | Value::Number(_) => Some(ClaimValue::Scalar(json.to_string())),
+        Value::Object(members) => {
+            let members = members.iter().map(|(name, value)| Some((name.clone(), claim_value(value)?)));
+            members.collect::<Option<_>>().map(ClaimValue::Members)
+        }
+        Value::Null | Value::Array(_) => None,
+    }
 }
 
 /// The hash of the key in a file.

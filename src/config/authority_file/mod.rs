@@ -4,11 +4,9 @@
 
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
-
+use super::document::{self, ConfigError, Document, Field, Foreign, Record, Setting, Shape, hint};
 use super::flags::{self, Values};
-use super::settings::SettingsError;
-use super::settings_file::Entries;
+use super::settings_file::{self, Entry};
 use super::signer::{self, SignerSettings};
 use crate::signer::key_password::KeyPassword;
 
@@ -30,15 +28,12 @@ pub(crate) enum Trusted {
     Signer(SignerSettings),
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Document {
-    active: Entries,
-    #[serde(default)]
-    next: Vec<Entries>,
-    #[serde(default)]
-    retired: Vec<Entries>,
-}
+/// The keys of a CA file.
+const FILE: &[Setting] = &[
+    Setting::new("active", "active", Shape::Other),
+    Setting::new("next", "next", Shape::Other),
+    Setting::new("retired", "retired", Shape::Other),
+];
 
 impl AuthorityFile {
     /// Every file that the CAs are made of.
@@ -51,54 +46,63 @@ impl AuthorityFile {
     }
 
     /// Reads a CA file, YAML or JSON. The password is for key files whose entries have none.
-    pub(crate) fn parse(path: &Path, text: &[u8], password: Option<&KeyPassword>) -> Result<Self, SettingsError> {
-        let origin = path.display().to_string();
-        let refused = |error: serde_yaml::Error| {
-            SettingsError::new(&origin, error.to_string(), "see config/ca.yaml for an example")
+    pub(crate) fn parse(path: &Path, text: &[u8], password: Option<&KeyPassword>) -> Result<Self, ConfigError> {
+        let file = path.display().to_string();
+        let document = Document::yaml(&file, document::utf8(&file, text)?)?;
+        let record = Record::read(&document.root(), FILE, Foreign::Refused)?;
+        let Some(active) = record.get("active") else {
+            return Err(record
+                .place
+                .fault("active is missing", "say which CA issues; see config/ca.yaml for an example"));
         };
-        let document: Document = serde_yaml::from_slice(text).map_err(refused)?;
-        let active = signer(document.active, &format!("{origin} › active"))?.with_password(password);
-        let next = document.next.into_iter().enumerate().map(|(index, entries)| {
-            let origin = format!("{origin} › next[{index}]");
-            match chain_only(&entries) {
-                Some(path) => Ok(Trusted::Chain(path)),
-                None => Ok(Trusted::Signer(signer(entries, &origin)?.with_password(password))),
-            }
+        let next = list(&record, "next")?.into_iter().map(|field| match chain_only(&field)? {
+            Some(path) => Ok(Trusted::Chain(path)),
+            None => Ok(Trusted::Signer(signer(&field)?.with_password(password))),
         });
-        let retired = document.retired.into_iter().enumerate().map(|(index, entries)| {
-            chain_only(&entries).ok_or_else(|| {
+        let retired = list(&record, "retired")?.into_iter().map(|field| {
+            chain_only(&field)?.ok_or_else(|| {
                 let hint = "a CA that does not issue any more needs its certificates only: `- chain: FILE`";
-                SettingsError::new(format!("{origin} › retired[{index}]"), "is not of the form `chain: FILE`", hint)
+                field.place.fault("is not of the form `chain: FILE`", hint)
             })
         });
-        Ok(Self { active, next: next.collect::<Result<_, _>>()?, retired: retired.collect::<Result<_, _>>()? })
+        Ok(Self {
+            active: signer(active)?.with_password(password),
+            next: next.collect::<Result<_, _>>()?,
+            retired: retired.collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+fn list<'t>(record: &Record<'t>, key: &str) -> Result<Vec<Field<'t>>, ConfigError> {
+    match record.get(key) {
+        Some(field) if !field.is_list() => Err(field.wrong_kind("a list", "write a - before each CA")),
+        field => Ok(field.map(Field::items).unwrap_or_default()),
     }
 }
 
 /// The path of an entry that has nothing but a `chain`.
-fn chain_only(entries: &Entries) -> Option<PathBuf> {
-    match entries.0.as_slice() {
-        [(name, path)] if name == "chain" && !path.is_empty() => Some(path.into()),
+fn chain_only(field: &Field<'_>) -> Result<Option<PathBuf>, ConfigError> {
+    Ok(match settings_file::entries(field)?.as_slice() {
+        [Entry { name, text, .. }] if name == "chain" && !text.is_empty() => Some(text.into()),
         _ => None,
-    }
+    })
 }
 
-fn signer(entries: Entries, origin: &str) -> Result<SignerSettings, SettingsError> {
-    let mut values = Values::within(origin);
-    for (name, text) in entries.0 {
+fn signer(field: &Field<'_>) -> Result<SignerSettings, ConfigError> {
+    let mut values = Values::within(&field.place);
+    for Entry { name, text, place } in settings_file::entries(field)? {
         let flag = flags::find(&name).filter(|flag| signer::NAMES.contains(&flag.name)).ok_or_else(|| {
-            let hint = format!("a CA has these settings: {}", signer::NAMES.join(", "));
-            SettingsError::new(origin, format!("{name}: no such setting of a CA"), hint)
+            place.key().fault("no such setting of a CA", hint::for_unknown(&name, signer::NAMES.into_iter()))
         })?;
         if values.is_given(flag.name) {
-            return Err(SettingsError::new(origin, format!("{name}: duplicate key"), "leave out one of the two"));
+            return Err(place.key().fault("duplicate key", "leave out one of the two"));
         }
-        values.add_from_file(flag, text, format!("{origin} › {name}"));
+        values.add_from_file(flag, text, place);
     }
     match signer::read(&values)? {
         SignerSettings::Ephemeral => {
             let hint = "leave the file out and use --ca ephemeralca to try out";
-            Err(SettingsError::new(origin, "ephemeralca makes another CA whenever the file is read", hint))
+            Err(field.place.fault("ephemeralca makes another CA whenever the file is read", hint))
         }
         settings => Ok(settings),
     }

@@ -23,17 +23,27 @@ fn active_next_and_retired_are_read() {
 #[test]
 fn each_mistake_names_its_place() {
     for (text, place) in [
-        ("", "ca.yaml"),
+        ("", "ca.yaml:1:1: active is missing"),
         ("next: []", "active"),
-        ("active: {ca: fileca}", "ca.yaml › active › fileca-cert"),
+        ("active: {ca: fileca}", "ca.yaml:1:9: active › fileca-cert: must be set"),
         ("active: {ca: ephemeralca}", "another CA whenever"),
-        ("active: {ca: googleca, CA: fileca}", "duplicate key"),
-        ("active: {ca: googleca, port: 1}", "port: no such setting of a CA"),
-        ("active: {ca: googleca}\nactive: {ca: googleca}", "duplicate"),
-        ("active: {ca: googleca}\nold: []", "old"),
-        ("active: {ca: googleca, gcp_private_ca_parent: x}\nnext: [{}]", "ca.yaml › next[0]"),
-        ("active: {ca: googleca, gcp_private_ca_parent: x}\nretired: [{ca: googleca}]", "ca.yaml › retired[0]"),
-        ("active: {ca: googleca, gcp_private_ca_parent: x}\nretired: [{chain: }]", "ca.yaml › retired[0]"),
+        ("active: {ca: googleca, CA: fileca}", "ca.yaml:1:24: active › CA: duplicate key"),
+        ("active: {ca: googleca, port: 1}", "ca.yaml:1:24: active › port: no such setting of a CA"),
+        ("active: {ca: googleca}\nactive: {ca: googleca}", "ca.yaml:2:1: active: duplicate key"),
+        ("active: {ca: googleca}\nold: []", "ca.yaml:2:1: old: unknown key\n  hint: known are active, next, retired"),
+        ("active: {ca: googleca}\nnxt: []", "ca.yaml:2:1: nxt: unknown key\n  hint: did you mean \"next\"?"),
+        ("active: {ca: googleca, gcp_private_ca_parnet: x}", "did you mean \"gcp_private_ca_parent\"?"),
+        (
+            "active: {ca: filca}",
+            "ca.yaml:1:14: active › ca: \"filca\" is not a kind of CA\n  hint: did you mean \"fileca\"?",
+        ),
+        ("active: {ca: googleca", "ca.yaml:1:"),
+        ("active: {ca: googleca, gcp_private_ca_parent: x}\nnext: [{}]", "ca.yaml:2:8: next › ca: must be set"),
+        (
+            "active: {ca: googleca, gcp_private_ca_parent: x}\nretired: [{ca: googleca}]",
+            "ca.yaml:2:11: retired: is not",
+        ),
+        ("active: {ca: googleca, gcp_private_ca_parent: x}\nretired: [{chain: }]", "ca.yaml:2:11: retired: is not"),
     ] {
         let error = parse(text).unwrap_err();
         assert!(error.contains(place) && error.contains("hint:"), "{text}: {error}");

@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use super::{BlockFileError, MAX_BYTES, reader, write};
+use super::{ConfigError, MAX_BYTES, reader, write};
 use crate::blocklist::BlockEntry;
 
 /// A changed file.
@@ -24,7 +24,7 @@ pub(crate) struct Edited {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum EditProblem {
     #[error(transparent)]
-    Unusable(#[from] BlockFileError),
+    Unusable(#[from] ConfigError),
     /// The change would make a file that cannot be loaded, or that says something else.
     #[error("the changed file could not be used: {0}")]
     Result(&'static str),

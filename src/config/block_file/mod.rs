@@ -11,30 +11,18 @@ use std::path::Path;
 use std::time::SystemTime;
 
 pub(crate) use self::edit::{EditProblem, Edited, add, new_file, remove};
-pub(crate) use self::reader::{claim_of_json, time};
+pub(crate) use self::reader::time;
 pub(crate) use self::write::{claims_json, conditions_shown, moment};
 use crate::blocklist::{BlockEntries, BlockEntry, ClaimValue, Conditions};
-use crate::files::{self, FileError, MAX_FILE_BYTES};
+use crate::config::document;
+pub(crate) use crate::config::document::ConfigError;
+use crate::files::MAX_FILE_BYTES;
 use crate::text::has_control_character;
 
 /// The largest file, in bytes: some 5000 entries.
 pub(crate) const MAX_BYTES: usize = MAX_FILE_BYTES;
 /// The longest reason, in bytes: it stands in a log line.
 const MAX_REASON: usize = 500;
-
-/// Why a block list cannot be used: the first mistake, with its place and what to do about it.
-#[derive(Debug, thiserror::Error)]
-pub enum BlockFileError {
-    #[error(transparent)]
-    File(#[from] FileError),
-    #[error("{place}: {message}\n  hint: {hint}")]
-    Content {
-        /// The file, and line and column if they are known.
-        place: String,
-        message: String,
-        hint: String,
-    },
-}
 
 /// What is wrong with an entry, wherever it comes from, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -45,12 +33,12 @@ pub(crate) struct EntryProblem {
 }
 
 /// Reads a file.
-pub(crate) fn load(path: &Path) -> Result<BlockEntries, BlockFileError> {
-    parse(&path.display().to_string(), &files::read(path, MAX_BYTES)?)
+pub(crate) fn load(path: &Path) -> Result<BlockEntries, ConfigError> {
+    document::load(path, MAX_BYTES, "a block list has at most 1 MiB", |file, text| parse(file, text.as_bytes()))
 }
 
 /// Reads the text of a file; its name is for errors.
-pub(crate) fn parse(file: &str, text: &[u8]) -> Result<BlockEntries, BlockFileError> {
+pub(crate) fn parse(file: &str, text: &[u8]) -> Result<BlockEntries, ConfigError> {
     reader::entries(file, text).map(BlockEntries::new)
 }
 

@@ -74,25 +74,24 @@ fn a_mistake_is_named_with_its_place_and_what_to_do() {
     let entry =
         |lines: &str| format!("entries:\n  - san: fine\n    reason: r\n  - {}\n", lines.replace('\n', "\n    "));
     for (text, expected) in [
-        ("entris: []".to_owned(), &["block.yaml:1:1", "unknown key \"entris\"", "did you mean \"entries\"?"][..]),
+        ("entris: []".to_owned(), &["block.yaml:1:1", "entris: unknown key", "did you mean \"entries\"?"][..]),
         ("{}".to_owned(), &["\"entries\" is missing"]),
-        ("[]".to_owned(), &["block.yaml:1:1", "expected the mapping entries"]),
-        ("entries: x".to_owned(), &["expected a list of entries"]),
-        ("entries: []\nentries: []".to_owned(), &["duplicate key \"entries\""]),
+        ("[]".to_owned(), &["block.yaml:1:1", "found a list, expected a mapping"]),
+        ("entries: x".to_owned(), &["found one value, expected a list of entries"]),
+        ("entries: []\nentries: []".to_owned(), &["block.yaml:2:1: entries: duplicate key"]),
         ("entries: [".to_owned(), &["block.yaml:"]),
         ("entries: []\n---\nentries: []".to_owned(), &["more than one document"]),
-        (entry("claim: {a: b}\nreason: r"), &["block.yaml:4:", "unknown key \"claim\"", "did you mean \"claims\"?"]),
+        (entry("claim: {a: b}\nreason: r"), &["block.yaml:4:", "unknown key", "did you mean \"claims\"?"]),
         (entry("key_sha256: x\nreason: r"), &["did you mean \"key-sha256\"?"]),
         (entry("frobnicate: x\nreason: r"), &["known are issuer, san, claims, key-sha256, reason, until"]),
-        (entry("san: a\nsan: b\nreason: r"), &["duplicate key \"san\"", ":5:"]),
-        (entry("claims: {a: b, a: c}\nreason: r"), &["duplicate key \"a\""]),
+        (entry("san: a\nsan: b\nreason: r"), &["duplicate key", ":5:"]),
+        (entry("claims: {a: b, a: c}\nreason: r"), &["claims › a: duplicate key"]),
         (entry("reason: r"), &["block.yaml:4:", "would block everybody", "issuer, san, claims or key-sha256"]),
         (entry("reason: r\nuntil: 2026-12-24T00:00:00Z"), &["would block everybody"]),
         (entry("claims: {}\nreason: r"), &["claims is empty"]),
-        (entry("claims: [a]\nreason: r"), &["claims as NAME: VALUE"]),
+        (entry("claims: [a]\nreason: r"), &["claims: found a list, expected a mapping"]),
         (entry("claims: {a: [b, c]}\nreason: r"), &["a claim has one value"]),
         (entry("claims: {a: }\nreason: r"), &["a claim has no value"]),
-        (entry("claims: {a: 1.5}\nreason: r"), &["put it in quotes"]),
         (entry("claims: {a: {}}\nreason: r"), &["has no name, or no value"]),
         (entry("claims: {a: {b: {c: {d: {e: {f: {g: {h: {i: {j: k}}}}}}}}}}\nreason: r"), &["too deep"]),
         (entry("san: a"), &["block.yaml:4:", "reason is needed"]),
@@ -107,7 +106,7 @@ fn a_mistake_is_named_with_its_place_and_what_to_do() {
         (entry("key-sha256: 00:11\nreason: r"), &["key-sha256 is not the SHA-256", "openssl pkey"]),
         (entry("san: a\nreason: r\nuntil: 2026-12-24"), &["until is not a time of RFC 3339", "2026-12-24T18:00:00Z"]),
         (entry("san: a\nreason: r\nuntil:"), &["until is not a time"]),
-        ("entries: [x]".to_owned(), &["expected an entry with issuer"]),
+        ("entries: [x]".to_owned(), &["found one value, expected a mapping"]),
     ] {
         let said = refused(&text);
         for part in expected {

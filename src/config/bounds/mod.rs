@@ -3,11 +3,11 @@
 //! Owns the meaning of these flags and the message for each mistake. Opens no connection.
 
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
 use std::time::Duration;
 
+use super::document::ConfigError;
 use super::flags::Values;
-use super::settings::{SettingsError, duration, parsed};
+use super::settings::{duration, parsed};
 use crate::limits::address::{TrustedProxies, read_networks};
 use crate::limits::connections::ConnectionLimits;
 use crate::limits::rate::Rate;
@@ -34,14 +34,10 @@ pub struct SingleUseSettings {
     pub when_unknown: WhenUnknown,
 }
 
-pub(super) fn read(values: &Values) -> Result<BoundsSettings, SettingsError> {
+pub(super) fn read(values: &Values) -> Result<BoundsSettings, ConfigError> {
     let number = "a number from 1";
     let networks = read_networks(&values.list("trusted-proxies")).map_err(|message| {
-        SettingsError::new(
-            values.origin("trusted-proxies"),
-            message,
-            "write addresses and networks like 10.0.0.0/8, with commas",
-        )
+        values.fault("trusted-proxies", message, "write addresses and networks like 10.0.0.0/8, with commas")
     })?;
     let header = parsed(values, "client-address-header", "use x-forwarded-for or forwarded")?;
     let per_address: usize = parsed(values, "max-connections-per-address", "a number; 0 for no limit")?;
@@ -61,35 +57,33 @@ pub(super) fn read(values: &Values) -> Result<BoundsSettings, SettingsError> {
     })
 }
 
-fn message_bytes(values: &Values) -> Result<MessageBytes, SettingsError> {
+fn message_bytes(values: &Values) -> Result<MessageBytes, ConfigError> {
     let hint = "a number of bytes from 1 to 4194304; 262144 are 256 KiB";
     let bytes = parsed(values, "max-message-bytes", hint)?;
-    MessageBytes::new(bytes)
-        .ok_or_else(|| SettingsError::new(values.origin("max-message-bytes"), "not from 1 byte to 4 MiB", hint))
+    MessageBytes::new(bytes).ok_or_else(|| values.fault("max-message-bytes", "not from 1 byte to 4 MiB", hint))
 }
 
-fn rate(values: &Values, name: &str) -> Result<Option<Rate>, SettingsError> {
+fn rate(values: &Values, name: &str) -> Result<Option<Rate>, ConfigError> {
     let set = values.is_set(name);
     set.then(|| parsed(values, name, "write 600/m for 600 a minute, all at once or spread")).transpose()
 }
 
-pub(super) fn read_single_use(values: &Values) -> Result<SingleUseSettings, SettingsError> {
-    let path = |name: &str| values.is_set(name).then(|| PathBuf::from(values.text(name)));
-    let (password_file, ca_certificate) = (path("single-use-store-password-file"), path("single-use-store-ca-cert"));
+pub(super) fn read_single_use(values: &Values) -> Result<SingleUseSettings, ConfigError> {
+    let (password_file, ca_certificate) =
+        (values.path("single-use-store-password-file"), values.path("single-use-store-ca-cert"));
     let timeout = duration(values, "single-use-timeout")?;
-    let refused = |name: &str, message: &str, hint: &str| SettingsError::new(values.origin(name), message, hint);
     if timeout.is_zero() || timeout > LONGEST_WAIT {
-        return Err(refused("single-use-timeout", "not from 1ms to 30s", "use 1s"));
+        return Err(values.fault("single-use-timeout", "not from 1ms to 30s", "use 1s"));
     }
     let when_unknown = match values.text("single-use-failure") {
         "closed" => WhenUnknown::Refuse,
         "open" => WhenUnknown::Pass,
-        _ => return Err(refused("single-use-failure", "neither closed nor open", "use closed or open")),
+        _ => return Err(values.fault("single-use-failure", "neither closed nor open", "use closed or open")),
     };
     if !values.is_set("single-use-store") {
         let stray = ["single-use-store-password-file", "single-use-store-ca-cert"];
         return match stray.into_iter().find(|name| values.is_set(name)) {
-            Some(name) => Err(refused(name, "there is no store", "set --single-use-store as well")),
+            Some(name) => Err(values.fault(name, "there is no store", "set --single-use-store as well")),
             None => Ok(SingleUseSettings { store: None, when_unknown }),
         };
     }

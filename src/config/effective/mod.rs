@@ -41,7 +41,9 @@ fn has_word(text: &str, value: &str) -> bool {
 fn places(values: &Values) -> Vec<(String, String)> {
     let mut places = Vec::new();
     for flag in flags::all().filter(|flag| flag.is_place() && values.is_set(flag.name)) {
-        places.extend(values.list(flag.name).into_iter().map(|path| (values.origin(flag.name), path.to_owned())));
+        places.extend(
+            values.list(flag.name).into_iter().map(|path| (values.origin(flag.name).to_string(), path.to_owned())),
+        );
     }
     for (host, port) in [("host", "port"), ("grpc-host", "grpc-port"), ("metrics-host", "metrics-port")] {
         let origin = format!("{}, {}", values.origin(host), values.origin(port));

@@ -22,8 +22,11 @@ fn the_command_line_comes_before_the_environment_and_that_before_the_default() {
         ("FULCIO_SERVE_CA", ""),
     ];
     let values = values(&["--port", "2"], &variables);
-    assert_eq!((values.text("port"), values.origin("port").as_str()), ("2", "--port"));
-    assert_eq!((values.text("fileca-cert"), values.origin("fileca-cert").as_str()), ("a", "FULCIO_SERVE_FILECA_CERT"));
+    assert_eq!((values.text("port"), values.origin("port").to_string().as_str()), ("2", "--port"));
+    assert_eq!(
+        (values.text("fileca-cert"), values.origin("fileca-cert").to_string().as_str()),
+        ("a", "FULCIO_SERVE_FILECA_CERT")
+    );
     assert_eq!(values.text("fileca-key"), "b");
     assert_eq!(values.text("host"), "0.0.0.0");
     assert!(!values.is_set("ca") && !values.is_set("host") && values.is_set("port"));

@@ -1,11 +1,13 @@
 //! The values that were set: on the command line, in the environment or in the settings file, and where each came from.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use clap::ArgMatches;
 use clap::parser::ValueSource;
 
 use super::{DEPRECATED, Flag, all, find, is_deprecated};
+use crate::config::document::{ConfigError, Place};
 use crate::config::slips::PREFIX;
 
 /// The values that were set, and where each came from.
@@ -13,7 +15,7 @@ use crate::config::slips::PREFIX;
 pub(crate) struct Values {
     set: BTreeMap<&'static str, Value>,
     /// Where values that are not set would have been, when not on the command line.
-    within: Option<String>,
+    within: Option<Place>,
     /// What is odd about what was given, and was taken or left out all the same.
     odd: Vec<String>,
 }
@@ -21,7 +23,7 @@ pub(crate) struct Values {
 #[derive(Clone, Debug)]
 struct Value {
     text: String,
-    origin: String,
+    origin: Place,
 }
 
 impl Values {
@@ -32,21 +34,21 @@ impl Values {
         values.odd.extend(old.map(|name| is_deprecated(&format!("--{name}"))));
         for flag in all() {
             if let Some(text) = matches.get_one::<String>(flag.name) {
-                values.set(flag, text.clone(), format!("--{}", flag.name));
+                values.set(flag, text.clone(), Place::of(&format!("--{}", flag.name)));
             } else if let Some((name, text)) = from_environment(flag, variable) {
-                values.set(flag, text, name);
+                values.set(flag, text, Place::of(&name));
             }
         }
         values
     }
 
-    /// No values yet, of a part of a file that has this name.
-    pub(in crate::config) fn within(origin: &str) -> Self {
-        Self { within: Some(origin.to_owned()), ..Self::default() }
+    /// No values yet, of this part of a file.
+    pub(in crate::config) fn within(origin: &Place) -> Self {
+        Self { within: Some(origin.clone()), ..Self::default() }
     }
 
     /// Adds what a settings file says, where nothing is set yet.
-    pub(in crate::config) fn add_from_file(&mut self, flag: &'static Flag, text: String, origin: String) {
+    pub(in crate::config) fn add_from_file(&mut self, flag: &'static Flag, text: String, origin: Place) {
         if !self.set.contains_key(flag.name) {
             self.set(flag, text, origin);
         }
@@ -64,10 +66,10 @@ impl Values {
 
     /// Whether the value stands on the command line.
     pub(in crate::config) fn is_on_command_line(&self, name: &str) -> bool {
-        self.set.get(name).is_some_and(|value| value.origin.starts_with("--"))
+        self.set.get(name).is_some_and(|value| value.origin.source.starts_with("--"))
     }
 
-    fn set(&mut self, flag: &'static Flag, text: String, origin: String) {
+    fn set(&mut self, flag: &'static Flag, text: String, origin: Place) {
         self.set.insert(flag.name, Value { text, origin });
     }
 
@@ -79,6 +81,11 @@ impl Values {
     /// The value, or the default; empty when there is neither.
     pub(crate) fn text(&self, name: &str) -> &str {
         self.set.get(name).map_or_else(|| find(name).map_or("", |flag| flag.default), |value| &value.text)
+    }
+
+    /// The file that is named, if one is.
+    pub(in crate::config) fn path(&self, name: &str) -> Option<PathBuf> {
+        self.is_set(name).then(|| PathBuf::from(self.text(name)))
     }
 
     /// Whether a value was given, empty or not.
@@ -97,12 +104,22 @@ impl Values {
     }
 
     /// Where the value came from, for messages.
-    pub(crate) fn origin(&self, name: &str) -> String {
+    pub(crate) fn origin(&self, name: &str) -> Place {
         match (self.set.get(name), &self.within) {
             (Some(value), _) => value.origin.clone(),
-            (None, Some(place)) => format!("{place} › {name}"),
-            (None, None) => format!("--{name}"),
+            (None, Some(place)) => place.below(name),
+            (None, None) => Place::of(&format!("--{name}")),
         }
+    }
+
+    /// What is wrong with a value, or with its absence.
+    pub(in crate::config) fn fault(
+        &self,
+        name: &str,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) -> ConfigError {
+        self.origin(name).fault(message, hint)
     }
 }
 

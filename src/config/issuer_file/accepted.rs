@@ -1,6 +1,6 @@
 //! What the issuer file's reader makes of the files that it accepts.
 
-use super::refusals::{issuer, parse, refused};
+use super::refusals::{issuer, mark, parse, refused};
 use super::*;
 use crate::identity::extensions::ExtensionId;
 use crate::identity::kind::{EmailVerification, IdentityType, ValueTemplate};
@@ -74,7 +74,7 @@ fn merge_keys_fill_in_what_an_entry_does_not_say() {
     assert_eq!((merged.audience.as_str(), merged.identity.name()), ("ours", "kubernetes"));
     assert_eq!((merged.description.as_deref(), merged.contact.as_deref()), (Some("told"), Some("own")));
     refused(&text.replace("client-id", "client"), (2, 12), "unknown key", "client-id");
-    refused(&text.replace("    type: k", "    <<: *told\n    type: k"), (7, 5), "twice", "remove");
+    refused(&text.replace("    type: k", "    <<: *told\n    type: k"), (7, 5), "duplicate key", "remove");
 }
 
 #[test]
@@ -114,11 +114,11 @@ fn json_that_is_not_yaml_is_read_and_its_faults_have_a_line() {
     assert_eq!(issuer(text).description.as_deref(), Some("\u{1f600}"));
     let broken = |from: &str, to: &str| parse(&text.replace(from, to)).unwrap_err();
     let unknown = broken("Type", "Typ");
-    assert_eq!((unknown.line, unknown.hint.as_str()), (5, "did you mean \"Type\"?"));
-    assert_eq!(broken("\"email\"", "\"emai\"").line, 5);
-    let number = broken("\"s\"", "5");
-    assert_eq!((number.line, number.message.as_str()), (3, "invalid type: integer `5`, expected a string"));
-    assert_eq!(number.path, "OIDCIssuers › https://a.example › ClientID");
+    assert_eq!((mark(&unknown), unknown.hint.as_str()), ((5, 1), "did you mean \"Type\"?"));
+    assert_eq!(mark(&broken("\"email\"", "\"emai")).0, 5);
+    let list = broken("\"s\"", "[5]");
+    assert_eq!((mark(&list), list.message.as_str()), ((3, 13), "found a list, expected a string"));
+    assert_eq!(list.place.path.join(" › "), "OIDCIssuers › https://a.example › ClientID");
 }
 
 #[test]

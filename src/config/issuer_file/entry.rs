@@ -12,13 +12,10 @@ use url::Url;
 use super::IssuerRules;
 use super::access::{Breadth, key_access, truth};
 use super::address::{self, Objection};
-use super::fault::Fault;
-use super::hint;
 use super::metadata::Providers;
-use super::record::{Field, Foreign, Record};
 use super::restrict::{self, Restricting};
-use super::shape::{ISSUER, Setting};
-use super::tree::{MERGE_KEY, Node};
+use super::shape::ISSUER;
+use crate::config::document::{ConfigError, Field, Foreign, MERGE_KEY, Record, Setting, hint};
 use crate::identity::issuers::{Issuer, IssuerAddress, KeyAccess, KeyOrigin};
 use crate::limits::single_use::MAX_USES;
 use crate::text::peer_text::PeerText;
@@ -27,7 +24,7 @@ pub(super) struct Context<'t> {
     /// The metadata that a `ci-provider` names.
     pub(super) providers: &'t Providers,
     /// What is to be told of entries that are used as they are.
-    pub(super) warnings: &'t RefCell<Vec<Fault>>,
+    pub(super) warnings: &'t RefCell<Vec<ConfigError>>,
     /// What the operator demands of every entry.
     pub(super) rules: IssuerRules,
 }
@@ -45,7 +42,7 @@ pub(super) struct Entry<'t> {
 }
 
 /// An entry of `oidc-issuers`: one identity, or a list of them.
-pub(super) fn exact(key: &str, field: &Field<'_>, context: &Context<'_>) -> Result<Vec<Issuer>, Fault> {
+pub(super) fn exact(key: &str, field: &Field<'_>, context: &Context<'_>) -> Result<Vec<Issuer>, ConfigError> {
     identities(field, context, |record| {
         let (text, place) = match record.get("issuer-url") {
             Some(own) if !own.text().is_empty() => (own.text(), own.place.clone()),
@@ -64,7 +61,7 @@ pub(super) fn exact(key: &str, field: &Field<'_>, context: &Context<'_>) -> Resu
 /// `issuer-url` that cannot be read or is misspelled: nobody knows whose tokens it is about.
 pub(super) fn claimed_by_exact(key: &str, field: &Field<'_>) -> Vec<IssuerAddress> {
     let mut own = Vec::new();
-    issuer_urls(field.node, &mut own);
+    issuer_urls(field, &mut own);
     let is_url = |text: &str| address::issuer_url(text).is_ok();
     if own.iter().any(|text| !text.is_some_and(is_url)) {
         return Vec::new();
@@ -80,24 +77,20 @@ pub(super) fn claimed_by_meta(key: &str) -> Vec<IssuerAddress> {
 
 /// Each `issuer-url` of an entry, wherever it stands; none for what is not a string or stands behind a misspelled key. A
 /// merged one does not count beside the entry's own.
-fn issuer_urls<'t>(node: &'t Node, found: &mut Vec<Option<&'t str>>) {
-    match node {
-        Node::Map(entries) => {
-            let has_own = entries.iter().any(|(key, _)| means_issuer_url(key));
-            for (key, value) in entries.iter().filter(|(key, _)| key != MERGE_KEY || !has_own) {
-                match value {
-                    Node::Absent => {}
-                    Node::Text(text) if means_issuer_url(key) => {
-                        found.extend((!text.is_empty()).then_some(Some(text.as_str())));
-                    }
-                    _ if means_issuer_url(key) => found.push(None),
-                    _ => issuer_urls(value, found),
-                }
-            }
+fn issuer_urls<'t>(field: &Field<'t>, found: &mut Vec<Option<&'t str>>) {
+    let has_own = field.written_entries().any(|(key, _)| means_issuer_url(key));
+    for (key, value) in field.written_entries().filter(|(key, _)| &***key != MERGE_KEY || !has_own) {
+        if !means_issuer_url(key) {
+            issuer_urls(&value, found);
+        } else if Setting::find(ISSUER, key).is_none() {
+            found.push(None);
+        } else if !value.is_absent() {
+            let text = value.string();
+            found.extend((text != Some("")).then_some(text));
         }
-        Node::List(nodes) => nodes.iter().for_each(|node| issuer_urls(node, found)),
-        Node::Misshapen(misshapen) => issuer_urls(&misshapen.entry, found),
-        Node::Absent | Node::Text(_) | Node::Ignored => {}
+    }
+    if field.is_list() {
+        field.items().iter().for_each(|item| issuer_urls(item, found));
     }
 }
 
@@ -107,7 +100,7 @@ fn means_issuer_url(key: &str) -> bool {
 }
 
 /// An entry of `meta-issuers`: one identity, or a list of them.
-pub(super) fn meta(key: &str, field: &Field<'_>, context: &Context<'_>) -> Result<Vec<Issuer>, Fault> {
+pub(super) fn meta(key: &str, field: &Field<'_>, context: &Context<'_>) -> Result<Vec<Issuer>, ConfigError> {
     let (pattern, url) =
         address::meta_pattern(key).map_err(|(message, hint)| field.place.key().fault(message, hint))?;
     identities(field, context, |record| {
@@ -124,8 +117,8 @@ pub(super) fn meta(key: &str, field: &Field<'_>, context: &Context<'_>) -> Resul
 fn identities<'t>(
     field: &Field<'t>,
     context: &Context<'_>,
-    read: impl Fn(Record<'t>) -> Result<Issuer, Fault>,
-) -> Result<Vec<Issuer>, Fault> {
+    read: impl Fn(Record<'t>) -> Result<Issuer, ConfigError>,
+) -> Result<Vec<Issuer>, ConfigError> {
     let mut issuers: Vec<Issuer> = Vec::new();
     for item in field.items() {
         let issuer = read(Record::read(&item, ISSUER, Foreign::Told(context.warnings))?)?;
@@ -157,7 +150,7 @@ fn identities<'t>(
 }
 
 impl Entry<'_> {
-    fn issuer(&self, address: IssuerAddress) -> Result<Issuer, Fault> {
+    fn issuer(&self, address: IssuerAddress) -> Result<Issuer, ConfigError> {
         let audience = self.audience()?;
         let skip_email_verification = truth(&self.record, "skip-email-verification")?;
         let identity = self.identity(skip_email_verification)?;
@@ -183,7 +176,7 @@ impl Entry<'_> {
         })
     }
 
-    fn key_access(&self) -> Result<KeyAccess, Fault> {
+    fn key_access(&self) -> Result<KeyAccess, ConfigError> {
         let access = key_access(&self.record, &self.url, self.breadth, self.context.rules)?;
         if let KeyOrigin::Fixed(fixed) = &access.origin {
             let hint = "its tokens are refused; remove the key, or replace it";
@@ -195,11 +188,11 @@ impl Entry<'_> {
         Ok(access)
     }
 
-    pub(super) fn fault(&self, key: &str, message: impl Into<String>, hint: impl Into<String>) -> Fault {
+    pub(super) fn fault(&self, key: &str, message: impl Into<String>, hint: impl Into<String>) -> ConfigError {
         self.record.place_of(key).fault(message, hint)
     }
 
-    pub(super) fn objection(&self, key: &'static str) -> impl Fn(Objection) -> Fault {
+    pub(super) fn objection(&self, key: &'static str) -> impl Fn(Objection) -> ConfigError {
         move |(message, hint)| self.fault(key, message, hint)
     }
 
@@ -211,7 +204,7 @@ impl Entry<'_> {
         }
     }
 
-    fn audience(&self) -> Result<String, Fault> {
+    fn audience(&self) -> Result<String, ConfigError> {
         match self.record.text("client-id") {
             text if text.trim().is_empty() => {
                 let message = format!("{} is missing or empty", self.record.spelled("client-id"));
@@ -221,7 +214,7 @@ impl Entry<'_> {
         }
     }
 
-    fn order(&self) -> Result<Option<u32>, Fault> {
+    fn order(&self) -> Result<Option<u32>, ConfigError> {
         match self.record.text("order") {
             "" => Ok(None),
             text => match text.parse() {
@@ -231,7 +224,7 @@ impl Entry<'_> {
         }
     }
 
-    fn key_outage_window(&self) -> Result<Option<Duration>, Fault> {
+    fn key_outage_window(&self) -> Result<Option<Duration>, ConfigError> {
         let key = "key-outage-window";
         match self.record.text(key) {
             "" => Ok(None),
@@ -248,7 +241,7 @@ impl Entry<'_> {
     }
 }
 
-fn max_certificates_per_token(restricting: &Restricting<'_, '_>) -> Result<Option<NonZeroU32>, Fault> {
+fn max_certificates_per_token(restricting: &Restricting<'_, '_>) -> Result<Option<NonZeroU32>, ConfigError> {
     let Some(field) = restricting.written("max-certificates-per-token") else { return Ok(None) };
     match field.text().parse::<NonZeroU32>() {
         Ok(number) if number <= MAX_USES => Ok(Some(number)),

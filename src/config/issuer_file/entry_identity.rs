@@ -5,9 +5,8 @@ use std::sync::Arc;
 use super::access::{Breadth, truth};
 use super::address::{self};
 use super::defaults;
-use super::fault::{Fault, Place};
-use super::hint;
 use super::holders::{self, Holders};
+use crate::config::document::{ConfigError, Place, hint};
 use crate::identity::fetch::Reach;
 use crate::identity::issuers::{CLUSTER_ISSUER, KeyAccess, MetaPattern};
 use crate::identity::kind::{CiProvider, EmailRules, EmailVerification, IdentityKind, IdentityType, IssuerClaim};
@@ -15,7 +14,7 @@ use crate::identity::kind::{CiProvider, EmailRules, EmailVerification, IdentityK
 use super::entry::Entry;
 
 impl Entry<'_> {
-    pub(super) fn identity(&self, skip_email_verification: bool) -> Result<IdentityType, Fault> {
+    pub(super) fn identity(&self, skip_email_verification: bool) -> Result<IdentityType, ConfigError> {
         let identity = match self.kind()? {
             IdentityKind::Email => {
                 let verification =
@@ -40,7 +39,7 @@ impl Entry<'_> {
         Err(self.fault("issuer-claim", message, "remove the line, or use type email"))
     }
 
-    fn kind(&self) -> Result<IdentityKind, Fault> {
+    fn kind(&self) -> Result<IdentityKind, ConfigError> {
         let name = self.record.text("type");
         IdentityKind::from_name(name).ok_or_else(|| {
             let list = format!("types are {}", IdentityKind::NAMES.join(", "));
@@ -53,7 +52,7 @@ impl Entry<'_> {
         })
     }
 
-    fn issuer_claim(&self) -> Result<Option<IssuerClaim>, Fault> {
+    fn issuer_claim(&self) -> Result<Option<IssuerClaim>, ConfigError> {
         let source = self.record.text("issuer-claim");
         if source.is_empty() {
             return Ok(None);
@@ -65,14 +64,14 @@ impl Entry<'_> {
         Ok(Some(IssuerClaim { source: source.to_owned(), path }))
     }
 
-    fn uri(&self) -> Result<IdentityType, Fault> {
+    fn uri(&self) -> Result<IdentityType, ConfigError> {
         let key = "subject-domain";
         let origin = address::subject_origin(self.record.text(key), &self.url).map_err(self.objection(key))?;
         self.own_domain(&origin.host)?;
         Ok(IdentityType::Uri(origin))
     }
 
-    fn username(&self) -> Result<IdentityType, Fault> {
+    fn username(&self) -> Result<IdentityType, ConfigError> {
         let key = "subject-domain";
         let host = address::subject_host(self.record.text(key), &self.url).map_err(self.objection(key))?;
         self.own_domain(&host)?;
@@ -81,7 +80,7 @@ impl Entry<'_> {
 
     /// A pattern's host is not known in whole, so it is for the operator to know what its issuers may speak for, unless nothing but a
     /// public suffix is common to both.
-    fn own_domain(&self, host: &str) -> Result<(), Fault> {
+    fn own_domain(&self, host: &str) -> Result<(), ConfigError> {
         if address::has_same_last_labels(&self.url, host) {
             self.same_holder(host)?;
         }
@@ -92,7 +91,7 @@ impl Entry<'_> {
     }
 
     /// Whether the entry says in so many words that strangers may be, or speak for, its issuers.
-    pub(super) fn trusts_any_host(&self) -> Result<bool, Fault> {
+    pub(super) fn trusts_any_host(&self) -> Result<bool, ConfigError> {
         truth(&self.record, "trust-any-host")
     }
 
@@ -101,7 +100,7 @@ impl Entry<'_> {
     }
 
     /// A pattern that strangers can fit makes each of them an issuer.
-    pub(super) fn bounded_pattern(&self, pattern: &str) -> Result<(), Fault> {
+    pub(super) fn bounded_pattern(&self, pattern: &str) -> Result<(), ConfigError> {
         let (place, word) = (self.record.place.key(), self.record.spelled("trust-any-host"));
         match (holders::of_pattern(pattern), self.trusts_any_host()?) {
             (Holders::Owner, _) => {}
@@ -141,7 +140,7 @@ impl Entry<'_> {
     }
 
     /// The issuer's registered domain is the subjects', or strangers' names are certified.
-    fn same_holder(&self, host: &str) -> Result<(), Fault> {
+    fn same_holder(&self, host: &str) -> Result<(), ConfigError> {
         let own = self.url.host_str().unwrap_or_default();
         let (place, word) = (self.record.place_of("subject-domain"), self.record.spelled("trust-any-host"));
         let message = format!("{host} and the issuer's host, {own}, share a public suffix and no domain");
@@ -160,7 +159,7 @@ impl Entry<'_> {
         Ok(())
     }
 
-    fn spiffe(&self) -> Result<IdentityType, Fault> {
+    fn spiffe(&self) -> Result<IdentityType, ConfigError> {
         let key = "spiffe-trust-domain";
         if self.breadth == Breadth::Pattern {
             // Many issuers for one trust domain: each of them could name any workload in it.
@@ -177,7 +176,7 @@ impl Entry<'_> {
         }
     }
 
-    fn ci_provider(&self) -> Result<IdentityType, Fault> {
+    fn ci_provider(&self) -> Result<IdentityType, ConfigError> {
         let key = "ci-provider";
         match self.record.text(key) {
             "" => {
@@ -207,7 +206,7 @@ impl Entry<'_> {
         }
     }
 
-    fn no_provider(&self, name: &str) -> Fault {
+    fn no_provider(&self, name: &str) -> ConfigError {
         let hint = if self.context.providers.is_empty() {
             "add ci-issuer-metadata (JSON: CIIssuerMetadata) with an entry of this name".to_owned()
         } else {

@@ -6,9 +6,8 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::fault::Fault;
-use super::record::{Field, Foreign, Record, unknown_key};
 use super::shape::{self, METADATA};
+use crate::config::document::{ConfigError, Field, Foreign, Record, Shape, unknown_key};
 use crate::identity::extensions::ExtensionId;
 use crate::identity::kind::{CiProvider, ValueTemplate};
 use crate::identity::template::Template;
@@ -17,20 +16,20 @@ use crate::identity::template::Template;
 const HINT: &str = "name the identity by one claim, or by ids and by claims whose values cannot contain the separator";
 
 /// Every provider by its name. Of a broken one, what is wrong: the issuers that name it are as broken.
-pub(super) type Providers = BTreeMap<String, Result<Arc<CiProvider>, Fault>>;
+pub(super) type Providers = BTreeMap<String, Result<Arc<CiProvider>, ConfigError>>;
 
 /// Compiles every entry, used or not.
-pub(super) fn providers(field: &Field<'_>, warnings: &RefCell<Vec<Fault>>) -> Result<Providers, Fault> {
+pub(super) fn providers(field: &Field<'_>, warnings: &RefCell<Vec<ConfigError>>) -> Result<Providers, ConfigError> {
     let provider = |(name, entry)| (String::from(name), provider(name, &entry, warnings).map(Arc::new));
     Ok(field.entries()?.into_iter().map(provider).collect())
 }
 
-fn provider(name: &str, entry: &Field<'_>, warnings: &RefCell<Vec<Fault>>) -> Result<CiProvider, Fault> {
+fn provider(name: &str, entry: &Field<'_>, warnings: &RefCell<Vec<ConfigError>>) -> Result<CiProvider, ConfigError> {
     let record = Record::read(entry, METADATA, Foreign::Told(warnings))?;
+    let text =
+        |(key, field): (&str, Field<'_>)| Shape::Text.check(&field).map(|()| (key.to_owned(), field.text().to_owned()));
     let defaults: BTreeMap<String, String> = match record.get("default-template-values") {
-        Some(values) => {
-            values.entries()?.into_iter().map(|(key, value)| (key.to_owned(), value.text().to_owned())).collect()
-        }
+        Some(values) => values.entries()?.into_iter().map(text).collect::<Result<_, _>>()?,
         None => BTreeMap::new(),
     };
     let key = "subject-alternative-name-template";
@@ -60,8 +59,8 @@ fn provider(name: &str, entry: &Field<'_>, warnings: &RefCell<Vec<Fault>>) -> Re
 /// In certificate order. A blank template leaves its extension out.
 fn extensions(
     templates: &Field<'_>,
-    warnings: &RefCell<Vec<Fault>>,
-) -> Result<Vec<(ExtensionId, ValueTemplate)>, Fault> {
+    warnings: &RefCell<Vec<ConfigError>>,
+) -> Result<Vec<(ExtensionId, ValueTemplate)>, ConfigError> {
     let mut extensions = Vec::new();
     for (key, field) in templates.entries_spelled(|key| shape::extension(key).map_or(key, |id| id.yaml_name()))? {
         match shape::extension(key) {
@@ -71,15 +70,19 @@ fn extensions(
             }
             // Fulcio has these keys, but what they say never reaches a certificate: the token does.
             Some(ExtensionId::Issuer | ExtensionId::Subject) => {}
-            Some(_) if field.text().trim().is_empty() => {}
-            Some(id) => extensions.push((id, template(&field)?)),
+            Some(id) => {
+                Shape::Text.check(&field)?;
+                if !field.text().trim().is_empty() {
+                    extensions.push((id, template(&field)?));
+                }
+            }
         }
     }
     extensions.sort_by_key(|(id, _)| *id);
     Ok(extensions)
 }
 
-fn template(field: &Field<'_>) -> Result<ValueTemplate, Fault> {
+fn template(field: &Field<'_>) -> Result<ValueTemplate, ConfigError> {
     let text = field.text();
     if !text.contains("{{") {
         return Ok(ValueTemplate::Key(text.to_owned()));

@@ -9,7 +9,7 @@ use crate::text;
 
 const HEAD: &str = "oidc-issuers:\n  https://a.example.com:\n    client-id: sigstore\n";
 
-pub(super) fn parse(text: &str) -> Result<Issuers, IssuerFileError> {
+pub(super) fn parse(text: &str) -> Result<Issuers, ConfigError> {
     Issuers::parse("config.yaml", text)
 }
 
@@ -23,9 +23,14 @@ pub(super) fn issuer(text: &str) -> Issuer {
 #[track_caller]
 pub(super) fn refused(text: &str, place: (usize, usize), message: &str, hint: &str) {
     let error = parse(text).expect_err(text);
-    assert_eq!((error.line, error.column), place, "{error}\n{text}");
+    assert_eq!(mark(&error), place, "{error}\n{text}");
     assert!(error.message.contains(message) && error.hint.contains(hint) && !hint.is_empty(), "{error}\n{text}");
-    assert_eq!(error.file, "config.yaml");
+    assert_eq!(&*error.place.source, "config.yaml");
+}
+
+/// Line and column.
+pub(super) fn mark(error: &ConfigError) -> (usize, usize) {
+    error.place.mark.map_or((0, 0), |mark| (mark.line as usize, mark.column as usize))
 }
 
 /// As [`refused`], for the settings of one issuer at line 4, column 5.
@@ -46,15 +51,15 @@ fn an_error_reads_as_place_path_message_and_hint() {
 fn keys_are_known_and_stand_once() {
     refused("oidc-issuer: {}\n", (1, 1), "unknown key", "did you mean \"oidc-issuers\"");
     refused("{\"OIDCIssuer\": {}}", (1, 2), "unknown key", "did you mean \"OIDCIssuers\"");
-    refused_settings("    type: email\n    type: email\n", (5, 5), "twice", "remove one");
-    refused_settings("    type: email\n    Type: email\n", (5, 5), "twice", "same key");
-    refused(&format!("{HEAD}    type: email\n  https://a.example.com: {{}}\n"), (5, 3), "twice", "remove one");
-    refused("oidc-issuers: {}\nOIDCIssuers: {}\n", (2, 1), "twice", "remove one");
+    refused_settings("    type: email\n    type: email\n", (5, 5), "duplicate key", "remove one");
+    refused_settings("    type: email\n    Type: email\n", (5, 5), "duplicate key", "same key");
+    refused(&format!("{HEAD}    type: email\n  https://a.example.com: {{}}\n"), (5, 3), "duplicate key", "remove one");
+    refused("oidc-issuers: {}\nOIDCIssuers: {}\n", (2, 1), "duplicate key", "remove one");
     let user = "oidc-issuers:\n  https://a.example.com: {client-id: s, type: ci-provider, ci-provider: x}\n";
     let metadata =
         |text: &str| format!("ci-issuer-metadata:\n  x:\n    subject-alternative-name-template: a\n{text}{user}");
-    refused(&metadata("  x: {}\n"), (4, 3), "twice", "remove one");
-    refused(&metadata("    default-template-values: {a: b, a: c}\n"), (4, 37), "twice", "remove one");
+    refused(&metadata("  x: {}\n"), (4, 3), "duplicate key", "remove one");
+    refused(&metadata("    default-template-values: {a: b, a: c}\n"), (4, 37), "duplicate key", "remove one");
     refused(&metadata("    extension-templates: {issuer-v1: b}\n"), (4, 27), "unknown key", "\"issuer\"");
     refused(
         &metadata("    ExtensionTemplates: {BuildSignrURI: b}\n"),
@@ -62,9 +67,14 @@ fn keys_are_known_and_stand_once() {
         "unknown key",
         "did you mean \"BuildSignerURI\"",
     );
-    refused("{\"oidc-issuers\": {}, \"OIDCISSUERS\": {}}", (1, 22), "twice", "same key");
-    refused_settings("    type: email\n    TYPE: email\n", (5, 5), "twice", "same key");
-    refused(&metadata("    extension-templates: {build-trigger: a, BuildTrigger: b}\n"), (4, 45), "twice", "same key");
+    refused("{\"oidc-issuers\": {}, \"OIDCISSUERS\": {}}", (1, 22), "duplicate key", "same key");
+    refused_settings("    type: email\n    TYPE: email\n", (5, 5), "duplicate key", "same key");
+    refused(
+        &metadata("    extension-templates: {build-trigger: a, BuildTrigger: b}\n"),
+        (4, 45),
+        "duplicate key",
+        "same key",
+    );
 }
 
 #[test]
@@ -93,8 +103,8 @@ fn settings_have_the_right_kind_of_value() {
     let counted = issuer(&format!("{HEAD}    type: email\n    MaxCertificatesPerToken: 1000\n"));
     assert_eq!(counted.max_certificates_per_token.map(std::num::NonZeroU32::get), Some(1000));
     let error = parse(&format!("{HEAD}    type: [email]\n")).unwrap_err();
-    assert_eq!(error.path, "oidc-issuers › https://a.example.com › type");
-    assert_eq!(error.message, "invalid type: sequence, expected a string");
+    assert_eq!(error.place.path.join(" › "), "oidc-issuers › https://a.example.com › type");
+    assert_eq!(error.message, "found a list, expected a string");
 }
 
 #[test]
@@ -103,8 +113,7 @@ fn broken_text_has_a_place() {
     refused("oidc-issuers:\n  https://a.example.com: *nobody\n", (2, 26), "unknown anchor", "&name");
     refused("oidc-issuers: {}\n---\noidc-issuers: {}\n", (2, 1), "more than one document", "remove the ---");
     refused("oidc-issuers: {}\nmeta-issuers: \0\n", (2, 15), "control character", "remove");
-    refused("define: [&a x, &a y]\n", (1, 16), "set twice", "another name");
-    refused("oidc-issuers: &a {<<: *a}\n", (1, 15), "recursion limit", "alias");
+    refused("oidc-issuers: &a {<<: *a}\n", (1, 23), "an alias stands inside", "alias");
 }
 
 #[test]
@@ -272,10 +281,10 @@ fn a_ca_certificate_is_pem_of_certificates() {
             text.trim().replace('\n', "\n      ").replacen("", "      ", 1)
         )
     };
-    refused(&with("hello"), (5, 14), "no PEM block", "BEGIN CERTIFICATE");
-    refused(&with(&pem.replace("CERTIFICATE", "PUBLIC KEY")), (5, 14), "no certificate", "BEGIN CERTIFICATE");
-    refused(&with(&pem.replacen("MII", "MIJ", 1)), (5, 14), "certificate 1 is malformed", "BEGIN CERTIFICATE");
-    refused(&with(&format!("{pem}{}", &pem[..80])), (5, 14), "no matching END line", "BEGIN CERTIFICATE");
+    refused(&with("hello"), (6, 7), "no PEM block", "BEGIN CERTIFICATE");
+    refused(&with(&pem.replace("CERTIFICATE", "PUBLIC KEY")), (6, 7), "no certificate", "BEGIN CERTIFICATE");
+    refused(&with(&pem.replacen("MII", "MIJ", 1)), (6, 7), "certificate 1 is malformed", "BEGIN CERTIFICATE");
+    refused(&with(&format!("{pem}{}", &pem[..80])), (6, 7), "no matching END line", "BEGIN CERTIFICATE");
     assert!(
         issuer(&with(&format!("{pem}{pem}")))
             .keys
@@ -317,10 +326,10 @@ fn aliases_and_nesting_cannot_blow_up() {
     }
     bomb += "oidc-issuers: {https://a.example: {<<: *a29, type: email}}\n";
     let error = parse(&bomb).unwrap_err();
-    assert!(error.message.contains("repetition limit") || error.message.contains("1000000"), "{error}");
+    assert!(error.message.contains("1000000"), "{error}");
     assert!(error.hint.contains("write it out"), "{error}");
 
-    refused(&"[".repeat(100_000), (1, 65), "brackets deep", "close");
+    refused(&"[".repeat(100_000), (1, 65), "more than 64 brackets", "close");
     assert!(parse(&format!("define: {}", "- ".repeat(400_000))).is_err());
     assert!(parse(&"- ".repeat(400_000)).is_err());
     assert!(parse(&format!("define:\n {}", "? ".repeat(400_000))).is_err());
@@ -342,8 +351,8 @@ fn a_file_is_text_of_at_most_sixteen_mebibytes() {
     assert_eq!(load("full.yaml", &padded(16 << 20)).unwrap().len(), 1);
     assert!(load("large.yaml", &padded((16 << 20) + 1)).unwrap_err().message.contains("larger than 16 MiB"));
     let latin = load("latin.yaml", b"oidc-issuers:\n  # \xc3\xa9\xe9\n").unwrap_err();
-    assert_eq!((latin.line, latin.column, latin.message.as_str()), (2, 6, "not UTF-8"));
+    assert_eq!((mark(&latin), latin.message.as_str()), ((2, 6), "not UTF-8"));
     let absent = Issuers::load(&folder.join("absent.yaml"), IssuerRules::default()).unwrap_err();
-    assert!(absent.line == 0 && absent.to_string().contains("absent.yaml: cannot be read: "), "{absent}");
+    assert!(absent.place.mark.is_none() && absent.to_string().contains("absent.yaml: cannot be read: "), "{absent}");
     std::fs::remove_dir_all(&folder).unwrap();
 }

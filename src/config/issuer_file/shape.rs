@@ -2,47 +2,27 @@
 //!
 //! Knows nothing of what the values mean.
 
+use crate::config::document::{Setting, Shape};
 use crate::identity::extensions::ExtensionId;
 
-/// What kind of value is expected at a place.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Shape {
-    /// A text, a number, true or false: read as the text in the file.
-    Text,
-    /// One string or a list of strings.
-    Texts,
-    Ignored,
-    /// A mapping with known keys.
-    Settings(&'static [Setting]),
-    /// The same, or a list of such mappings.
-    OneOrMore(&'static [Setting]),
-    /// A mapping with free keys, all of one shape.
-    Table(&'static Shape),
-}
-
-#[derive(Debug)]
-pub(super) struct Setting {
-    /// The spelling of YAML files.
-    pub(super) yaml: &'static str,
-    /// The spelling of JSON files.
-    pub(super) json: &'static str,
-    pub(super) shape: Shape,
-}
-
 const fn text(yaml: &'static str, json: &'static str) -> Setting {
-    Setting { yaml, json, shape: Shape::Text }
+    Setting::new(yaml, json, Shape::Text)
 }
 
 const fn texts(yaml: &'static str, json: &'static str) -> Setting {
-    Setting { yaml, json, shape: Shape::Texts }
+    Setting::new(yaml, json, Shape::Texts)
+}
+
+const fn other(yaml: &'static str, json: &'static str) -> Setting {
+    Setting::new(yaml, json, Shape::Other)
 }
 
 pub(super) const FILE: &[Setting] = &[
-    Setting { yaml: "oidc-issuers", json: "OIDCIssuers", shape: Shape::Table(&Shape::OneOrMore(ISSUER)) },
-    Setting { yaml: "meta-issuers", json: "MetaIssuers", shape: Shape::Table(&Shape::OneOrMore(ISSUER)) },
-    Setting { yaml: "ci-issuer-metadata", json: "CIIssuerMetadata", shape: Shape::Table(&Shape::Settings(METADATA)) },
+    other("oidc-issuers", "OIDCIssuers"),
+    other("meta-issuers", "MetaIssuers"),
+    other("ci-issuer-metadata", "CIIssuerMetadata"),
     // A place for anchors.
-    Setting { yaml: "define", json: "define", shape: Shape::Ignored },
+    other("define", "define"),
 ];
 
 /// An entry of `oidc-issuers` or `meta-issuers`.
@@ -72,11 +52,11 @@ pub(super) const ISSUER: &[Setting] = &[
     texts("token-types", "TokenTypes"),
     texts("authorized-parties", "AuthorizedParties"),
     text("max-token-age", "MaxTokenAge"),
-    Setting { yaml: "name-policy", json: "NamePolicy", shape: Shape::Settings(NAME_POLICY) },
-    Setting { yaml: "restrict", json: "Restrict", shape: Shape::Settings(RESTRICT) },
+    other("name-policy", "NamePolicy"),
+    other("restrict", "Restrict"),
     text("key-outage-window", "KeyOutageWindow"),
     // Seen in files in the field; nobody reads it.
-    Setting { yaml: "environment", json: "Environment", shape: Shape::Ignored },
+    other("environment", "Environment"),
 ];
 
 /// What an entry demands beyond its type; beside the other settings, or all together under `restrict`.
@@ -85,7 +65,7 @@ pub(super) const RESTRICT: &[Setting] = &[
     texts("token-types", "TokenTypes"),
     texts("authorized-parties", "AuthorizedParties"),
     text("max-token-age", "MaxTokenAge"),
-    Setting { yaml: "name-policy", json: "NamePolicy", shape: Shape::Settings(NAME_POLICY) },
+    other("name-policy", "NamePolicy"),
 ];
 
 /// The `name-policy` of an issuer.
@@ -98,19 +78,11 @@ pub(super) const NAME_POLICY: &[Setting] = &[
 
 /// An entry of `ci-issuer-metadata`.
 pub(super) const METADATA: &[Setting] = &[
-    Setting { yaml: "default-template-values", json: "DefaultTemplateValues", shape: Shape::Table(&Shape::Text) },
+    other("default-template-values", "DefaultTemplateValues"),
     // A table because the list of extensions is `ExtensionId`'s; `extension` below finds the unknown ones.
-    Setting { yaml: "extension-templates", json: "ExtensionTemplates", shape: Shape::Table(&Shape::Text) },
+    other("extension-templates", "ExtensionTemplates"),
     text("subject-alternative-name-template", "SubjectAlternativeNameTemplate"),
 ];
-
-impl Setting {
-    /// The known key that `key` spells, in any letter case, as Go's readers take it.
-    pub(super) fn find(settings: &'static [Self], key: &str) -> Option<&'static Self> {
-        let is_meant = |name: &str| name.eq_ignore_ascii_case(key);
-        settings.iter().find(|setting| is_meant(setting.yaml) || is_meant(setting.json))
-    }
-}
 
 /// The extension that a key of `extension-templates` spells.
 pub(super) fn extension(key: &str) -> Option<ExtensionId> {

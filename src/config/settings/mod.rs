@@ -10,6 +10,7 @@ use std::time::Duration;
 use clap::ArgMatches;
 
 use super::bounds::{self, BoundsSettings, SingleUseSettings};
+use super::document::{ConfigError, Place};
 use super::effective::{self, Effective};
 use super::flags::{self, Values};
 use super::issuer_file::IssuerRules;
@@ -100,24 +101,9 @@ pub enum AuthoritySettings {
     },
 }
 
-/// A setting that cannot be used.
-#[derive(Debug, thiserror::Error)]
-#[error("{origin}: {message}\n  hint: {hint}")]
-pub struct SettingsError {
-    origin: String,
-    message: String,
-    hint: String,
-}
-
-impl SettingsError {
-    pub(super) fn new(origin: impl Into<String>, message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { origin: origin.into(), message: message.into(), hint: hint.into() }
-    }
-}
-
 impl Settings {
     /// Reads the command line, the environment and the settings file.
-    pub fn read(matches: &ArgMatches, variable: &dyn Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
+    pub fn read(matches: &ArgMatches, variable: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         Self::from_values(&values(matches, variable)?)
     }
 
@@ -125,11 +111,11 @@ impl Settings {
     pub fn read_to_check(
         matches: &ArgMatches,
         variable: &dyn Fn(&str) -> Option<String>,
-    ) -> Result<(Self, bool), SettingsError> {
+    ) -> Result<(Self, bool), ConfigError> {
         let mut values = values(matches, variable)?;
         let has_ca = values.is_set("ca") || values.is_set("ca-config");
         if let Some(ca) = super::flags::find("ca").filter(|_| !has_ca) {
-            values.add_from_file(ca, "ephemeralca".to_owned(), "config check".to_owned());
+            values.add_from_file(ca, "ephemeralca".to_owned(), Place::of("config check"));
         }
         Ok((Self::from_values(&values)?, has_ca))
     }
@@ -138,16 +124,14 @@ impl Settings {
     pub fn read_authority(
         matches: &ArgMatches,
         variable: &dyn Fn(&str) -> Option<String>,
-    ) -> Result<AuthoritySettings, SettingsError> {
+    ) -> Result<AuthoritySettings, ConfigError> {
         authority(&values(matches, variable)?)
     }
 
-    fn from_values(values: &Values) -> Result<Self, SettingsError> {
+    fn from_values(values: &Values) -> Result<Self, ConfigError> {
         let validity =
             ValidityPolicy::new(duration(values, "certificate-lifetime")?, duration(values, "certificate-backdating")?)
-                .map_err(|error| {
-                    SettingsError::new(values.origin("certificate-lifetime"), error.to_string(), "use 10m to 20m")
-                })?;
+                .map_err(|error| values.fault("certificate-lifetime", error.to_string(), "use 10m to 20m"))?;
         Ok(Self {
             log: log_format(values),
             listeners: listeners::read(values)?,
@@ -165,8 +149,8 @@ impl Settings {
                 strict: truth(values, "strict-config")?,
             },
             algorithms: algorithms(values)?,
-            block_path: path(values, "block-path"),
-            blocked_public_keys: path(values, "blocked-public-keys"),
+            block_path: values.path("block-path"),
+            blocked_public_keys: values.path("blocked-public-keys"),
             validity,
             logs: logs(values)?,
             bounds: bounds::read(values)?,
@@ -177,11 +161,7 @@ impl Settings {
     }
 }
 
-fn path(values: &Values, name: &str) -> Option<PathBuf> {
-    values.is_set(name).then(|| PathBuf::from(values.text(name)))
-}
-
-fn values(matches: &ArgMatches, variable: &dyn Fn(&str) -> Option<String>) -> Result<Values, SettingsError> {
+fn values(matches: &ArgMatches, variable: &dyn Fn(&str) -> Option<String>) -> Result<Values, ConfigError> {
     slips::check_command_line(matches)?;
     let mut values = Values::from_command_line(matches, variable);
     if let Some(path) = matches.get_one::<String>("config") {
@@ -191,21 +171,20 @@ fn values(matches: &ArgMatches, variable: &dyn Fn(&str) -> Option<String>) -> Re
     Ok(values)
 }
 
-fn logs(values: &Values) -> Result<Option<LogsSettings>, SettingsError> {
+fn logs(values: &Values) -> Result<Option<LogsSettings>, ConfigError> {
     let (urls, keys) = (values.list("ct-log-url"), values.list("ct-log-public-key-path"));
     if urls.is_empty() {
         return Ok(None);
     }
-    let refused = |name: &str, message: &str, hint: &str| SettingsError::new(values.origin(name), message, hint);
     if let Some(url) = urls.iter().find(|url| !url.starts_with("http://") && !url.starts_with("https://")) {
-        return Err(refused(
+        return Err(values.fault(
             "ct-log-url",
-            &format!("{url}: not an http or https URL"),
+            format!("{url}: not an http or https URL"),
             "write the log's prefix, like https://log.example/2026",
         ));
     }
     if !keys.is_empty() && keys.len() != urls.len() {
-        return Err(refused(
+        return Err(values.fault(
             "ct-log-public-key-path",
             "there are not as many keys as logs",
             "give each log's key, in the logs' order",
@@ -213,13 +192,13 @@ fn logs(values: &Values) -> Result<Option<LogsSettings>, SettingsError> {
     }
     let quorum: NonZeroUsize = parsed(values, "ct-log-quorum", "a number from 1 to the number of logs")?;
     if quorum.get() > urls.len() {
-        return Err(refused("ct-log-quorum", "more than there are logs", "set it to the number of logs at most"));
+        return Err(values.fault("ct-log-quorum", "more than there are logs", "set it to the number of logs at most"));
     }
     let mut keys = keys.into_iter().map(PathBuf::from);
     Ok(Some(LogsSettings {
         logs: urls.into_iter().map(|url| LogLocation { url: url.to_owned(), public_key: keys.next() }).collect(),
         origin: values.is_set("ct-log-origin").then(|| values.text("ct-log-origin").to_owned()),
-        tls_ca: path(values, "ct-log.tls-ca-cert"),
+        tls_ca: values.path("ct-log.tls-ca-cert"),
         quorum,
         timeout: duration(values, "ct-log-timeout")?,
         clock_skew: log_clock_skew(values)?,
@@ -227,25 +206,21 @@ fn logs(values: &Values) -> Result<Option<LogsSettings>, SettingsError> {
 }
 
 /// Timestamps have whole milliseconds, and some logs' whole seconds: less than one could never hold.
-fn log_clock_skew(values: &Values) -> Result<Duration, SettingsError> {
+fn log_clock_skew(values: &Values) -> Result<Duration, ConfigError> {
     let name = "ct-log-clock-skew";
     match duration(values, name)? {
         skew if skew >= Duration::from_secs(1) && skew <= Duration::from_hours(24) => Ok(skew),
-        _ => Err(SettingsError::new(
-            values.origin(name),
-            "not from 1s to 24h",
-            "60s is enough for clocks that NTP keeps",
-        )),
+        _ => Err(values.fault(name, "not from 1s to 24h", "60s is enough for clocks that NTP keeps")),
     }
 }
 
-fn authority(values: &Values) -> Result<AuthoritySettings, SettingsError> {
+fn authority(values: &Values) -> Result<AuthoritySettings, ConfigError> {
     if !values.is_set("ca-config") {
         return Ok(AuthoritySettings::Flags(signer::read(values)?));
     }
     if values.is_set("ca") {
         let hint = "leave out one of the two: the file says who signs";
-        return Err(SettingsError::new(values.origin("ca-config"), "is set, and --ca too", hint));
+        return Err(values.fault("ca-config", "is set, and --ca too", hint));
     }
     Ok(AuthoritySettings::File { path: values.text("ca-config").into(), password: signer::password(values)? })
 }
@@ -278,23 +253,21 @@ fn oddities(values: &Values) -> Vec<String> {
 }
 
 /// Separated by commas, or by blanks as Fulcio has it in variables and files.
-fn algorithms(values: &Values) -> Result<PermittedAlgorithms, SettingsError> {
+fn algorithms(values: &Values) -> Result<PermittedAlgorithms, ConfigError> {
     let name = "client-signing-algorithms";
     let list = values.text(name).split([',', ' ', '\t', '\n']).filter(|entry| !entry.is_empty()).collect::<Vec<_>>();
     list.join(",").parse().map_err(|error: crate::possession::UnknownAlgorithm| {
-        SettingsError::new(values.origin(name), error.to_string(), "names are separated by commas")
+        values.fault(name, error.to_string(), "names are separated by commas")
     })
 }
 
 /// True or false, in each of the forms that Go and YAML have.
-pub(super) fn truth(values: &Values, name: &str) -> Result<bool, SettingsError> {
+pub(super) fn truth(values: &Values, name: &str) -> Result<bool, ConfigError> {
     let text = values.text(name).trim();
     match text.to_ascii_lowercase().as_str() {
         "true" | "t" | "1" | "yes" | "y" | "on" => Ok(true),
         "false" | "f" | "0" | "no" | "n" | "off" => Ok(false),
-        _ => {
-            Err(SettingsError::new(values.origin(name), format!("{text:?} is neither true nor false"), "true or false"))
-        }
+        _ => Err(values.fault(name, format!("{text:?} is neither true nor false"), "true or false")),
     }
 }
 
@@ -302,11 +275,11 @@ pub(super) fn parsed<T: FromStr<Err: std::fmt::Display>>(
     values: &Values,
     name: &str,
     hint: &str,
-) -> Result<T, SettingsError> {
-    values.text(name).parse().map_err(|error: T::Err| SettingsError::new(values.origin(name), error.to_string(), hint))
+) -> Result<T, ConfigError> {
+    values.text(name).parse().map_err(|error: T::Err| values.fault(name, error.to_string(), hint))
 }
 
-pub(super) fn duration(values: &Values, name: &str) -> Result<Duration, SettingsError> {
+pub(super) fn duration(values: &Values, name: &str) -> Result<Duration, ConfigError> {
     let hint = "a duration is written like 30s, 10m or 1m30s";
     if let Some(duration) = seconds_without_unit(values, name) {
         return Ok(duration);
@@ -314,7 +287,7 @@ pub(super) fn duration(values: &Values, name: &str) -> Result<Duration, Settings
     let text = values.text(name).trim();
     humantime::parse_duration(text)
         .or_else(|error| go_duration::parse(text).ok_or(error))
-        .map_err(|error| SettingsError::new(values.origin(name), error.to_string(), hint))
+        .map_err(|error| values.fault(name, error.to_string(), hint))
 }
 
 /// A bare number in a file or a variable: Fulcio takes it as nanoseconds, its help speaks of seconds, and nobody means the former.

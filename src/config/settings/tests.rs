@@ -1,7 +1,7 @@
 use super::*;
 use crate::config::flags::augment;
 
-fn read(args: &[&str]) -> Result<Settings, SettingsError> {
+fn read(args: &[&str]) -> Result<Settings, ConfigError> {
     // Not where a file is named.
     let named = args.iter().any(|arg| arg.starts_with("--config-path"));
     let command = ["serve", "--builtin-issuers=true"].into_iter().take(if named { 1 } else { 2 });
@@ -99,7 +99,7 @@ fn a_settings_file_stands_between_environment_and_default() {
 }
 
 /// The settings with these variables.
-fn with_variables(variables: &[(&str, &str)]) -> Result<Settings, SettingsError> {
+fn with_variables(variables: &[(&str, &str)]) -> Result<Settings, ConfigError> {
     let matches = augment(clap::Command::new("serve"))
         .try_get_matches_from(["serve", "--builtin-issuers", "--ca=ephemeralca"])
         .unwrap();

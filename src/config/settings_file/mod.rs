@@ -2,49 +2,53 @@
 //!
 //! Owns reading it. What a setting means is `settings`' business.
 
-use std::collections::BTreeSet;
-use std::fmt;
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
-
+use super::document::{self, ConfigError, Document, Field, Place};
 use super::flags::{self, Values};
-use super::settings::SettingsError;
 use super::slips;
-use crate::files::{self, MAX_FILE_BYTES};
+use crate::files::MAX_FILE_BYTES;
 
 /// Adds the file's settings where nothing is set yet. A name that is none of ours is noted, unless it misspells one.
-pub(super) fn add(values: &mut Values, path: &Path) -> Result<(), SettingsError> {
-    let place = path.display();
-    let refused =
-        |message: String| SettingsError::new(place.to_string(), message, "see config/serve.yaml for an example");
-    let text = files::read_text(path, MAX_FILE_BYTES).map_err(|error| refused(error.problem.to_string()))?;
-    let entries = read(text.trim_start_matches('\u{feff}'), Form::of(path)).map_err(refused)?;
-    let mut found: Vec<(&'static str, String, String)> = Vec::new();
-    let mut unknown = BTreeSet::new();
-    for (name, value) in entries {
-        let Some(flag) = flags::find(&name) else {
-            if flags::deprecated(&name).is_some() {
-                values.note(flags::is_deprecated(&format!("{place} › {name}")));
-            } else if let Some(flag) = slips::misspelled(&name) {
-                return Err(refused(format!("{name}: no such setting; did you mean {:?}?", flag.name)));
+pub(super) fn add(values: &mut Values, path: &Path) -> Result<(), ConfigError> {
+    let document = document::load(path, MAX_FILE_BYTES, EXAMPLE, |file, text| read(path, file, text))?;
+    let mut found: BTreeMap<&'static str, Entry> = BTreeMap::new();
+    let mut unknown: BTreeMap<String, Place> = BTreeMap::new();
+    let root = document.root();
+    for entry in entries(&root)? {
+        let Some(flag) = flags::find(&entry.name) else {
+            if flags::deprecated(&entry.name).is_some() {
+                values.note(flags::is_deprecated(&entry.place.key().to_string()));
+            } else if let Some(flag) = slips::misspelled(&entry.name) {
+                return Err(entry.place.key().fault("no such setting", format!("did you mean {:?}?", flag.name)));
             } else {
                 // A whole section is said once.
-                unknown.insert(name.split('.').next().unwrap_or_default().to_owned());
+                let section = entry.name.split('.').next().unwrap_or_default();
+                let written = root.written_entries().find(|(key, _)| &***key == section);
+                let place = written.map_or(entry.place, |(_, field)| field.place);
+                unknown.insert(section.to_owned(), place.key());
             }
             continue;
         };
-        if let Some((_, other, _)) = found.iter().find(|(known, _, text)| *known == flag.name && *text != value) {
-            return Err(refused(format!("{name}: duplicate key with different values, once as {other}")));
+        match found.get(flag.name) {
+            Some(other) if other.text != entry.text => {
+                let message = format!("duplicate key with different values, once as {}", other.name);
+                return Err(entry.place.key().fault(message, "remove one of the two"));
+            }
+            _ => {
+                values.add_from_file(flag, entry.text.clone(), entry.place.clone());
+                found.insert(flag.name, entry);
+            }
         }
-        found.push((flag.name, name.clone(), value.clone()));
-        values.add_from_file(flag, value, format!("{place} › {name}"));
     }
-    for name in unknown {
-        values.note(format!("{place} › {name} is not read: {}", meant(&name)));
+    for (name, place) in unknown {
+        values.note(format!("{place} is not read: {}", meant(&name)));
     }
     Ok(())
 }
+
+const EXAMPLE: &str = "see config/serve.yaml for an example";
 
 /// What to do about a name that is none of ours.
 fn meant(name: &str) -> String {
@@ -57,139 +61,53 @@ fn meant(name: &str) -> String {
     }
 }
 
-/// What a file is written in, by the end of its name.
-#[derive(Clone, Copy)]
-enum Form {
-    /// And JSON, which is YAML.
-    Yaml,
-    Toml,
-    /// `NAME=value`, a line each.
-    Variables,
-}
-
-impl Form {
-    fn of(path: &Path) -> Self {
-        let extension = path.extension().or(path.file_name()).unwrap_or_default().to_ascii_lowercase();
-        match extension.to_str() {
-            Some("toml") => Self::Toml,
-            Some("env" | "dotenv" | ".env") => Self::Variables,
-            _ => Self::Yaml,
-        }
+/// Reads a file by the end of its name.
+fn read(path: &Path, file: &str, text: &str) -> Result<Document, ConfigError> {
+    let extension = path.extension().or(path.file_name()).unwrap_or_default().to_ascii_lowercase();
+    match extension.to_str() {
+        Some("toml") => Document::toml(file, text),
+        Some("env" | "dotenv" | ".env") => Document::variables(file, text),
+        _ => Document::yaml(file, text),
     }
 }
 
-fn read(text: &str, form: Form) -> Result<Vec<(String, String)>, String> {
-    if text.trim().is_empty() {
-        return Ok(Vec::new());
-    }
-    let read = match form {
-        Form::Yaml => serde_yaml::from_str(text).map_err(|error| error.to_string()),
-        Form::Toml => toml::from_str(text).map_err(|error| error.to_string()),
-        Form::Variables => return variables(text),
-    };
-    read.map(|Entries(entries)| entries)
+/// A setting as it was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Entry {
+    /// A mapping below a name is the name with a dot: `ct-log: {tls-ca-cert: x}`.
+    pub(super) name: String,
+    /// The values of a list with commas between them.
+    pub(super) text: String,
+    pub(super) place: Place,
 }
 
-/// The lines of an environment file, as shells and `docker --env-file` have them.
-fn variables(text: &str) -> Result<Vec<(String, String)>, String> {
+/// The settings of a mapping, in order. Where nothing stands behind the colon, none is written, as with Fulcio.
+pub(super) fn entries(mapping: &Field<'_>) -> Result<Vec<Entry>, ConfigError> {
+    if mapping.is_list() || mapping.string().is_some() {
+        return Err(mapping.wrong_kind("settings as `name: value`", EXAMPLE));
+    }
     let mut entries = Vec::new();
-    for (index, line) in text.lines().enumerate() {
-        let line = line.trim();
-        if line.is_empty() || line.starts_with('#') {
-            continue;
-        }
-        let line = line.strip_prefix("export ").unwrap_or(line);
-        let (name, value) = line.split_once('=').ok_or_else(|| format!("line {}: expected NAME=value", index + 1))?;
-        let value = value.trim();
-        let quoted = ['"', '\''].into_iter().find_map(|mark| value.strip_prefix(mark)?.strip_suffix(mark));
-        let plain = || value.split_once(" #").map_or(value, |(value, _)| value.trim_end());
-        entries.push((name.trim().to_owned(), quoted.unwrap_or_else(plain).to_owned()));
-    }
+    gather(mapping, "", &mut entries)?;
     Ok(entries)
 }
 
-/// Names and values in order. A map below a name is the name with a dot: `ct-log: {tls-ca-cert: x}`.
-pub(super) struct Entries(pub(super) Vec<(String, String)>);
-
-enum Node {
-    /// Nothing after the colon: the setting counts as not written, as with Fulcio.
-    Null,
-    Text(String),
-    Map(Vec<(String, String)>),
-}
-
-impl<'de> Deserialize<'de> for Entries {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match Node::deserialize(deserializer)? {
-            Node::Map(entries) => Ok(Self(entries)),
-            Node::Null | Node::Text(_) => Err(serde::de::Error::custom("expected settings as `name: value`")),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Node {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(NodeVisitor)
-    }
-}
-
-struct NodeVisitor;
-
-impl<'de> Visitor<'de> for NodeVisitor {
-    type Value = Node;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a string, a number, true, false, a list of strings or a map")
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Node, E> {
-        Ok(Node::Text(text.to_owned()))
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Node, E> {
-        Ok(Node::Text(value.to_string()))
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Node, E> {
-        Ok(Node::Text(value.to_string()))
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Node, E> {
-        Ok(Node::Text(value.to_string()))
-    }
-
-    fn visit_f64<E>(self, value: f64) -> Result<Node, E> {
-        Ok(Node::Text(value.to_string()))
-    }
-
-    fn visit_unit<E>(self) -> Result<Node, E> {
-        Ok(Node::Null)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Node, A::Error> {
-        let mut list: Vec<String> = Vec::new();
-        while let Some(entry) = sequence.next_element::<Node>()? {
-            match entry {
-                Node::Text(text) => list.push(text),
-                Node::Null => {}
-                Node::Map(_) => return Err(serde::de::Error::custom("expected a list of strings")),
+fn gather(mapping: &Field<'_>, section: &str, entries: &mut Vec<Entry>) -> Result<(), ConfigError> {
+    for (key, field) in mapping.written_entries() {
+        let name = format!("{section}{key}");
+        if field.is_list() {
+            let items = field.items();
+            if let Some(item) = items.iter().find(|item| item.string().is_none() && !item.is_absent()) {
+                return Err(item.wrong_kind("a list of strings", "write one value, or a list of them"));
             }
+            let text = items.iter().filter_map(Field::string).collect::<Vec<_>>().join(",");
+            entries.push(Entry { name, text, place: field.place });
+        } else if let Some(text) = field.string() {
+            entries.push(Entry { name, text: text.to_owned(), place: field.place });
+        } else {
+            gather(&field, &format!("{name}."), entries)?;
         }
-        Ok(Node::Text(list.join(",")))
     }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Node, A::Error> {
-        let mut entries: Vec<(String, String)> = Vec::new();
-        while let Some((name, node)) = map.next_entry::<String, Node>()? {
-            let below = match node {
-                Node::Null => Vec::new(),
-                Node::Text(text) => vec![(name, text)],
-                Node::Map(below) => below.into_iter().map(|(inner, text)| (format!("{name}.{inner}"), text)).collect(),
-            };
-            entries.extend(below);
-        }
-        Ok(Node::Map(entries))
-    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -6,9 +6,8 @@
 use clap::ArgMatches;
 use clap::parser::ValueSource;
 
+use super::document::{ConfigError, Place, hint};
 use super::flags::{self, Flag, Values};
-use super::issuer_file::hint;
-use super::settings::SettingsError;
 
 /// What the names of environment variables begin with.
 pub(crate) const PREFIX: &str = "FULCIO_SERVE_";
@@ -19,7 +18,7 @@ const TRUTHS: [&str; 10] = ["true", "false", "yes", "no", "on", "off", "0", "1",
 /// Refuses `--name= value`, `--name "" value` and `--flag false`: the value would be a stray word, and those are not read.
 ///
 /// Neither message repeats the word: it may be a password.
-pub(super) fn check_command_line(matches: &ArgMatches) -> Result<(), SettingsError> {
+pub(super) fn check_command_line(matches: &ArgMatches) -> Result<(), ConfigError> {
     let words = words(matches);
     for flag in flags::all() {
         if matches.value_source(flag.name) != Some(ValueSource::CommandLine) {
@@ -32,13 +31,14 @@ pub(super) fn check_command_line(matches: &ArgMatches) -> Result<(), SettingsErr
         };
         let Some((_, word)) = words.iter().find(|(place, _)| *place == index + 1) else { continue };
         let name = format!("--{}", flag.name);
+        let place = Place::of(&name);
         if text.trim().is_empty() {
             let hint = format!("remove the blank after {name}=, or the word if nothing was meant");
-            return Err(SettingsError::new(name, "is empty, and a word that belongs to no flag follows it", hint));
+            return Err(place.fault("is empty, and a word that belongs to no flag follows it", hint));
         }
         if flag.is_truth() && TRUTHS.contains(&word.to_ascii_lowercase().as_str()) {
             let hint = format!("write {name}={word}");
-            return Err(SettingsError::new(name, format!("is {text:?}, and the word {word:?} follows it"), hint));
+            return Err(place.fault(format!("is {text:?}, and the word {word:?} follows it"), hint));
         }
     }
     Ok(())
@@ -64,11 +64,11 @@ pub(crate) fn misspelled_flags(matches: &ArgMatches) -> Vec<String> {
 }
 
 /// Refuses lists of blanks and commas: they would count as empty, and nobody wrote `none`.
-pub(super) fn check_lists(values: &Values) -> Result<(), SettingsError> {
+pub(super) fn check_lists(values: &Values) -> Result<(), ConfigError> {
     for flag in flags::all().filter(|flag| values.is_set(flag.name)) {
         if values.text(flag.name).chars().all(|character| character == ',' || character.is_whitespace()) {
             let hint = format!("write a value, or --{}=\"\" if nothing is meant", flag.name);
-            return Err(SettingsError::new(values.origin(flag.name), "has nothing but blanks and commas", hint));
+            return Err(values.fault(flag.name, "has nothing but blanks and commas", hint));
         }
     }
     Ok(())

@@ -8,8 +8,7 @@ use url::Url;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use super::IssuerRules;
-use super::fault::Fault;
-use super::record::Record;
+use crate::config::document::{ConfigError, Record};
 use crate::crypto::pem;
 use crate::http::is_loopback;
 use crate::identity::fetch::{PlainHttp, Reach};
@@ -32,7 +31,7 @@ pub(super) fn key_access(
     url: &Url,
     breadth: Breadth,
     rules: IssuerRules,
-) -> Result<KeyAccess, Fault> {
+) -> Result<KeyAccess, ConfigError> {
     let plain_http = plain_http(record, url, breadth, rules)?;
     let strangers = if truth(record, "allow-private-addresses")? { Reach::Anywhere } else { Reach::PublicInternet };
     let origin = origin(record, plain_http, rules)?;
@@ -69,7 +68,7 @@ pub(super) fn key_access(
 
 /// Where HTTP without TLS is good enough. An issuer that the file names by such a URL says so by that, as at Fulcio; for the issuers of
 /// a pattern, and for keys elsewhere, it takes a word.
-fn plain_http(record: &Record<'_>, url: &Url, breadth: Breadth, rules: IssuerRules) -> Result<PlainHttp, Fault> {
+fn plain_http(record: &Record<'_>, url: &Url, breadth: Breadth, rules: IssuerRules) -> Result<PlainHttp, ConfigError> {
     let allowed = truth(record, "allow-http")?;
     if rules.require_https && (allowed || url.scheme() == "http") {
         let place = if allowed { record.place_of("allow-http") } else { record.place.key() };
@@ -81,7 +80,7 @@ fn plain_http(record: &Record<'_>, url: &Url, breadth: Breadth, rules: IssuerRul
 }
 
 /// The words that Fulcio's YAML reader takes for a boolean setting.
-pub(super) fn truth(record: &Record<'_>, key: &'static str) -> Result<bool, Fault> {
+pub(super) fn truth(record: &Record<'_>, key: &'static str) -> Result<bool, ConfigError> {
     match record.text(key) {
         "true" | "True" | "TRUE" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" | "y" | "Y" => Ok(true),
         "" | "false" | "False" | "FALSE" | "no" | "No" | "NO" | "off" | "Off" | "OFF" | "n" | "N" => Ok(false),
@@ -97,7 +96,7 @@ fn allow_http(record: &Record<'_>) -> String {
     format!("write {}: true if nobody else is on the way", record.spelled("allow-http"))
 }
 
-fn origin(record: &Record<'_>, plain_http: PlainHttp, rules: IssuerRules) -> Result<KeyOrigin, Fault> {
+fn origin(record: &Record<'_>, plain_http: PlainHttp, rules: IssuerRules) -> Result<KeyOrigin, ConfigError> {
     let mut set = ORIGINS.into_iter().filter(|key| !record.text(key).trim().is_empty());
     let Some(key) = set.next() else { return Ok(KeyOrigin::Discovery) };
     if let Some(second) = set.next() {
@@ -131,7 +130,7 @@ fn origin(record: &Record<'_>, plain_http: PlainHttp, rules: IssuerRules) -> Res
 }
 
 /// PEM of one certificate or more.
-fn ca_certificate(record: &Record<'_>) -> Result<Option<String>, Fault> {
+fn ca_certificate(record: &Record<'_>) -> Result<Option<String>, ConfigError> {
     let key = "ca-cert";
     let text = record.text(key);
     if text.trim().is_empty() {

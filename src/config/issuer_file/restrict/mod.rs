@@ -4,10 +4,8 @@
 
 use std::time::Duration;
 
-use super::fault::{Fault, Place};
-use super::record::{Field, Foreign, Record};
 use super::shape::{NAME_POLICY, RESTRICT};
-use super::tree::Node;
+use crate::config::document::{ConfigError, Field, Foreign, Place, Record};
 use crate::identity::kind::IdentityType;
 use crate::identity::name_policy::NamePolicy;
 use crate::identity::restrictions::Restrictions;
@@ -23,7 +21,7 @@ pub(super) struct Restricting<'r, 't> {
 
 impl<'r, 't> Restricting<'r, 't> {
     /// Looks for `restrict`, in which every key is known and none also stands beside it.
-    pub(super) fn of(beside: &'r Record<'t>) -> Result<Self, Fault> {
+    pub(super) fn of(beside: &'r Record<'t>) -> Result<Self, ConfigError> {
         let Some(field) = beside.written("restrict") else { return Ok(Self { beside, under: None }) };
         let under = Record::read(field, RESTRICT, Foreign::Refused)?;
         let mut set = RESTRICT.iter().filter_map(|setting| Some((setting, under.written(setting.yaml)?))).peekable();
@@ -46,7 +44,7 @@ impl<'r, 't> Restricting<'r, 't> {
 }
 
 /// Reads them. `identity` is the entry's type: a rule that could never hold for its names is an error.
-pub(super) fn restrictions(record: &Restricting<'_, '_>, identity: &IdentityType) -> Result<Restrictions, Fault> {
+pub(super) fn restrictions(record: &Restricting<'_, '_>, identity: &IdentityType) -> Result<Restrictions, ConfigError> {
     Ok(Restrictions {
         token_types: list(record.written("token-types"), token_type)?,
         authorized_parties: list(record.written("authorized-parties"), |text, _| Ok(text.to_owned()))?,
@@ -58,7 +56,7 @@ pub(super) fn restrictions(record: &Restricting<'_, '_>, identity: &IdentityType
     })
 }
 
-fn max_token_age(record: &Restricting<'_, '_>) -> Result<Option<Duration>, Fault> {
+fn max_token_age(record: &Restricting<'_, '_>) -> Result<Option<Duration>, ConfigError> {
     let Some(field) = record.written("max-token-age") else { return Ok(None) };
     match humantime::parse_duration(field.text()) {
         Ok(age) if age >= Duration::from_secs(1) => Ok(Some(age)),
@@ -66,7 +64,7 @@ fn max_token_age(record: &Restricting<'_, '_>) -> Result<Option<Duration>, Fault
     }
 }
 
-fn name_policy(field: &Field<'_>, identity: &IdentityType) -> Result<NamePolicy, Fault> {
+fn name_policy(field: &Field<'_>, identity: &IdentityType) -> Result<NamePolicy, ConfigError> {
     let record = Record::read(field, NAME_POLICY, Foreign::Refused)?;
     let domains = |key| {
         let domains = list(record.written(key), email_domain)?;
@@ -92,11 +90,11 @@ fn name_policy(field: &Field<'_>, identity: &IdentityType) -> Result<NamePolicy,
 /// The strings behind a key, each read by `read`; none if the key is not written.
 fn list(
     written: Option<&Field<'_>>,
-    read: impl Fn(&str, &Place) -> Result<String, Fault>,
-) -> Result<Option<Vec<String>>, Fault> {
+    read: impl Fn(&str, &Place) -> Result<String, ConfigError>,
+) -> Result<Option<Vec<String>>, ConfigError> {
     let Some(field) = written else { return Ok(None) };
     let items = field.items();
-    if items.is_empty() || matches!(field.node, Node::Absent) {
+    if items.is_empty() || field.is_absent() {
         return Err(field.place.fault("an empty list", "list what shall count, or remove the key"));
     }
     let read_each = items.iter().map(|item| match item.text() {
@@ -107,7 +105,7 @@ fn list(
     read_each.collect::<Result<Vec<_>, _>>().map(Some)
 }
 
-fn token_type(text: &str, place: &Place) -> Result<String, Fault> {
+fn token_type(text: &str, place: &Place) -> Result<String, ConfigError> {
     let hint = "write what stands in the token's typ header, for example JWT or at+jwt";
     if text.contains(char::is_whitespace) {
         return Err(place.fault("not a token type", hint));
@@ -119,7 +117,7 @@ fn token_type(text: &str, place: &Place) -> Result<String, Fault> {
 }
 
 /// In lower case: domains are compared so.
-fn email_domain(text: &str, place: &Place) -> Result<String, Fault> {
+fn email_domain(text: &str, place: &Place) -> Result<String, ConfigError> {
     let (message, hint) = match text {
         _ if text.contains('@') => ("an e-mail address or an @", "write the domain alone, for example example.com"),
         _ if text.contains('*') => ("a domain is compared whole: * stands for nothing", "list each domain"),
@@ -133,7 +131,7 @@ fn email_domain(text: &str, place: &Place) -> Result<String, Fault> {
 }
 
 /// As it stands: names are compared byte for byte.
-fn prefix(text: &str, place: &Place) -> Result<String, Fault> {
+fn prefix(text: &str, place: &Place) -> Result<String, ConfigError> {
     if !text.is_ascii() || text.contains(' ') {
         let hint = "write the beginning of the name as it stands in certificates, where URIs are percent-encoded";
         // User names may have any character.

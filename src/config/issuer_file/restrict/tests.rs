@@ -61,7 +61,7 @@ fn a_restriction_is_never_switched_off_by_a_slip() {
         "name-policy: {denied-san-prefixes: [\"a\\n\"]}",
     ] {
         let error = super::super::refusals::parse(&format!("{HEAD}    {setting}\n")).expect_err(setting);
-        assert!(error.line == 5 || error.line == 6, "{setting}: {error}");
+        assert!(matches!(error.place.mark, Some(mark) if matches!(mark.line, 5 | 6)), "{setting}: {error}");
         assert!(!error.hint.is_empty() && !error.message.is_empty(), "{setting}: {error}");
     }
     refused(&format!("{HEAD}    max-token-age: 600\n"), (5, 20), "duration", "10m");
