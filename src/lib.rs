@@ -12,6 +12,7 @@
 pub mod api;
 pub mod app;
 pub mod authority;
+pub mod blocklist;
 pub mod certificate;
 pub mod cli;
 pub mod config;

@@ -39,6 +39,7 @@ const PLAN: &[Layer] = &[
         &[
             ("possession", &[]),
             ("identity", &[]),
+            ("blocklist", &["possession", "identity"]),
             ("policy", &["identity", "possession"]),
             ("certificate", &["identity", "possession", "policy"]),
             ("signer", &[]),

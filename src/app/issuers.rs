@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{self, MissedTickBehavior};
 
-use super::blocked_keys::BlockedKeysFile;
+use super::block_lists::BlockListFile;
 use super::policy_files::PolicyFiles;
 use super::protections;
 use crate::config::document::ConfigError;
@@ -56,11 +56,11 @@ fn read(location: &IssuersLocation, rules: IssuerRules) -> Result<Issuers, Confi
 
 /// What SIGHUP loads again besides the issuer file and the CA.
 pub(super) struct OnHangup {
-    pub(super) blocked_keys: Option<Arc<BlockedKeysFile>>,
+    pub(super) block_lists: Vec<Arc<BlockListFile>>,
     pub(super) policy: Option<Arc<PolicyFiles>>,
 }
 
-/// SIGHUP loads the issuer file, the CA, the list of blocked keys and the policy again. What is broken changes nothing.
+/// SIGHUP loads the issuer file, the CA, the lists of who is blocked and the policy again. What is broken changes nothing.
 pub(super) fn reload_on_hangup(issuance: &Arc<Issuance>, source: (IssuersLocation, IssuerRules), more: OnHangup) {
     let issuance = Arc::clone(issuance);
     let Ok(hangups) = signal(SignalKind::hangup()) else {
@@ -88,7 +88,7 @@ async fn keep_up(
                 issuance.authority.reopen();
                 seen = look(&location).await;
                 reload(&issuance, &location, rules);
-                if let Some(file) = &more.blocked_keys {
+                for file in &more.block_lists {
                     file.reload(&issuance).await;
                 }
                 if let Some(files) = &more.policy {

@@ -127,6 +127,7 @@ failures! {
     KeyMalformed => 400 InvalidArgument Caller "PUBLIC_KEY_MALFORMED" KEY;
     /// A key of a kind, size or make that is not accepted.
     KeyInsecure => 400 InvalidArgument Caller "PUBLIC_KEY_INSECURE" WEAK;
+    Blocked => 403 PermissionDenied Caller "BLOCKED" "The server's operator has blocked this identity or public key";
     KeyBlocked => 400 InvalidArgument Caller "PUBLIC_KEY_BLOCKED" "The public key supplied in the request is blocked";
     CsrMalformed => 400 InvalidArgument Caller "CSR_MALFORMED" CSR;
     /// The proof of possession, or the request's own signature, does not verify.

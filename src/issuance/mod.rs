@@ -11,6 +11,7 @@ use std::time::SystemTime;
 use arc_swap::{ArcSwap, ArcSwapOption};
 
 use crate::authority::{Authority, AuthoritySource, MakeError, SignedCertificate};
+use crate::blocklist::BlockList;
 use crate::certificate::chain::ChainCertificate;
 use crate::certificate::chain::IssuingChain;
 use crate::certificate::{CertificateRequest, ComposeError, LintedTbs, Serial, ValidityPolicy};
@@ -24,7 +25,7 @@ use crate::limits::single_use::{SingleUse, SingleUseError, Use};
 use crate::limits::{Limits, Place};
 use crate::networks::Networks;
 use crate::policy::{AdmittedPrincipal, Decision, Denied, Policy, admit};
-use crate::possession::{BlockedKeys, KeyRequest, PermittedAlgorithms, PossessionError, ProvenKey, prove};
+use crate::possession::{KeyRequest, PermittedAlgorithms, PossessionError, ProvenKey, prove};
 use crate::telemetry::metrics::{Metrics, Stage};
 
 /// What a client sends, whatever the transport.
@@ -80,8 +81,8 @@ pub struct Issuance {
     pub keys: KeyStore,
     /// Which client keys are accepted.
     pub algorithms: PermittedAlgorithms,
-    /// Which client keys are refused, no matter who holds them; replaced as a whole.
-    pub blocked_keys: ArcSwap<BlockedKeys>,
+    /// Who gets no certificate, whatever token and key they have.
+    pub blocklist: BlockList,
     /// Who may have a certificate; everybody while there is none. Replaced as a whole.
     pub policy: ArcSwapOption<Policy>,
     pub validity: ValidityPolicy,
@@ -107,6 +108,7 @@ impl Issuance {
         self.limits.admit_identity(claims.issuer_url(), claims.party())?;
         let (claims, principal) = identify(claims)?;
         let key = self.prove(&request.key, &principal)?;
+        self.blocklist.check(&claims, &principal, &key, (self.clock)())?;
         let admitted = self.admit(&claims, principal, key)?;
         let (authority, serial) = (self.authority.current(), self.serial()?);
         let tbs = self.compose(&CertificateRequest {
@@ -166,6 +168,7 @@ impl Issuance {
         let mut patience = Patience::Waits(request.client);
         loop {
             let place = self.limits.begin()?;
+            self.blocklist.check_key(&request.key, (self.clock)())?;
             let (token, now) = (UnverifiedToken::parse(&request.token)?, (self.clock)());
             let wait = match verify_now(token, &self.issuers.load(), &self.keys, now, patience)? {
                 Verification::Believed(claims) => {
@@ -184,7 +187,7 @@ impl Issuance {
 
     fn prove(&self, request: &KeyRequest, principal: &Principal) -> Result<ProvenKey, PossessionError> {
         let _timer = self.metrics.stage(Stage::Proof);
-        prove(request, principal.challenge(), &self.algorithms).and_then(|key| self.blocked_keys.load().admit(key))
+        prove(request, principal.challenge(), &self.algorithms)
     }
 
     /// Everybody passes through here, with and without a policy.

@@ -4,6 +4,7 @@
 //! [`AdmittedPrincipal`], without which nothing is composed. Knows neither the pipeline nor when files are read again.
 
 mod admission;
+pub(crate) mod cases;
 mod catalogue;
 mod decision;
 pub(crate) mod expression;
@@ -11,6 +12,8 @@ mod facts;
 mod file;
 mod index;
 mod lint;
+mod recorded;
+pub(crate) mod replay;
 mod rule;
 
 use std::collections::BTreeSet;
@@ -21,6 +24,7 @@ pub use admission::{AdmittedPrincipal, Denied, admit};
 pub use decision::{Decision, Evaluated, LifetimeLimit, Outcome, RuleError, Shadow, Traced};
 pub use facts::{Facts, KeyFacts, RecordedFacts};
 pub use file::{Finding, MAX_FILES, PolicyFileError};
+pub use recorded::{Verdict, View};
 pub use rule::{Effect, Mode, Place, Rule};
 
 use index::Index;

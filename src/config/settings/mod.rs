@@ -43,6 +43,8 @@ pub struct Settings {
     /// What is demanded of every entry of the issuer file.
     pub issuer_rules: IssuerRules,
     pub algorithms: PermittedAlgorithms,
+    /// The file that says who gets no certificate, if any.
+    pub block_path: Option<PathBuf>,
     /// The file with the public keys that are refused, no matter who holds them, if any.
     pub blocked_public_keys: Option<PathBuf>,
     /// The file or folder with the issuance policy, if any.
@@ -142,6 +144,7 @@ impl Settings {
                 strict: truth(values, "strict-config")?,
             },
             algorithms: algorithms(values)?,
+            block_path: values.path("block-path"),
             blocked_public_keys: values.path("blocked-public-keys"),
             policy: values.path("policy-path"),
             validity,

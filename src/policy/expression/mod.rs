@@ -15,7 +15,7 @@ mod value;
 use std::collections::BTreeSet;
 
 pub(crate) use names::{Comparison, NameMatch};
-pub(crate) use run::Trouble;
+pub(crate) use run::{Trouble, Unrecorded};
 pub(crate) use time::{Nanos, parse_duration, parse_timestamp};
 pub(crate) use types::Type;
 pub(crate) use value::Value;
@@ -84,6 +84,16 @@ impl Expression {
     /// The value for these facts. Bounded in steps, whatever the claims are.
     pub(crate) fn evaluate<'f>(&'f self, facts: &'f Facts<'f>) -> Result<Value<'f>, Trouble<'f>> {
         run::Run::new(facts).value(&self.root)
+    }
+
+    /// The same on a record of a request. What may have been in the token and is not recorded is [`Trouble::ClaimNotRecorded`] where the
+    /// condition looks at it, `has()` included.
+    pub(crate) fn evaluate_record<'f>(
+        &'f self,
+        facts: &'f Facts<'f>,
+        unrecorded: Unrecorded<'f>,
+    ) -> Result<Value<'f>, Trouble<'f>> {
+        run::Run::on_record(facts, unrecorded).value(&self.root)
     }
 }
 

@@ -203,7 +203,7 @@ impl FileReader<'_> {
         kinds: &[IdentityKind],
         extra: &BTreeMap<String, ClaimType>,
     ) -> Option<(String, Expression)> {
-        let Value::Text { text, is_block } = &node.value else {
+        let Value::Text { text, is_block, .. } = &node.value else {
             let message = format!("{} is {}, not a CEL expression", effect.name(), node.value.name());
             self.refuse(
                 node.at,
@@ -244,7 +244,7 @@ impl FileReader<'_> {
     }
 
     fn warn(&mut self, condition: &Node, rule: &Rule, extra: &BTreeMap<String, ClaimType>) {
-        let Value::Text { text, is_block } = &condition.value else { return };
+        let Value::Text { text, is_block, .. } = &condition.value else { return };
         for lint::Note { at, message, hint } in lint::rule(rule, &Vocabulary::new(&rule.kinds, extra)) {
             let place = yaml::place(self.text, condition.at, *is_block, text, at);
             let warning = self.finding(place, format!("rule {:?}: {message}", rule.id), Some(hint));

@@ -4,7 +4,7 @@
 
 mod entry;
 mod finding;
-mod yaml;
+pub(super) mod yaml;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;

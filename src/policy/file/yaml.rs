@@ -12,13 +12,13 @@ const MAX_NODES: usize = 200_000;
 
 /// A place in the file's text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Mark {
+pub(in crate::policy) struct Mark {
     /// From 1.
-    pub(super) line: usize,
+    pub(in crate::policy) line: usize,
     /// From 1, in characters.
-    pub(super) column: usize,
+    pub(in crate::policy) column: usize,
     /// In characters from the beginning.
-    pub(super) index: usize,
+    pub(in crate::policy) index: usize,
 }
 
 impl From<Marker> for Mark {
@@ -28,16 +28,18 @@ impl From<Marker> for Mark {
 }
 
 #[derive(Debug)]
-pub(super) struct Node {
-    pub(super) at: Mark,
-    pub(super) value: Value,
+pub(in crate::policy) struct Node {
+    pub(in crate::policy) at: Mark,
+    pub(in crate::policy) value: Value,
 }
 
 #[derive(Debug)]
-pub(super) enum Value {
+pub(in crate::policy) enum Value {
     Text {
         text: String,
         is_block: bool,
+        /// Whether it has no quotes.
+        is_plain: bool,
     },
     List(Vec<Node>),
     /// Keys are unique.
@@ -45,21 +47,21 @@ pub(super) enum Value {
 }
 
 #[derive(Debug)]
-pub(super) struct Key {
-    pub(super) at: Mark,
-    pub(super) text: String,
+pub(in crate::policy) struct Key {
+    pub(in crate::policy) at: Mark,
+    pub(in crate::policy) text: String,
 }
 
 /// Why the text is no such tree.
 #[derive(Debug)]
-pub(super) struct Problem {
-    pub(super) at: Mark,
-    pub(super) message: String,
-    pub(super) hint: Option<&'static str>,
+pub(in crate::policy) struct Problem {
+    pub(in crate::policy) at: Mark,
+    pub(in crate::policy) message: String,
+    pub(in crate::policy) hint: Option<&'static str>,
 }
 
 impl Value {
-    pub(super) const fn name(&self) -> &'static str {
+    pub(in crate::policy) const fn name(&self) -> &'static str {
         match self {
             Self::Text { .. } => "a single value",
             Self::List(_) => "a list",
@@ -69,7 +71,7 @@ impl Value {
 }
 
 /// Reads the one document of a file; nothing if the file has none.
-pub(super) fn parse(text: &str) -> Result<Option<Node>, Problem> {
+pub(in crate::policy) fn parse(text: &str) -> Result<Option<Node>, Problem> {
     let mut reader = Reader { parser: Parser::new_from_str(text), nodes: 0 };
     let mut document = None;
     loop {
@@ -129,7 +131,8 @@ impl<'t> Reader<'t> {
             }
             Event::Scalar(text, style, ..) => {
                 let is_block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
-                Ok(Node { at, value: Value::Text { text: text.into_owned(), is_block } })
+                let is_plain = matches!(style, ScalarStyle::Plain);
+                Ok(Node { at, value: Value::Text { text: text.into_owned(), is_block, is_plain } })
             }
             Event::SequenceStart(..) => self.list(depth).map(|list| Node { at, value: Value::List(list) }),
             Event::MappingStart(..) => self.map(depth).map(|map| Node { at, value: Value::Map(map) }),
@@ -179,7 +182,7 @@ fn problem(span: Span, message: &str, hint: Option<&'static str>) -> Problem {
 
 /// The line and column in the file of a byte of a value: the value's characters are found one after the other from where it begins, and
 /// what YAML leaves out or adds (indentation, folded line breaks, escapes) is passed over. The end of a value is behind its last character.
-pub(super) fn place(file: &str, value_at: Mark, is_block: bool, value: &str, byte: usize) -> (usize, usize) {
+pub(in crate::policy) fn place(file: &str, value_at: Mark, is_block: bool, value: &str, byte: usize) -> (usize, usize) {
     let (before, behind) = value.split_at_checked(byte).unwrap_or((value, ""));
     let is_seen = |character: &char| !character.is_whitespace();
     let target = behind.chars().find(is_seen);

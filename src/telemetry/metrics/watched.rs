@@ -30,6 +30,8 @@ pub struct Reading {
     pub signer_ready: bool,
     /// How many chains the trust bundle has.
     pub trusted_chains: usize,
+    /// Entries of the block list that count.
+    pub block_list_entries: usize,
     /// Uses of tokens that passed uncounted.
     pub uncounted_uses: u64,
     pub log_lines_lost: u64,
@@ -75,6 +77,8 @@ impl Collector for Watched {
         gauge(out, "sigmint_signer_ready", "Whether the CA signs", reading.signer_ready.into())?;
         let help = "Chains in the trust bundle, the active CA's included";
         gauge(out, "sigmint_trusted_chains", help, whole(reading.trusted_chains))?;
+        let help = "Entries of the block list in effect";
+        gauge(out, "sigmint_block_list_entries", help, whole(reading.block_list_entries))?;
         let help = "Uses of tokens that passed though they could not be counted";
         counter(out, "sigmint_uncounted_token_uses", help, reading.uncounted_uses)?;
         encode_log_clocks(out, &reading.log_clock_skews)?;

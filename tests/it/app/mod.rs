@@ -1,3 +1,3 @@
-mod blocked_keys;
+mod block_lists;
 mod policy;
 mod reload;

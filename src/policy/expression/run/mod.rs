@@ -8,6 +8,7 @@ mod trouble;
 
 use std::borrow::Cow;
 
+use serde_json::Value as Json;
 pub(crate) use trouble::Trouble;
 
 use super::node::{Fact, Iteration, Macro, Node, Search};
@@ -27,15 +28,24 @@ pub(super) const MAX_LEVELS: usize = 2;
 
 type Result<'f> = std::result::Result<Value<'f>, Trouble<'f>>;
 
+/// Whether a claim that is not among the facts may have been in the token.
+pub(crate) type Unrecorded<'f> = &'f dyn Fn(&str) -> bool;
+
 pub(super) struct Run<'f> {
     facts: &'f Facts<'f>,
+    unrecorded: Option<Unrecorded<'f>>,
     steps: usize,
     elements: [Option<Value<'f>>; MAX_LEVELS],
 }
 
 impl<'f> Run<'f> {
     pub(super) const fn new(facts: &'f Facts<'f>) -> Self {
-        Self { facts, steps: MAX_STEPS, elements: [const { None }; MAX_LEVELS] }
+        Self { facts, unrecorded: None, steps: MAX_STEPS, elements: [const { None }; MAX_LEVELS] }
+    }
+
+    /// The same on a record that lacks some of the token's claims.
+    pub(super) fn on_record(facts: &'f Facts<'f>, unrecorded: Unrecorded<'f>) -> Self {
+        Self { unrecorded: Some(unrecorded), ..Self::new(facts) }
     }
 
     pub(super) fn value(&mut self, node: &'f Node) -> Result<'f> {
@@ -56,12 +66,10 @@ impl<'f> Run<'f> {
             }
             Node::Fact(fact) => self.fact(*fact),
             Node::Claim(name, kind) => {
-                let claim = self.facts.claims.get(name.as_ref()).ok_or(Trouble::Absent(name))?;
+                let claim = self.claim(name)?.ok_or(Trouble::Absent(name))?;
                 Value::of_claim(name, claim, *kind)
             }
-            Node::HasClaim(name) => {
-                Ok(Value::Bool(self.facts.claims.get(name.as_ref()).is_some_and(|claim| !claim.is_null())))
-            }
+            Node::HasClaim(name) => Ok(Value::Bool(self.claim(name)?.is_some_and(|claim| !claim.is_null()))),
             Node::Element(level) => self.elements.get(*level).cloned().flatten().ok_or(Trouble::NoSuchElement),
             Node::Member(object, name, kind) => match self.members(object)? {
                 Members::Json(members) => {
@@ -129,6 +137,13 @@ impl<'f> Run<'f> {
     fn step(&mut self, steps: usize) -> std::result::Result<(), Trouble<'f>> {
         self.steps = self.steps.checked_sub(steps).ok_or(Trouble::TooMuchWork)?;
         Ok(())
+    }
+
+    fn claim(&self, name: &'f str) -> std::result::Result<Option<&'f Json>, Trouble<'f>> {
+        match (self.facts.claims.get(name), self.unrecorded) {
+            (None, Some(unrecorded)) if unrecorded(name) => Err(Trouble::ClaimNotRecorded(name)),
+            (claim, _) => Ok(claim),
+        }
     }
 
     fn fact(&self, fact: Fact) -> Result<'f> {

@@ -18,6 +18,8 @@ pub(crate) enum Trouble<'a> {
     },
     /// Something of the request that was not recorded.
     NotRecorded(&'static str),
+    /// The same of a claim.
+    ClaimNotRecorded(&'a str),
     Null,
     NotWhole,
     WrongType {
@@ -48,6 +50,7 @@ impl fmt::Display for Trouble<'_> {
                 write!(formatter, "the claim \"{}\" is {found}; expected: {wanted}", PeerText::of(name))
             }
             Self::NotRecorded(what) => write!(formatter, "{what} is not recorded"),
+            Self::ClaimNotRecorded(name) => write!(formatter, "the claim \"{}\" is not recorded", PeerText::of(name)),
             Self::Null => formatter.write_str("a value is null"),
             Self::NotWhole => formatter.write_str("a number is not whole, or too large"),
             Self::WrongType { found, wanted } => write!(formatter, "a value is {found}; expected: {wanted}"),
