@@ -11,6 +11,7 @@ mod json;
 mod output;
 mod queue;
 pub mod query;
+pub mod read;
 mod record;
 mod redact;
 mod syslog;
