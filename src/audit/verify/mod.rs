@@ -40,7 +40,9 @@ pub struct Problem {
 pub enum ProblemKind {
     #[error("is not a whole record, and no later start names the record before it")]
     Damaged,
-    #[error("does not follow the record before it: one of the two was changed, or records between them were removed or moved")]
+    #[error(
+        "does not follow the record before it: one of the two was changed, or records between them were removed or moved"
+    )]
     Unlinked,
     #[error("has the wrong number in its chain")]
     Number,
@@ -81,6 +83,8 @@ pub struct Report {
     pub records: u64,
     /// Processes that wrote them.
     pub chains: u64,
+    /// Files that nothing comes before: one for each log.
+    pub begins: u64,
     /// Heads in the files whose signature is good; all of them where there is no key.
     pub heads: u64,
     /// Heads from elsewhere whose signature is good.

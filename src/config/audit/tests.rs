@@ -74,7 +74,10 @@ fn every_mistake_names_its_flag_and_a_way_out() {
         (&["--audit-path=a", "--audit-key=k", "--audit-anchor=https://"], "--audit-anchor"),
         (&["--audit-path=a", "--audit-key-passwd-file=p"], "--audit-key-passwd-file"),
         (&["--audit-path=a", "--audit-key=pkcs11:x", "--audit-key-passwd-file=p"], "--audit-key-passwd-file"),
-        (&["--audit-path=a", "--audit-unverified-path=u", "--audit-unverified-max-size=1"], "--audit-unverified-max-size"),
+        (
+            &["--audit-path=a", "--audit-unverified-path=u", "--audit-unverified-max-size=1"],
+            "--audit-unverified-max-size",
+        ),
         (&["--audit-path=a", "--audit-unverified-path=u", "--audit-unverified-rate=x"], "--audit-unverified-rate"),
     ] {
         let refused = settings(args).err().unwrap_or_else(|| panic!("{args:?} is taken"));

@@ -102,7 +102,9 @@ fn a_log_of_somebody_else_is_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     let path = log_in(&folder);
     let first = Audit::open(options(&path)).unwrap();
-    assert!(matches!(Audit::open(options(&path)).unwrap_err(), AuditSetupError::File(error) if error.to_string().contains("in use")));
+    assert!(
+        matches!(Audit::open(options(&path)).unwrap_err(), AuditSetupError::File(error) if error.to_string().contains("in use"))
+    );
     assert!(first.close());
     drop(first);
     let foreign = folder.path().join("foreign");

@@ -58,8 +58,7 @@ async fn open_means_signed_without_a_record_and_counted() {
 /// A process of its own: the limit is the process's.
 #[tokio::test]
 async fn a_full_disk_signs_nothing_says_so_once_and_recovers_by_itself() {
-    const TEST: &str =
-        concat!(module_path!(), "::a_full_disk_signs_nothing_says_so_once_and_recovers_by_itself");
+    const TEST: &str = concat!(module_path!(), "::a_full_disk_signs_nothing_says_so_once_and_recovers_by_itself");
     if !is_alone(TEST) {
         return;
     }

@@ -14,11 +14,8 @@ const FLOOD: u64 = 20_000;
 async fn forged_tokens_fill_no_disk() {
     let folder = tempfile::tempdir().unwrap();
     let path = log_in(&folder);
-    let samples = SamplesOptions {
-        path: folder.path().join("unverified.jsonl"),
-        most_bytes: 64 * 1024,
-        per_minute: u32::MAX,
-    };
+    let samples =
+        SamplesOptions { path: folder.path().join("unverified.jsonl"), most_bytes: 64 * 1024, per_minute: u32::MAX };
     let mut options = options(&path);
     options.samples = Some(samples);
     let audit = Audit::open(options).unwrap();

@@ -129,8 +129,7 @@ async fn a_chain_that_was_written_again_does_not_fit_its_heads() {
                 let at = line.find("\"prev\":\"").unwrap() + 8;
                 line.replace_range(at..at + 64, &previous);
             }
-            previous =
-                hex::encode(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, line.as_bytes()));
+            previous = hex::encode(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, line.as_bytes()));
             line
         })
         .collect();

@@ -53,7 +53,10 @@ async fn each_certificate() {
         let token = signed(&Key::fixed_p256(), "ES256", r#"{"alg":"ES256","kid":"first"}"#, &claims.to_string());
         let proof = key.prove(&identity.challenge);
         let key = KeyRequest::PublicKey { content: key.spki_pem().into_bytes(), proof };
-        let issued = issuance.issue(Request { token, key, client: None, request_id: None, transport: Transport::Local }).await.unwrap();
+        let issued = issuance
+            .issue(Request { token, key, client: None, request_id: None, transport: Transport::Local })
+            .await
+            .unwrap();
         let ca = issued.chain.certificates()[0].der();
         assert!(is_issued_by(&issued.certificate, ca), "{}", identity.name);
         differing.extend(compare(identity.name, &issued.certificate));

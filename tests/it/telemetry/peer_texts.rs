@@ -23,7 +23,10 @@ fn long() -> String {
 async fn refused(issuance: &Issuance, token: String) -> Failure {
     let key = Key::new(Kind::P256);
     let key = KeyRequest::PublicKey { content: key.spki_pem().into_bytes(), proof: vec![0; 64] };
-    issuance.issue(Request { token, key, client: None, request_id: None, transport: Transport::Local }).await.unwrap_err()
+    issuance
+        .issue(Request { token, key, client: None, request_id: None, transport: Transport::Local })
+        .await
+        .unwrap_err()
 }
 
 fn assert_short(failure: &Failure, what: &str) {
