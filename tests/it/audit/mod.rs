@@ -3,6 +3,7 @@
 mod decisions;
 mod destinations;
 mod failing;
+mod killed;
 mod schema;
 mod strangers;
 mod tampering;
