@@ -86,6 +86,7 @@ async fn keep_up(
                     return;
                 }
                 issuance.authority.reopen();
+                issuance.audit.reopen();
                 seen = look(&location).await;
                 reload(&issuance, &location, rules);
                 for file in &more.block_lists {

@@ -89,5 +89,6 @@ impl PolicyFiles {
 
 fn enforce(issuance: &Issuance, policy: Policy) {
     issuance.metrics.policy_rules(policy.rules().len());
+    issuance.audit.set_policy_claims(policy.claims_named().iter().cloned().collect());
     issuance.policy.store(Some(Arc::new(policy)));
 }

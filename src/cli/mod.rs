@@ -2,6 +2,7 @@
 //!
 //! Owns names, help and exit codes. What a command does is done elsewhere.
 
+mod audit;
 mod block;
 pub(crate) mod ca;
 mod config;
@@ -108,6 +109,7 @@ async fn run(matches: &ArgMatches) -> Result<ExitCode, CliError> {
         Some(("block", matches)) => block::run(matches),
         Some(("config", matches)) => config::run(matches),
         Some(("policy", matches)) => policy::run(matches),
+        Some(("audit", matches)) => audit::run(matches),
         Some(("createca", matches)) => {
             Ok(ca::createca::run(ca::createca::CreateCaArgs::from_arg_matches(matches)?).await?)
         }
@@ -140,6 +142,7 @@ pub fn command() -> Command {
         .subcommand(block::command())
         .subcommand(config::command())
         .subcommand(policy::command())
+        .subcommand(audit::command())
         .subcommand(ca::createca::CreateCaArgs::augment_args(Command::new("createca")).args_override_self(true))
         .subcommand(completions)
         .subcommand(version::command())

@@ -1,7 +1,8 @@
-//! What the metrics say of the policy's decisions.
+//! What the metrics and the audit log say of the policy's decisions.
 //!
-//! Owns the way from a decision to the closed sets of `telemetry`, which knows no policy.
+//! Owns the way from a decision to their closed sets; neither knows the policy.
 
+use crate::audit;
 use crate::policy::{Decision, Effect, Outcome};
 use crate::telemetry::metrics::{Metrics, PolicyOutcome, RuleEffect, ShadowOutcome};
 
@@ -30,5 +31,16 @@ const fn outcome(outcome: Outcome) -> PolicyOutcome {
         Outcome::Denied => PolicyOutcome::Deny,
         Outcome::DeniedByError => PolicyOutcome::DenyError,
         Outcome::DeniedByDefault => PolicyOutcome::DefaultDeny,
+    }
+}
+
+/// What the audit log says of it. A policy that is not enforced decides nothing.
+pub(super) const fn recorded(outcome: Outcome) -> audit::PolicyOutcome {
+    match outcome {
+        Outcome::Allowed => audit::PolicyOutcome::Allow,
+        Outcome::AllowedByDefault => audit::PolicyOutcome::DefaultAllow,
+        Outcome::NotEnforced => audit::PolicyOutcome::None,
+        Outcome::Denied | Outcome::DeniedByError => audit::PolicyOutcome::Deny,
+        Outcome::DeniedByDefault => audit::PolicyOutcome::DefaultDeny,
     }
 }

@@ -3,6 +3,7 @@
 //! Owns the table and where a value comes from: command line, then environment, then the settings file, then the default. The names are
 //! Fulcio's, so that its charts and unit files work unchanged.
 
+mod audit;
 mod values;
 
 use clap::{Arg, ArgAction, Command};
@@ -341,6 +342,7 @@ Redis or Valkey; none: in memory, for one replica only",
             ),
         ],
     ),
+    ("What is recorded", audit::FLAGS),
     (
         "What is logged",
         &[flag(

@@ -4,6 +4,7 @@
 //! listeners: callers say what happened. Label values come from closed sets, so that no caller of the service can make a series
 //! (GHSA-9c54-x2g4-v92j), and hot paths find their series by index, not by a look-up of labels.
 
+mod audit;
 mod exposition;
 mod grpc;
 mod http;
@@ -51,14 +52,16 @@ pub enum Stage {
     Compose,
     /// The answer of the store that counts tokens' uses.
     SingleUse,
+    /// Until a record of what is about to be signed is in the audit log.
+    Audit,
     /// A signature by the CA's key.
     Sign,
     Log,
 }
 
 impl Stage {
-    const ALL: [Self; 7] =
-        [Self::Token, Self::Proof, Self::Policy, Self::Compose, Self::SingleUse, Self::Sign, Self::Log];
+    const ALL: [Self; 8] =
+        [Self::Token, Self::Proof, Self::Policy, Self::Compose, Self::SingleUse, Self::Audit, Self::Sign, Self::Log];
 
     const fn label(self) -> &'static str {
         match self {
@@ -67,6 +70,7 @@ impl Stage {
             Self::Policy => "policy",
             Self::Compose => "compose",
             Self::SingleUse => "single-use",
+            Self::Audit => "audit",
             Self::Sign => "sign",
             Self::Log => "log",
         }

@@ -12,6 +12,8 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 
+use super::audit;
+use crate::audit::AuditReading;
 use crate::identity::keys::KeyReading;
 
 #[derive(Clone, Debug)]
@@ -35,6 +37,8 @@ pub struct Reading {
     /// Uses of tokens that passed uncounted.
     pub uncounted_uses: u64,
     pub log_lines_lost: u64,
+    /// How the audit log is, if there is one.
+    pub audit: Option<AuditReading>,
     pub keys: KeyReading,
     /// The transparency logs by name (host and path), and how many seconds their clocks are ahead of ours.
     pub log_clock_skews: Vec<(String, f64)>,
@@ -84,6 +88,9 @@ impl Collector for Watched {
         encode_log_clocks(out, &reading.log_clock_skews)?;
         let help = "Log lines that standard error did not take";
         counter(out, "sigmint_log_lines_lost", help, reading.log_lines_lost)?;
+        if let Some(reading) = &reading.audit {
+            audit::encode(out, reading)?;
+        }
         encode_keys(out, &reading.keys)
     }
 }
@@ -126,7 +133,7 @@ fn whole(number: impl TryInto<i64>) -> i64 {
     number.try_into().unwrap_or(i64::MAX)
 }
 
-fn unix_seconds(time: SystemTime) -> i64 {
+pub(super) fn unix_seconds(time: SystemTime) -> i64 {
     let seconds = |duration: std::time::Duration| whole(duration.as_secs());
     time.duration_since(UNIX_EPOCH).map_or_else(|before| -seconds(before.duration()), seconds)
 }
