@@ -54,12 +54,7 @@ const FILES: &[Case] = &[
     ),
     ("rules: [{id: a, allow: \"claims.sub == 'x'\"}]\nrules: []\n", (2, 1), "the key \"rules\" is a duplicate", ""),
     ("rules:\n\t- id: a\n", (2, 2), "not valid YAML", "behind |"),
-    (
-        "rules:\n  - &one {id: a, allow: \"claims.sub == 'x'\"}\n",
-        (2, 5),
-        "anchors are not used",
-        "write the value out",
-    ),
+    ("rules:\n  - &one {id: a, allow: \"claims.sub == 'x'\"}\n", (2, 5), "anchors are not used", "write the value out"),
     ("rules:\n  - id: a\n    allow: *one\n", (3, 12), "not valid YAML", ""),
     (
         "rules: [{id: a, allow: \"claims.sub == 'x'\"}]\n---\nrules: []\n",
