@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use clap::{ArgMatches, Args as _, Command, FromArgMatches as _};
 
 use super::CliError;
-use super::display::visible;
+use super::display::visible_lines;
 use super::error::CommandError;
 use super::files::tell;
 use crate::policy::{Policy, PolicyFileError};
@@ -41,9 +41,4 @@ fn load(path: &Path) -> Result<Policy, CommandError> {
         tell(&format!("warning: {}", visible_lines(&warning.to_string())));
     }
     Ok(policy)
-}
-
-/// The text with its line breaks, and nothing else that a terminal obeys.
-fn visible_lines(text: &str) -> String {
-    text.lines().map(visible).collect::<Vec<_>>().join("\n")
 }

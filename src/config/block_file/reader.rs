@@ -31,9 +31,9 @@ pub(super) fn entries(file: &str, text: &[u8]) -> Result<Vec<BlockEntry>, Config
     }
     let document = Document::yaml(file, text)?;
     let root = Record::read(&document.root(), FILE, Foreign::Refused)?;
-    let entries = root.written("entries").ok_or_else(|| {
-        root.place.fault("the key \"entries\" is missing", "list who is blocked below entries:")
-    })?;
+    let entries = root
+        .written("entries")
+        .ok_or_else(|| root.place.fault("the key \"entries\" is missing", "list who is blocked below entries:"))?;
     if entries.is_absent() {
         // It may be what is left of a file that was cut off.
         return Err(entries.place.key().fault("entries has no value", "if nobody is blocked, say so: entries: []"));
