@@ -8,15 +8,18 @@ pub(crate) mod expiry;
 mod issuers;
 mod key_files;
 pub(crate) mod keys;
+pub mod policy_files;
 mod protections;
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 
 use self::block_lists::{Announced, BlockListFileError};
+use self::issuers::OnHangup;
+use self::policy_files::PolicyFiles;
 use crate::authority::AuthoritySource;
 use crate::authority::rotation::OpeningError;
 use crate::blocklist::BlockList;
@@ -35,6 +38,7 @@ use crate::issuance::Issuance;
 use crate::limits::Limits;
 use crate::limits::connections::ConnectionLimits;
 use crate::limits::single_use::{RedisSetupError, RedisStore, SingleUse};
+use crate::policy::PolicyFileError;
 use crate::possession::PermittedAlgorithms;
 use crate::server::listeners::Address;
 use crate::server::{Server, ServerError, ServerOptions, Timeouts, listen_on};
@@ -67,6 +71,8 @@ pub enum AppError {
     Client(#[from] SetupError),
     #[error("{}", with_sources(.0))]
     BlockLists(#[from] BlockListFileError),
+    #[error(transparent)]
+    Policy(#[from] PolicyFileError),
     /// The store that counts tokens' uses.
     #[error(transparent)]
     SingleUse(#[from] RedisSetupError),
@@ -89,6 +95,9 @@ pub struct Checked {
 pub fn check(settings: &Settings, is_whole: bool) -> Result<Checked, AppError> {
     let issuers = issuers::load(&settings.issuers, settings.issuer_rules)?;
     block_lists::check(settings, Announced::Yes)?;
+    if let Some(path) = &settings.policy {
+        policy_files::load(path)?;
+    }
     if is_whole {
         protections::report(settings);
         key_files::warn(settings);
@@ -117,7 +126,8 @@ pub async fn serve(settings: Settings, log: &LogSink) -> Result<(), AppError> {
     compare_roots(&issuance);
     issuance.keys.keep(&issuance.issuers.load());
     let block_lists = block_lists::start(block_list_files, &issuance)?;
-    issuers::reload_on_hangup(&issuance, (settings.issuers, settings.issuer_rules), block_lists);
+    let policy = settings.policy.map(|path| PolicyFiles::start(path, &issuance)).transpose()?;
+    issuers::reload_on_hangup(&issuance, (settings.issuers, settings.issuer_rules), OnHangup { block_lists, policy });
     let metrics = bind_metrics(&settings.metrics, &issuance.metrics)?;
     let timeouts = Timeouts { headers: settings.header_timeout, idle: settings.idle_timeout };
     let server = Server::bind(issuance, &ServerOptions { listeners: settings.listeners, timeouts, connections })?;
@@ -226,6 +236,7 @@ fn guarded_issuance(
         keys,
         algorithms,
         blocklist: BlockList::default(),
+        policy: ArcSwapOption::empty(),
         validity,
         authority,
         logs,

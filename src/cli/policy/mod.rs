@@ -1,8 +1,9 @@
-//! `sigmint policy`: tries a policy before it is in force.
+//! `sigmint policy`: what is done with policy files beside the server.
 //!
-//! Owns the subcommands' names. Each has its own file; what they do is `crate::policy`'s.
+//! Owns the subcommands' names. Each has a file.
 
 mod cases;
+mod check;
 mod replay;
 
 use std::path::Path;
@@ -18,15 +19,17 @@ use crate::policy::{Policy, PolicyFileError};
 
 pub(super) fn command() -> Command {
     Command::new("policy")
-        .about("Try an issuance policy")
+        .about("Check and try an issuance policy")
         .subcommand_required(true)
         .arg_required_else_help(true)
+        .subcommand(check::CheckArgs::augment_args(Command::new("check")))
         .subcommand(cases::TestArgs::augment_args(Command::new("test")))
         .subcommand(replay::ReplayArgs::augment_args(Command::new("replay")))
 }
 
 pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, CliError> {
     match matches.subcommand() {
+        Some(("check", matches)) => Ok(check::run(&check::CheckArgs::from_arg_matches(matches)?)?),
         Some(("test", matches)) => Ok(cases::run(&cases::TestArgs::from_arg_matches(matches)?)?),
         Some(("replay", matches)) => Ok(replay::run(&replay::ReplayArgs::from_arg_matches(matches)?)?),
         _ => Ok(ExitCode::FAILURE),

@@ -52,6 +52,8 @@ pub struct Settings {
     pub block_path: Option<PathBuf>,
     /// The file with the public keys that are refused, no matter who holds them, if any.
     pub blocked_public_keys: Option<PathBuf>,
+    /// The file or folder with the issuance policy, if any.
+    pub policy: Option<PathBuf>,
     pub validity: ValidityPolicy,
     /// The transparency logs, if any.
     pub logs: Option<LogsSettings>,
@@ -151,6 +153,7 @@ impl Settings {
             algorithms: algorithms(values)?,
             block_path: values.path("block-path"),
             blocked_public_keys: values.path("blocked-public-keys"),
+            policy: values.path("policy-path"),
             validity,
             logs: logs(values)?,
             bounds: bounds::read(values)?,
