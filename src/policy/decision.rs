@@ -137,7 +137,7 @@ impl View {
             (Effect::Deny, Evaluated::True) => self.denied = Some((Outcome::Denied, Arc::clone(rule))),
             (Effect::Deny, Evaluated::Error(_)) => self.denied = Some((Outcome::DeniedByError, Arc::clone(rule))),
             (Effect::Allow, Evaluated::True) => self.allowed = Some(Arc::clone(rule)),
-            (Effect::MaxLifetime, result) => self.lifetime = least(self.lifetime, limit(result)),
+            (Effect::MaxLifetime, result) => self.lifetime = Some(least(self.lifetime, limit(result))),
             _ => {}
         }
     }
@@ -211,6 +211,6 @@ const fn limit(result: &Evaluated) -> LifetimeLimit {
     }
 }
 
-fn least(one: Option<LifetimeLimit>, other: LifetimeLimit) -> Option<LifetimeLimit> {
-    Some(one.map_or(other, |one| one.min(other)))
+fn least(one: Option<LifetimeLimit>, other: LifetimeLimit) -> LifetimeLimit {
+    one.map_or(other, |one| one.min(other))
 }

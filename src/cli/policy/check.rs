@@ -2,6 +2,7 @@
 //!
 //! Owns the verdict and the exit code.
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -31,25 +32,26 @@ pub(super) struct CheckArgs {
 
 pub(super) fn run(args: &CheckArgs) -> Result<ExitCode, CommandError> {
     let (mut text, mut is_good) = (String::new(), true);
+    // A string takes whatever is written to it.
     for path in &args.paths {
         match Policy::load(path) {
             Ok((policy, warnings)) => {
                 for warning in &warnings {
-                    text.push_str(&format!("warning: {warning}\n"));
+                    let _ = writeln!(text, "warning: {warning}");
                 }
                 let (rules, count) = (policy.rules().len(), warnings.len());
-                text.push_str(&format!("{} can be used: {rules} rules, {count} warnings.\n", path.display()));
+                let _ = writeln!(text, "{} can be used: {rules} rules, {count} warnings.", path.display());
                 is_good &= !args.strict || warnings.is_empty();
             }
             Err(error) => {
                 is_good = false;
                 for finding in error.findings() {
-                    text.push_str(&format!("error: {finding}\n"));
+                    let _ = writeln!(text, "error: {finding}");
                 }
                 if error.findings().is_empty() {
-                    text.push_str(&format!("error: {}\n", with_sources(&error)));
+                    let _ = writeln!(text, "error: {}", with_sources(&error));
                 }
-                text.push_str(&format!("{} cannot be used.\n", path.display()));
+                let _ = writeln!(text, "{} cannot be used.", path.display());
             }
         }
     }

@@ -33,7 +33,7 @@ pub(crate) enum Presence {
 }
 
 /// One claim.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Claim {
     pub(crate) name: &'static str,
     pub(crate) kind: ClaimType,

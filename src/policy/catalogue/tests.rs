@@ -67,7 +67,9 @@ fn write_row(text: &mut String, path: &str, row: &Claim) {
     let _ = writeln!(text, "| `{path}{}` | {} | {presence} | {}{lasting} |", row.name, row.kind.name(), row.about);
     if let ClaimType::Object(members) = row.kind {
         let path = format!("{path}{}.", row.name);
-        members.iter().for_each(|member| write_row(text, &path, member));
+        for member in members {
+            write_row(text, &path, member);
+        }
     }
 }
 

@@ -8,8 +8,8 @@ use crate::panics::caught_in;
 
 /// Brackets within each other.
 const MAX_BRACKETS: usize = 24;
-/// Operators and selections after each other: the parser's tree is as deep.
-const MAX_OPERATORS: usize = 250;
+/// Signs of operators and selections; so deep can the parser's tree be.
+const MAX_OPERATORS: usize = 500;
 
 /// A condition's tree, with where each node of it stands.
 pub(super) struct Parsed<'s> {
@@ -80,18 +80,38 @@ fn bound(source: &str) -> Result<(), Fault> {
         return Err(Fault::new(MAX_SOURCE, format!("the condition is longer than {MAX_SOURCE} bytes")).hint(hint));
     }
     let (mut depth, mut operators) = (0_usize, 0_usize);
-    for (at, character) in source.char_indices() {
+    for (at, character) in outside_strings(source) {
         match character {
             '(' | '[' | '{' => depth += 1,
             ')' | ']' | '}' => depth = depth.saturating_sub(1),
             '!' | '-' | '+' | '*' | '/' | '%' | '?' | '.' | '<' | '>' | '=' | '&' | '|' => operators += 1,
             _ => {}
         }
-        if depth > MAX_BRACKETS || operators > 2 * MAX_OPERATORS {
+        if depth > MAX_BRACKETS || operators > MAX_OPERATORS {
             return Err(Fault::new(at, "the condition is too complex").hint("make several rules of it"));
         }
     }
     Ok(())
+}
+
+/// The characters that are not within quotes, as near as is needed for a bound: the check has its own.
+fn outside_strings(source: &str) -> impl Iterator<Item = (usize, char)> {
+    let (mut quote, mut is_escaped, mut is_raw, mut before) = (None::<char>, false, false, ' ');
+    source.char_indices().filter(move |(_, character)| {
+        let is_outside = quote.is_none();
+        match quote {
+            Some(_) if is_escaped => is_escaped = false,
+            Some(_) if *character == '\\' && !is_raw => is_escaped = true,
+            Some(open) if *character == open => quote = None,
+            Some(_) => {}
+            None if matches!(character, '"' | '\'') => {
+                (quote, is_raw) = (Some(*character), matches!(before, 'r' | 'R'))
+            }
+            None => {}
+        }
+        before = *character;
+        is_outside
+    })
 }
 
 fn fault(source: &str, errors: &ParseErrors) -> Fault {

@@ -30,10 +30,12 @@ impl Type {
     /// Whether a value of this type can be one of the other.
     pub(super) fn fits(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Any, _) | (_, Self::Any) => true,
-            (Self::String | Self::Word(_), Self::String | Self::Word(_)) => true,
+            (Self::Any, _)
+            | (_, Self::Any)
+            | (Self::String | Self::Word(_), Self::String | Self::Word(_))
+            | (Self::Object(_) | Self::Map(_), Self::Object(_))
+            | (Self::Object(_), Self::Map(_)) => true,
             (Self::List(one), Self::List(other)) | (Self::Map(one), Self::Map(other)) => one.fits(other),
-            (Self::Object(_) | Self::Map(_), Self::Object(_) | Self::Map(_)) => true,
             (one, other) => one == other,
         }
     }

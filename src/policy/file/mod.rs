@@ -93,12 +93,10 @@ struct Head {
 
 impl Collected {
     fn finish(mut self, fingerprint: [u8; 32]) -> Result<(Policy, Vec<Warning>), PolicyFileError> {
-        if self.findings.is_empty() && self.rules.len() > MAX_RULES {
-            if let Some(rule) = self.rules.first() {
-                let message = format!("there are more than {MAX_RULES} rules");
-                let path = Arc::clone(&rule.place.path);
-                self.findings.push(Finding { path, line: rule.place.line, column: 1, message, hint: None });
-            }
+        if let Some(rule) = self.rules.first().filter(|_| self.rules.len() > MAX_RULES) {
+            let message = format!("there are more than {MAX_RULES} rules");
+            let path = Arc::clone(&rule.place.path);
+            self.findings.push(Finding { path, line: rule.place.line, column: 1, message, hint: None });
         }
         if !self.findings.is_empty() {
             return Err(PolicyFileError::Findings(self.findings));
@@ -164,7 +162,7 @@ impl FileReader<'_> {
             }
             Some((key, Node { value: Value::List(_), .. })) => self.no_rules(key),
             Some((key, Node { value: Value::Text { text, .. }, .. })) if text.is_empty() || text == "~" => {
-                self.no_rules(key)
+                self.no_rules(key);
             }
             Some((_, node)) => {
                 self.refuse(

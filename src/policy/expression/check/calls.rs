@@ -132,7 +132,7 @@ impl Checker<'_> {
     }
 
     fn wrong_count(&self, expression: &IdedExpr, name: &str, count: usize) -> Fault {
-        self.name_fault(expression, format!("{name} does not take {count} arguments")).hint(format!("{}", usage(name)))
+        self.name_fault(expression, format!("{name} does not take {count} arguments")).hint(usage(name))
     }
 
     fn unknown(&self, expression: &IdedExpr, name: &str) -> Fault {

@@ -98,10 +98,7 @@ impl Checker<'_> {
                 (Expr::Literal(LiteralValue::Boolean(value)), Type::String) => {
                     Some(format!("the claim is a string: write \"{}\", in quotes", value.inner()))
                 }
-                (Expr::Literal(LiteralValue::String(text)), Type::Int) => {
-                    Some(format!("write {}, without quotes", text.inner()))
-                }
-                (Expr::Literal(LiteralValue::String(text)), Type::Bool) => {
+                (Expr::Literal(LiteralValue::String(text)), Type::Int | Type::Bool) => {
                     Some(format!("write {}, without quotes", text.inner()))
                 }
                 (Expr::Literal(LiteralValue::String(text)), Type::List(_)) => {
@@ -156,9 +153,8 @@ impl Checker<'_> {
             {
                 Type::String
             }
-            (Arithmetic::Add, Type::Timestamp, Type::Duration)
-            | (Arithmetic::Add, Type::Duration, Type::Timestamp)
-            | (Arithmetic::Subtract, Type::Timestamp, Type::Duration) => Type::Timestamp,
+            (Arithmetic::Add | Arithmetic::Subtract, Type::Timestamp, Type::Duration)
+            | (Arithmetic::Add, Type::Duration, Type::Timestamp) => Type::Timestamp,
             (Arithmetic::Subtract, Type::Timestamp, Type::Timestamp)
             | (Arithmetic::Add | Arithmetic::Subtract, Type::Duration, Type::Duration) => Type::Duration,
             (_, Type::Any, Type::Any | Type::Int | Type::Timestamp | Type::Duration)

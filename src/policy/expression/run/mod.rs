@@ -232,17 +232,10 @@ impl<'f> Run<'f> {
             other => return Err(Trouble::WrongType { found: other.kind(), wanted: "a list or a map" }),
         };
         let mut is_in = false;
-        for element in self.elements_of(&list)? {
+        for element in elements(&list)? {
             is_in |= self.equal(&one, &element?)?;
         }
         Ok(Value::Bool(is_in))
-    }
-
-    fn elements_of(
-        &self,
-        list: &List<'f>,
-    ) -> std::result::Result<impl Iterator<Item = Result<'f>> + use<'f>, Trouble<'f>> {
-        if list.len() > MAX_ELEMENTS { Err(Trouble::TooLong) } else { Ok(list.iter()) }
     }
 
     fn iterate(&mut self, iteration: &'f Iteration) -> Result<'f> {
@@ -252,7 +245,7 @@ impl<'f> Run<'f> {
             other => return Err(Trouble::WrongType { found: other.kind(), wanted: "a list or a map" }),
         };
         let (mut found, mut kept) = (0_usize, Vec::new());
-        for element in self.elements_of(&list)? {
+        for element in elements(&list)? {
             let element = element?;
             if let Some(slot) = self.elements.get_mut(iteration.level) {
                 *slot = Some(element.clone());
@@ -278,4 +271,8 @@ impl<'f> Run<'f> {
             Macro::ExistsOne => Value::Bool(found == 1),
         })
     }
+}
+
+fn elements<'f>(list: &List<'f>) -> std::result::Result<impl Iterator<Item = Result<'f>> + use<'f>, Trouble<'f>> {
+    if list.len() > MAX_ELEMENTS { Err(Trouble::TooLong) } else { Ok(list.iter()) }
 }

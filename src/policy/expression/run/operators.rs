@@ -63,9 +63,9 @@ pub(super) fn compute<'f>(operator: Arithmetic, one: Value<'f>, other: Value<'f>
             timestamp(time + length)
         }
         (Arithmetic::Add, Duration(one), Duration(other)) => duration(one + other),
-        (Arithmetic::Subtract, Timestamp(one), Timestamp(other)) => duration(one - other),
         (Arithmetic::Subtract, Timestamp(time), Duration(length)) => timestamp(time - length),
-        (Arithmetic::Subtract, Duration(one), Duration(other)) => duration(one - other),
+        (Arithmetic::Subtract, Timestamp(one), Timestamp(other))
+        | (Arithmetic::Subtract, Duration(one), Duration(other)) => duration(one - other),
         (_, one, other) => Err(Trouble::Unlike { one: one.kind(), other: other.kind() }),
     }
 }

@@ -43,9 +43,9 @@ fn agree(source: &str, claims: &Json) -> Result<(), TestCaseError> {
         Ok(other) => return Err(TestCaseError::fail(format!("{source}: {other:?}"))),
         Err(_) => None,
     };
-    match (ours, by_cel(source, claims)) {
-        (Some(ours), theirs) => prop_assert_eq!(Some(ours), theirs, "{} over {}", source, claims),
-        (None, _) => {}
+    // Strictness errs where CEL does not.
+    if ours.is_some() {
+        prop_assert_eq!(ours, by_cel(source, claims), "{} over {}", source, claims);
     }
     Ok(())
 }

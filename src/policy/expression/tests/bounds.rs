@@ -29,6 +29,8 @@ fn conditions_that_are_too_long_or_too_deep_are_refused() {
         format!("claims.n == 1{}", " || claims.n == 1".repeat(60)),
         format!("claims.a{} == 'x'", ".a".repeat(200)),
         format!("claims.s in [{}'q']", "'0123456789',".repeat(250)),
+        format!("claims.s in [{}'q']", "'v1.2.3/-+(((',".repeat(250)),
+        format!("claims.s in [{}'q']", "r'\\', \"\\\"....\",".repeat(100)),
     ] {
         assert!(compile(&source).is_ok(), "{}: {:?}", &source[..40], compile(&source).unwrap_err());
     }

@@ -37,7 +37,7 @@ fn facts(claims: &Json) -> Facts<'_> {
         kind: IdentityKind::GithubWorkflow,
         san: Some("https://github.com/o/r"),
         key: Some(KeyFacts::recorded(crate::crypto::KeyKind::P256, Some("00ff"))),
-        now: UNIX_EPOCH + Duration::from_secs(1_795_824_000),
+        now: UNIX_EPOCH + Duration::from_hours(498_840),
     }
 }
 

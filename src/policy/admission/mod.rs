@@ -105,3 +105,6 @@ pub fn admit(
         decision => Ok(AdmittedPrincipal { principal, key, decision }),
     }
 }
+
+#[cfg(test)]
+mod tests;
