@@ -22,6 +22,11 @@ pub(crate) fn visible(text: &str) -> String {
     out
 }
 
+/// The same for a text of several lines, which stay lines.
+pub(crate) fn visible_lines(text: &str) -> String {
+    text.lines().map(visible).collect::<Vec<_>>().join("\n")
+}
+
 /// JSON in which nothing but letters, signs and line breaks reaches a terminal.
 pub(crate) fn json_text(value: &impl Serialize) -> Result<String, serde_json::Error> {
     let text = serde_json::to_string_pretty(value)?;

@@ -8,14 +8,14 @@ use std::time::SystemTime;
 use serde_json::{Value, json};
 
 use crate::blocklist::{BlockEntries, BlockEntry};
-use crate::cli::display::{json_text, visible};
+use crate::cli::display::{json_text, visible, visible_lines};
 use crate::cli::error::CommandError;
 use crate::cli::files::{print, shown, tell};
 use crate::config::block_file::{self, claims_json, conditions_shown, moment};
 use crate::failure::with_sources;
 
 pub(super) fn run(path: &Path, as_json: bool, now: SystemTime) -> Result<ExitCode, CommandError> {
-    let entries = block_file::load(path).map_err(|error| CommandError::failed(visible(&with_sources(&error))))?;
+    let entries = block_file::load(path).map_err(|error| CommandError::failed(visible_lines(&with_sources(&error))))?;
     for problem in block_file::warnings(&entries, now) {
         tell(&format!("warning: {problem}"));
     }

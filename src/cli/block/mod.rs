@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 use clap::{ArgMatches, Args as _, Command, FromArgMatches as _};
 
 use self::conditions::ConditionArgs;
-use super::display::visible;
+use super::display::{visible, visible_lines};
 use super::error::{CommandError, FAILED};
 use super::files::{Readers, create, print, shown, tell};
 use crate::blocklist::BlockEntry;
@@ -141,6 +141,9 @@ fn until(args: &AddArgs, now: SystemTime) -> Result<Option<SystemTime>, CommandE
         (None, Some(text)) => {
             let wrong = |error: String| CommandError::usage(format!("--for: {error}")).hint("write it like 7d or 12h");
             let duration = humantime::parse_duration(text).map_err(|error| wrong(error.to_string()))?;
+            if duration < Duration::from_secs(1) {
+                return Err(wrong("is too short".to_owned()));
+            }
             let end = now.checked_add(duration).filter(|_| duration < Duration::from_hours(24 * 365 * 1000));
             whole_second(end.ok_or_else(|| wrong("is too long".to_owned()))?)
         }
@@ -186,8 +189,8 @@ fn edit(
 ) -> Result<Option<Edited>, CommandError> {
     let file = path.display().to_string();
     let edited = replace(path, MAX_BYTES, |content| {
-        let content = String::from_utf8_lossy(content);
-        Ok(change(&file, &content)?.map(|edited| (edited.text.clone(), edited)))
+        let content = std::str::from_utf8(content).map_err(|_| EditProblem::Unsafe("it is not UTF-8"))?;
+        Ok(change(&file, content)?.map(|edited| (edited.text.clone(), edited)))
     });
     edited.map_err(|error: ReplaceError<EditProblem>| {
         let hint = match &error {
@@ -199,7 +202,7 @@ fn edit(
             }
             ReplaceError::Change(_) => "fix the file by hand: nothing was changed",
         };
-        CommandError::failed(visible(&with_sources(&error))).hint(hint)
+        CommandError::failed(visible_lines(&with_sources(&error))).hint(hint)
     })
 }
 

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::SystemTime;
 
-use super::{load, visible_lines};
-use crate::cli::display::visible;
+use super::load;
+use crate::cli::display::{visible, visible_lines};
 use crate::cli::error::{CommandError, FAILED};
 use crate::cli::files::{print, tell};
 use crate::policy::cases::{Case, Coverage, Tried, read};

@@ -1,6 +1,6 @@
-//! `sigmint policy`: checks a policy, and tries it before it is in force.
+//! `sigmint policy`: what is done with policy files beside the server.
 //!
-//! Owns the subcommands' names. Each has its own file; what they do is `crate::policy`'s.
+//! Owns the subcommands' names. Each has a file.
 
 mod cases;
 mod check;
@@ -12,14 +12,14 @@ use std::process::ExitCode;
 use clap::{ArgMatches, Args as _, Command, FromArgMatches as _};
 
 use super::CliError;
-use super::display::visible;
+use super::display::visible_lines;
 use super::error::CommandError;
 use super::files::tell;
 use crate::policy::{Policy, PolicyFileError};
 
 pub(super) fn command() -> Command {
     Command::new("policy")
-        .about("Check an issuance policy, and try it")
+        .about("Check and try an issuance policy")
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommand(check::CheckArgs::augment_args(Command::new("check")))
@@ -44,9 +44,4 @@ fn load(path: &Path) -> Result<Policy, CommandError> {
         tell(&format!("warning: {}", visible_lines(&warning.to_string())));
     }
     Ok(policy)
-}
-
-/// The text with its line breaks, and nothing else that a terminal obeys.
-fn visible_lines(text: &str) -> String {
-    text.lines().map(visible).collect::<Vec<_>>().join("\n")
 }

@@ -26,8 +26,8 @@ pub(crate) enum EditProblem {
     #[error(transparent)]
     Unusable(#[from] ConfigError),
     /// The change would make a file that cannot be loaded, or that says something else.
-    #[error("the changed file could not be used: {0}")]
-    Result(&'static str),
+    #[error("the file cannot be changed safely: {0}")]
+    Unsafe(&'static str),
 }
 
 /// What a new file begins with.
@@ -77,10 +77,10 @@ fn finish(
         None => (whole(&head(before), entries), true),
     };
     if is_rewritten && !says_so(&text) {
-        return Err(EditProblem::Result("it would not say the same"));
+        return Err(EditProblem::Unsafe("the result would not say the same"));
     }
     if text.len() > MAX_BYTES {
-        return Err(EditProblem::Result("it would be larger than 1 MiB"));
+        return Err(EditProblem::Unsafe("the result would be larger than 1 MiB"));
     }
     Ok(Edited { text, changed, entries: entries.len(), is_rewritten })
 }

@@ -222,9 +222,9 @@ fn a_file_that_cannot_be_loaded_is_not_edited() {
     assert!(matches!(remove("b", broken, |_| true), Err(EditProblem::Unusable(_))));
     let mut nobody = by_san("d");
     nobody.conditions = Conditions::default();
-    assert!(matches!(add("b", "entries: []", &nobody), Err(EditProblem::Result(_))));
+    assert!(matches!(add("b", "entries: []", &nobody), Err(EditProblem::Unsafe(_))));
     let full = format!("# {}\nentries: []\n", "x".repeat(MAX_BYTES));
-    assert!(matches!(add("b", &full, &by_san("d")), Err(EditProblem::Result(_))));
+    assert!(matches!(add("b", &full, &by_san("d")), Err(EditProblem::Unsafe(_))));
 }
 
 fn entries() -> impl Strategy<Value = Vec<BlockEntry>> {

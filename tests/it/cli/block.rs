@@ -129,7 +129,7 @@ fn what_would_block_everybody_nobody_or_make_a_bad_file_is_refused_and_changes_n
         (&["add", "--san", "a", "--until", "tomorrow", "--reason", "r"], "RFC 3339"),
         (&["add", "--san", "a", "--until", "2026-01-01T00:00:00Z", "--reason", "r"], "is over"),
         (&["add", "--san", "a", "--for", "soon", "--reason", "r"], "7d or 12h"),
-        (&["add", "--san", "a", "--for", "0s", "--reason", "r"], "is over"),
+        (&["add", "--san", "a", "--for", "0s", "--reason", "r"], "is too short"),
         (
             &["add", "--san", "a", "--for", "1d", "--until", "2126-01-01T00:00:00Z", "--reason", "r"],
             "cannot be used with",
@@ -149,6 +149,11 @@ fn what_would_block_everybody_nobody_or_make_a_bad_file_is_refused_and_changes_n
         assert!(text.contains("block.yaml:2:") && text.contains("reason is needed"), "{text}");
     }
     assert_eq!(fs::read_to_string(&path).unwrap(), "entries:\n- {san: a}\n");
+
+    fs::write(&path, b"# \xff\nentries: []\n").unwrap();
+    let text = said(&block(&path, &[&["add", "--san", "b"], &reason[..]].concat()), 1);
+    assert!(text.contains("not UTF-8"), "{text}");
+    assert_eq!(fs::read(&path).unwrap(), b"# \xff\nentries: []\n");
 
     // A name with a slip makes no new file, unless it is asked for.
     let other = folder.path().join("blok.yaml");
@@ -258,8 +263,9 @@ async fn a_running_server_goes_by_what_the_command_and_others_write() {
     served.is_refused("").await;
     said(&block(&path, &["add", "--san", ADDRESS, "--reason", "incident 42"]), 0);
     served.is_refused("BLOCKED").await;
-    let log = fs::read_to_string(folder.path().join("log")).unwrap();
-    assert!(log.contains("incident 42"), "{log}");
+    // Written by a thread of its own.
+    let is_logged = || fs::read_to_string(folder.path().join("log")).unwrap().contains("incident 42");
+    eventually("the line of the refusal", || async { is_logged().then_some(()) }).await;
     said(&block(&path, &["remove", "--san", ADDRESS]), 0);
     served.is_refused("").await;
     // Written in place, by an editor.
