@@ -5,5 +5,6 @@ mod destinations;
 mod failing;
 mod killed;
 mod schema;
+mod served;
 mod strangers;
 mod tampering;
