@@ -27,6 +27,7 @@ pub mod limits;
 pub(crate) mod networks;
 mod panics;
 pub mod possession;
+pub(crate) mod reconcile;
 pub mod server;
 pub mod signer;
 pub mod telemetry;

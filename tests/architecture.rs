@@ -43,6 +43,7 @@ const PLAN: &[Layer] = &[
             ("signer", &[]),
             ("authority", &["certificate", "signer"]),
             ("ct", &[]),
+            ("reconcile", &["certificate", "ct"]),
             ("limits", &["identity", "certificate"]),
             ("telemetry", &["identity"]),
         ],

@@ -2,6 +2,7 @@
 //!
 //! Owns names, help and exit codes. What a command does is done elsewhere.
 
+mod audit;
 pub(crate) mod ca;
 mod config;
 pub(crate) mod dev;
@@ -103,6 +104,7 @@ async fn run(matches: &ArgMatches) -> Result<ExitCode, CliError> {
         Some(("request", matches)) => Ok(request::run(request::RequestArgs::from_arg_matches(matches)?).await?),
         Some(("inspect", matches)) => Ok(inspect::run(&inspect::InspectArgs::from_arg_matches(matches)?)?),
         Some(("ca", matches)) => ca::run(matches).await,
+        Some(("audit", matches)) => audit::run(matches).await,
         Some(("config", matches)) => config::run(matches),
         Some(("createca", matches)) => {
             Ok(ca::createca::run(ca::createca::CreateCaArgs::from_arg_matches(matches)?).await?)
@@ -133,6 +135,7 @@ pub fn command() -> Command {
         .subcommand(inspect::InspectArgs::augment_args(Command::new("inspect")))
         .subcommand(serve::command())
         .subcommand(ca::command())
+        .subcommand(audit::command())
         .subcommand(config::command())
         .subcommand(ca::createca::CreateCaArgs::augment_args(Command::new("createca")).args_override_self(true))
         .subcommand(completions)

@@ -3,6 +3,7 @@
 //! Only regular files are read: opening a pipe would wait for its writer, and a device never ends. Knows nothing of what is in them. What
 //! is read is wiped from memory afterwards: it may be a key.
 
+pub(crate) mod atomic;
 pub(crate) mod watch;
 
 use std::fs::{File, OpenOptions};
@@ -90,7 +91,7 @@ fn read_within(path: &Path, cap: usize) -> Result<Zeroizing<Vec<u8>>, FileProble
 }
 
 /// A regular file, judged by what was opened: what a name stands for may change.
-fn open(path: &Path) -> Result<File, FileProblem> {
+pub(crate) fn open(path: &Path) -> Result<File, FileProblem> {
     let flags = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or(0);
     let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
     let kind = file.metadata()?.file_type();

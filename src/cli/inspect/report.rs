@@ -7,6 +7,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::super::display::visible;
+use crate::certificate::alternative_name::AlternativeName;
 
 /// A certificate, and the chain it came with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -15,7 +16,7 @@ pub(crate) struct Report {
     /// What the first certificate is.
     pub kind: CertificateKind,
     /// Who it is for: its subject alternative names.
-    pub identity: Vec<Name>,
+    pub identity: Vec<AlternativeName>,
     /// Its subject; empty in certificates of a Sigstore authority.
     pub subject: String,
     /// Who issued the token that it was issued for.
@@ -58,16 +59,6 @@ pub(crate) enum CertificateKind {
     Precertificate,
     /// A certificate authority's.
     Authority,
-}
-
-/// A subject alternative name.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Name {
-    /// `email`, `uri`, `username`, `dns`, ..
-    pub kind: &'static str,
-    /// The name itself.
-    pub value: String,
 }
 
 /// An extension of the arc 1.3.6.1.4.1.57264.
@@ -211,7 +202,7 @@ pub(crate) enum SignedBy {
     },
 }
 
-impl Name {
+impl AlternativeName {
     /// What kind of name it is, in words.
     const fn kind_in_words(&self) -> &str {
         match self.kind.as_bytes() {

@@ -77,7 +77,6 @@ impl Client {
                         return Err(error);
                     }
                     let pause = asked.unwrap_or_else(|| BACKOFF.after(failures, 0.5, self.chance()));
-                    tracing::debug!(log = self.name, path, error = %error, pause = ?pause, "the log is asked again");
                     sleep(pause.min(LONGEST_PAUSE)).await;
                 }
             }

@@ -25,8 +25,7 @@ impl Log {
         let signature = self.pair.sign(&SystemRandom::new(), &signed).unwrap();
         let signature = signature.as_ref();
         let length = u8::try_from(signature.len()).unwrap();
-        let bytes =
-            [&key_id(name, &self.key)[..], &timestamp.to_be_bytes(), &[4, 3, 0, length], signature].concat();
+        let bytes = [&key_id(name, &self.key)[..], &timestamp.to_be_bytes(), &[4, 3, 0, length], signature].concat();
         format!("\u{2014} {name} {}\n", STANDARD.encode(bytes))
     }
 }

@@ -1,0 +1,115 @@
+//! Each entry of the log beside the records.
+//!
+//! Owns whether an entry is ours, and what is wrong with it then. A certificate that was recorded is not verified again: its hash says that
+//! it is the one.
+
+use std::collections::HashSet;
+
+use super::finding::{Finding, FindingKind};
+use super::logged::Logged;
+use super::records::{Match, Outcome, Records, Short, serial_key};
+use super::state::{State, StateError, StateFile};
+use super::{EntryCounts, Options, milliseconds, outcomes};
+use crate::ct::read::Entry;
+
+pub(super) struct Comparison<'a> {
+    options: &'a Options,
+    records: Records,
+    pub(super) state: &'a mut State,
+    counts: EntryCounts,
+    since: u64,
+    /// Serial numbers that earlier runs missed in the log.
+    missing: HashSet<Short>,
+    /// Those of them that came.
+    arrived: HashSet<Short>,
+}
+
+impl<'a> Comparison<'a> {
+    /// Looks first at what earlier runs left open: records may have arrived.
+    pub(super) fn new(options: &'a Options, mut records: Records, state: &'a mut State) -> Self {
+        state.findings.retain_mut(|finding| still_open(&mut records, finding));
+        let missing = state.findings.iter().filter(|finding| !finding.kind.has_entry());
+        let missing = missing.filter_map(Finding::serial_key).collect();
+        let since = options.since.map_or(0, milliseconds);
+        Self { options, records, state, counts: EntryCounts::default(), since, missing, arrived: HashSet::new() }
+    }
+
+    /// The next entry.
+    pub(super) fn entry(&mut self, entry: &Entry) {
+        let Some(logged) = Logged::of(&entry.content) else {
+            self.counts.unreadable += 1;
+            return;
+        };
+        let key = serial_key(logged.serial);
+        if self.missing.contains(&key) {
+            self.arrived.insert(key);
+        }
+        if entry.timestamp < self.since {
+            self.counts.before_since += 1;
+            // Its record may be younger than that.
+            self.records.find_logged(&logged);
+            return;
+        }
+        let found = self.records.find_logged(&logged);
+        if let Match::Recorded(outcome) = found {
+            self.counts.recorded += 1;
+            if outcome == Outcome::Absent {
+                self.add(logged.finding(FindingKind::NoOutcome, entry, None));
+            }
+            return;
+        }
+        let authorities = &self.options.authorities;
+        if logged.is_of(authorities) {
+            self.counts.foreign += 1;
+            return;
+        }
+        match logged.issuer(authorities) {
+            None => self.counts.foreign += 1,
+            Some(issuer) => {
+                let kind = if found == Match::None { FindingKind::NoRecord } else { FindingKind::OtherContent };
+                self.add(logged.finding(kind, entry, Some(issuer)));
+            }
+        }
+    }
+
+    /// Writes down what was compared so far: a later run goes on from there.
+    pub(super) fn save(&mut self, file: &mut StateFile) -> Result<(), StateError> {
+        outcomes::remember(&self.records, self.state);
+        file.save(self.state)
+    }
+
+    /// When all entries were read: what they were, and the records with what of them is in the log.
+    pub(super) fn finish(self) -> (EntryCounts, Records) {
+        let Self { state, arrived, counts, records, .. } = self;
+        state.findings.retain(|finding| {
+            finding.kind.has_entry() || !finding.serial_key().is_some_and(|key| arrived.contains(&key))
+        });
+        (counts, records)
+    }
+
+    fn add(&mut self, finding: Finding) {
+        self.state.add_finding(finding);
+    }
+}
+
+/// Whether a finding of an earlier run stands, perhaps as another one.
+fn still_open(records: &mut Records, finding: &mut Finding) -> bool {
+    if !finding.kind.has_entry() {
+        return true;
+    }
+    match records.find_again(finding) {
+        Match::Recorded(Outcome::Absent) => finding.kind = FindingKind::NoOutcome,
+        Match::Recorded(_) => return false,
+        // The record of an intent that was seen does not go away because its file is not among those given.
+        Match::OtherContent if finding.kind == FindingKind::NoRecord => finding.kind = FindingKind::OtherContent,
+        Match::OtherContent | Match::None => {}
+    }
+    true
+}
+
+impl Finding {
+    /// What its serial number is found by.
+    pub(super) fn serial_key(&self) -> Option<Short> {
+        Some(serial_key(&hex::decode(&self.serial).ok()?))
+    }
+}
