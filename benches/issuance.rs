@@ -23,6 +23,7 @@ use aws_lc_rs::signature::{
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use criterion::{Criterion, criterion_group, criterion_main};
+use sigmint::audit::Transport;
 use sigmint::authority::AuthoritySource;
 use sigmint::authority::ephemeral::root_and_intermediate;
 use sigmint::certificate::ValidityPolicy;
@@ -121,6 +122,8 @@ fn pipeline(criterion: &mut Criterion) {
             let request = Request {
                 token: token.clone(),
                 client: None,
+                request_id: None,
+                transport: Transport::Local,
                 key: KeyRequest::PublicKey { content: content.clone().into_bytes(), proof: proof.clone() },
             };
             runtime.block_on(issuance.issue(black_box(request))).unwrap()

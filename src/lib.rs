@@ -11,6 +11,7 @@
 
 pub mod api;
 pub mod app;
+pub mod audit;
 pub mod authority;
 pub mod certificate;
 pub mod cli;

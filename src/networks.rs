@@ -16,6 +16,8 @@ pub struct Networks {
     pub wide: IpAddr,
     /// An address of IPv4, a /64 of IPv6.
     pub narrow: IpAddr,
+    /// The client itself.
+    pub address: IpAddr,
 }
 
 impl From<IpAddr> for Networks {
@@ -24,7 +26,7 @@ impl From<IpAddr> for Networks {
             IpAddr::V4(v4) => IpAddr::V4(Ipv4Addr::from_bits(v4.to_bits() & (u32::MAX << (32 - SITE_BITS_V4)))),
             IpAddr::V6(v6) => leading(v6, SITE_BITS),
         };
-        Self { wide, narrow: network(address) }
+        Self { wide, narrow: network(address), address: address.to_canonical() }
     }
 }
 
@@ -47,7 +49,7 @@ mod tests {
     #[test]
     fn clients_share_by_two_networks() {
         let networks = |text: &str| {
-            let Networks { wide, narrow } = text.parse::<IpAddr>().unwrap().into();
+            let Networks { wide, narrow, .. } = text.parse::<IpAddr>().unwrap().into();
             (wide.to_string(), narrow.to_string())
         };
         let pair = |wide: &str, narrow: &str| (wide.to_owned(), narrow.to_owned());

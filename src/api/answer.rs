@@ -98,6 +98,7 @@ pub(super) fn record_failure(failure: &Failure, path: &str, request_id: Option<&
             tracing::warn!(reason, cause, path, request_id, "refused a request: more is asked than is served");
         }
         Fault::Caller => tracing::info!(reason, cause, path, request_id, "refused a request"),
+        Fault::Announced => tracing::debug!(reason, cause, path, request_id, "could not serve a request"),
         Fault::Dependency => {
             tracing::error!(reason, cause, path, request_id, "could not serve a request: a dependency is at fault");
         }

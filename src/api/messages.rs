@@ -1,6 +1,7 @@
 //! The messages of `dev.sigstore.fulcio.v2`, which gRPC sends as protobuf and REST v2 as JSON: made of the core's values in one place.
 
 use super::answer::{chain_texts, log_issued};
+use crate::audit::Transport;
 use crate::certificate::chain::{ChainCertificate, IssuingChain};
 use crate::identity::issuers::{Issuer, IssuerAddress};
 use crate::issuance::{Issuance, Issued, Request, SctDelivery};
@@ -19,7 +20,7 @@ use proto::credentials::Credentials;
 use proto::oidc_issuer::Issuer as IssuerLocation;
 use proto::signing_certificate::Certificate;
 
-/// What a message asks for. The token may come beside it; client and memory are the transport's.
+/// What a message asks for. The token may come beside it; client, id and memory are the transport's.
 pub(super) fn request(
     message: proto::CreateSigningCertificateRequest,
     token_beside: impl FnOnce() -> String,
@@ -37,7 +38,13 @@ pub(super) fn request(
             KeyRequest::PublicKey { content: Vec::new(), proof: Vec::new() }
         }
     };
-    Request { token: token.unwrap_or_else(token_beside), key, client: None }
+    Request {
+        token: token.unwrap_or_else(token_beside),
+        key,
+        client: None,
+        request_id: None,
+        transport: Transport::default(),
+    }
 }
 
 /// Without a log the answer is the detached form with an empty timestamp.

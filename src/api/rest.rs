@@ -149,8 +149,8 @@ async fn dispatch<F: Fields, B: Arriving>(head: &Head<'_, F>, body: B, issuance:
     }
     let outcome = caught(async {
         match endpoint {
-            Endpoint::CreateV2 => rest_v2::create_signing_certificate(head, body, issuance).await,
-            Endpoint::CreateV1 => rest_v1::create_signing_certificate(head, body, issuance).await,
+            Endpoint::CreateV2 => rest_v2::create_signing_certificate(head, body, issuance, id).await,
+            Endpoint::CreateV1 => rest_v1::create_signing_certificate(head, body, issuance, id).await,
             Endpoint::TrustBundle => Ok(rest_v2::trust_bundle(issuance)),
             Endpoint::Configuration => Ok(rest_v2::configuration(issuance)),
             Endpoint::RootCertificate => Ok(rest_v1::root_certificate(issuance)),

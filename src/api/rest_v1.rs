@@ -5,7 +5,9 @@
 use super::answer::{Answer, chain_texts, log_issued};
 use super::proto_json::v1::Body as JsonBody;
 use super::proto_json::{JsonProblem, encode};
+use super::request_id::RequestId;
 use super::rest::{Arriving, Fields, Head, admit, bearer_token, read_body};
+use crate::audit::Transport;
 use crate::failure::Failure;
 use crate::issuance::{Issuance, Issued, Request, SctDelivery};
 
@@ -18,13 +20,16 @@ pub(super) async fn create_signing_certificate<F: Fields, B: Arriving>(
     head: &Head<'_, F>,
     body: B,
     issuance: &Issuance,
+    id: &RequestId,
 ) -> Result<Answer, Failure> {
     let client = admit(head, &issuance.limits)?;
     let body = read_body(head, body, &issuance.limits).await?;
     let key = JsonBody::parse(&body.bytes).map_err(JsonProblem::into_failure)?;
     let _held = body.into_held();
     let token = bearer_token(head.fields).to_owned();
-    Ok(answer(&issuance.issue(Request { token, key, client }).await?))
+    let request_id = Some(id.as_str().to_owned());
+    let request = Request { token, key, client, request_id, transport: Transport::RestV1 };
+    Ok(answer(&issuance.issue(request).await?))
 }
 
 fn answer(issued: &Issued) -> Answer {

@@ -5,7 +5,9 @@
 use super::answer::Answer;
 use super::messages;
 use super::proto_json::CreateSigningCertificateRequest;
+use super::request_id::RequestId;
 use super::rest::{Arriving, Fields, Head, admit, bearer_token, read_body};
+use crate::audit::Transport;
 use crate::failure::Failure;
 use crate::issuance::{Issuance, Request};
 
@@ -14,13 +16,16 @@ pub(super) async fn create_signing_certificate<F: Fields, B: Arriving>(
     head: &Head<'_, F>,
     body: B,
     issuance: &Issuance,
+    id: &RequestId,
 ) -> Result<Answer, Failure> {
     let client = admit(head, &issuance.limits)?;
     let body = read_body(head, body, &issuance.limits).await?;
     let message = CreateSigningCertificateRequest::parse(&body.bytes)?;
     let _held = body.into_held();
     let request = messages::request(message, || bearer_token(head.fields).to_owned());
-    let issued = issuance.issue(Request { client, ..request }).await?;
+    let request_id = Some(id.as_str().to_owned());
+    let request = Request { client, request_id, transport: Transport::RestV2, ..request };
+    let issued = issuance.issue(request).await?;
     Ok(Answer::json(200, &messages::signing_certificate(&issued)))
 }
 
@@ -39,9 +44,9 @@ pub(super) fn health() -> Answer {
     Answer::json(200, &serde_json::json!({"status": "SERVING"}))
 }
 
-/// `GET /readyz`: whether the CA signs. Unlike `/healthz` no reason to start the process again.
+/// `GET /readyz`: whether certificates can be had. Unlike `/healthz` no reason to start the process again.
 pub(super) fn readiness(issuance: &Issuance) -> Answer {
-    if issuance.authority.current().is_ready() {
+    if issuance.is_ready() {
         return health();
     }
     Answer::json(503, &serde_json::json!({"status": "NOT_SERVING"}))

@@ -82,6 +82,7 @@ async fn keep_up(
                     return;
                 }
                 issuance.authority.reopen();
+                issuance.audit.reopen();
                 seen = look(&location).await;
                 reload(&issuance, &location, rules);
                 if let Some(file) = &blocked_keys {

@@ -18,6 +18,7 @@ pub(super) fn warn(settings: &Settings) {
     let mut secrets: Vec<&Path> =
         endpoints.iter().filter_map(|endpoint| endpoint.tls.as_ref()).map(|tls| tls.key.as_path()).collect();
     secrets.extend(settings.single_use.store.as_ref().and_then(|store| store.password_file.as_deref()));
+    secrets.extend(settings.audit.iter().flat_map(|audit| audit.secrets()));
     warn_once(secrets);
 }
 

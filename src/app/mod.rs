@@ -2,6 +2,7 @@
 //!
 //! Owns the start, and is the only place that names concrete backends. Listeners are [`crate::server`]'s.
 
+mod audit;
 pub mod authorities;
 pub mod blocked_keys;
 pub(crate) mod expiry;
@@ -16,7 +17,9 @@ use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
 
+use self::audit::AuditOpenError;
 use self::blocked_keys::{BlockedKeysFile, BlockedKeysFileError};
+use crate::audit::Audit;
 use crate::authority::AuthoritySource;
 use crate::authority::rotation::OpeningError;
 use crate::certificate::{Serial, ValidityPolicy};
@@ -69,6 +72,8 @@ pub enum AppError {
     /// The store that counts tokens' uses.
     #[error(transparent)]
     SingleUse(#[from] RedisSetupError),
+    #[error("{}", with_sources(.0))]
+    Audit(#[from] AuditOpenError),
     #[error(transparent)]
     Server(#[from] ServerError),
 }
@@ -105,9 +110,11 @@ pub async fn serve(settings: Settings, log: &LogSink) -> Result<(), AppError> {
     let chain_owner = authority.current();
     tracing::info!(subject = chain_owner.chain().subject(), algorithm = %chain_owner.algorithm(), "the CA is ready");
     let logs = settings.logs.map(open_logs).transpose()?;
-    let guards = open_guards(settings.bounds, settings.single_use)?;
+    let audit = audit::open(settings.audit, &authority).await?;
+    let guards = open_guards(settings.bounds, settings.single_use, audit.log.clone())?;
     let connections = guards.connections;
     let issuance = guarded_issuance(issuers, authority, settings.algorithms, settings.validity, logs, guards)?;
+    let audit = audit.keep(&issuance);
     watch_gauges(&issuance, log.clone());
     expiry::watch(&issuance);
     compare_roots(&issuance);
@@ -121,6 +128,7 @@ pub async fn serve(settings: Settings, log: &LogSink) -> Result<(), AppError> {
     // The metrics go last: what happens while the server stops is seen as well.
     let (stop_metrics, metrics) = (metrics.handle(), tokio::spawn(metrics.run()));
     let outcome = server.run().await;
+    audit.close().await;
     stop_metrics.stop(false).await;
     let _ = metrics.await;
     Ok(outcome?)
@@ -159,6 +167,7 @@ fn watch_gauges(issuance: &Arc<Issuance>, log: LogSink) {
             trusted_chains: authorities.chains().len(),
             uncounted_uses: issuance.single_use.uncounted(),
             log_lines_lost: log.lost(),
+            audit: issuance.audit.reading(),
             keys: issuance.keys.reading(),
             log_clock_skews: issuance.logs.iter().flat_map(Logs::clock_skews).map(log_clock_skew).collect(),
         })
@@ -196,15 +205,16 @@ struct Guards {
     connections: ConnectionLimits,
     limits: Limits,
     single_use: SingleUse,
+    audit: Audit,
 }
 
-fn open_guards(bounds: BoundsSettings, single_use: SingleUseSettings) -> Result<Guards, AppError> {
+fn open_guards(bounds: BoundsSettings, single_use: SingleUseSettings, audit: Audit) -> Result<Guards, AppError> {
     let when_unknown = single_use.when_unknown;
     let single_use = match single_use.store {
         Some(options) => SingleUse::in_redis(RedisStore::new(&options)?, when_unknown),
         None => SingleUse::in_memory(when_unknown),
     };
-    Ok(Guards { connections: bounds.connections, limits: Limits::new(bounds.requests), single_use })
+    Ok(Guards { connections: bounds.connections, limits: Limits::new(bounds.requests), single_use, audit })
 }
 
 fn guarded_issuance(
@@ -226,6 +236,7 @@ fn guarded_issuance(
         logs,
         limits: guards.limits,
         single_use: guards.single_use,
+        audit: guards.audit,
         metrics: Metrics::new(&BuildInfo::default()),
         clock: Box::new(SystemTime::now),
         rng: Box::new(random_bytes),

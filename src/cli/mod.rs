@@ -104,8 +104,8 @@ async fn run(matches: &ArgMatches) -> Result<ExitCode, CliError> {
         Some(("request", matches)) => Ok(request::run(request::RequestArgs::from_arg_matches(matches)?).await?),
         Some(("inspect", matches)) => Ok(inspect::run(&inspect::InspectArgs::from_arg_matches(matches)?)?),
         Some(("ca", matches)) => ca::run(matches).await,
-        Some(("audit", matches)) => audit::run(matches).await,
         Some(("config", matches)) => config::run(matches),
+        Some(("audit", matches)) => audit::run(matches).await,
         Some(("createca", matches)) => {
             Ok(ca::createca::run(ca::createca::CreateCaArgs::from_arg_matches(matches)?).await?)
         }
@@ -135,8 +135,8 @@ pub fn command() -> Command {
         .subcommand(inspect::InspectArgs::augment_args(Command::new("inspect")))
         .subcommand(serve::command())
         .subcommand(ca::command())
-        .subcommand(audit::command())
         .subcommand(config::command())
+        .subcommand(audit::command())
         .subcommand(ca::createca::CreateCaArgs::augment_args(Command::new("createca")).args_override_self(true))
         .subcommand(completions)
         .subcommand(version::command())

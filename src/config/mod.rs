@@ -2,6 +2,7 @@
 //!
 //! Owns reading and checking. After loading, an illegal configuration cannot be represented.
 
+pub mod audit;
 pub(crate) mod authority_file;
 pub(crate) mod bounds;
 pub(crate) mod effective;

@@ -38,6 +38,8 @@ pub enum Fault {
     Caller,
     /// That of an issuer, a signer or a log.
     Dependency,
+    /// That of something that said so in the log itself, once, when it failed: a line for each request would bury it.
+    Announced,
     /// Nobody's: more is asked at once than is served.
     Load,
     /// The operator's: a setting cannot be used.
@@ -172,6 +174,8 @@ failures! {
     TokenLife => 400 InvalidArgument Caller "TOKEN_LIFETIME_TOO_LONG" TOKEN;
     /// Whether the token was used cannot be found out.
     TokenUsesUnknown => 503 Unavailable Dependency "TOKEN_USES_UNKNOWN" "Whether the identity token was used already could not be found out";
+    /// The audit log cannot be written, and nothing is signed without it.
+    AuditUnavailable => 503 Unavailable Announced "AUDIT_UNAVAILABLE" "The request could not be recorded in the audit log";
     NotFound => 404 NotFound Caller "NOT_FOUND" "Not Found";
     /// The path does not know the method.
     MethodNotAllowed => 405 Unimplemented Caller "METHOD_NOT_ALLOWED" "Method Not Allowed";
@@ -181,7 +185,7 @@ failures! {
 impl FailureKind {
     /// Whether the same request may succeed later: the answer then carries `Retry-After`.
     pub const fn is_transient(self) -> bool {
-        matches!(self.row().fault, Fault::Dependency | Fault::Load)
+        matches!(self.row().fault, Fault::Dependency | Fault::Announced | Fault::Load)
     }
 
     /// The reason in lower case, as a metric label.

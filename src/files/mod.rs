@@ -91,7 +91,7 @@ fn read_within(path: &Path, cap: usize) -> Result<Zeroizing<Vec<u8>>, FileProble
 }
 
 /// A regular file, judged by what was opened: what a name stands for may change.
-pub(crate) fn open(path: &Path) -> Result<File, FileProblem> {
+fn open(path: &Path) -> Result<File, FileProblem> {
     let flags = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or(0);
     let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
     let kind = file.metadata()?.file_type();

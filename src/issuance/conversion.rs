@@ -3,6 +3,7 @@
 //! Owns the choice of a [`FailureKind`] for every error of the core, and of what helps the client. Exhaustive: a new error does not
 //! compile until it has a name here.
 
+use crate::audit::AuditError;
 use crate::authority::MakeError;
 use crate::certificate::ComposeError;
 use crate::ct::TransparencyError;
@@ -139,6 +140,12 @@ impl From<SingleUseError> for Failure {
             }
             SingleUseError::Unknown(_) => Self::new(FailureKind::TokenUsesUnknown, error),
         }
+    }
+}
+
+impl From<AuditError> for Failure {
+    fn from(error: AuditError) -> Self {
+        Self::new(FailureKind::AuditUnavailable, error)
     }
 }
 

@@ -9,6 +9,7 @@ use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
 
+use crate::audit::{Audit, Decision, Origin, SignedRecord, Transport};
 use crate::authority::{Authority, AuthoritySource, MakeError, SignedCertificate};
 use crate::certificate::chain::ChainCertificate;
 use crate::certificate::chain::IssuingChain;
@@ -32,6 +33,16 @@ pub struct Request {
     pub key: KeyRequest,
     /// The networks that it came from, if it came over a network.
     pub client: Option<Networks>,
+    /// Its id in the log and in the audit log.
+    pub request_id: Option<String>,
+    pub transport: Transport,
+}
+
+impl Request {
+    fn origin(&self) -> Origin {
+        let address = self.client.map(|client| client.address);
+        Origin { transport: self.transport, request_id: self.request_id.clone(), address }
+    }
 }
 
 #[derive(Debug)]
@@ -41,7 +52,9 @@ pub struct Issued {
     /// The chain whose first certificate issued it.
     pub chain: Arc<IssuingChain>,
     pub timestamps: SctDelivery,
-    /// What the audit log says of it.
+    /// The ids of the logs whose timestamps come with it.
+    pub logs: Vec<[u8; 32]>,
+    /// What the log says of it.
     pub record: Record,
 }
 
@@ -54,7 +67,7 @@ pub enum SctDelivery {
     Detached(Vec<u8>),
 }
 
-/// What the audit log says of an issued certificate: no e-mail address, no claim.
+/// What the log says of an issued certificate: no e-mail address, no claim.
 #[derive(Debug)]
 pub struct Record {
     /// The certificate's serial number, hexadecimal.
@@ -63,6 +76,19 @@ pub struct Record {
     pub issuer: String,
     pub identity: &'static str,
     pub key: &'static str,
+}
+
+impl Issued {
+    fn signed(&self) -> SignedRecord<'_> {
+        SignedRecord { certificate: &self.certificate, serial: &self.record.serial, logs: &self.logs }
+    }
+}
+
+/// A certificate, and what the logs said.
+struct Logged {
+    made: SignedCertificate,
+    timestamps: SctDelivery,
+    logs: Vec<[u8; 32]>,
 }
 
 /// The time, as an argument: tests set it.
@@ -86,6 +112,8 @@ pub struct Issuance {
     pub limits: Limits,
     /// How often a token may be used, where its issuer says so.
     pub single_use: SingleUse,
+    /// Who may sign, and what was signed.
+    pub audit: Audit,
     /// What is counted and timed.
     pub metrics: Metrics,
     pub clock: Clock,
@@ -97,10 +125,27 @@ impl Issuance {
     ///
     /// Errors: A [`Failure`] says what the client may know; its cause is for the log.
     pub async fn issue(&self, request: Request) -> Result<Issued, Failure> {
-        let (_place, claims) = self.believe(&request).await?;
+        let believed = self.believe(&request).await;
+        let origin = request.origin();
+        let (_place, claims) = believed.inspect_err(|failure| self.audit.unverified(&origin, failure.kind()))?;
+        let mut decision = self.audit.begin(&origin, &claims);
+        let decided = self.decide(&request.key, claims, &mut decision).await;
+        decision.end(decided.as_ref().map(Issued::signed).map_err(Failure::kind));
+        decided
+    }
+
+    /// Everything after the token is verified; whatever comes of it is recorded.
+    async fn decide(
+        &self,
+        key: &KeyRequest,
+        claims: VerifiedClaims,
+        decision: &mut Decision<'_>,
+    ) -> Result<Issued, Failure> {
         self.limits.admit_identity(claims.issuer_url(), claims.party())?;
         let (claims, principal) = identify(claims)?;
-        let key = self.prove(&request.key, &principal)?;
+        decision.principal(claims.issuer().identity.name(), &principal);
+        let key = self.prove(key, &principal)?;
+        decision.key(&key);
         let (authority, serial) = (self.authority.current(), self.serial()?);
         let tbs = self.compose(&CertificateRequest {
             principal: &principal,
@@ -113,43 +158,62 @@ impl Issuance {
         })?;
         authority.check(&tbs, self.logs.as_ref().map_or(0, Logs::timestamps_length))?;
         let one_use = self.take_use(&claims, &serial).await?;
-        let (made, timestamps) = match self.make_and_log(&authority, &tbs).await {
-            Ok(made) => made,
+        let logged = match self.record_and_make(&authority, &serial, &tbs, decision).await {
+            Ok(logged) => logged,
             Err(failure) => {
                 self.single_use.give_back(one_use).await;
                 return Err(failure);
             }
         };
         let record = Record {
-            serial: made.serial().unwrap_or_else(|| serial.to_hex()),
+            serial: logged.made.serial().unwrap_or_else(|| serial.to_hex()),
             issuer: claims.issuer_url().to_owned(),
             identity: claims.issuer().identity.name(),
             key: key.public_key().kind().name(),
         };
         self.metrics.issued(record.identity, record.key);
-        Ok(Issued { certificate: made.certificate, chain: made.chain, timestamps, record })
+        let Logged { made, timestamps, logs } = logged;
+        Ok(Issued { certificate: made.certificate, chain: made.chain, timestamps, logs, record })
+    }
+
+    /// Nothing is signed before it is recorded that it will be.
+    async fn record_and_make(
+        &self,
+        authority: &Authority,
+        serial: &Serial,
+        tbs: &LintedTbs,
+        decision: &mut Decision<'_>,
+    ) -> Result<Logged, Failure> {
+        decision.intent(serial, tbs.as_der()).await?;
+        self.make_and_log(authority, tbs).await
     }
 
     /// One signature without logs. With logs, a precertificate before them and the certificate with their timestamps after; authorities
     /// that make no precertificates have their certificates logged as they are.
-    async fn make_and_log(
-        &self,
-        authority: &Authority,
-        tbs: &LintedTbs,
-    ) -> Result<(SignedCertificate, SctDelivery), Failure> {
-        let Some(logs) = &self.logs else { return Ok((self.make(authority, tbs).await?, SctDelivery::None)) };
+    async fn make_and_log(&self, authority: &Authority, tbs: &LintedTbs) -> Result<Logged, Failure> {
+        let Some(logs) = &self.logs else {
+            let made = self.make(authority, tbs).await?;
+            return Ok(Logged { made, timestamps: SctDelivery::None, logs: Vec::new() });
+        };
+        let ids = |timestamps: &[Sct]| timestamps.iter().map(|timestamp| timestamp.log_id().0).collect();
         if !authority.signs_precertificates() {
             let made = self.make(authority, tbs).await?;
             let timestamps = self.log(logs, &made, LogEntry::X509(&made.certificate)).await?;
             let first = timestamps.first().map(Sct::add_chain_response_json).unwrap_or_default();
-            return Ok((made, SctDelivery::Detached(first)));
+            return Ok(Logged { made, timestamps: SctDelivery::Detached(first), logs: ids(&timestamps) });
         }
         let precertificate = self.make(authority, &tbs.precertificate()?).await?;
         let issuer_key_hash = precertificate.chain.spki_sha256();
         let entry = LogEntry::Precertificate { issuer_key_hash, tbs: tbs.as_der() };
         let timestamps = self.log(logs, &precertificate, entry).await?;
         let list = serialize_list(&timestamps).map_err(|error| Failure::new(FailureKind::LogUnavailable, error))?;
-        Ok((self.make(authority, &tbs.with_timestamps(&list)?).await?, SctDelivery::Embedded))
+        let made = self.make(authority, &tbs.with_timestamps(&list)?).await?;
+        Ok(Logged { made, timestamps: SctDelivery::Embedded, logs: ids(&timestamps) })
+    }
+
+    /// Whether certificates can be had: the CA signs, and what it signs can be recorded.
+    pub fn is_ready(&self) -> bool {
+        self.authority.current().is_ready() && self.audit.is_ready()
     }
 
     /// A place among the requests in flight, and claims that are believed. A request that waits for an issuer's keys has no such place, and of his

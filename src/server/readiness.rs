@@ -22,14 +22,17 @@ pub(super) async fn keep_up(issuance: Arc<Issuance>, routes: Routes) {
         time::sleep(EVERY).await;
         let authority = issuance.authority.current();
         let cause = if authority.is_failing() { authority.probe().await.err() } else { None };
-        let is_ready = authority.is_ready();
+        let is_ready = issuance.is_ready();
         if is_ready == ready {
             continue;
         }
         ready = is_ready;
         routes.set_ready(ready).await;
         if ready {
-            tracing::info!("the CA signs again: ready");
+            tracing::info!("certificates can be had again: ready");
+        } else if authority.is_ready() {
+            // The audit log has said why.
+            tracing::warn!("the audit log is not written: not ready");
         } else {
             let cause = cause.as_ref().map(|cause| with_sources(cause)).unwrap_or_default();
             tracing::error!(cause, "the CA does not sign: not ready");

@@ -15,6 +15,7 @@ use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status};
 
 use super::request_id::RequestId;
+use crate::audit::Transport;
 use crate::issuance::{self, Issuance};
 use crate::networks::Networks;
 
@@ -40,10 +41,12 @@ impl Ca for CertificateAuthority {
         let (metadata, extensions, message) = request.into_parts();
         let client = extensions.get::<Networks>().copied();
         let asked = messages::request(message, || metadata_token(&metadata).to_owned());
-        match self.issuance.issue(issuance::Request { client, ..asked }).await {
+        let request_id = extensions.get::<RequestId>();
+        let named = request_id.map(|id| id.as_str().to_owned());
+        let asked = issuance::Request { client, request_id: named, transport: Transport::Grpc, ..asked };
+        match self.issuance.issue(asked).await {
             Ok(issued) => Ok(Response::new(messages::signing_certificate(&issued))),
             Err(failure) => {
-                let request_id = extensions.get::<RequestId>();
                 Err(status::of_failure(&failure, "CA/CreateSigningCertificate", request_id, &self.issuance.metrics))
             }
         }

@@ -3,6 +3,7 @@
 //! Owns the table and where a value comes from: command line, then environment, then the settings file, then the default. The names are
 //! Fulcio's, so that its charts and unit files work unchanged.
 
+mod audit;
 mod values;
 
 use clap::{Arg, ArgAction, Command};
@@ -327,6 +328,7 @@ Redis or Valkey; none: in memory, for one replica only",
             ),
         ],
     ),
+    ("What is recorded", audit::FLAGS),
     (
         "What is logged",
         &[flag(
@@ -404,7 +406,8 @@ impl Flag {
 
     /// Whether the value says where something is: a file, a key in a service.
     pub(super) fn is_place(&self) -> bool {
-        self.value == "FILE" || ["kms-resource", "tink-kms-resource", "gcp_private_ca_parent"].contains(&self.name)
+        ["FILE", "KEY", "PLACE"].contains(&self.value)
+            || ["kms-resource", "tink-kms-resource", "gcp_private_ca_parent"].contains(&self.name)
     }
 
     /// Whether the value is a time.

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use clap::ArgMatches;
 
+use super::audit::{self, AuditSettings};
 use super::bounds::{self, BoundsSettings, SingleUseSettings};
 use super::effective::{self, Effective};
 use super::flags::{self, Values};
@@ -55,6 +56,8 @@ pub struct Settings {
     pub bounds: BoundsSettings,
     /// Where tokens' uses are counted.
     pub single_use: SingleUseSettings,
+    /// Where decisions are recorded, if they are.
+    pub audit: Option<AuditSettings>,
     /// All of it, as the log may show it.
     pub effective: Effective,
     /// What is odd about it, and was taken all the same.
@@ -169,6 +172,7 @@ impl Settings {
             logs: logs(values)?,
             bounds: bounds::read(values)?,
             single_use: bounds::read_single_use(values)?,
+            audit: audit::read(values)?,
             effective: effective::read(values),
             oddities: oddities(values),
         })

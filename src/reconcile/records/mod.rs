@@ -88,7 +88,7 @@ impl Records {
     pub(super) fn read(files: &SourceFiles) -> Result<(Self, RecordsRead), RecordsError> {
         let (mut records, mut read) = (Self::default(), RecordsRead::default());
         read.files = files.len();
-        files.each_line(&mut |line, is_last| match Line::parse(line) {
+        files.each_line(&mut |line| match Line::parse(line.bytes) {
             Some(Line::Record(record)) => {
                 match (record.kind, record.outcome) {
                     (line::Kind::Intent, _) => read.intents += 1,
@@ -98,7 +98,7 @@ impl Records {
                 records.add(&record);
             }
             Some(Line::Other) => {}
-            None if is_last => {}
+            None if !line.is_whole => {}
             None => read.malformed += 1,
         })?;
         Ok((records, read))
@@ -230,8 +230,8 @@ impl Promises {
 
 /// Fills in what the records say of findings that have no entry in the log.
 pub(super) fn describe(files: &SourceFiles, findings: &mut HashMap<Short, Finding>) -> Result<(), RecordsError> {
-    files.each_line(&mut |line, _| {
-        let Some(Line::Record(record)) = Line::parse(line) else { return };
+    files.each_line(&mut |line| {
+        let Some(Line::Record(record)) = Line::parse(line.bytes) else { return };
         let issued = record.issued_serial.as_ref().unwrap_or(&record.serial);
         let key = serial_key(issued);
         // The intent of a managed CA's certificate is under the number that it did not get.

@@ -4,6 +4,7 @@
 //! listeners: callers say what happened. Label values come from closed sets, so that no caller of the service can make a series
 //! (GHSA-9c54-x2g4-v92j), and hot paths find their series by index, not by a look-up of labels.
 
+mod audit;
 mod exposition;
 mod grpc;
 mod http;

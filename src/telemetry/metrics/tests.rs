@@ -99,6 +99,7 @@ fn reading(issuers: usize, ca_not_after: std::time::SystemTime) -> Reading {
         signer_ready: false,
         trusted_chains: 4,
         uncounted_uses: 6,
+        audit: None,
         log_lines_lost: 7,
         keys,
         log_clock_skews: vec![("log.example/2026".to_owned(), -1.5)],

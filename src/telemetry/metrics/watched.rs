@@ -12,6 +12,8 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 
+use super::audit;
+use crate::audit::AuditReading;
 use crate::identity::keys::KeyReading;
 
 #[derive(Clone, Debug)]
@@ -36,6 +38,8 @@ pub struct Reading {
     pub uncounted_uses: u64,
     /// Log lines that could not be written.
     pub log_lines_lost: u64,
+    /// How the audit log is, if there is one.
+    pub audit: Option<AuditReading>,
     /// How the issuers' keys are.
     pub keys: KeyReading,
     /// The transparency logs by name (host and path), and how many seconds their clocks are ahead of ours.
@@ -116,6 +120,9 @@ impl Collector for Watched {
             None,
             MetricType::Counter,
         )?)?;
+        if let Some(reading) = &reading.audit {
+            audit::encode(&mut encoder, reading)?;
+        }
         encode_keys(&mut encoder, &reading.keys)
     }
 }
@@ -160,7 +167,7 @@ fn encode_keys(encoder: &mut DescriptorEncoder<'_>, keys: &KeyReading) -> fmt::R
     )
 }
 
-fn unix_seconds(time: SystemTime) -> i64 {
+pub(super) fn unix_seconds(time: SystemTime) -> i64 {
     let seconds = |duration: std::time::Duration| i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
     time.duration_since(UNIX_EPOCH).map_or_else(|before| -seconds(before.duration()), seconds)
 }

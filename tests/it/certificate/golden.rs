@@ -13,6 +13,7 @@ use crate::support::issuer::signed;
 use crate::support::server::by_hand;
 use crate::support::{FakeIssuer, Key, TestCa, run_again};
 use serde_json::json;
+use sigmint::audit::Transport;
 use sigmint::issuance::{Clock, Issuance, Request, Rng};
 use sigmint::possession::KeyRequest;
 
@@ -52,7 +53,10 @@ async fn each_certificate() {
         let token = signed(&Key::fixed_p256(), "ES256", r#"{"alg":"ES256","kid":"first"}"#, &claims.to_string());
         let proof = key.prove(&identity.challenge);
         let key = KeyRequest::PublicKey { content: key.spki_pem().into_bytes(), proof };
-        let issued = issuance.issue(Request { token, key, client: None }).await.unwrap();
+        let issued = issuance
+            .issue(Request { token, key, client: None, request_id: None, transport: Transport::Local })
+            .await
+            .unwrap();
         let ca = issued.chain.certificates()[0].der();
         assert!(is_issued_by(&issued.certificate, ca), "{}", identity.name);
         differing.extend(compare(identity.name, &issued.certificate));

@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
 use sigmint::app;
+use sigmint::audit::Audit;
 use sigmint::authority::AuthoritySource;
 use sigmint::certificate::ValidityPolicy;
 use sigmint::identity::fetch::{ClusterFiles, Fetcher};
@@ -155,6 +156,7 @@ pub fn by_hand(issuers: &str, ca: &TestCa) -> Issuance {
         logs: None,
         limits: Limits::default(),
         single_use: SingleUse::default(),
+        audit: Audit::default(),
         metrics: Metrics::new(&BuildInfo::default()),
         clock: Box::new(SystemTime::now),
         rng: Box::new(random),

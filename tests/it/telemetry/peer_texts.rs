@@ -4,6 +4,7 @@ use crate::support::identities::{email_claims, email_file};
 use crate::support::server::by_hand;
 use crate::support::{Answer, FakeIssuer, Key, Kind, TestCa};
 use serde_json::{Value, json};
+use sigmint::audit::Transport;
 use sigmint::failure::{Failure, FailureKind};
 use sigmint::issuance::{Issuance, Request};
 use sigmint::possession::KeyRequest;
@@ -22,7 +23,10 @@ fn long() -> String {
 async fn refused(issuance: &Issuance, token: String) -> Failure {
     let key = Key::new(Kind::P256);
     let key = KeyRequest::PublicKey { content: key.spki_pem().into_bytes(), proof: vec![0; 64] };
-    issuance.issue(Request { token, key, client: None }).await.unwrap_err()
+    issuance
+        .issue(Request { token, key, client: None, request_id: None, transport: Transport::Local })
+        .await
+        .unwrap_err()
 }
 
 fn assert_short(failure: &Failure, what: &str) {
