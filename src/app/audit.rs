@@ -85,7 +85,9 @@ pub(super) async fn open(
             refuse_key_of_ca(key, authority)?;
             key.sign(Position { chain, count: 0, hash: [0; 32] }).await?;
         }
-        None => tracing::warn!("the audit log's head is not signed: whoever can write the log can rewrite it (--audit-key)"),
+        None => {
+            tracing::warn!("the audit log's head is not signed: whoever can write the log can rewrite it (--audit-key)")
+        }
     }
     let log = Audit::open(AuditOptions {
         destination: settings.destination,

@@ -77,7 +77,8 @@ impl AuditFile {
             Err(TryLockError::Error(source)) => return Err(failed(source)),
         }
         let mut file = Self { path: path.to_owned(), file, most, cut: None };
-        let mut found = find(&mut file.file).map_err(failed)?.ok_or_else(|| AuditFileError::Foreign(path.to_owned()))?;
+        let mut found =
+            find(&mut file.file).map_err(failed)?.ok_or_else(|| AuditFileError::Foreign(path.to_owned()))?;
         if found.is_open {
             write_all(&mut file.file, b"\n").1.map_err(failed)?;
         }
@@ -246,10 +247,7 @@ fn newest_before(path: &Path) -> Option<Last> {
     let entries = std::fs::read_dir(parent).ok()?.flatten();
     let named = entries.filter(|entry| entry.file_name().to_str().is_some_and(|name| name.starts_with(&prefix)));
     let time = |entry: &DirEntry| entry.metadata().ok().filter(Metadata::is_file)?.modified().ok();
-    let mut files: Vec<(SystemTime, PathBuf)> =
-        named.filter_map(|entry| Some((time(&entry)?, entry.path()))).collect();
+    let mut files: Vec<(SystemTime, PathBuf)> = named.filter_map(|entry| Some((time(&entry)?, entry.path()))).collect();
     files.sort_unstable();
-    files.iter().rev().find_map(|(_, path)| {
-        find(&mut File::open(path).ok()?).ok()??.last
-    })
+    files.iter().rev().find_map(|(_, path)| find(&mut File::open(path).ok()?).ok()??.last)
 }

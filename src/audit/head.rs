@@ -125,4 +125,3 @@ struct HeadMembers {
     count: u64,
     sha256: String,
 }
-

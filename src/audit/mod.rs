@@ -9,9 +9,9 @@ mod file;
 pub mod head;
 mod json;
 mod output;
-mod queue;
 pub mod query;
-pub pub(crate) mod read;
+mod queue;
+pub mod read;
 mod record;
 mod redact;
 mod syslog;
@@ -22,8 +22,8 @@ mod writer;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
@@ -189,8 +189,8 @@ impl Audit {
             }
         };
         let samples = options.samples.as_ref().map(|samples| samples.path.clone()).unwrap_or_default();
-        let unverified = Unverified::new(options.samples)
-            .map_err(|source| AuditSetupError::Samples { path: samples, source })?;
+        let unverified =
+            Unverified::new(options.samples).map_err(|source| AuditSetupError::Samples { path: samples, source })?;
         let hash = found.last.map_or([0; 32], |last| last.hash);
         let shared = Arc::new(Shared::new(Position { chain: options.chain, count: 0, hash }));
         let mut writer = Writer::new(Arc::clone(&shared), output, options.sync, options.clock);

@@ -86,7 +86,10 @@ impl Query {
         let same = |asked: &Option<String>, found: &Option<String>| asked.is_none() || asked == found;
         same(&self.issuer, &record.issuer)
             && same(&self.reason, &record.reason)
-            && self.identity.as_ref().is_none_or(|asked| record.san.as_ref().is_some_and(|san| self.is(asked, &san.value)))
+            && self
+                .identity
+                .as_ref()
+                .is_none_or(|asked| record.san.as_ref().is_some_and(|san| self.is(asked, &san.value)))
             && self.serial.as_ref().is_none_or(|asked| {
                 let asked = plain(asked);
                 [&record.serial, &record.certificate_serial].into_iter().flatten().any(|serial| plain(serial) == asked)

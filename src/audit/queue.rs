@@ -132,8 +132,7 @@ impl Shared {
     }
 
     pub(super) fn count_dropped(&self, entry: &Entry) {
-        let count =
-            if entry.kind == Kind::Intent { &self.counts.failed_intents } else { &self.counts.lost };
+        let count = if entry.kind == Kind::Intent { &self.counts.failed_intents } else { &self.counts.lost };
         count.fetch_add(1, Ordering::Relaxed);
     }
 

@@ -119,12 +119,7 @@ pub(super) fn write_claims(
 }
 
 /// Who the certificate is for.
-pub(super) fn write_principal(
-    members: &mut Members,
-    kind: &str,
-    principal: &Principal,
-    redaction: Option<&Redaction>,
-) {
+pub(super) fn write_principal(members: &mut Members, kind: &str, principal: &Principal, redaction: Option<&Redaction>) {
     let (form, name) = match principal.name() {
         SubjectAlternativeName::Email(address) => ("email", address.as_str()),
         SubjectAlternativeName::Uri(uri) => ("uri", uri.as_str()),

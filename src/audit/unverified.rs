@@ -211,8 +211,7 @@ mod tests {
     #[test]
     fn single_records_have_a_rate_and_what_is_left_out_is_counted() {
         let folder = tempfile::tempdir().unwrap();
-        let options =
-            SamplesOptions { path: folder.path().join("unverified"), most_bytes: 1 << 20, per_minute: 10 };
+        let options = SamplesOptions { path: folder.path().join("unverified"), most_bytes: 1 << 20, per_minute: 10 };
         let unverified = Unverified::new(Some(options)).unwrap();
         let start = SystemTime::now();
         for second in [0, 59, 60] {

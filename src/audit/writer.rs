@@ -63,7 +63,9 @@ impl Writer {
     pub(super) fn run(mut self) {
         loop {
             let work = self.shared.take(self.patience());
-            if work.reopen && let Err(error) = self.output.reopen() {
+            if work.reopen
+                && let Err(error) = self.output.reopen()
+            {
                 tracing::error!(%error, "the audit log could not be opened again; it goes on in the file that was moved away");
             }
             let entries: Vec<Entry> = work.entries.into_iter().filter(|entry| !entry.is_given_up()).collect();

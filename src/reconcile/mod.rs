@@ -11,8 +11,6 @@ pub(crate) mod metrics;
 mod outcomes;
 mod records;
 mod state;
-#[cfg(test)]
-mod tests;
 
 use std::collections::HashSet;
 use std::path::PathBuf;

@@ -14,6 +14,7 @@ mod support;
 mod advisories;
 mod api;
 mod app;
+mod audit;
 mod authority;
 mod certificate;
 mod cli;

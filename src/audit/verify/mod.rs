@@ -40,7 +40,9 @@ pub struct Problem {
 pub enum ProblemKind {
     #[error("is not a whole record, and no later start names the record before it")]
     Damaged,
-    #[error("does not follow the record before it: one of the two was changed, or records between them were removed or moved")]
+    #[error(
+        "does not follow the record before it: one of the two was changed, or records between them were removed or moved"
+    )]
     Unlinked,
     #[error("has the wrong number in its chain")]
     Number,

@@ -74,8 +74,7 @@ struct Walk<'a> {
 }
 
 pub(super) fn walk(file: &Path, heads: &mut Heads, report: &mut Report) -> Result<Walked, ReadError> {
-    let walked =
-        Walked { file: file.to_owned(), first: None, last: None, torn: None, uncovered: 0, covered: None };
+    let walked = Walked { file: file.to_owned(), first: None, last: None, torn: None, uncovered: 0, covered: None };
     let mut walk = Walk { walked, is_lost: false, heads, report };
     each_line(file, |line| walk.line(line))?;
     Ok(walk.walked)
@@ -86,7 +85,8 @@ impl Walk<'_> {
         let frame = if line.is_whole { Frame::parse(line.bytes) } else { None };
         let read = frame.and_then(|frame| {
             let (chain, previous) = (frame.chain()?, frame.previous()?);
-            let start = if frame.kind == Kind::Start.name() { Some(serde_json::from_slice(line.bytes).ok()?) } else { None };
+            let start =
+                if frame.kind == Kind::Start.name() { Some(serde_json::from_slice(line.bytes).ok()?) } else { None };
             Some(Record { number: line.number, hash: sha256(line.bytes), chain, previous, seq: frame.seq, start })
         });
         match read {

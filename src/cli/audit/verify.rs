@@ -81,7 +81,8 @@ fn text(report: &Report, is_signed: bool) -> String {
         let _ = writeln!(text, "Covered by a head up to record {} of chain {}.", covered.count, covered.chain);
     }
     if *uncovered > 0 {
-        let _ = writeln!(text, "{uncovered} records after that: whoever can write the log could have changed or cut them.");
+        let _ =
+            writeln!(text, "{uncovered} records after that: whoever can write the log could have changed or cut them.");
     }
     let verdict = match report.problem_count {
         0 => "The log is as it was written.".to_owned(),

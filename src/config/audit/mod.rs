@@ -34,7 +34,10 @@ pub struct AuditSettings {
 /// Where the key that signs heads is.
 #[derive(Clone, Debug)]
 pub enum AuditKey {
-    File { path: PathBuf, password: Option<KeyPassword> },
+    File {
+        path: PathBuf,
+        password: Option<KeyPassword>,
+    },
     /// A name that the backends know.
     Named(String),
 }
@@ -184,7 +187,11 @@ fn bytes(values: &Values, name: &str) -> Result<u64, SettingsError> {
     let (digits, unit) = unit.unwrap_or((text, 1));
     let bytes = digits.parse::<u64>().ok().and_then(|number| number.checked_mul(unit));
     bytes.ok_or_else(|| {
-        SettingsError::new(values.origin(name), format!("{text:?} is not a size"), "write bytes, or like 64K, 16M or 1G")
+        SettingsError::new(
+            values.origin(name),
+            format!("{text:?} is not a size"),
+            "write bytes, or like 64K, 16M or 1G",
+        )
     })
 }
 

@@ -33,7 +33,12 @@ pub(super) const FLAGS: &[Flag] = &[
         "policy",
         "Which verified claims are recorded: policy (those that the loaded policy names), all or none",
     ),
-    flag("audit-redact", "KIND", "", "email: e-mail addresses are replaced by a hash with --audit-redact-key; none: nothing is"),
+    flag(
+        "audit-redact",
+        "KIND",
+        "",
+        "email: e-mail addresses are replaced by a hash with --audit-redact-key; none: nothing is",
+    ),
     flag("audit-redact-key", "FILE", "", "A file with the key of these hashes, 32 bytes at least"),
     flag(
         "audit-key",

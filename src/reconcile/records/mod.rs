@@ -4,8 +4,6 @@
 
 mod line;
 mod source;
-#[cfg(test)]
-mod tests;
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;

@@ -37,7 +37,11 @@ pub(super) fn encode(encoder: &mut DescriptorEncoder<'_>, audit: &AuditReading) 
             audit.unrecorded,
         ),
         ("sigmint_audit_lost_records", "Outcomes, refusals and summaries that could not be written", audit.lost),
-        ("sigmint_audit_failed_heads", "Heads of the audit log that could not be signed or recorded", audit.failed_heads),
+        (
+            "sigmint_audit_failed_heads",
+            "Heads of the audit log that could not be signed or recorded",
+            audit.failed_heads,
+        ),
         ("sigmint_audit_failed_anchors", "Signed heads that an anchor did not take", audit.failed_anchors),
     ] {
         ConstCounter::new(value).encode(encoder.encode_descriptor(name, help, None, MetricType::Counter)?)?;

@@ -1,0 +1,3 @@
+//! The audit log: what is in it, and what it is compared with.
+
+mod reconcile;
