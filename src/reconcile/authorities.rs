@@ -2,10 +2,10 @@
 //!
 //! Owns their keys. Chains are not checked: a CA that expired may have signed what the log has.
 
-use aws_lc_rs::digest::{SHA256, digest};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 use x509_parser::x509::AlgorithmIdentifier;
 
+use super::logged::{Sha256, sha256};
 use crate::crypto::pem::{self, PemError};
 use crate::crypto::signature_check::{KeyError, SignatureCheck};
 
@@ -15,10 +15,10 @@ pub(crate) struct Authorities(Vec<Authority>);
 #[derive(Debug)]
 pub(super) struct Authority {
     name: String,
-    key_hash: [u8; 32],
+    key_hash: Sha256,
     check: SignatureCheck,
-    /// DER.
-    certificate: Vec<u8>,
+    /// Of the certificate.
+    sha256: Sha256,
 }
 
 /// Why there are no authorities to compare with.
@@ -50,9 +50,7 @@ impl Authorities {
             let spki = certificate.public_key().raw;
             let check = SignatureCheck::of_issuer(spki).map_err(|cause| AuthoritiesError::Key { position, cause })?;
             let name = certificate.subject().to_string();
-            let mut key_hash = [0; 32];
-            key_hash.copy_from_slice(digest(&SHA256, spki).as_ref());
-            authorities.push(Authority { name, key_hash, check, certificate: der });
+            authorities.push(Authority { name, key_hash: sha256(spki), check, sha256: sha256(&der) });
         }
         if authorities.is_empty() { Err(AuthoritiesError::Empty) } else { Ok(Self(authorities)) }
     }
@@ -71,7 +69,7 @@ impl Authorities {
     }
 
     /// The one with this key (the issuer key hash of RFC 6962 section 3.2).
-    pub(super) fn with_key(&self, key_hash: &[u8; 32]) -> Option<&Authority> {
+    pub(super) fn with_key(&self, key_hash: &Sha256) -> Option<&Authority> {
         self.0.iter().find(|authority| authority.key_hash == *key_hash)
     }
 
@@ -80,9 +78,14 @@ impl Authorities {
         self.0.iter().find(|authority| authority.signed(message, algorithm, signature))
     }
 
-    /// Whether this is one of their own certificates.
-    pub(super) fn contains(&self, certificate: &[u8]) -> bool {
-        self.0.iter().any(|authority| authority.certificate == certificate)
+    /// The one whose certificate this is.
+    pub(super) fn with_certificate(&self, sha256: &Sha256) -> Option<&Authority> {
+        self.0.iter().find(|authority| authority.sha256 == *sha256)
+    }
+
+    /// The SHA-256 of their certificates.
+    pub(crate) fn certificate_hashes(&self) -> impl Iterator<Item = [u8; 32]> {
+        self.0.iter().map(|authority| authority.sha256)
     }
 }
 

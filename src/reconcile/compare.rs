@@ -3,10 +3,10 @@
 //! Owns whether an entry is ours, and what is wrong with it then. A certificate that was recorded is not verified again: its hash says that
 //! it is the one.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::finding::{Finding, FindingKind};
-use super::logged::Logged;
+use super::logged::{Logged, Sha256};
 use super::records::{Match, Outcome, Records, Short, serial_key};
 use super::state::{State, StateError, StateFile};
 use super::{EntryCounts, Options, milliseconds, outcomes};
@@ -18,8 +18,8 @@ pub(super) struct Comparison<'a> {
     pub(super) state: &'a mut State,
     counts: EntryCounts,
     since: u64,
-    /// Serial numbers that earlier runs missed in the log.
-    missing: HashSet<Short>,
+    /// What earlier runs missed in the log, by serial number.
+    missing: HashMap<Short, Finding>,
     /// Those of them that came.
     arrived: HashSet<Short>,
 }
@@ -29,7 +29,7 @@ impl<'a> Comparison<'a> {
     pub(super) fn new(options: &'a Options, mut records: Records, state: &'a mut State) -> Self {
         state.findings.retain_mut(|finding| still_open(&mut records, finding));
         let missing = state.findings.iter().filter(|finding| !finding.kind.has_entry());
-        let missing = missing.filter_map(Finding::serial_key).collect();
+        let missing = missing.filter_map(|finding| Some((finding.serial_key()?, finding.clone()))).collect();
         let since = options.since.map_or(0, milliseconds);
         Self { options, records, state, counts: EntryCounts::default(), since, missing, arrived: HashSet::new() }
     }
@@ -41,7 +41,8 @@ impl<'a> Comparison<'a> {
             return;
         };
         let key = serial_key(logged.serial);
-        if self.missing.contains(&key) {
+        let was_missing = self.missing.get(&key).is_some_and(|finding| finding.is_about(&logged));
+        if was_missing {
             self.arrived.insert(key);
         }
         if entry.timestamp < self.since {
@@ -56,6 +57,11 @@ impl<'a> Comparison<'a> {
             if outcome == Outcome::Absent {
                 self.add(logged.finding(FindingKind::NoOutcome, entry, None));
             }
+            return;
+        }
+        if was_missing {
+            // Its record was read by the run that missed it.
+            self.counts.recorded += 1;
             return;
         }
         let authorities = &self.options.authorities;
@@ -108,6 +114,15 @@ fn still_open(records: &mut Records, finding: &mut Finding) -> bool {
 }
 
 impl Finding {
+    /// Whether this is the certificate that was recorded.
+    fn is_about(&self, logged: &Logged<'_>) -> bool {
+        let is = |recorded: &Option<String>, hash: Option<&Sha256>| {
+            hash.is_some_and(|hash| recorded.as_deref() == Some(&hex::encode(hash)))
+        };
+        is(&self.tbs_sha256, Some(&logged.tbs_sha256))
+            || is(&self.certificate_sha256, logged.certificate_sha256.as_ref())
+    }
+
     /// What its serial number is found by.
     pub(super) fn serial_key(&self) -> Option<Short> {
         Some(serial_key(&hex::decode(&self.serial).ok()?))

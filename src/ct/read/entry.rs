@@ -2,7 +2,7 @@
 //!
 //! Owns both encodings, which hash to the same leaf. What an entry's certificate says is not known here.
 
-use super::frontier::{Hash, leaf_hash};
+use super::frontier::{Hash, leaf_hash, sha256};
 
 /// `Version.v1` and `MerkleLeafType.timestamped_entry`.
 const LEAF: [u8; 2] = [0, 0];
@@ -18,6 +18,9 @@ pub struct Entry {
     pub timestamp: u64,
     pub content: EntryContent,
     pub leaf_hash: Hash,
+    /// The SHA-256 of each certificate of the chain that was submitted, the issuer's first. The tree's hash does not cover it; empty when the
+    /// log does not tell.
+    pub chain: Vec<Hash>,
 }
 
 /// What was logged.
@@ -45,11 +48,14 @@ impl Entry {
             return None;
         }
         let (timestamp, mut content) = timestamped(&mut bytes)?;
+        let mut extra = Bytes(extra_data);
         if let EntryContent::Precertificate { precertificate, .. } = &mut content {
-            *precertificate = Bytes(extra_data).opaque_24().unwrap_or_default().to_vec();
+            *precertificate = extra.opaque_24().unwrap_or_default().to_vec();
         }
+        let mut certificates = Bytes(extra.opaque_24().unwrap_or_default());
+        let chain = std::iter::from_fn(|| certificates.opaque_24()).map(sha256).collect();
         let is_whole = bytes.0.is_empty() || content == EntryContent::Other;
-        is_whole.then(|| Self { index, timestamp, content, leaf_hash: leaf_hash(&[leaf]) })
+        is_whole.then(|| Self { index, timestamp, content, leaf_hash: leaf_hash(&[leaf]), chain })
     }
 
     /// From a data tile, whose next entry begins where `bytes` do.
@@ -63,9 +69,14 @@ impl Entry {
             EntryContent::Precertificate { precertificate, .. } => *precertificate = bytes.opaque_24()?.to_vec(),
             EntryContent::X509 { .. } => {}
         }
-        // The fingerprints of the chain.
-        bytes.opaque_16()?;
-        Some(Self { index, timestamp, content, leaf_hash: leaf_hash(&[&LEAF, leaf]) })
+        let (chain, rest) = bytes.opaque_16()?.as_chunks();
+        rest.is_empty().then(|| Self {
+            index,
+            timestamp,
+            content,
+            leaf_hash: leaf_hash(&[&LEAF, leaf]),
+            chain: chain.to_vec(),
+        })
     }
 }
 
@@ -128,14 +139,15 @@ mod tests {
     #[test]
     fn an_entry_is_the_same_from_a_tile_and_from_get_entries() {
         let precert = precert();
-        let tile = [X509, &[0, 0], &precert, &[0, 0, 3, 1, 2, 3, 0, 2, 6, 6]].concat();
+        let (issuer, root) = (sha256(b"issuer"), sha256(b"root"));
+        let tile = [X509, &[0, 32], &root, &precert, &[0, 0, 3, 1, 2, 3, 0, 64], &issuer, &root].concat();
         let mut bytes = Bytes(&tile);
         let of_tile = [5, 6].map(|index| Entry::of_tile(index, &mut bytes).unwrap());
         assert!(bytes.0.is_empty() && Entry::of_tile(7, &mut bytes).is_none());
         let leaf = |entry: &[u8]| [&LEAF, entry].concat();
         let of_leaf = [
-            Entry::of_leaf(5, &leaf(X509), &[0, 0, 0]).unwrap(),
-            Entry::of_leaf(6, &leaf(&precert), &[0, 0, 3, 1, 2, 3, 0, 0, 0]).unwrap(),
+            Entry::of_leaf(5, &leaf(X509), b"\0\0\x07\0\0\x04root").unwrap(),
+            Entry::of_leaf(6, &leaf(&precert), b"\0\0\x03\x01\x02\x03\0\0\x10\0\0\x06issuer\0\0\x04root").unwrap(),
         ];
         assert_eq!(of_tile, of_leaf);
         assert_eq!(of_leaf[0].content, EntryContent::X509 { certificate: vec![7, 8] });
@@ -147,8 +159,8 @@ mod tests {
 
     #[test]
     fn what_ends_early_or_late_is_no_entry() {
-        let (precert, tail) = (precert(), [0, 0, 3, 1, 2, 3, 0, 2, 6, 6]);
-        let tile = [&precert[..], &tail].concat();
+        let tile = [&precert()[..], &[0, 0, 3, 1, 2, 3, 0, 32], &[6; 32]].concat();
+        assert!(Entry::of_tile(0, &mut Bytes(&tile)).is_some());
         for length in 0..tile.len() {
             assert_eq!(Entry::of_tile(0, &mut Bytes(&tile[..length])), None, "{length}");
         }
@@ -156,6 +168,7 @@ mod tests {
         for length in 0..leaf.len() {
             assert_eq!(Entry::of_leaf(0, &leaf[..length], &[]), None, "{length}");
         }
+        assert_eq!(Entry::of_tile(0, &mut Bytes(&[X509, &[0, 2, 6, 6]].concat())), None);
         assert_eq!(Entry::of_leaf(0, &[&leaf[..], &[0]].concat(), &[]), None);
         assert_eq!(Entry::of_leaf(0, &[&[1, 0], X509].concat(), &[]), None);
     }

@@ -69,7 +69,7 @@ fn hash_of(kind: u8, parts: &[&[u8]]) -> Hash {
     as_hash(context.finish().as_ref())
 }
 
-fn sha256(bytes: &[u8]) -> Hash {
+pub(super) fn sha256(bytes: &[u8]) -> Hash {
     as_hash(digest(&SHA256, bytes).as_ref())
 }
 

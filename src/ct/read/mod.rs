@@ -122,8 +122,8 @@ impl LogReader {
 /// A static log has a checkpoint; a log of RFC 6962 knows no such path.
 async fn which_api(client: &Client) -> Result<LogApi, ReadError> {
     match checkpoint::fetch(client).await {
-        Ok(_) => Ok(LogApi::StaticCt),
-        Err(ReadError::Refused { status: 400..=499, .. }) => Ok(LogApi::Rfc6962),
+        Ok(note) if checkpoint::is_note(&note) => Ok(LogApi::StaticCt),
+        Ok(_) | Err(ReadError::Refused { status: 400..=499, .. }) => Ok(LogApi::Rfc6962),
         Err(error) => Err(error),
     }
 }

@@ -25,6 +25,11 @@ pub(super) async fn fetch(client: &Client) -> Result<Vec<u8>, ReadError> {
     client.get(PATH, MAX_CHECKPOINT).await
 }
 
+/// Whether this may be a checkpoint at all: some servers answer every path with a page.
+pub(super) fn is_note(body: &[u8]) -> bool {
+    std::str::from_utf8(body).is_ok_and(|text| text.contains(&format!("\n\n{SIGNATURE}")))
+}
+
 pub(super) async fn tree_head(client: &Client, key: Option<&LogKey>) -> Result<TreeHead, ReadError> {
     read(&fetch(client).await?, key)
 }
