@@ -9,7 +9,7 @@ use super::logged::{Sha256, sha256};
 use crate::crypto::pem::{self, PemError};
 use crate::crypto::signature_check::{KeyError, SignatureCheck};
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Authorities(Vec<Authority>);
 
 #[derive(Debug)]

@@ -5,6 +5,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::authorities::Authority;
 use super::finding::{Finding, FindingKind};
 use super::logged::{Logged, Sha256};
 use super::records::{Match, Outcome, Records, Short, serial_key};
@@ -27,7 +28,10 @@ pub(super) struct Comparison<'a> {
 impl<'a> Comparison<'a> {
     /// Looks first at what earlier runs left open: records may have arrived.
     pub(super) fn new(options: &'a Options, mut records: Records, state: &'a mut State) -> Self {
-        state.findings.retain_mut(|finding| still_open(&mut records, finding));
+        state.findings.retain_mut(|finding| {
+            let is_of_others = finding.kind == FindingKind::UnknownAuthority && options.is_of_others(finding);
+            !is_of_others && still_open(&mut records, finding)
+        });
         let missing = state.findings.iter().filter(|finding| !finding.kind.has_entry());
         let missing = missing.filter_map(|finding| Some((finding.serial_key()?, finding.clone()))).collect();
         let since = options.since.map_or(0, milliseconds);
@@ -70,7 +74,13 @@ impl<'a> Comparison<'a> {
             return;
         }
         match logged.issuer(authorities) {
-            None => self.counts.foreign += 1,
+            None => match self.options.authority_above(&entry.chain) {
+                None => self.counts.foreign += 1,
+                Some(above) => {
+                    let finding = logged.finding(FindingKind::UnknownAuthority, entry, None);
+                    self.add(Finding { authority: Some(above.name().to_owned()), ..finding });
+                }
+            },
             Some(issuer) => {
                 let kind = if found == Match::None { FindingKind::NoRecord } else { FindingKind::OtherContent };
                 self.add(logged.finding(kind, entry, Some(issuer)));
@@ -111,6 +121,21 @@ fn still_open(records: &mut Records, finding: &mut Finding) -> bool {
         Match::OtherContent | Match::None => {}
     }
     true
+}
+
+impl Options {
+    /// The authority of ours below which a certificate was issued, by a CA that is neither ours nor named as another's: somebody may have
+    /// made that one with our key.
+    fn authority_above(&self, chain: &[Sha256]) -> Option<&Authority> {
+        if chain.first().is_some_and(|issuer| self.other_authorities.contains(&hex::encode(issuer))) {
+            return None;
+        }
+        chain.iter().find_map(|certificate| self.authorities.with_certificate(certificate))
+    }
+
+    fn is_of_others(&self, finding: &Finding) -> bool {
+        finding.issuer_sha256.as_ref().is_some_and(|issuer| self.other_authorities.contains(issuer))
+    }
 }
 
 impl Finding {

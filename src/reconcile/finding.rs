@@ -15,6 +15,8 @@ pub(crate) enum FindingKind {
     NoRecord,
     /// A certificate that our CA signed under a serial number for which another certificate was recorded.
     OtherContent,
+    /// A certificate of a CA below ours that was not named.
+    UnknownAuthority,
     /// A certificate in the log whose intent was recorded and whose outcome was not: the process died in between.
     NoOutcome,
     /// A certificate that was handed out with the log's promise, which the log did not keep.
@@ -31,13 +33,15 @@ pub(crate) enum Severity {
 }
 
 impl FindingKind {
-    pub(crate) const ALL: [Self; 4] = [Self::NoRecord, Self::OtherContent, Self::NoOutcome, Self::NoEntry];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::NoRecord, Self::OtherContent, Self::UnknownAuthority, Self::NoOutcome, Self::NoEntry];
 
     /// A stable word for metrics and alerts.
     pub(crate) const fn label(self) -> &'static str {
         match self {
             Self::NoRecord => "no_record",
             Self::OtherContent => "other_content",
+            Self::UnknownAuthority => "unknown_authority",
             Self::NoOutcome => "no_outcome",
             Self::NoEntry => "no_entry",
         }
@@ -45,7 +49,7 @@ impl FindingKind {
 
     pub(crate) const fn severity(self) -> Severity {
         match self {
-            Self::NoRecord | Self::OtherContent => Severity::Alarm,
+            Self::NoRecord | Self::OtherContent | Self::UnknownAuthority => Severity::Alarm,
             Self::NoOutcome | Self::NoEntry => Severity::Notice,
         }
     }
@@ -98,7 +102,7 @@ pub(crate) struct Finding {
     pub certificate_sha256: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub san: Vec<Name>,
-    /// The CA's name, where the log has the certificate.
+    /// The CA's name, where the log has the certificate; of an unknown authority's, the name of ours above it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub authority: Option<String>,
     /// Seconds since 1970.
@@ -108,6 +112,9 @@ pub(crate) struct Finding {
     pub not_after: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub signed_by_us: Option<SignedByUs>,
+    /// Of the certificate that issued it, as the log has it, hexadecimal.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub issuer_sha256: Option<String>,
     /// As in the record.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub request_id: Option<String>,
@@ -121,7 +128,7 @@ impl Finding {
     pub(super) fn due(&self, options: &Options) -> u64 {
         let delay = length(options.record_delay);
         let patience = match self.kind {
-            FindingKind::NoRecord | FindingKind::OtherContent => delay,
+            FindingKind::NoRecord | FindingKind::OtherContent | FindingKind::UnknownAuthority => delay,
             FindingKind::NoOutcome => delay.saturating_add(length(IN_FLIGHT)),
             // Found only when it is due.
             FindingKind::NoEntry => 0,

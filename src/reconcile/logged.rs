@@ -33,7 +33,7 @@ pub(super) struct Logged<'a> {
 
 /// How it shows who issued it.
 enum Issued<'a> {
-    Certificate { der: &'a [u8], parts: Parts<'a> },
+    Certificate(Parts<'a>),
     Precertificate { issuer_key_hash: &'a Sha256, der: &'a [u8] },
 }
 
@@ -57,7 +57,7 @@ impl<'a> Logged<'a> {
                     tbs_sha256: plain,
                     certificate_sha256: Some(sha256(certificate)),
                     tbs,
-                    issued: Issued::Certificate { der: certificate, parts },
+                    issued: Issued::Certificate(parts),
                 })
             }
             EntryContent::Precertificate { issuer_key_hash, tbs, precertificate } => Some(Self {
@@ -73,13 +73,13 @@ impl<'a> Logged<'a> {
 
     /// Whether it is the certificate of one of our CAs rather than one that they issued to somebody.
     pub(super) fn is_of(&self, authorities: &Authorities) -> bool {
-        matches!(&self.issued, Issued::Certificate { der, .. } if authorities.contains(der))
+        self.certificate_sha256.is_some_and(|hash| authorities.with_certificate(&hash).is_some())
     }
 
     /// The authority of ours that issued it, and whether its signature says so.
     pub(super) fn issuer<'o>(&self, authorities: &'o Authorities) -> Option<(&'o Authority, SignedByUs)> {
         match &self.issued {
-            Issued::Certificate { parts: Parts { tbs, algorithm, signature }, .. } => {
+            Issued::Certificate(Parts { tbs, algorithm, signature }) => {
                 Some((authorities.signer_of(tbs, algorithm, signature)?, SignedByUs::Yes))
             }
             Issued::Precertificate { issuer_key_hash, der } => {
@@ -122,6 +122,7 @@ impl<'a> Logged<'a> {
             not_before: parsed.as_ref().map(|tbs| tbs.validity().not_before.timestamp()),
             not_after: parsed.as_ref().map(|tbs| tbs.validity().not_after.timestamp()),
             signed_by_us: issuer.map(|(_, signed)| signed),
+            issuer_sha256: entry.chain.first().map(hex::encode),
             request_id: None,
             token_issuer: None,
         }

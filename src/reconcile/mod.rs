@@ -38,6 +38,8 @@ const CLOCK_SKEW: Duration = Duration::from_mins(1);
 #[derive(Debug)]
 pub(crate) struct Options {
     pub authorities: Authorities,
+    /// SHA-256 of the certificates of CAs below ours that issue for others, hexadecimal.
+    pub other_authorities: HashSet<String>,
     /// Audit files, and folders of them.
     pub records: Vec<PathBuf>,
     /// How long the log may take to show what it promised.

@@ -75,6 +75,7 @@ fn not_logged(known: &Known) -> Finding {
         not_before: None,
         not_after: None,
         signed_by_us: None,
+        issuer_sha256: None,
         request_id: None,
         token_issuer: None,
     }

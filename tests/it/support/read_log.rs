@@ -46,6 +46,8 @@ pub struct Shown {
     pub time: u64,
     /// How many entries get-entries gives at once.
     pub at_once: usize,
+    /// The chain above every entry, DER.
+    pub chain: Vec<Vec<u8>>,
     pub gzip: bool,
     /// Paths that begin so are answered like this.
     pub instead: HashMap<&'static str, (u16, Vec<u8>)>,
@@ -70,6 +72,7 @@ impl ReadLog {
             signed: None,
             time,
             at_once: 100,
+            chain: Vec::new(),
             gzip: false,
             instead: HashMap::new(),
             keeps_partial: true,
@@ -156,9 +159,10 @@ fn rfc6962(path: &str, pair: &EcdsaKeyPair, shown: &Shown) -> Option<Vec<u8>> {
     let (start, end): (usize, usize) = (start.parse().ok()?, end.parse().ok()?);
     let entries = shown.entries.get(start..=end.min(shown.entries.len() - 1))?;
     let entries = entries.iter().enumerate().take(shown.at_once).map(|(offset, entry)| {
+        let chain = opaque_24(&shown.chain.iter().flat_map(|der| opaque_24(der)).collect::<Vec<_>>());
         let extra = match &entry.1 {
-            Content::X509(_) => vec![0, 0, 0],
-            Content::Precertificate { precertificate, .. } => [opaque_24(precertificate), vec![0, 0, 0]].concat(),
+            Content::X509(_) => chain,
+            Content::Precertificate { precertificate, .. } => [opaque_24(precertificate), chain].concat(),
         };
         let leaf = STANDARD.encode(leaf(start + offset, entry));
         format!(r#"{{"leaf_input":"{leaf}","extra_data":"{}"}}"#, STANDARD.encode(extra))
@@ -196,7 +200,9 @@ fn static_ct(path: &str, pair: &EcdsaKeyPair, shown: &Shown) -> Option<Vec<u8>> 
             Content::X509(_) => Vec::new(),
             Content::Precertificate { precertificate, .. } => opaque_24(precertificate),
         };
-        [timestamped(index, entry), precertificate, vec![0, 32], vec![8; 32]].concat()
+        let chain: Vec<u8> = shown.chain.iter().flat_map(|der| digest(&SHA256, der).as_ref().to_vec()).collect();
+        let length = u16::try_from(chain.len()).unwrap().to_be_bytes().to_vec();
+        [timestamped(index, entry), precertificate, length, chain].concat()
     });
     Some(leaves.collect::<Vec<_>>().concat())
 }

@@ -71,6 +71,9 @@ pub(crate) struct ReconcileArgs {
     /// Our CA certificates, PEM: the chain of each CA that issues or issued; can be repeated
     #[arg(long, value_name = "FILE", required = true)]
     chain: Vec<PathBuf>,
+    /// CA certificates below ours that issue for others, PEM: theirs are none of our records' business; can be repeated
+    #[arg(long, value_name = "FILE")]
+    other_ca: Vec<PathBuf>,
     /// Remember in this file how far the log was read and what is open
     #[arg(long, value_name = "FILE")]
     state: Option<PathBuf>,
@@ -169,17 +172,10 @@ impl ReconcileArgs {
     }
 
     fn options(&self) -> Result<Options, CommandError> {
-        let mut authorities: Option<Authorities> = None;
-        for path in &self.chain {
-            let more = Authorities::from_pem(&read(path)?);
-            let more = more.map_err(|error| CommandError::usage(format!("{}: {error}", shown(path))))?;
-            match &mut authorities {
-                Some(authorities) => authorities.extend(more),
-                None => authorities = Some(more),
-            }
-        }
+        let others = authorities(&self.other_ca)?;
         Ok(Options {
-            authorities: authorities.ok_or_else(|| CommandError::usage("--chain is needed"))?,
+            authorities: authorities(&self.chain)?,
+            other_authorities: others.certificate_hashes().map(hex::encode).collect(),
             records: self.records.clone(),
             merge_delay: self.mmd,
             record_delay: self.record_delay,
@@ -188,6 +184,15 @@ impl ReconcileArgs {
             clock: SystemTime::now,
         })
     }
+}
+
+fn authorities(files: &[PathBuf]) -> Result<Authorities, CommandError> {
+    let mut authorities = Authorities::default();
+    for path in files {
+        let more = Authorities::from_pem(&read(path)?);
+        authorities.extend(more.map_err(|error| CommandError::usage(format!("{}: {error}", shown(path))))?);
+    }
+    Ok(authorities)
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, CommandError> {

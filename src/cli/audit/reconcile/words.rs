@@ -86,13 +86,15 @@ fn write_finding(out: &mut String, finding: &Finding) -> std::fmt::Result {
     }
     if let Some(authority) = &finding.authority {
         let signed = finding.signed_by_us.map_or("", signature_in_words);
-        writeln!(out, "  issued by   {}{signed}", visible(authority))?;
+        let label = if finding.kind == FindingKind::UnknownAuthority { "below" } else { "issued by" };
+        writeln!(out, "  {label:<11} {}{signed}", visible(authority))?;
     }
     for (label, value) in [
         ("token of", &finding.token_issuer),
         ("request id", &finding.request_id),
         ("TBS SHA-256", &finding.tbs_sha256),
         ("certificate SHA-256", &finding.certificate_sha256),
+        ("issuer SHA-256", &finding.issuer_sha256),
     ] {
         if let Some(value) = value {
             writeln!(out, "  {label:<11} {}", visible(value))?;
@@ -105,6 +107,9 @@ const fn in_words(kind: FindingKind) -> &'static str {
     match kind {
         FindingKind::NoRecord => "a certificate of ours that is not recorded",
         FindingKind::OtherContent => "a certificate of ours whose serial number is recorded with another certificate",
+        FindingKind::UnknownAuthority => {
+            "a certificate of a CA below ours that was named neither with --chain nor with --other-ca"
+        }
         FindingKind::NoOutcome => {
             "a certificate whose intent is recorded, and its outcome is not: the server died in between"
         }
@@ -194,6 +199,7 @@ fn finding(finding: &Finding) -> Value {
     add("signedByUs", json!(finding.signed_by_us));
     add("tbsSha256", finding.tbs_sha256.clone().into());
     add("certificateSha256", finding.certificate_sha256.clone().into());
+    add("issuerSha256", finding.issuer_sha256.clone().into());
     add("requestId", finding.request_id.clone().into());
     add("tokenIssuer", finding.token_issuer.clone().into());
     Value::Object(members)

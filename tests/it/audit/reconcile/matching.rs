@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use rcgen::{CertificateParams, DnType, KeyPair};
+use rcgen::{CertificateParams, DnType, Issuer, KeyPair};
 use serde_json::json;
 use sigmint::dev::DevLog;
 
@@ -122,7 +122,7 @@ fn final_certificates_are_matched_by_their_own_hash_and_ours_are_told_by_the_sig
         scene.record(now() - HOUR, json!({"type": "outcome", "serial": "112232", "reason": "LOG_UNAVAILABLE"}));
         scene.log.add(now() - HOUR, Content::X509(plain));
         // Our own CA's certificate is no leaf.
-        scene.log.add(now() - HOUR, Content::X509(scene.ca.certificate().der().to_vec()));
+        scene.log.add(now() - HOUR, Content::X509(scene.root.clone()));
         let report = scene.json(MATCHED, &["--mmd=1m"]);
         assert_eq!((report["entries"]["recorded"].as_u64(), report["entries"]["foreign"].as_u64()), (Some(2), Some(1)));
         // Our key under another name.
@@ -136,6 +136,31 @@ fn final_certificates_are_matched_by_their_own_hash_and_ours_are_told_by_the_sig
             (report["findings"][0]["serial"].as_str(), report["findings"][0]["index"].as_u64()),
             (Some("112233"), Some(3))
         );
+    }
+}
+
+/// Whoever has a root's key makes an issuing CA first.
+#[test]
+fn a_certificate_of_a_ca_below_ours_is_an_alarm_unless_that_ca_is_named_as_another_s() {
+    for api in APIS {
+        let mut scene = Scene::new(api);
+        scene.issue(now() - HOUR, 1);
+        let below = Ca::new("below ours");
+        let issuer = Issuer::from_params(&scene.ca.params, &scene.ca.key);
+        let below_certificate = below.params.signed_by(&below.key, &issuer).unwrap();
+        scene.log.change(|shown| {
+            shown.chain = vec![below_certificate.der().to_vec(), scene.root.clone()];
+            shown.entries.push((now(), below.precertificate(2, "thief@example.com").0));
+        });
+        let report = scene.json(ALARM, &["--state=state.json"]);
+        assert_eq!(kinds(&report), ["unknown_authority"]);
+        let finding = &report["findings"][0];
+        assert_eq!((finding["serial"].as_str(), finding["authority"].as_str()), (Some("112202"), Some("CN=our CA")));
+        assert_eq!(finding["issuerSha256"].as_str(), Some(hex(&sha256(below_certificate.der())).as_str()));
+        scene.put("other.pem", below_certificate.pem().as_bytes());
+        for more in [&["--other-ca=other.pem", "--state=state.json"][..], &["--other-ca=other.pem"]] {
+            assert_eq!(kinds(&scene.json(MATCHED, more)), [""; 0]);
+        }
     }
 }
 

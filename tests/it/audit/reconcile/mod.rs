@@ -88,21 +88,25 @@ impl Ca {
 struct Scene {
     log: ReadLog,
     ca: Ca,
+    /// The CA's certificate as it was given, DER.
+    root: Vec<u8>,
     folder: TempDir,
     records: String,
 }
 
 impl Scene {
     fn new(api: Api) -> Self {
+        let ca = Ca::new("our CA");
         let scene = Self {
             log: ReadLog::start(api, now()),
-            ca: Ca::new("our CA"),
+            root: ca.certificate().der().to_vec(),
+            ca,
             folder: tempfile::tempdir().unwrap(),
             records: String::new(),
         };
         let spki = pem::encode(&pem::Pem::new("PUBLIC KEY", scene.log.spki.clone()));
         scene.put("log.pem", spki.as_bytes());
-        scene.put("chain.pem", scene.ca.certificate().pem().as_bytes());
+        scene.put("chain.pem", pem::encode(&pem::Pem::new("CERTIFICATE", scene.root.clone())).as_bytes());
         std::fs::create_dir(scene.path("audit")).unwrap();
         scene
     }
