@@ -8,6 +8,7 @@ mod decision;
 mod file;
 pub mod head;
 mod json;
+mod options;
 mod output;
 pub mod query;
 mod queue;
@@ -21,7 +22,6 @@ mod writer;
 
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -44,6 +44,7 @@ use writer::Writer;
 pub use chain::{ChainId, Position};
 pub use decision::{Decision, SignedRecord};
 pub use file::AuditFileError;
+pub use options::{AuditOptions, AuditSetupError, Destination, OnFailure, SyncMode};
 pub use record::{Origin, PolicyOutcome, RecordedClaims, Transport};
 pub use redact::Redaction;
 pub(crate) use redact::SHORTEST_KEY;
@@ -54,69 +55,6 @@ pub use unverified::SamplesOptions;
 const PATIENCE: Duration = Duration::from_secs(3);
 /// How long the end of the process waits for the last records.
 const LAST_RECORDS: Duration = Duration::from_secs(5);
-
-/// Where records go (`--audit-path`).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Destination {
-    File {
-        path: PathBuf,
-        /// The size in bytes at which it is moved away and a new one begun.
-        most_bytes: Option<u64>,
-    },
-    Stdout,
-    /// The socket of the local daemon.
-    Syslog(PathBuf),
-}
-
-/// When records are flushed to the disk (`--audit-sync`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SyncMode {
-    /// Before a certificate is signed.
-    Request,
-    /// Once a second.
-    Interval,
-    /// When the system does.
-    None,
-}
-
-/// What happens when an intent cannot be written (`--audit-failure`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OnFailure {
-    /// Nothing is signed.
-    Refuse,
-    /// It is signed all the same, and counted.
-    Sign,
-}
-
-#[derive(Clone, Debug)]
-pub struct AuditOptions {
-    pub destination: Destination,
-    pub claims: RecordedClaims,
-    pub redaction: Option<Redaction>,
-    pub sync: SyncMode,
-    pub on_failure: OnFailure,
-    /// Where requests whose token did not verify are written one by one, if they are.
-    pub samples: Option<SamplesOptions>,
-    /// SHA-256 of the public key whose private half signs heads, for the start record.
-    pub head_key: Option<[u8; 32]>,
-    pub chain: ChainId,
-    pub clock: fn() -> SystemTime,
-}
-
-/// Why there is no audit log.
-#[derive(Debug, thiserror::Error)]
-pub enum AuditSetupError {
-    #[error(transparent)]
-    File(#[from] AuditFileError),
-    #[error("cannot connect to syslog at {}: {source}", path.display())]
-    Syslog { path: PathBuf, source: io::Error },
-    #[error("{}: {source}", path.display())]
-    Samples { path: PathBuf, source: io::Error },
-    #[error("the first record could not be written: {0}")]
-    Begin(io::Error),
-    #[error("no thread for the audit log: {0}")]
-    Thread(io::Error),
-}
 
 /// Why a record is not in the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

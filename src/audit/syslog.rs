@@ -11,6 +11,8 @@ use super::output::Lines;
 
 /// Where the local daemon listens when nothing else is said.
 pub(crate) const DEFAULT_SOCKET: &str = "/dev/log";
+/// Where Linux has this machine's name.
+const HOST_NAME: &str = "/proc/sys/kernel/hostname";
 /// Facility 13 (log audit), severity 6 (informational): RFC 5424 section 6.2.1.
 const PRIORITY: u16 = 13 * 8 + 6;
 /// How long a daemon may leave a datagram waiting.
@@ -25,8 +27,8 @@ pub(super) struct Syslog {
 impl Syslog {
     /// Connects, to see that somebody listens.
     pub(super) fn connect(path: &Path) -> io::Result<Self> {
-        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-        let host = Some(host).filter(|host| !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_graphic()));
+        let host = std::fs::read_to_string(HOST_NAME).ok().map(|name| name.trim().to_owned());
+        let host = host.filter(|host| !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_graphic()));
         let mut syslog = Self { path: path.to_owned(), socket: None, host: host.unwrap_or_else(|| "-".to_owned()) };
         syslog.socket = Some(syslog.open()?);
         Ok(syslog)

@@ -68,6 +68,7 @@ fn begin(file: &Walked, first: &First, is_begin_missing: bool, report: &mut Repo
     } else if first.torn.is_some() {
         report.torn += 1;
     }
+    report.begins += 1;
     if !is_begin && !is_begin_missing {
         report.problem(&file.file, 1, ProblemKind::BeginMissing);
     }

@@ -83,6 +83,8 @@ pub struct Report {
     pub records: u64,
     /// Processes that wrote them.
     pub chains: u64,
+    /// Files that nothing comes before: one for each log.
+    pub begins: u64,
     /// Heads in the files whose signature is good; all of them where there is no key.
     pub heads: u64,
     /// Heads from elsewhere whose signature is good.

@@ -71,9 +71,15 @@ fn text(report: &Report, is_signed: bool) -> String {
     if more > 0 {
         let _ = writeln!(text, "and {more} more");
     }
-    let Report { records, chains, heads, anchors, torn, uncovered, .. } = report;
+    let Report { records, chains, begins, heads, anchors, torn, uncovered, .. } = report;
     let signatures = if is_signed { "signed heads" } else { "heads, whose signatures were not looked at" };
     let _ = writeln!(text, "{records} records of {chains} starts, {heads} {signatures}, {anchors} of anchors.");
+    if *begins > 1 {
+        let _ = writeln!(
+            text,
+            "{begins} logs that do not go on from each other: one a process that has its own is as it should be."
+        );
+    }
     if *torn > 0 {
         let _ = writeln!(text, "{torn} incomplete lines, each accounted for by the start after it.");
     }

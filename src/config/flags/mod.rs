@@ -406,8 +406,7 @@ impl Flag {
 
     /// Whether the value says where something is: a file, a key in a service.
     pub(super) fn is_place(&self) -> bool {
-        ["FILE", "KEY", "PLACE"].contains(&self.value)
-            || ["kms-resource", "tink-kms-resource", "gcp_private_ca_parent"].contains(&self.name)
+        self.value == "FILE" || ["kms-resource", "tink-kms-resource", "gcp_private_ca_parent"].contains(&self.name)
     }
 
     /// Whether the value is a time.

@@ -1,3 +1,9 @@
-//! The audit log: what is in it, and what it is compared with.
+//! The audit log: what is in it, and what happens when it cannot be written or was changed, and what it is compared with.
 
+mod decisions;
+mod destinations;
+mod failing;
 mod reconcile;
+mod schema;
+mod strangers;
+mod tampering;

@@ -4,6 +4,7 @@
 
 pub mod adapters;
 pub mod again;
+pub mod audit;
 pub mod authority;
 #[cfg(feature = "aws-kms")]
 pub mod aws_kms;
