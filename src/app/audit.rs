@@ -10,6 +10,7 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime};
 
 use reqwest::Client;
+use rustix::fs::OFlags;
 use tokio::task::JoinHandle;
 use tokio::time::{self, MissedTickBehavior};
 use url::Url;
@@ -85,9 +86,7 @@ pub(super) async fn open(
             refuse_key_of_ca(key, authority)?;
             key.sign(Position { chain, count: 0, hash: [0; 32] }).await?;
         }
-        None => {
-            tracing::warn!("the audit log's head is not signed: whoever can write the log can rewrite it (--audit-key)")
-        }
+        None => tracing::warn!("the audit log's head is not signed (--audit-key): whoever can write it can rewrite it"),
     }
     let log = Audit::open(AuditOptions {
         destination: settings.destination,
@@ -179,7 +178,9 @@ impl Anchor {
 }
 
 fn append(path: &Path, line: &[u8]) -> io::Result<()> {
-    let mut file = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
+    // Opening a pipe would wait for its reader.
+    let flags = OFlags::NONBLOCK.bits().cast_signed();
+    let mut file = OpenOptions::new().append(true).create(true).mode(0o600).custom_flags(flags).open(path)?;
     file.write_all(line)?;
     file.sync_data()
 }

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::issuers::listed;
+use crate::audit::OnFailure;
 use crate::config::effective::Effective;
 use crate::config::settings::{LogsSettings, Settings};
 use crate::files::warn_if_shared;
@@ -34,6 +35,9 @@ pub(super) fn report(settings: &Settings) {
     }
     if settings.single_use.when_unknown == WhenUnknown::Pass {
         tracing::warn!("tokens pass uncounted when their uses cannot be counted: --single-use-failure is open");
+    }
+    if settings.audit.as_ref().is_some_and(|audit| audit.on_failure == OnFailure::Sign) {
+        tracing::warn!("certificates are signed when they cannot be recorded: --audit-failure is open");
     }
     if settings.bounds.requests.proxies.trusts_everybody() {
         tracing::warn!("every client may say which address it has: --trusted-proxies names the whole Internet");
@@ -87,6 +91,8 @@ fn protections(settings: &Settings) -> Vec<(&'static str, bool)> {
         ("rate-limit-per-identity", requests.per_identity.is_some()),
         ("max-connections-per-address", settings.bounds.connections.per_address.is_some()),
         ("single-use-store", settings.single_use.store.is_some()),
+        ("audit", settings.audit.is_some()),
+        ("audit-key", settings.audit.as_ref().is_some_and(|audit| audit.key.is_some())),
     ]
 }
 

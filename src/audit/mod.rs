@@ -126,9 +126,11 @@ impl Audit {
                 (Output::Syslog(syslog), file::Found::default())
             }
         };
-        let samples = options.samples.as_ref().map(|samples| samples.path.clone()).unwrap_or_default();
-        let unverified =
-            Unverified::new(options.samples).map_err(|source| AuditSetupError::Samples { path: samples, source })?;
+        let samples = options.samples.as_ref();
+        let unverified = Unverified::new(samples).map_err(|source| AuditSetupError::Samples {
+            path: samples.map(|samples| samples.path.clone()).unwrap_or_default(),
+            source,
+        })?;
         let hash = found.last.map_or([0; 32], |last| last.hash);
         let shared = Arc::new(Shared::new(Position { chain: options.chain, count: 0, hash }));
         let mut writer = Writer::new(Arc::clone(&shared), output, options.sync, options.clock);
@@ -168,6 +170,11 @@ impl Audit {
         }
     }
 
+    /// Whether there is a log.
+    pub const fn is_on(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// Whether certificates can be had as far as the log is concerned.
     pub fn is_ready(&self) -> bool {
         self.0.as_ref().is_none_or(|inner| inner.on_failure == OnFailure::Sign || inner.is_written())
@@ -176,7 +183,7 @@ impl Audit {
     /// Has a file that was moved away opened again.
     pub fn reopen(&self) {
         if let Some(inner) = &self.0 {
-            inner.shared.tell(|queue| queue.reopen = true);
+            inner.shared.reopen();
         }
     }
 
@@ -253,7 +260,7 @@ impl Audit {
     /// Writes what is left, and nothing after it. Blocks, but not for long.
     pub fn close(&self) -> bool {
         let Some(inner) = &self.0 else { return true };
-        inner.shared.tell(|queue| queue.closing = true);
+        inner.shared.close();
         inner.shared.await_end(LAST_RECORDS)
     }
 }
@@ -306,7 +313,7 @@ impl fmt::Debug for Inner {
 impl Drop for Inner {
     /// The writer's thread ends.
     fn drop(&mut self) {
-        self.shared.tell(|queue| queue.closing = true);
+        self.shared.close();
     }
 }
 

@@ -39,16 +39,24 @@ impl Entry {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Queue {
-    pub(super) entries: Vec<Entry>,
+struct Queue {
+    entries: Vec<Entry>,
     bytes: usize,
     /// The writer waits to be woken.
     idle: bool,
     /// The file is to be opened again: it may have been moved away.
-    pub(super) reopen: bool,
+    reopen: bool,
+    life: Life,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Life {
+    #[default]
+    Open,
     /// Nothing more will come.
-    pub(super) closing: bool,
-    pub(super) closed: bool,
+    Closing,
+    /// The writer has ended.
+    Closed,
 }
 
 /// What requests and the writer share.
@@ -120,7 +128,7 @@ impl Shared {
         let cost = entry.cost();
         let most = if entry.kind == Kind::Intent { INTENTS } else { ALL };
         let mut queue = self.lock();
-        if queue.closing || queue.bytes.saturating_add(cost) > most {
+        if queue.life != Life::Open || queue.bytes.saturating_add(cost) > most {
             drop(queue);
             self.count_dropped(&entry);
             return false;
@@ -136,10 +144,19 @@ impl Shared {
         count.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Has the writer do something besides.
-    pub(super) fn tell(&self, change: impl FnOnce(&mut Queue)) {
+    /// Has the writer open its file again.
+    pub(super) fn reopen(&self) {
         let mut queue = self.lock();
-        change(&mut queue);
+        queue.reopen = true;
+        self.wake(queue);
+    }
+
+    /// Has the writer write what is there, and end.
+    pub(super) fn close(&self) {
+        let mut queue = self.lock();
+        if queue.life == Life::Open {
+            queue.life = Life::Closing;
+        }
         self.wake(queue);
     }
 
@@ -154,7 +171,7 @@ impl Shared {
     /// Waits for something to do, but no longer than `limit`, and takes it.
     pub(super) fn take(&self, limit: Duration) -> Work {
         let is_idle = |queue: &mut Queue| {
-            queue.idle = queue.entries.is_empty() && !queue.reopen && !queue.closing;
+            queue.idle = queue.entries.is_empty() && !queue.reopen && queue.life == Life::Open;
             queue.idle
         };
         let waited = self.arrived.wait_timeout_while(self.lock(), limit, is_idle);
@@ -164,20 +181,20 @@ impl Shared {
         Work {
             entries: std::mem::take(&mut queue.entries),
             reopen: std::mem::take(&mut queue.reopen),
-            closing: queue.closing,
+            closing: queue.life != Life::Open,
         }
     }
 
     /// The writer has ended.
     pub(super) fn end(&self) {
-        self.lock().closed = true;
+        self.lock().life = Life::Closed;
         self.ended.notify_all();
     }
 
     /// Waits until the writer has ended, but no longer than `limit`: the disk may be stuck.
     pub(super) fn await_end(&self, limit: Duration) -> bool {
-        let waited = self.ended.wait_timeout_while(self.lock(), limit, |queue| !queue.closed);
-        waited.unwrap_or_else(PoisonError::into_inner).0.closed
+        let waited = self.ended.wait_timeout_while(self.lock(), limit, |queue| queue.life != Life::Closed);
+        waited.unwrap_or_else(PoisonError::into_inner).0.life == Life::Closed
     }
 }
 

@@ -57,7 +57,7 @@ struct Minute {
 }
 
 impl Unverified {
-    pub(super) fn new(options: Option<SamplesOptions>) -> io::Result<Self> {
+    pub(super) fn new(options: Option<&SamplesOptions>) -> io::Result<Self> {
         let counts = std::iter::repeat_with(AtomicU64::default).take(FailureKind::ALL.len() * TRANSPORTS).collect();
         let samples = options.map(Samples::start).transpose()?;
         Ok(Self { counts, left_out: AtomicU64::new(0), samples })
@@ -83,7 +83,7 @@ impl Unverified {
             if let (1.., Some(kind), Some(transport)) =
                 (count, FailureKind::ALL.get(kind), Transport::ALL.get(transport))
             {
-                counts.push(Count { reason: kind.row().reason, transport: transport.name(), count });
+                counts.push(Summed { reason: kind.row().reason, transport: transport.name(), count });
             }
         }
         if counts.is_empty() {
@@ -101,14 +101,14 @@ impl Unverified {
 }
 
 #[derive(serde::Serialize)]
-struct Count {
+struct Summed {
     reason: &'static str,
     transport: &'static str,
     count: u64,
 }
 
 impl Samples {
-    fn start(options: SamplesOptions) -> io::Result<Self> {
+    fn start(options: &SamplesOptions) -> io::Result<Self> {
         let mut file = CappedFile::open(&options.path, options.most_bytes)?;
         let (sender, receiver): (_, Receiver<Vec<u8>>) = sync_channel(WAITING);
         // A disk that does not answer must not hold up the log that decides whether anything is signed.
@@ -188,7 +188,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("unverified.jsonl");
         let options = SamplesOptions { path: path.clone(), most_bytes: 8 * 1024, per_minute: u32::MAX };
-        let unverified = Unverified::new(Some(options)).unwrap();
+        let unverified = Unverified::new(Some(&options)).unwrap();
         let origin = Origin { request_id: Some("x".repeat(64)), ..Origin::default() };
         let start = SystemTime::now();
         for _ in 0..20_000 {
@@ -212,7 +212,7 @@ mod tests {
     fn single_records_have_a_rate_and_what_is_left_out_is_counted() {
         let folder = tempfile::tempdir().unwrap();
         let options = SamplesOptions { path: folder.path().join("unverified"), most_bytes: 1 << 20, per_minute: 10 };
-        let unverified = Unverified::new(Some(options)).unwrap();
+        let unverified = Unverified::new(Some(&options)).unwrap();
         let start = SystemTime::now();
         for second in [0, 59, 60] {
             for _ in 0..8 {

@@ -84,7 +84,10 @@ impl Writer {
             }
         }
         let _ = self.flush();
-        self.shared.end();
+        let shared = Arc::clone(&self.shared);
+        // Once the end is told, the file is free for another process.
+        drop(self);
+        shared.end();
     }
 
     /// How long to wait for records.

@@ -184,7 +184,9 @@ impl Issuance {
         tbs: &LintedTbs,
         decision: &mut Decision<'_>,
     ) -> Result<Logged, Failure> {
+        let timer = self.audit.is_on().then(|| self.metrics.stage(Stage::Audit));
         decision.intent(serial, tbs.as_der()).await?;
+        drop(timer);
         self.make_and_log(authority, tbs).await
     }
 

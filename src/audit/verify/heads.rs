@@ -1,7 +1,7 @@
 //! The heads of files and anchors: which record each names, and whether that is there.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::walk::Walked;
 use super::{ProblemKind, Report, VerifyOptions};
@@ -48,7 +48,7 @@ impl Heads {
         Ok(heads)
     }
 
-    fn add(&mut self, file: &PathBuf, line: u64, bytes: &[u8], keys: &[SignatureCheck], report: &mut Report) -> bool {
+    fn add(&mut self, file: &Path, line: u64, bytes: &[u8], keys: &[SignatureCheck], report: &mut Report) -> bool {
         let Some(head) = SignedHead::parse(bytes) else {
             report.problem(file, line, ProblemKind::NotAHead);
             return false;
@@ -58,7 +58,7 @@ impl Heads {
             return false;
         }
         let Position { chain, count, hash } = head.position;
-        self.named.entry((chain, count)).or_default().push(Named { hash, file: file.clone(), line, is_met: false });
+        self.named.entry((chain, count)).or_default().push(Named { hash, file: file.to_owned(), line, is_met: false });
         true
     }
 

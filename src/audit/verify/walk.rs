@@ -87,7 +87,8 @@ impl Walk<'_> {
             let (chain, previous) = (frame.chain()?, frame.previous()?);
             let start =
                 if frame.kind == Kind::Start.name() { Some(serde_json::from_slice(line.bytes).ok()?) } else { None };
-            Some(Record { number: line.number, hash: sha256(line.bytes), chain, previous, seq: frame.seq, start })
+            let (hash, is_head) = (sha256(line.bytes), frame.kind == Kind::Head.name());
+            Some(Record { number: line.number, hash, chain, previous, seq: frame.seq, start, is_head })
         });
         match read {
             Some(record) => self.record(record),
@@ -111,19 +112,20 @@ impl Walk<'_> {
                 self.problem(record.number, ProblemKind::Start);
             }
         }
-        match self.walked.last {
-            Some(before) => self.follow(&record, &before, torn),
-            // Files are put together later, if nothing else is wrong.
-            None => {
-                if record.start.is_none() && record.seq == 0 {
-                    self.problem(record.number, ProblemKind::Start);
-                }
-                let previous = record.previous;
-                self.walked.first = Some(First { at, previous, start: record.start, torn });
+        let is_head = record.is_head;
+        if let Some(before) = self.walked.last {
+            self.follow(&record, &before, torn);
+        } else {
+            // Files are put together later.
+            if record.start.is_none() && record.seq == 0 {
+                self.problem(record.number, ProblemKind::Start);
             }
+            let previous = record.previous;
+            self.walked.first = Some(First { at, previous, start: record.start, torn });
         }
         self.walked.last = Some(at);
-        self.walked.uncovered += 1;
+        // A head shows by its own signature that it is as it was.
+        self.walked.uncovered += u64::from(!is_head);
         if self.heads.meet(&at, self.report) {
             (self.walked.uncovered, self.walked.covered) = (0, Some(at));
         }
@@ -146,12 +148,13 @@ impl Walk<'_> {
             self.problem(record.number, ProblemKind::Unlinked);
             return;
         }
-        match &record.start {
-            Some(start) if !start.follows(before, torn) => self.problem(record.number, ProblemKind::Last),
-            Some(_) => {}
-            None if record.chain != before.chain => self.problem(record.number, ProblemKind::Start),
-            None if record.seq != before.count => self.problem(record.number, ProblemKind::Number),
-            None => {}
+        let wrong = match &record.start {
+            Some(start) => (!start.follows(before, torn)).then_some(ProblemKind::Last),
+            None if record.chain != before.chain => Some(ProblemKind::Start),
+            None => (record.seq != before.count).then_some(ProblemKind::Number),
+        };
+        if let Some(kind) = wrong {
+            self.problem(record.number, kind);
         }
     }
 
@@ -167,4 +170,5 @@ struct Record {
     previous: [u8; 32],
     seq: u64,
     start: Option<StartMembers>,
+    is_head: bool,
 }

@@ -51,13 +51,16 @@ pub enum Stage {
     Compose,
     /// The answer of the store that counts tokens' uses.
     SingleUse,
+    /// Until a record of what is about to be signed is in the audit log.
+    Audit,
     /// A signature by the CA's key.
     Sign,
     Log,
 }
 
 impl Stage {
-    const ALL: [Self; 6] = [Self::Token, Self::Proof, Self::Compose, Self::SingleUse, Self::Sign, Self::Log];
+    const ALL: [Self; 7] =
+        [Self::Token, Self::Proof, Self::Compose, Self::SingleUse, Self::Audit, Self::Sign, Self::Log];
 
     const fn label(self) -> &'static str {
         match self {
@@ -65,6 +68,7 @@ impl Stage {
             Self::Proof => "proof",
             Self::Compose => "compose",
             Self::SingleUse => "single-use",
+            Self::Audit => "audit",
             Self::Sign => "sign",
             Self::Log => "log",
         }

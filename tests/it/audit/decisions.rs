@@ -128,8 +128,8 @@ async fn the_intent_is_written_before_the_signer_is_asked_and_who_goes_away_has_
     let audit = Audit::open(options(&path)).unwrap();
     let (scene, _) = scene(&audit).await;
     scene.server.signer().hold();
-    let token = scene.token();
-    let asking = scene.ask(&token);
+    let body = key_body(Some(&scene.token()), &scene.key.spki_pem(), &scene.key.prove(ADDRESS)).to_string();
+    let asking = scene.server.request_http2("POST", "/api/v2/signingCert").body(body).send();
     let intended = eventually("an intent", || async { (!of_type(&records(&path), "intent").is_empty()).then_some(()) });
     tokio::select! {
         reply = asking => panic!("{reply:?}"),
@@ -152,11 +152,11 @@ async fn each_kind_of_identity_has_its_name_and_extensions_recorded() {
     let path = log_in(&folder);
     let audit = Audit::open(options(&path)).unwrap();
     let (issuer, ca) = (FakeIssuer::start(), TestCa::new().await);
-    let host = issuer.url.strip_prefix("http://").unwrap().to_owned();
-    let file = issuers_file(&issuer.url, &host);
+    let host = "127.0.0.1";
+    let file = issuers_file(&issuer.url, host);
     let server = Running::serve(Arc::new(Issuance { audit: audit.clone(), ..by_hand(&file, &ca) }), ca);
     let key = Key::new(Kind::P256);
-    let all = identities(&issuer.url, &host);
+    let all = identities(&issuer.url, host);
     for identity in &all {
         let token = issuer.token(&issuer.claims(identity.name, &identity.claims));
         let reply = server.ask(&token, &key, &identity.challenge).await;

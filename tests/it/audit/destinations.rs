@@ -1,13 +1,15 @@
 //! Files that are moved away, standard output, and syslog.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
 use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use crate::support::audit::{head_key, log_in, options, records, scene, sign_head};
-use crate::support::eventually;
 use crate::support::ports::free_addresses;
+use crate::support::{DEADLINE, eventually};
 use serde_json::Value;
 use sigmint::audit::verify::{VerifyOptions, verify};
 use sigmint::audit::{Audit, AuditSetupError, Destination, SyncMode};
@@ -50,9 +52,22 @@ fn standard_output_gets_the_records_of_serve_and_the_last_one_at_its_end() {
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let mut next = || serde_json::from_str::<Value>(&lines.next().unwrap().unwrap()).unwrap()["type"].clone();
     assert_eq!(next(), "start");
+    // Before it serves, it ends at once.
+    let begin = Instant::now();
+    while !answers(http) {
+        assert!(begin.elapsed() < DEADLINE, "it does not serve");
+        std::thread::sleep(Duration::from_millis(20));
+    }
     assert!(Command::new("kill").arg(child.id().to_string()).status().unwrap().success());
     assert_eq!(next(), "end");
     assert!(child.wait().unwrap().success());
+}
+
+fn answers(address: SocketAddr) -> bool {
+    let Ok(mut stream) = TcpStream::connect(address) else { return false };
+    let mut answer = String::new();
+    let request = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    stream.write_all(request).and_then(|()| stream.read_to_string(&mut answer)).is_ok() && answer.contains(" 200 ")
 }
 
 #[tokio::test]
