@@ -76,7 +76,8 @@ fn what_cannot_be_compared_ends_with_1_and_says_why() {
         scene.put("log.pem", pem::encode(&pem::Pem::new("PUBLIC KEY", another.spki)).as_bytes());
         let text = scene.run(FAILED, &[]);
         assert!(text.contains("signature"), "{text}");
-        assert!(scene.run(USAGE, &["--ct-log-public-key-path=chain.pem"]).contains("PUBLIC KEY"));
+        scene.put("log.pem", b"no key");
+        assert!(scene.run(USAGE, &[]).contains("log.pem: the file has no PEM block `PUBLIC KEY`"));
     }
 }
 

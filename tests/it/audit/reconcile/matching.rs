@@ -168,6 +168,7 @@ fn a_certificate_of_a_ca_below_ours_is_an_alarm_unless_that_ca_is_named_as_anoth
 #[test]
 fn a_precertificate_in_our_name_that_we_did_not_sign_says_so() {
     let scene = Scene::new(Api::StaticCt);
+    scene.put("audit/audit.jsonl", b"");
     let (content, _) = Ca::new("our CA").precertificate(1, "forged@example.com");
     let Content::Precertificate { tbs, precertificate, .. } = content else { unreachable!() };
     let issuer_key_hash = sha256(parse(scene.ca.certificate().der()).public_key().raw);
