@@ -8,7 +8,7 @@ use super::{IN_FLIGHT, Options, length};
 use crate::certificate::alternative_name::AlternativeName;
 
 /// What does not fit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum FindingKind {
     /// A certificate that our CA signed, and no intent to sign it.

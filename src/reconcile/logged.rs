@@ -106,7 +106,7 @@ impl<'a> Logged<'a> {
         issuer: Option<(&Authority, SignedByUs)>,
     ) -> Finding {
         let parsed = TbsCertificate::from_der(self.tbs).ok().map(|(_, tbs)| tbs);
-        let san = parsed.iter().flat_map(|tbs| tbs.extensions()).filter_map(|extension| {
+        let san = parsed.iter().flat_map(TbsCertificate::extensions).filter_map(|extension| {
             let ParsedExtension::SubjectAlternativeName(list) = extension.parsed_extension() else { return None };
             Some(list.general_names.iter().map(|name| AlternativeName::of(name).into()).collect::<Vec<_>>())
         });

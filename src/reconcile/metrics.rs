@@ -43,10 +43,11 @@ pub(crate) fn exposition(outcome: &Outcome<'_>, now: u64, completed: Option<u64>
     );
     text.head("findings", "What does not fit, by kind, and is neither acknowledged nor too young.");
     for kind in FindingKind::ALL {
-        let count = report.findings.iter().filter(|finding| finding.kind == kind).count();
+        let kept = report.findings.iter().filter(|finding| finding.kind == kind);
+        let more = report.more_findings.get(&kind).copied().unwrap_or_default();
+        let count = u64::try_from(kept.count()).unwrap_or(u64::MAX).saturating_add(more);
         text.sample("findings", &format!("{{kind=\"{}\"}}", kind.label()), count);
     }
-    text.sample("findings", "{kind=\"beyond_limit\"}", report.more_findings);
     text.gauge("findings_acknowledged", "Findings that are accounted for.", report.acknowledged);
     text.gauge("findings_waiting", "What would be a finding if it was not so young.", report.waiting);
     text.head("entries", "Entries that the last run read, by what they are.");

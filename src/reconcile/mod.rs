@@ -12,7 +12,7 @@ mod outcomes;
 mod records;
 mod state;
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -69,7 +69,7 @@ pub(crate) struct Report {
     /// What is found and due, but for what is acknowledged.
     pub findings: Vec<Finding>,
     /// Findings beyond those that are kept.
-    pub more_findings: u64,
+    pub more_findings: BTreeMap<FindingKind, u64>,
     pub acknowledged: usize,
     /// What would be a finding if it was not so young.
     pub waiting: usize,
@@ -109,10 +109,9 @@ impl ReconcileError {
 impl Report {
     /// The worst of what was found.
     pub(crate) fn severity(&self) -> Option<Severity> {
-        let found = self.findings.iter().map(|finding| finding.kind.severity()).max();
-        let more = (self.more_findings > 0).then_some(Severity::Alarm);
+        let found = self.findings.iter().map(|finding| finding.kind).chain(self.more_findings.keys().copied());
         let stale = self.is_head_stale.then_some(Severity::Notice);
-        found.max(more).max(stale)
+        found.map(FindingKind::severity).max().max(stale)
     }
 }
 
@@ -190,7 +189,7 @@ fn report(
         records,
         waiting: state.findings.len() - due.len(),
         findings: due.into_iter().filter(|finding| !is_acknowledged(finding)).cloned().collect(),
-        more_findings: state.more_findings,
+        more_findings: state.more_findings.clone(),
         acknowledged,
     }
 }

@@ -33,17 +33,22 @@ pub(super) fn judge(
             && !state.recent.contains_key(key)
             && (before.max(from)..due).contains(&known.time)
     };
-    let mut missing = HashMap::new();
+    let (mut missing, mut beyond) = (HashMap::new(), 0);
     for (key, known) in records.all().filter(|(key, known)| is_missing(key, known)) {
         if state.has_room_for(missing.len()) {
             missing.insert(key, not_logged(known));
         } else {
-            state.more_findings += 1;
+            beyond += 1;
         }
     }
     if !missing.is_empty() {
         records::describe(files, &mut missing)?;
-        state.findings.extend(missing.into_values());
+        let mut missing: Vec<Finding> = missing.into_values().collect();
+        missing.sort_by(|one, other| (one.time, &one.serial).cmp(&(other.time, &other.serial)));
+        state.findings.extend(missing);
+    }
+    if beyond > 0 {
+        *state.more_findings.entry(FindingKind::NoEntry).or_default() += beyond;
     }
     state.judged_until = before.max(due);
     remember(records, state);

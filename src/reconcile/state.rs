@@ -3,7 +3,7 @@
 //! Owns the file's form, its lock, and whether it belongs to this log and these authorities. It grows with what is open and with what was
 //! recorded within the merge delay, not with the log.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
 use super::authorities::Authorities;
-use super::finding::Finding;
+use super::finding::{Finding, FindingKind};
 use super::milliseconds;
 use super::records::Short;
 use crate::ct::LogId;
@@ -59,7 +59,7 @@ pub(super) struct State {
     pub recent: HashMap<Short, u32>,
     pub findings: Vec<Finding>,
     /// How many there are beyond those.
-    pub more_findings: u64,
+    pub more_findings: BTreeMap<FindingKind, u64>,
     /// The last head whose entries were all read.
     pub head: Option<TreeHead>,
     /// When that was: milliseconds since 1970.
@@ -87,7 +87,7 @@ struct Document {
     judged_until: u32,
     recent: String,
     findings: Vec<Finding>,
-    more_findings: u64,
+    more_findings: BTreeMap<FindingKind, u64>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -178,7 +178,7 @@ impl State {
         if self.has_room_for(0) {
             self.findings.push(finding);
         } else {
-            self.more_findings += 1;
+            *self.more_findings.entry(finding.kind).or_default() += 1;
         }
     }
 
@@ -224,7 +224,7 @@ impl Document {
             judged_until: state.judged_until,
             recent: STANDARD.encode(recent),
             findings: state.findings.clone(),
-            more_findings: state.more_findings,
+            more_findings: state.more_findings.clone(),
         }
     }
 
@@ -266,4 +266,53 @@ fn recent_of(bytes: &[u8; RECENT]) -> Option<(Short, u32)> {
 
 fn hash_of_hex(text: &str) -> Option<Hash> {
     hex::decode(text).ok()?.try_into().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn findings_beyond_the_limit_are_counted_by_kind_and_all_of_it_is_written_down() {
+        let mut state = State::default();
+        for kind in ["no_entry", "no_record"] {
+            let finding: Finding = serde_json::from_value(json!({"kind": kind, "serial": "01", "time": 1000})).unwrap();
+            for _ in 0..MAX_FINDINGS - 1 {
+                state.add_finding(finding.clone());
+            }
+        }
+        assert_eq!(state.findings.len(), MAX_FINDINGS);
+        let more = u64::try_from(MAX_FINDINGS - 2).unwrap();
+        assert_eq!(state.more_findings, BTreeMap::from([(FindingKind::NoRecord, more)]));
+        state.recent.extend([([1; 16], 7), ([2; 16], u32::MAX)]);
+        state.read.push([3; 32]);
+        state.head = Some(TreeHead { size: 1, root: [4; 32], timestamp: 5 });
+        let text = serde_json::to_string(&Document::of(&state)).unwrap();
+        let read = serde_json::from_str::<Document>(&text).unwrap().into_state().unwrap();
+        assert_eq!(
+            (read.recent, read.findings, read.more_findings),
+            (state.recent, state.findings, state.more_findings)
+        );
+        assert_eq!((read.read, read.head), (state.read, state.head));
+    }
+
+    #[test]
+    fn what_is_no_state_is_refused() {
+        let good = serde_json::to_value(Document::of(&State::default())).unwrap();
+        assert!(serde_json::from_value::<Document>(good.clone()).unwrap().into_state().is_ok());
+        for (member, value) in [
+            ("version", json!(2)),
+            ("size", json!(1)),
+            ("subtrees", json!(["00"])),
+            ("recent", json!("AAAA")),
+            ("recent", json!("-")),
+            ("head", json!({"size": 1, "root": "00", "timestamp": 1})),
+        ] {
+            let mut broken = good.clone();
+            broken[member] = value;
+            assert!(serde_json::from_value::<Document>(broken).unwrap().into_state().is_err(), "{member}");
+        }
+    }
 }

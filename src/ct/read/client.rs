@@ -33,7 +33,7 @@ const MAX_REFUSAL: usize = 1024;
 pub(super) struct Client {
     name: String,
     prefix: Url,
-    client: reqwest::Client,
+    http: reqwest::Client,
     clock: fn() -> SystemTime,
 }
 
@@ -56,7 +56,7 @@ impl Client {
         let tls = trust.map_err(ReadError::Certificates)?.client_config(Protocols::Http).map_err(SetupError::from)?;
         let builder = http::builder(tls, CONNECT_TIMEOUT).timeout(TIMEOUT);
         let builder = if is_loopback(&prefix) { builder.no_proxy() } else { builder };
-        Ok(Self { name: log_name(&prefix), prefix, client: builder.build().map_err(SetupError::from)?, clock })
+        Ok(Self { name: log_name(&prefix), prefix, http: builder.build().map_err(SetupError::from)?, clock })
     }
 
     pub(super) fn name(&self) -> &str {
@@ -85,7 +85,7 @@ impl Client {
 
     async fn attempt(&self, path: &str, most: usize) -> Result<Vec<u8>, Attempt> {
         let url = self.prefix.join(path).map_err(|error| Attempt::Final(ReadError::bad_answer(path, error)))?;
-        let request = self.client.get(url).header(ACCEPT_ENCODING, "gzip");
+        let request = self.http.get(url).header(ACCEPT_ENCODING, "gzip");
         let mut response = request.send().await.map_err(broken)?;
         if response.status() != StatusCode::OK {
             return Err(refusal(path, response).await);

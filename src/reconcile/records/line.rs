@@ -12,11 +12,9 @@ use crate::reconcile::logged::{Sha256, without_zeros};
 /// The version of records that is known.
 const VERSION: u64 = 1;
 
-pub(super) enum Line<'a> {
-    Record(Record<'a>),
-    /// A record that is about no certificate.
-    Other,
-}
+/// Not a record, or one of an unknown version.
+#[derive(Debug)]
+pub(super) struct NotARecord;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -75,38 +73,34 @@ pub(super) struct San<'a> {
     pub(super) value: Cow<'a, str>,
 }
 
-impl<'a> Line<'a> {
-    /// Nothing if this is not a record, or one of an unknown version.
-    pub(super) fn parse(line: &'a [u8]) -> Option<Self> {
-        let fields: Fields<'a> = serde_json::from_slice(line).ok()?;
-        if fields.v != VERSION {
-            return None;
-        }
-        let kind = match fields.kind.as_ref() {
-            "intent" => Kind::Intent,
-            "outcome" => Kind::Outcome,
-            _ => return Some(Self::Other),
+impl<'a> Record<'a> {
+    /// Nothing if the record is about no certificate.
+    pub(super) fn parse(line: &'a [u8]) -> Result<Option<Self>, NotARecord> {
+        let fields: Fields<'a> = serde_json::from_slice(line).map_err(|_| NotARecord)?;
+        let kind = match (fields.v, fields.kind.as_ref()) {
+            (VERSION, "intent") => Kind::Intent,
+            (VERSION, "outcome") => Kind::Outcome,
+            (VERSION, _) => return Ok(None),
+            _ => return Err(NotARecord),
         };
-        let hash = |text: Option<Cow<'a, str>>| {
-            text.map(|text| sha256_of_hex(&text)).map_or(Ok(None), |hash| hash.map(Some).ok_or(()))
-        };
-        let certificate = hash(fields.certificate_sha256).ok()?;
+        Self::of(kind, fields).map(Some).ok_or(NotARecord)
+    }
+
+    fn of(kind: Kind, fields: Fields<'a>) -> Option<Self> {
+        let certificate = optional(fields.certificate_sha256.as_deref(), sha256_of_hex)?;
         let outcome = match (kind, certificate) {
             (Kind::Intent, _) => Outcome::Absent,
             (Kind::Outcome, None) => Outcome::Failed,
             (Kind::Outcome, Some(_)) => Outcome::Certificate,
         };
         let serial = number(&fields.serial?)?;
-        let issued_serial = match fields.certificate_serial {
-            Some(issued) => Some(number(&issued)?).filter(|issued| *issued != serial),
-            None => None,
-        };
+        let issued_serial = optional(fields.certificate_serial.as_deref(), number)?;
         let logs = fields.scts.unwrap_or_default();
-        Some(Self::Record(Record {
+        Some(Self {
             kind,
+            issued_serial: issued_serial.filter(|issued| *issued != serial),
             serial,
-            issued_serial,
-            tbs: hash(fields.tbs_sha256).ok()?,
+            tbs: optional(fields.tbs_sha256.as_deref(), sha256_of_hex)?,
             certificate,
             logs: logs.iter().map(|id| sha256_of_hex(id).map(LogId)).collect::<Option<_>>()?,
             outcome,
@@ -114,7 +108,16 @@ impl<'a> Line<'a> {
             request_id: fields.request_id,
             issuer: fields.issuer,
             san: fields.san,
-        }))
+        })
+    }
+}
+
+/// What may be absent, but not malformed.
+#[allow(clippy::option_option, reason = "the outer one says that it is malformed")]
+fn optional<T>(text: Option<&str>, read: fn(&str) -> Option<T>) -> Option<Option<T>> {
+    match text {
+        None => Some(None),
+        Some(text) => read(text).map(Some),
     }
 }
 

@@ -14,7 +14,7 @@ pub(super) use source::SourceFiles;
 use super::finding::{Finding, Name};
 use super::logged::{Logged, Sha256, sha256};
 use crate::ct::LogId;
-use line::{Line, Record};
+use line::{NotARecord, Record};
 
 /// The beginning of a SHA-256 hash: nobody finds another certificate or serial number that has it.
 pub(super) type Short = [u8; 16];
@@ -86,8 +86,8 @@ impl Records {
     pub(super) fn read(files: &SourceFiles) -> Result<(Self, RecordsRead), RecordsError> {
         let (mut records, mut read) = (Self::default(), RecordsRead::default());
         read.files = files.len();
-        files.each_line(&mut |line| match Line::parse(line.bytes) {
-            Some(Line::Record(record)) => {
+        files.each_line(&mut |line| match Record::parse(line.bytes) {
+            Ok(Some(record)) => {
                 match (record.kind, record.outcome) {
                     (line::Kind::Intent, _) => read.intents += 1,
                     (line::Kind::Outcome, Outcome::Certificate) => read.certificates += 1,
@@ -95,9 +95,9 @@ impl Records {
                 }
                 records.add(&record);
             }
-            Some(Line::Other) => {}
-            None if !line.is_whole => {}
-            None => read.malformed += 1,
+            Ok(None) => {}
+            Err(NotARecord) if !line.is_whole => {}
+            Err(NotARecord) => read.malformed += 1,
         })?;
         Ok((records, read))
     }
@@ -178,7 +178,7 @@ impl Records {
             Some(log) => {
                 self.logs.iter().position(|other| *other == log).is_some_and(|number| known.promises.has(number))
             }
-            None => known.promises.0.count_ones() == 1,
+            None => known.promises.0.is_power_of_two(),
         }
     }
 
@@ -229,7 +229,7 @@ impl Promises {
 /// Fills in what the records say of findings that have no entry in the log.
 pub(super) fn describe(files: &SourceFiles, findings: &mut HashMap<Short, Finding>) -> Result<(), RecordsError> {
     files.each_line(&mut |line| {
-        let Some(Line::Record(record)) = Line::parse(line.bytes) else { return };
+        let Ok(Some(record)) = Record::parse(line.bytes) else { return };
         let issued = record.issued_serial.as_ref().unwrap_or(&record.serial);
         let key = serial_key(issued);
         // The intent of a managed CA's certificate is under the number that it did not get.

@@ -12,19 +12,25 @@ use crate::reconcile::{Finding, FindingKind, Report, Severity, SignedByUs};
 /// What to do about a log that contradicts itself.
 pub(super) const ON_CONTRADICTION: &str = "keep the state file and what the log shows now, ask the log's operator, and take its promises for nothing meanwhile";
 
+/// How many findings are shown to people.
+const MAX_SHOWN: usize = 100;
+
 /// For people; ends without a line break.
 pub(super) fn text(report: &Report) -> String {
     let mut out = String::new();
     // Writing to a String cannot fail.
     let _ = write_heading(&mut out, report);
-    for finding in &report.findings {
+    for finding in report.findings.iter().take(MAX_SHOWN) {
         let _ = write_finding(&mut out, finding);
     }
-    if report.more_findings > 0 {
+    if report.findings.len() > MAX_SHOWN {
+        let _ = writeln!(out, "\nand {} more: --json has them", report.findings.len() - MAX_SHOWN);
+    }
+    let more: u64 = report.more_findings.values().sum();
+    if more > 0 {
         let _ = writeln!(
             out,
-            "\n{} more findings are counted only. Were they issued before the audit log was on? Say since when with --since,\nand begin with a new state file.",
-            report.more_findings
+            "\n{more} further findings are counted only. Were they issued before the audit log was on? Say since when with\n--since, and begin with a new state file."
         );
     }
     out.push_str(&verdict(report));

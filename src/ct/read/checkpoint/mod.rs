@@ -54,11 +54,11 @@ fn read(note: &[u8], key: Option<&LogKey>) -> Result<TreeHead, ReadError> {
     });
     let wanted = key.map(|key| key_id(origin, key));
     let mut found = own.filter(|(id, ..)| wanted.is_none_or(|wanted| wanted == *id));
-    let none = match key {
+    let unsigned = match key {
         Some(_) => "no signature with the log's key under the origin's name",
         None => "no signature of a tree head under the origin's name",
     };
-    let (_, timestamp, signature) = found.next().ok_or_else(|| bad(none))?;
+    let (_, timestamp, signature) = found.next().ok_or_else(|| bad(unsigned))?;
     let head = TreeHead { size, root, timestamp };
     key.map_or(Ok(()), |key| head.verify(key, &signature))?;
     Ok(head)
