@@ -14,7 +14,7 @@ use super::CliError;
 
 pub(super) fn command() -> Command {
     Command::new("audit")
-        .about("Verify an audit log, search it, or compare it with a transparency log")
+        .about("Verify or search an audit log")
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommand(verify::VerifyArgs::augment_args(Command::new("verify")))

@@ -185,7 +185,7 @@ fn static_ct(path: &str, pair: &EcdsaKeyPair, shown: &Shown) -> Option<Vec<u8>> 
         Some((tile, width)) => (tile, Some(width.parse::<usize>().unwrap())),
         None => (tile, None),
     };
-    let tile: usize = tile.replace('x', "").replace('/', "").parse().unwrap();
+    let tile: usize = tile.replace(['x', '/'], "").parse().unwrap();
     let there = shown.entries.len().saturating_sub(tile * 256).min(256);
     let is_there = match width {
         Some(width) => width <= there && (there < 256 || shown.keeps_partial),
