@@ -4,6 +4,7 @@ mod broken;
 mod later_runs;
 mod matching;
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 use std::time::{Duration, SystemTime};
@@ -125,7 +126,7 @@ impl Scene {
         let common =
             json!({"v": 1, "chain": "0011223344556677", "seq": 1, "prev": "00".repeat(32), "time": time.to_string()});
         members.as_object_mut().unwrap().extend(common.as_object().unwrap().clone());
-        self.records.push_str(&format!("{members}\n"));
+        writeln!(self.records, "{members}").unwrap();
         self.put("audit/audit.jsonl", self.records.as_bytes());
     }
 
