@@ -30,6 +30,7 @@ pub(crate) mod networks;
 mod panics;
 pub mod policy;
 pub mod possession;
+pub(crate) mod reconcile;
 pub mod server;
 pub mod signer;
 pub mod telemetry;

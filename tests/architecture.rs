@@ -46,6 +46,7 @@ const PLAN: &[Layer] = &[
             ("authority", &["certificate", "signer"]),
             ("ct", &[]),
             ("audit", &["possession", "identity", "certificate", "signer"]),
+            ("reconcile", &["certificate", "ct", "audit"]),
             ("limits", &["identity", "certificate"]),
             ("telemetry", &["identity", "audit"]),
         ],

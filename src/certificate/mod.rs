@@ -2,6 +2,7 @@
 //!
 //! Owns the profile (RFC 5280). Knows the issuing chain, but neither signs nor knows who does.
 
+pub(crate) mod alternative_name;
 mod append;
 pub mod chain;
 pub(crate) mod compose;

@@ -109,7 +109,7 @@ async fn run(matches: &ArgMatches) -> Result<ExitCode, CliError> {
         Some(("block", matches)) => block::run(matches),
         Some(("config", matches)) => config::run(matches),
         Some(("policy", matches)) => policy::run(matches),
-        Some(("audit", matches)) => audit::run(matches),
+        Some(("audit", matches)) => audit::run(matches).await,
         Some(("createca", matches)) => {
             Ok(ca::createca::run(ca::createca::CreateCaArgs::from_arg_matches(matches)?).await?)
         }

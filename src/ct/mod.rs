@@ -6,6 +6,7 @@ mod clock;
 mod error;
 mod log;
 mod log_key;
+pub mod read;
 mod roots;
 mod sct;
 

@@ -67,7 +67,7 @@ fn cannot_write(path: &Path, error: &io::Error) -> CommandError {
 }
 
 /// A path as people may read it.
-pub(super) fn shown(path: &Path) -> String {
+pub(in crate::cli) fn shown(path: &Path) -> String {
     visible(&path.display().to_string())
 }
 
@@ -102,7 +102,7 @@ fn write_patiently(output: &mut impl io::Write, mut rest: &[u8]) -> io::Result<(
 }
 
 /// Says something to people: standard output is for what was made.
-pub(super) fn tell(text: &str) {
+pub(in crate::cli) fn tell(text: &str) {
     // Nobody is there to be told.
     let _ = writeln!(io::stderr().lock(), "{text}");
 }

@@ -85,12 +85,12 @@ fn log_key(path: &Path) -> Result<LogKey, CommandError> {
 }
 
 /// JSON of a report or an answer.
-pub(super) fn to_json(value: &impl serde::Serialize) -> Result<String, CommandError> {
+pub(in crate::cli) fn to_json(value: &impl serde::Serialize) -> Result<String, CommandError> {
     json_text(value).map_err(|error| CommandError::failed(format!("the JSON could not be written: {error}")))
 }
 
 /// Prints to standard output, and ends the line.
-pub(super) fn print(text: &str) -> Result<ExitCode, CommandError> {
+pub(in crate::cli) fn print(text: &str) -> Result<ExitCode, CommandError> {
     super::files::print(&format!("{text}\n"))
 }
 

@@ -1,16 +1,9 @@
-//! Names of keys, algorithms and subject alternative names as people and machines read them.
+//! Names of keys and algorithms as people and machines read them.
 //!
 //! Owns words only.
 
-use std::net::IpAddr;
-
-use x509_parser::extensions::GeneralName;
 use x509_parser::public_key::PublicKey;
 use x509_parser::x509::{AlgorithmIdentifier, SubjectPublicKeyInfo};
-
-use super::read::utf8_string;
-use super::report::Name;
-use crate::identity::extensions::OTHER_NAME;
 
 /// The kind of a key, with curve or size.
 pub(super) fn key(info: &SubjectPublicKeyInfo<'_>) -> String {
@@ -52,38 +45,4 @@ pub(super) fn signature_algorithm(algorithm: &AlgorithmIdentifier<'_>) -> String
         _ => return format!("algorithm {oid}"),
     };
     name.to_owned()
-}
-
-/// A subject alternative name: a stable word for its kind, and the name.
-pub(super) fn general_name(name: &GeneralName<'_>) -> Name {
-    let (kind, value) = match name {
-        GeneralName::RFC822Name(text) => ("email", (*text).to_owned()),
-        GeneralName::URI(text) => ("uri", (*text).to_owned()),
-        GeneralName::DNSName(text) => ("dns", (*text).to_owned()),
-        GeneralName::OtherName(oid, value) => other_name(&oid.to_id_string(), value),
-        GeneralName::IPAddress(bytes) => ("ip", ip_address(bytes)),
-        GeneralName::DirectoryName(name) => ("directory", name.to_string()),
-        GeneralName::RegisteredID(oid) => ("registeredId", oid.to_id_string()),
-        GeneralName::X400Address(any) | GeneralName::EDIPartyName(any) => ("other", hex::encode(any.data)),
-        GeneralName::Invalid(_, bytes) => ("invalid", hex::encode(bytes)),
-    };
-    Name { kind, value }
-}
-
-/// The value of an `otherName` is `[0] EXPLICIT` (RFC 5280 section 4.2.1.6).
-fn other_name(oid: &str, value: &[u8]) -> (&'static str, String) {
-    if oid == OTHER_NAME.to_string() {
-        let inner: Option<der::asn1::AnyRef<'_>> = der::Decode::from_der(value).ok();
-        let text = utf8_string(value).or_else(|| utf8_string(inner?.value()));
-        if let Some(text) = text {
-            return ("username", text.to_owned());
-        }
-    }
-    ("otherName", format!("{oid} {}", hex::encode(value)))
-}
-
-fn ip_address(bytes: &[u8]) -> String {
-    let v4 = <[u8; 4]>::try_from(bytes).map(IpAddr::from);
-    let address = v4.or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from));
-    address.map_or_else(|_| hex::encode(bytes), |address| address.to_string())
 }

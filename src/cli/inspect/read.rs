@@ -14,6 +14,7 @@ use super::report::{
     CertificateKind, ChainEntry, OtherExtension, Report, SignedBy, Timestamp, TimestampList, TimestampSignature,
     TokenExtension, Validity, ValidityState, ValueForm,
 };
+use crate::certificate::alternative_name::{AlternativeName, utf8_string};
 use crate::crypto::signature_check::SignatureCheck;
 use crate::identity::extensions::{Encoding, ExtensionId};
 
@@ -99,7 +100,7 @@ fn add(report: &mut Report, extension: &X509Extension<'_>) {
         (POISON, _) => report.kind = CertificateKind::Precertificate,
         (TIMESTAMPS, _) => report.timestamps = Some(timestamps(extension.value)),
         (_, ParsedExtension::SubjectAlternativeName(list)) => {
-            report.identity.extend(list.general_names.iter().map(names::general_name));
+            report.identity.extend(list.general_names.iter().map(AlternativeName::of));
         }
         (_, ParsedExtension::SubjectKeyIdentifier(identifier)) => {
             report.subject_key_identifier = Some(hex::encode(identifier.0));
@@ -134,12 +135,6 @@ fn token_extension(oid: String, value: &[u8]) -> TokenExtension {
         form: if text.is_some() { ValueForm::Text } else { ValueForm::Hex },
         oid,
     }
-}
-
-/// The text of a DER `UTF8String` that fills the bytes.
-pub(super) fn utf8_string(der: &[u8]) -> Option<&str> {
-    let value: der::asn1::AnyRef<'_> = der::Decode::from_der(der).ok()?;
-    if der::Tagged::tag(&value) == der::Tag::Utf8String { std::str::from_utf8(value.value()).ok() } else { None }
 }
 
 /// The list of RFC 6962 section 3.3 within its OCTET STRING, as far as it can be read.
@@ -251,7 +246,7 @@ fn subject_or_name(certificate: &X509Certificate<'_>) -> String {
         return subject;
     }
     let names = certificate.extensions().iter().find_map(|extension| match extension.parsed_extension() {
-        ParsedExtension::SubjectAlternativeName(list) => list.general_names.first().map(names::general_name),
+        ParsedExtension::SubjectAlternativeName(list) => list.general_names.first().map(AlternativeName::of),
         _ => None,
     });
     names.map_or_else(|| "no name".to_owned(), |name| name.value)

@@ -7,6 +7,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::super::display::visible;
+use crate::certificate::alternative_name::AlternativeName;
 
 /// A certificate, and the chain it came with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -14,7 +15,7 @@ use super::super::display::visible;
 pub(crate) struct Report {
     pub kind: CertificateKind,
     /// Who it is for: its subject alternative names.
-    pub identity: Vec<Name>,
+    pub identity: Vec<AlternativeName>,
     /// Its subject; empty in certificates of a Sigstore authority.
     pub subject: String,
     /// Who issued the token that it was issued for.
@@ -50,14 +51,6 @@ pub(crate) enum CertificateKind {
     /// One with the poison extension, made for a log only (RFC 6962 section 3.1).
     Precertificate,
     Authority,
-}
-
-/// A subject alternative name.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct Name {
-    /// `email`, `uri`, `username`, `dns`, ..
-    pub kind: &'static str,
-    pub value: String,
 }
 
 /// An extension of the arc 1.3.6.1.4.1.57264.
@@ -176,7 +169,7 @@ pub(crate) enum SignedBy {
     },
 }
 
-impl Name {
+impl AlternativeName {
     const fn kind_in_words(&self) -> &str {
         match self.kind.as_bytes() {
             b"email" => "e-mail address",

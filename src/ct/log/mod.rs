@@ -287,7 +287,7 @@ pub(super) fn request_body(chain: &[&[u8]]) -> Vec<u8> {
     format!(r#"{{"chain":["{}"]}}"#, certificates.join(r#"",""#)).into_bytes()
 }
 
-fn submission_prefix(url: &str) -> Result<Url, LogSetupError> {
+pub(super) fn submission_prefix(url: &str) -> Result<Url, LogSetupError> {
     // What stands before an `@` may be a password, which belongs in no log.
     let refused = || LogSetupError::Url(url.rsplit('@').next().unwrap_or_default().to_owned());
     // A path without a final slash would lose its last segment when joined.
@@ -303,7 +303,7 @@ fn without_endpoint(url: &str) -> &str {
     base.strip_suffix("/ct/v1").unwrap_or(url).trim_end_matches('/')
 }
 
-fn log_name(prefix: &Url) -> String {
+pub(super) fn log_name(prefix: &Url) -> String {
     let port = prefix.port().map(|port| format!(":{port}")).unwrap_or_default();
     format!("{}{port}{}", prefix.host_str().unwrap_or_default(), prefix.path().trim_end_matches('/'))
 }

@@ -7,7 +7,7 @@ use aws_lc_rs::signature::{
 };
 use sha2::{Digest as _, Sha256};
 
-use super::sct::{LogEntry, LogId, Sct};
+use super::sct::{DigitallySigned, LogEntry, LogId, Sct};
 use crate::crypto::curve::Curve;
 use crate::crypto::pem;
 use crate::crypto::signature_check::MIN_RSA_BITS;
@@ -100,12 +100,17 @@ impl LogKey {
         if sct.log_id() != self.id {
             return Err(SctMismatch::OtherLog { expected: self.id, found: sct.log_id() });
         }
-        let (hash, algorithm) = (sct.signature().hash(), sct.signature().algorithm());
+        let signed = sct.signed_data(entry).map_err(|_| SctMismatch::Signature)?;
+        self.verify_signed(&signed, sct.signature())
+    }
+
+    /// Verifies a signature over these bytes.
+    pub(super) fn verify_signed(&self, signed: &[u8], signature: &DigitallySigned) -> Result<(), SctMismatch> {
+        let (hash, algorithm) = (signature.hash(), signature.algorithm());
         if hash != SHA256 || algorithm != self.kind as u8 {
             return Err(SctMismatch::Algorithm { hash, algorithm });
         }
-        let signed = sct.signed_data(entry).map_err(|_| SctMismatch::Signature)?;
-        self.key.verify_sig(&signed, sct.signature().bytes()).map_err(|_| SctMismatch::Signature)
+        self.key.verify_sig(signed, signature.bytes()).map_err(|_| SctMismatch::Signature)
     }
 }
 

@@ -212,7 +212,7 @@ impl Sct {
 }
 
 impl DigitallySigned {
-    fn from_tls(bytes: &[u8]) -> Result<Self, SctError> {
+    pub(super) fn from_tls(bytes: &[u8]) -> Result<Self, SctError> {
         let mut reader = Reader(bytes);
         let [hash, algorithm] = reader.array()?;
         let bytes = reader.opaque()?;

@@ -26,6 +26,7 @@ pub mod openbao;
 pub mod panics;
 pub mod pkcs11;
 pub mod ports;
+pub mod read_log;
 pub mod redis;
 pub mod remote;
 pub mod scene;
