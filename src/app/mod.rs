@@ -4,7 +4,9 @@
 
 pub mod authorities;
 pub mod blocked_keys;
+pub(crate) mod check;
 pub(crate) mod expiry;
+pub(crate) mod explain;
 mod issuers;
 mod key_files;
 pub(crate) mod keys;
@@ -71,28 +73,6 @@ pub enum AppError {
     SingleUse(#[from] RedisSetupError),
     #[error(transparent)]
     Server(#[from] ServerError),
-}
-
-/// What [`check`] found, in numbers; what it is, the log says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Checked {
-    /// Issuers and patterns that would be trusted.
-    pub issuers: usize,
-    /// What is odd about the issuer file.
-    pub findings: usize,
-    /// Entries of it that cannot be used.
-    pub refused: usize,
-}
-
-/// Reads and says what a start reads and says before it opens a key; of the issuer file alone if the settings are not whole.
-pub fn check(settings: &Settings, is_whole: bool) -> Result<Checked, AppError> {
-    let issuers = issuers::load(&settings.issuers, settings.issuer_rules)?;
-    if is_whole {
-        protections::report(settings);
-        key_files::warn(settings);
-    }
-    let (findings, refused) = (issuers.warnings().len(), issuers.refusals().len());
-    Ok(Checked { issuers: issuers.len(), findings, refused })
 }
 
 /// Runs `sigmint serve` until it is told to stop.

@@ -7,6 +7,7 @@ mod config;
 pub(crate) mod dev;
 pub(crate) mod display;
 pub(crate) mod error;
+mod explain;
 mod files;
 mod hardening;
 pub(crate) mod inspect;
@@ -103,7 +104,8 @@ async fn run(matches: &ArgMatches) -> Result<ExitCode, CliError> {
         Some(("request", matches)) => Ok(request::run(request::RequestArgs::from_arg_matches(matches)?).await?),
         Some(("inspect", matches)) => Ok(inspect::run(&inspect::InspectArgs::from_arg_matches(matches)?)?),
         Some(("ca", matches)) => ca::run(matches).await,
-        Some(("config", matches)) => config::run(matches),
+        Some(("config", matches)) => config::run(matches).await,
+        Some(("explain", matches)) => Ok(explain::run(matches).await?),
         Some(("createca", matches)) => {
             Ok(ca::createca::run(ca::createca::CreateCaArgs::from_arg_matches(matches)?).await?)
         }
@@ -134,6 +136,7 @@ pub fn command() -> Command {
         .subcommand(serve::command())
         .subcommand(ca::command())
         .subcommand(config::command())
+        .subcommand(explain::command())
         .subcommand(ca::createca::CreateCaArgs::augment_args(Command::new("createca")).args_override_self(true))
         .subcommand(completions)
         .subcommand(version::command())
