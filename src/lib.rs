@@ -12,6 +12,7 @@
 pub mod api;
 pub mod app;
 pub mod authority;
+pub mod blocklist;
 pub mod certificate;
 pub mod cli;
 pub mod config;
@@ -26,6 +27,7 @@ pub mod issuance;
 pub mod limits;
 pub(crate) mod networks;
 mod panics;
+pub mod policy;
 pub mod possession;
 pub mod server;
 pub mod signer;

@@ -39,6 +39,7 @@ const PLAN: &[Layer] = &[
         &[
             ("possession", &[]),
             ("identity", &[]),
+            ("blocklist", &["possession", "identity"]),
             ("certificate", &["identity", "possession"]),
             ("signer", &[]),
             ("authority", &["certificate", "signer"]),

@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{self, MissedTickBehavior};
 
-use super::blocked_keys::BlockedKeysFile;
+use super::block_lists::BlockListFile;
 use super::protections;
 use crate::config::issuer_file::{IssuerFileError, IssuerRules};
 use crate::config::issuers_location::IssuersLocation;
@@ -53,24 +53,24 @@ pub(super) fn read(location: &IssuersLocation, rules: IssuerRules) -> Result<Iss
     }
 }
 
-/// SIGHUP loads the issuer file, the CA and the list of blocked keys again. What is broken changes nothing.
+/// SIGHUP loads the issuer file, the CA and the lists of who is blocked again. What is broken changes nothing.
 pub(super) fn reload_on_hangup(
     issuance: &Arc<Issuance>,
     source: (IssuersLocation, IssuerRules),
-    blocked_keys: Option<Arc<BlockedKeysFile>>,
+    block_lists: Vec<Arc<BlockListFile>>,
 ) {
     let issuance = Arc::clone(issuance);
     let Ok(hangups) = signal(SignalKind::hangup()) else {
         tracing::warn!("SIGHUP cannot be listened for: the issuer file is loaded at the start only");
         return;
     };
-    tokio::spawn(keep_up(issuance, source, blocked_keys, hangups));
+    tokio::spawn(keep_up(issuance, source, block_lists, hangups));
 }
 
 async fn keep_up(
     issuance: Arc<Issuance>,
     (location, rules): (IssuersLocation, IssuerRules),
-    blocked_keys: Option<Arc<BlockedKeysFile>>,
+    block_lists: Vec<Arc<BlockListFile>>,
     mut hangups: Signal,
 ) {
     let mut looks = time::interval(LOOK);
@@ -85,7 +85,7 @@ async fn keep_up(
                 issuance.authority.reopen();
                 seen = look(&location).await;
                 reload(&issuance, &location, rules);
-                if let Some(file) = &blocked_keys {
+                for file in &block_lists {
                     file.reload(&issuance).await;
                 }
             }

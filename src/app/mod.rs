@@ -3,7 +3,7 @@
 //! Owns the start, and is the only place that names concrete backends. Listeners are [`crate::server`]'s.
 
 pub mod authorities;
-pub mod blocked_keys;
+pub mod block_lists;
 pub(crate) mod check;
 pub(crate) mod expiry;
 pub(crate) mod explain;
@@ -18,9 +18,10 @@ use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
 
-use self::blocked_keys::{BlockedKeysFile, BlockedKeysFileError};
+use self::block_lists::{Announced, BlockListFileError};
 use crate::authority::AuthoritySource;
 use crate::authority::rotation::OpeningError;
+use crate::blocklist::BlockList;
 use crate::certificate::{Serial, ValidityPolicy};
 use crate::config::bounds::{BoundsSettings, SingleUseSettings};
 use crate::config::issuer_file::IssuerFileError;
@@ -36,7 +37,7 @@ use crate::issuance::Issuance;
 use crate::limits::Limits;
 use crate::limits::connections::ConnectionLimits;
 use crate::limits::single_use::{RedisSetupError, RedisStore, SingleUse};
-use crate::possession::{BlockedKeys, PermittedAlgorithms};
+use crate::possession::PermittedAlgorithms;
 use crate::server::listeners::Address;
 use crate::server::{Server, ServerError, ServerOptions, Timeouts, listen_on};
 use crate::telemetry::endpoint::{self, MetricsEndpoint};
@@ -67,10 +68,13 @@ pub enum AppError {
     #[error("cannot set up TLS for fetching issuers' keys")]
     Client(#[from] SetupError),
     #[error("{}", with_sources(.0))]
-    BlockedKeys(#[from] BlockedKeysFileError),
+    BlockLists(#[from] BlockListFileError),
     /// The store that counts tokens' uses.
     #[error(transparent)]
     SingleUse(#[from] RedisSetupError),
+    /// The policy's files, for one look.
+    #[error("{0}")]
+    ExplainedPolicy(String),
     #[error(transparent)]
     Server(#[from] ServerError),
 }
@@ -78,9 +82,11 @@ pub enum AppError {
 /// Runs `sigmint serve` until it is told to stop.
 pub async fn serve(settings: Settings, log: &LogSink) -> Result<(), AppError> {
     // A file that cannot be used is the one thing to be read: nothing is said before it.
+    block_lists::check(&settings, Announced::Later)?;
     let issuers = issuers::load(&settings.issuers, settings.issuer_rules)?;
     protections::report(&settings);
     key_files::warn(&settings);
+    let block_list_files = block_lists::files(&settings);
     let authority = authorities::open(settings.authority, settings.watch).await.map_err(AppError::Authority)?;
     let chain_owner = authority.current();
     tracing::info!(subject = chain_owner.chain().subject(), algorithm = %chain_owner.algorithm(), "the CA is ready");
@@ -92,8 +98,8 @@ pub async fn serve(settings: Settings, log: &LogSink) -> Result<(), AppError> {
     expiry::watch(&issuance);
     compare_roots(&issuance);
     issuance.keys.keep(&issuance.issuers.load());
-    let blocked_keys = settings.blocked_public_keys.map(|path| BlockedKeysFile::start(path, &issuance)).transpose()?;
-    issuers::reload_on_hangup(&issuance, (settings.issuers, settings.issuer_rules), blocked_keys);
+    let block_lists = block_lists::start(block_list_files, &issuance)?;
+    issuers::reload_on_hangup(&issuance, (settings.issuers, settings.issuer_rules), block_lists);
     let metrics = bind_metrics(&settings.metrics, &issuance.metrics)?;
     let timeouts = Timeouts { headers: settings.header_timeout, idle: settings.idle_timeout };
     let server = Server::bind(issuance, &ServerOptions { listeners: settings.listeners, timeouts, connections })?;
@@ -137,6 +143,7 @@ fn watch_gauges(issuance: &Arc<Issuance>, log: LogSink) {
             ca_refused: issuance.authority.is_behind(),
             signer_ready: active.is_ready(),
             trusted_chains: authorities.chains().len(),
+            block_list_entries: issuance.blocklist.entries().in_effect((issuance.clock)()),
             uncounted_uses: issuance.single_use.uncounted(),
             log_lines_lost: log.lost(),
             keys: issuance.keys.reading(),
@@ -200,7 +207,7 @@ fn guarded_issuance(
         issuers: ArcSwap::from_pointee(issuers),
         keys,
         algorithms,
-        blocked_keys: ArcSwap::from_pointee(BlockedKeys::default()),
+        blocklist: BlockList::default(),
         validity,
         authority,
         logs,

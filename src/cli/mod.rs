@@ -2,6 +2,7 @@
 //!
 //! Owns names, help and exit codes. What a command does is done elsewhere.
 
+mod block;
 pub(crate) mod ca;
 mod config;
 pub(crate) mod dev;
@@ -104,6 +105,7 @@ async fn run(matches: &ArgMatches) -> Result<ExitCode, CliError> {
         Some(("request", matches)) => Ok(request::run(request::RequestArgs::from_arg_matches(matches)?).await?),
         Some(("inspect", matches)) => Ok(inspect::run(&inspect::InspectArgs::from_arg_matches(matches)?)?),
         Some(("ca", matches)) => ca::run(matches).await,
+        Some(("block", matches)) => block::run(matches),
         Some(("config", matches)) => config::run(matches).await,
         Some(("explain", matches)) => Ok(explain::run(matches).await?),
         Some(("createca", matches)) => {
@@ -135,6 +137,7 @@ pub fn command() -> Command {
         .subcommand(inspect::InspectArgs::augment_args(Command::new("inspect")))
         .subcommand(serve::command())
         .subcommand(ca::command())
+        .subcommand(block::command())
         .subcommand(config::command())
         .subcommand(explain::command())
         .subcommand(ca::createca::CreateCaArgs::augment_args(Command::new("createca")).args_override_self(true))

@@ -3,6 +3,7 @@
 //! Owns reading and checking. After loading, an illegal configuration cannot be represented.
 
 pub(crate) mod authority_file;
+pub(crate) mod block_file;
 pub(crate) mod bounds;
 pub(crate) mod effective;
 pub(crate) mod flags;

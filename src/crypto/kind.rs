@@ -10,7 +10,8 @@ macro_rules! key_kinds {
 
         impl KeyKind {
             /// Every name that [`Self::name`] gives.
-            pub const NAMES: [&'static str; [$($name),*].len()] = [$($name),*];
+            pub const NAMES: [&'static str; Self::ALL.len()] = [$($name),*];
+            pub const ALL: [Self; [$($name),*].len()] = [$(Self::$variant),*];
 
             /// A short name, for logs and metric labels.
             pub const fn name(self) -> &'static str {
@@ -31,6 +32,22 @@ key_kinds! {
 }
 
 impl KeyKind {
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
+    /// The size that people know the kind by: of the curve's field, or of the modulus.
+    pub const fn bits(self) -> u32 {
+        match self {
+            Self::P256 | Self::Ed25519 => 256,
+            Self::P384 => 384,
+            Self::P521 => 521,
+            Self::Rsa2048 => 2048,
+            Self::Rsa3072 => 3072,
+            Self::Rsa4096 => 4096,
+        }
+    }
+
     /// What a CA with such a key signs with.
     pub const fn signature_algorithm(self) -> SignatureAlgorithm {
         match self {

@@ -138,7 +138,9 @@ failures! {
     KeyMalformed => 400 InvalidArgument Caller "PUBLIC_KEY_MALFORMED" KEY;
     /// A key of a kind, size or make that is not accepted.
     KeyInsecure => 400 InvalidArgument Caller "PUBLIC_KEY_INSECURE" WEAK;
-    /// A key that the operator has blocked.
+    /// An entry of the operator's block list matches.
+    Blocked => 403 PermissionDenied Caller "BLOCKED" "The server's operator has blocked this identity or public key";
+    /// A key of the operator's list of blocked public keys.
     KeyBlocked => 400 InvalidArgument Caller "PUBLIC_KEY_BLOCKED" "The public key supplied in the request is blocked";
     /// A certificate signing request that cannot be read.
     CsrMalformed => 400 InvalidArgument Caller "CSR_MALFORMED" CSR;

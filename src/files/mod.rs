@@ -3,6 +3,7 @@
 //! Only regular files are read: opening a pipe would wait for its writer, and a device never ends. Knows nothing of what is in them. What
 //! is read is wiped from memory afterwards: it may be a key.
 
+pub(crate) mod replace;
 pub(crate) mod watch;
 
 use std::fs::{File, OpenOptions};

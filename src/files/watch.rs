@@ -12,45 +12,52 @@ use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::Notify;
 use tokio::time;
 
-/// How long nothing may change before the files are read: those that belong together are seldom replaced in the same instant.
-const QUIET: Duration = Duration::from_millis(250);
-/// How many changes are waited for before the files are read in spite of them.
-const MAX_CHANGES: usize = 20;
+/// When changed files are read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pace {
+    /// How often there is a look, besides being told of changes.
+    pub(crate) poll: Duration,
+    /// How long nothing may change before the files are read: those that belong together are seldom replaced in the same instant.
+    pub(crate) quiet: Duration,
+    /// How long that is waited for.
+    pub(crate) max_quiet: Duration,
+}
 
 /// Files that are kept up with.
 #[derive(Debug)]
 pub(crate) struct Changes {
     changed: Arc<Notify>,
-    poll: Duration,
+    pace: Pace,
     /// The system's watch lasts as long as this value.
     _watcher: Option<RecommendedWatcher>,
 }
 
 impl Changes {
-    /// Starts to watch; without the system's help there is still a look every `poll`.
+    /// Starts to watch files that belong together; without the system's help there is still a look every `poll`.
     pub(crate) fn of(files: &[&Path], poll: Duration) -> Self {
+        Self::at_pace(files, Pace { poll, quiet: Duration::from_millis(250), max_quiet: Duration::from_secs(5) })
+    }
+
+    pub(crate) fn at_pace(files: &[&Path], pace: Pace) -> Self {
         let changed = Arc::new(Notify::new());
         let watcher = watch_directories(&directories(files), &changed);
         // What changed between the first reading and this line was reported to nobody.
         changed.notify_one();
-        Self { changed, poll, _watcher: watcher }
+        Self { changed, pace, _watcher: watcher }
     }
 
     /// Waits until it is time to look at the files. The first time comes at once.
     pub(crate) async fn next(&self) {
         tokio::select! {
             () = self.changed.notified() => self.settle().await,
-            () = time::sleep(self.poll) => {}
+            () = time::sleep(self.pace.poll) => {}
         }
     }
 
     /// Waits until the files are left alone.
     async fn settle(&self) {
-        for _ in 0..MAX_CHANGES {
-            if time::timeout(QUIET, self.changed.notified()).await.is_err() {
-                return;
-            }
-        }
+        let quiet = async { while time::timeout(self.pace.quiet, self.changed.notified()).await.is_ok() {} };
+        let _ = time::timeout(self.pace.max_quiet, quiet).await;
     }
 }
 

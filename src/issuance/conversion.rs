@@ -4,6 +4,7 @@
 //! compile until it has a name here.
 
 use crate::authority::MakeError;
+use crate::blocklist::Blocked;
 use crate::certificate::ComposeError;
 use crate::ct::TransparencyError;
 use crate::failure::{Failure, FailureKind};
@@ -108,12 +109,24 @@ impl From<PossessionError> for Failure {
             PossessionError::Key(PublicKeyError::Insecure(_)) | PossessionError::Csr(CsrError::Insecure(_)) => {
                 FailureKind::KeyInsecure
             }
-            PossessionError::Blocked => FailureKind::KeyBlocked,
             PossessionError::Proof(_) => FailureKind::ProofInvalid,
             PossessionError::NotPermitted { .. } => FailureKind::AlgorithmNotPermitted,
         };
         // Why a key or proof is refused is a constant text of ours, and the caller's own business.
         Self::new(kind, error).with("problem", error.to_string())
+    }
+}
+
+impl From<Blocked> for Failure {
+    /// An entry's reason is for the log alone.
+    fn from(blocked: Blocked) -> Self {
+        match blocked {
+            Blocked::Entry { .. } => Self::new(FailureKind::Blocked, blocked),
+            Blocked::PublicKey => {
+                let problem = blocked.to_string();
+                Self::new(FailureKind::KeyBlocked, blocked).with("problem", problem)
+            }
+        }
     }
 }
 

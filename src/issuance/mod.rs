@@ -10,6 +10,7 @@ use std::time::SystemTime;
 use arc_swap::ArcSwap;
 
 use crate::authority::{Authority, AuthoritySource, MakeError, SignedCertificate};
+use crate::blocklist::BlockList;
 use crate::certificate::chain::ChainCertificate;
 use crate::certificate::chain::IssuingChain;
 use crate::certificate::{CertificateRequest, ComposeError, LintedTbs, Serial, ValidityPolicy};
@@ -22,7 +23,7 @@ use crate::identity::{Principal, UnverifiedToken, identify};
 use crate::limits::single_use::{SingleUse, SingleUseError, Use};
 use crate::limits::{Limits, Place};
 use crate::networks::Networks;
-use crate::possession::{BlockedKeys, KeyRequest, PermittedAlgorithms, PossessionError, ProvenKey, prove};
+use crate::possession::{KeyRequest, PermittedAlgorithms, PossessionError, ProvenKey, prove};
 use crate::telemetry::metrics::{Metrics, Stage};
 
 /// What a client sends, whatever the transport.
@@ -76,8 +77,8 @@ pub struct Issuance {
     pub keys: KeyStore,
     /// Which client keys are accepted.
     pub algorithms: PermittedAlgorithms,
-    /// Which client keys are refused, no matter who holds them; replaced as a whole.
-    pub blocked_keys: ArcSwap<BlockedKeys>,
+    /// Who gets no certificate, whatever token and key they have.
+    pub blocklist: BlockList,
     pub validity: ValidityPolicy,
     pub authority: AuthoritySource,
     /// Who is told of every certificate, if anybody is.
@@ -101,6 +102,7 @@ impl Issuance {
         self.limits.admit_identity(claims.issuer_url(), claims.party())?;
         let (claims, principal) = identify(claims)?;
         let key = self.prove(&request.key, &principal)?;
+        self.blocklist.check(&claims, &principal, &key, (self.clock)())?;
         let (authority, serial) = (self.authority.current(), self.serial()?);
         let tbs = self.compose(&CertificateRequest {
             principal: &principal,
@@ -159,6 +161,7 @@ impl Issuance {
         let mut patience = Patience::Waits(request.client);
         loop {
             let place = self.limits.begin()?;
+            self.blocklist.check_key(&request.key, (self.clock)())?;
             let (token, now) = (UnverifiedToken::parse(&request.token)?, (self.clock)());
             let wait = match verify_now(token, &self.issuers.load(), &self.keys, now, patience)? {
                 Verification::Believed(claims) => {
@@ -177,7 +180,7 @@ impl Issuance {
 
     fn prove(&self, request: &KeyRequest, principal: &Principal) -> Result<ProvenKey, PossessionError> {
         let _timer = self.metrics.stage(Stage::Proof);
-        prove(request, principal.challenge(), &self.algorithms).and_then(|key| self.blocked_keys.load().admit(key))
+        prove(request, principal.challenge(), &self.algorithms)
     }
 
     fn compose(&self, request: &CertificateRequest<'_>) -> Result<LintedTbs, ComposeError> {

@@ -4,7 +4,6 @@
 //! costs more than reading it is made after the signature was verified. Knows the challenge's text, not its origin.
 
 mod algorithms;
-mod blocked;
 mod csr;
 mod public_key;
 
@@ -13,7 +12,6 @@ use aws_lc_rs::signature::{UnparsedPublicKey, VerificationAlgorithm};
 
 use algorithms::proof_hash;
 pub use algorithms::{Hash, PermittedAlgorithms, UnknownAlgorithm};
-pub use blocked::{BlockedKeys, BlockedKeysError};
 pub use csr::{CsrError, MAX_CSR_BYTES};
 pub use public_key::{MAX_KEY_BYTES, PublicKey, PublicKeyError};
 
@@ -58,8 +56,6 @@ pub enum PossessionError {
     Csr(#[from] CsrError),
     #[error("the proof of possession of a {} key does not verify", .0.name())]
     Proof(KeyKind),
-    #[error("the public key is blocked")]
-    Blocked,
     #[error("{} keys with {hash:?} are not permitted", kind.name())]
     NotPermitted {
         kind: KeyKind,
@@ -100,6 +96,14 @@ pub fn prove(
             proven?;
             permit(request.key, request.hash, permitted)
         }
+    }
+}
+
+/// The key of a request. Whether the caller holds it is not known.
+pub(crate) fn public_key(request: &KeyRequest) -> Result<PublicKey, PossessionError> {
+    match request {
+        KeyRequest::PublicKey { content, .. } => Ok(PublicKey::parse(content)?),
+        KeyRequest::SigningRequest(text) => Ok(csr::parse(text)?.key),
     }
 }
 

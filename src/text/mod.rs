@@ -1,5 +1,7 @@
 //! Bytes as text (PEM and hexadecimal), and the characters that no certificate carries.
 
+pub(crate) mod go_duration;
+pub(crate) mod hint;
 pub(crate) mod peer_text;
 pub(crate) mod tls_words;
 

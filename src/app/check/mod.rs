@@ -8,8 +8,9 @@ mod issuers;
 mod listeners;
 mod logs;
 
+use super::block_lists::{self, Announced};
 use super::explain::Network;
-use super::{AppError, blocked_keys, key_files, open_guards, protections};
+use super::{AppError, key_files, open_guards, protections};
 use crate::config::settings::Settings;
 use crate::failure::with_sources;
 use crate::identity::issuers::Issuers;
@@ -101,15 +102,19 @@ async fn ask_issuers(trusted: &Issuers, network: Network, found: &mut Findings<'
     }
 }
 
-/// The list of blocked keys, and the store of tokens' uses.
+/// The block lists, and the store of tokens' uses.
 async fn stores(settings: &Settings, network: Network, found: &mut Findings<'_>) {
-    if let Some(path) = &settings.blocked_public_keys {
-        let loaded = blocked_keys::load(path);
-        found.collect("blocked keys");
-        match loaded {
-            Ok(keys) => found.add(Severity::Fine, "blocked keys", format!("{} keys in {}", keys.len(), path.display())),
-            Err(error) => found.refuse("blocked keys", &with_sources(&error)),
+    let checked = block_lists::check(settings, Announced::Yes);
+    found.collect("block lists");
+    match checked {
+        Ok(()) => {
+            let files: Vec<_> =
+                block_lists::files(settings).into_iter().map(|(_, path)| path.display().to_string()).collect();
+            if !files.is_empty() {
+                found.add(Severity::Fine, "block lists", format!("{} can be used", files.join(", ")));
+            }
         }
+        Err(error) => found.refuse("block lists", &with_sources(&error)),
     }
     let opened = open_guards(settings.bounds.clone(), settings.single_use.clone());
     found.collect("single use");

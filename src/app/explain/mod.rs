@@ -3,20 +3,27 @@
 //! Owns the order in which the pipeline's own functions are asked, and which of them needs the network. The words for people are in
 //! `refusal`; what is not asked here (the client's key, the CA, the logs) `sigmint config check` looks at.
 
+mod blocked;
+mod policy;
 mod refusal;
 
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use super::{AppError, issuers};
 use crate::config::settings::Settings;
 use crate::identity::explain::{Explanation, Presented};
 use crate::identity::fetch::{ClusterFiles, Fetcher};
-use crate::identity::issuers::{Issuers, KeyOrigin};
+use crate::identity::issuers::{Issuer, Issuers, KeyOrigin};
 use crate::identity::keys::{KeyStore, KeyTiming};
+use crate::identity::token::TokenError;
 use crate::identity::verify::{VerifyError, verify};
 use crate::identity::{UnverifiedToken, identify};
 use crate::limits::single_use::check_countable;
+use crate::possession::PublicKey;
 
+pub(crate) use blocked::BlockReport;
+pub(crate) use policy::{PolicyReport, RuleReport};
 pub(crate) use refusal::Refusal;
 use refusal::{Scene, why};
 
@@ -28,6 +35,16 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) enum Network {
     Online,
     Offline,
+}
+
+/// What is to be explained.
+pub(crate) struct Asked<'a> {
+    /// A token, or claims as JSON.
+    pub text: &'a str,
+    /// The client's key, if it is known.
+    pub key: Option<&'a PublicKey>,
+    pub at: SystemTime,
+    pub network: Network,
 }
 
 /// What was given.
@@ -67,6 +84,9 @@ pub(crate) struct Explained {
     pub explanation: Option<Explanation>,
     pub signature: Signature,
     pub limits: Vec<Limit>,
+    pub block_lists: Vec<BlockReport>,
+    /// Nothing where there is no policy, or nobody to ask it about.
+    pub policy: Option<PolicyReport>,
     /// Nothing: a certificate would be issued, as far as was looked.
     pub refusal: Option<Refusal>,
 }
@@ -79,39 +99,77 @@ pub(crate) struct Limit {
     pub applies: String,
 }
 
-/// Says what would come of a token or of claims at this time.
+/// Says what would come of a token or of claims at some time.
 ///
 /// Errors: The settings or their files cannot be used.
-pub(crate) async fn explain(
-    settings: &Settings,
-    text: &str,
-    at: SystemTime,
-    network: Network,
-) -> Result<Explained, AppError> {
+pub(crate) async fn explain(settings: &Settings, asked: &Asked<'_>) -> Result<Explained, AppError> {
     let issuers = issuers::read(&settings.issuers, settings.issuer_rules)?;
-    let text = text.trim();
+    let (text, at) = (asked.text.trim(), asked.at);
     let presented =
         if text.starts_with('{') { Presented::claims_of_json(text.as_bytes()) } else { Presented::token(text) };
     let presented = match presented {
         Ok(presented) => presented,
-        Err(error) => {
-            return Ok(Explained {
-                at,
-                given: Given::Unreadable,
-                explanation: None,
-                signature: Signature::NotReached,
-                limits: Vec::new(),
-                refusal: Some(refusal::of_token(error)),
-            });
-        }
+        Err(error) => return Ok(unreadable(error, at)),
     };
     let mut explanation = presented.explain(&issuers, at);
     let scene = Scene { presented: &presented, issuers: &issuers, location: &settings.issuers, at };
-    let (signature, refused) = judge(text, &presented, &issuers, &mut explanation, at, network).await?;
-    let mut refusal = refused.map(|error| why(error, &scene));
-    let (limits, over) = limits(settings, &presented, &explanation, at);
-    refusal = refusal.or(over);
-    Ok(Explained { at, given: given(&presented), explanation: Some(explanation), signature, limits, refusal })
+    let (signature, refused) = judge(text, &presented, &issuers, &mut explanation, at, asked.network).await?;
+    let refused = refused.map(|error| why(error, &scene));
+    let mut explained = Explained {
+        at,
+        given: given(&presented),
+        explanation: None,
+        signature,
+        limits: Vec::new(),
+        block_lists: Vec::new(),
+        policy: None,
+        refusal: refused,
+    };
+    explained.ask_operator(settings, asked, &presented, &explanation)?;
+    Ok(Explained { explanation: Some(explanation), ..explained })
+}
+
+impl Explained {
+    /// What the operator says of the identity, in the pipeline's order: the block lists, the policy, the uses of the token.
+    fn ask_operator(
+        &mut self,
+        settings: &Settings,
+        asked: &Asked<'_>,
+        presented: &Presented,
+        explanation: &Explanation,
+    ) -> Result<(), AppError> {
+        let Some((issuer, certified)) = explanation.identity() else { return Ok(()) };
+        let (reports, blocked) = blocked::look(settings, presented, certified, asked.key, asked.at)?;
+        self.block_lists = reports;
+        let mut denied = None;
+        if let Some(path) = policy_path(settings) {
+            let (report, refusal) = policy::look(path, presented, (issuer, certified), asked.key, asked.at)?;
+            self.policy = Some(report);
+            denied = refusal;
+        }
+        let (limits, over) = limits(settings, presented, issuer, asked.at);
+        self.limits = limits;
+        self.refusal = self.refusal.take().or(blocked).or(denied).or(over);
+        Ok(())
+    }
+}
+
+const fn policy_path(_: &Settings) -> Option<&Path> {
+    None
+}
+
+/// Of something that is neither a token nor claims.
+fn unreadable(error: TokenError, at: SystemTime) -> Explained {
+    Explained {
+        at,
+        given: Given::Unreadable,
+        explanation: None,
+        signature: Signature::NotReached,
+        limits: Vec::new(),
+        block_lists: Vec::new(),
+        policy: None,
+        refusal: Some(refusal::of_token(error)),
+    }
 }
 
 /// The verdict of the pipeline: with the keys if they are there, or may be fetched; without them, as if one of them had made the signature.
@@ -166,11 +224,10 @@ fn given(presented: &Presented) -> Given {
 fn limits(
     settings: &Settings,
     presented: &Presented,
-    explanation: &Explanation,
+    issuer: &Issuer,
     at: SystemTime,
 ) -> (Vec<Limit>, Option<Refusal>) {
     let (mut limits, mut refusal) = (Vec::new(), None);
-    let Some((issuer, _)) = explanation.identity() else { return (limits, refusal) };
     if let Some(most) = issuer.max_certificates_per_token {
         let by = match presented.claims().get("jti") {
             Some(_) => "its jti",

@@ -3,6 +3,7 @@
 //! Owns reading the input and the exit code. What is decided, the pipeline's own functions say ([`crate::app::explain`]); how it is told,
 //! `report`.
 
+mod policy;
 mod report;
 
 use std::fs::File;
@@ -18,11 +19,12 @@ use super::display::visible;
 use super::error::{CommandError, FAILED};
 use super::inspect::to_json;
 use super::{files, serve};
-use crate::app::explain::{Network, explain};
+use crate::app::explain::{Asked, Network, explain};
 use crate::config::flags;
 use crate::config::settings::Settings;
 use crate::failure::with_sources;
 use crate::identity::token::MAX_TOKEN_BYTES;
+use crate::possession::PublicKey;
 use report::Report;
 
 const LONG_ABOUT: &str = "Explain what would come of an identity token, step by step
@@ -65,11 +67,16 @@ pub(super) fn command() -> Command {
         .value_parser(time)
         .help("Evaluate as of then: 2026-11-28T03:00:00Z, or seconds since 1970");
     let json = Arg::new("json").long("json").action(ArgAction::SetTrue).help("Print JSON, for programs");
+    let key = Arg::new("key")
+        .long("key")
+        .value_name("FILE")
+        .value_parser(clap::value_parser!(PathBuf))
+        .help("The client's public key, PEM or DER: what block list and policy say of it is told, too");
     let command = Command::new("explain")
         .about("Explain what would come of an identity token, step by step")
         .long_about(LONG_ABOUT)
         .after_help(EXAMPLES)
-        .args([input, online, at, json]);
+        .args([input, online, at, key, json]);
     flags::augment(command)
 }
 
@@ -90,7 +97,9 @@ pub(super) async fn run(matches: &ArgMatches) -> Result<ExitCode, CommandError> 
     let text = read(matches.get_one::<PathBuf>("input").map(PathBuf::as_path))?;
     let at = matches.get_one::<SystemTime>("at").copied().unwrap_or_else(SystemTime::now);
     let network = if matches.get_flag("online") { Network::Online } else { Network::Offline };
-    let explained = explain(&settings, text.expose_secret(), at, network)
+    let key = matches.get_one::<PathBuf>("key").map(|path| public_key(path)).transpose()?;
+    let asked = Asked { text: text.expose_secret(), key: key.as_ref(), at, network };
+    let explained = explain(&settings, &asked)
         .await
         .map_err(|error| CommandError::usage(settings.effective.with_settings(&with_sources(&error))))?;
     let report = Report::of(&explained);
@@ -129,6 +138,14 @@ fn read(path: Option<&Path>) -> Result<SecretString, CommandError> {
     File::open(path)
         .and_then(bounded)
         .map_err(|problem| CommandError::usage(format!("{}: {problem}", visible(&path.display().to_string()))))
+}
+
+fn public_key(path: &Path) -> Result<PublicKey, CommandError> {
+    let unusable =
+        |problem: String| CommandError::usage(format!("{}: {problem}", visible(&path.display().to_string())));
+    let content =
+        crate::files::read(path, crate::files::MAX_FILE_BYTES).map_err(|error| unusable(error.problem.to_string()))?;
+    PublicKey::parse(&content).map_err(|error| unusable(with_sources(&error)))
 }
 
 /// Whether what was given for a file's name is a token or claims.

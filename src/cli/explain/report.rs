@@ -7,7 +7,8 @@ use std::fmt;
 use serde::Serialize;
 
 use super::super::display::{rfc3339, visible};
-use crate::app::explain::{Explained, Given, Limit, Refusal, Signature};
+use super::policy;
+use crate::app::explain::{BlockReport, Explained, Given, Limit, Refusal, Signature};
 use crate::identity::explain::{CheckReport, Comparison, Explanation, IdentityReport, Made, Origin};
 use crate::identity::extensions::ExtensionId;
 use crate::identity::verify::Check;
@@ -34,6 +35,9 @@ pub(super) struct Report {
     #[serde(skip_serializing_if = "Option::is_none")]
     certificate: Option<Certificate>,
     limits: Vec<LimitReport>,
+    block_lists: Vec<BlockListReport>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    policy: Option<policy::PolicyPart>,
     not_part_of_this: &'static str,
 }
 
@@ -150,6 +154,17 @@ struct SourceReport {
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
+struct BlockListReport {
+    setting: &'static str,
+    file: String,
+    compared: String,
+    /// The conditions of the entry that matches.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    matched: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
 struct LimitReport {
     setting: &'static str,
     value: String,
@@ -158,7 +173,7 @@ struct LimitReport {
 
 impl Report {
     pub(super) fn of(explained: &Explained) -> Self {
-        let Explained { at, given, explanation, signature, limits, refusal } = explained;
+        let Explained { at, given, explanation, signature, limits, block_lists, policy, refusal } = explained;
         let found = explanation.as_ref();
         let chosen = found.and_then(Explanation::identity);
         let name = chosen.map_or("", |(_, certified)| certified.name.value.as_str());
@@ -177,12 +192,14 @@ impl Report {
             signature: state(*signature),
             identities: found.map(identities).unwrap_or_default(),
             certificate: chosen.map(|(_, certified)| Certificate {
-                name_form: certified.name_form.asn1_name(),
+                name_form: certified.name_form(),
                 name: part(&certified.name),
                 challenge: certified.challenge.clone(),
                 extensions: certified.extensions.iter().map(|(id, made)| extension(*id, made)).collect(),
             }),
             limits: limits.iter().map(limit).collect(),
+            block_lists: block_lists.iter().map(block_list).collect(),
+            policy: policy.as_ref().map(policy::PolicyPart::of),
             not_part_of_this: NOT_PART,
         }
     }
@@ -293,6 +310,11 @@ fn limit(limit: &Limit) -> LimitReport {
     LimitReport { setting: limit.setting, value: limit.value.clone(), applies: limit.applies.clone() }
 }
 
+fn block_list(list: &BlockReport) -> BlockListReport {
+    let BlockReport { setting, file, compared, matched } = list.clone();
+    BlockListReport { setting, file, compared, matched }
+}
+
 impl fmt::Display for Report {
     /// Ends without a line break.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -318,6 +340,14 @@ impl fmt::Display for Report {
         }
         for LimitReport { setting, value, applies } in &self.limits {
             writeln!(out, "  {setting} {value} applies {applies}")?;
+        }
+        for BlockListReport { setting, file, compared, matched } in &self.block_lists {
+            let verdict = matched.as_ref().map_or_else(|| "passed".to_owned(), |entry| format!("BLOCKED by {entry}"));
+            writeln!(out, "\nblock list ({setting} {}): {}", visible(file), visible(&verdict))?;
+            writeln!(out, "  compared: {compared}")?;
+        }
+        if let Some(policy) = &self.policy {
+            policy.write(out)?;
         }
         write!(out, "\nNot part of this: {}", self.not_part_of_this)
     }

@@ -77,7 +77,8 @@ fn places(values: &Values) -> Vec<(String, String)> {
 const SHOWN_CHARACTERS: usize = 200;
 
 /// Settings that restrict something, and what is so without them.
-const RESTRICTIONS: [(&str, &str); 10] = [
+const RESTRICTIONS: [(&str, &str); 11] = [
+    ("block-path", "nobody is blocked"),
     ("ct-log-public-key-path", "the transparency log's timestamps are not verified"),
     ("tls-certificate", "HTTP is served without TLS"),
     ("tls-key", "HTTP is served without TLS"),

@@ -162,6 +162,12 @@ const SECTIONS: &[(&str, &[Flag])] = &[
                 "Which keys and hashes clients may use, comma-separated",
             ),
             flag(
+                "block-path",
+                "FILE",
+                "",
+                "Who gets no certificate (`sigmint block`); a change counts within a second",
+            ),
+            flag(
                 "blocked-public-keys",
                 "FILE",
                 "",

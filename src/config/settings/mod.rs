@@ -23,6 +23,7 @@ use crate::possession::PermittedAlgorithms;
 use crate::server::listeners::{Address, Listeners};
 use crate::signer::key_password::KeyPassword;
 use crate::telemetry::LogFormat;
+use crate::text::go_duration;
 
 /// Everything that `serve` was told.
 #[derive(Debug)]
@@ -46,6 +47,8 @@ pub struct Settings {
     pub issuer_rules: IssuerRules,
     /// Which keys clients may use.
     pub algorithms: PermittedAlgorithms,
+    /// The file that says who gets no certificate, if any.
+    pub block_path: Option<PathBuf>,
     /// The file with the public keys that are refused, no matter who holds them, if any.
     pub blocked_public_keys: Option<PathBuf>,
     pub validity: ValidityPolicy,
@@ -162,9 +165,8 @@ impl Settings {
                 strict: truth(values, "strict-config")?,
             },
             algorithms: algorithms(values)?,
-            blocked_public_keys: values
-                .is_set("blocked-public-keys")
-                .then(|| PathBuf::from(values.text("blocked-public-keys"))),
+            block_path: path(values, "block-path"),
+            blocked_public_keys: path(values, "blocked-public-keys"),
             validity,
             logs: logs(values)?,
             bounds: bounds::read(values)?,
@@ -173,6 +175,10 @@ impl Settings {
             oddities: oddities(values),
         })
     }
+}
+
+fn path(values: &Values, name: &str) -> Option<PathBuf> {
+    values.is_set(name).then(|| PathBuf::from(values.text(name)))
 }
 
 fn values(matches: &ArgMatches, variable: &dyn Fn(&str) -> Option<String>) -> Result<Values, SettingsError> {
@@ -210,11 +216,10 @@ fn logs(values: &Values) -> Result<Option<LogsSettings>, SettingsError> {
         return Err(refused("ct-log-quorum", "more than there are logs", "set it to the number of logs at most"));
     }
     let mut keys = keys.into_iter().map(PathBuf::from);
-    let path = |name: &str| values.is_set(name).then(|| PathBuf::from(values.text(name)));
     Ok(Some(LogsSettings {
         logs: urls.into_iter().map(|url| LogLocation { url: url.to_owned(), public_key: keys.next() }).collect(),
         origin: values.is_set("ct-log-origin").then(|| values.text("ct-log-origin").to_owned()),
-        tls_ca: path("ct-log.tls-ca-cert"),
+        tls_ca: path(values, "ct-log.tls-ca-cert"),
         quorum,
         timeout: duration(values, "ct-log-timeout")?,
         clock_skew: log_clock_skew(values)?,
@@ -308,7 +313,7 @@ pub(super) fn duration(values: &Values, name: &str) -> Result<Duration, Settings
     }
     let text = values.text(name).trim();
     humantime::parse_duration(text)
-        .or_else(|error| go_duration(text).ok_or(error))
+        .or_else(|error| go_duration::parse(text).ok_or(error))
         .map_err(|error| SettingsError::new(values.origin(name), error.to_string(), hint))
 }
 
@@ -317,23 +322,6 @@ fn seconds_without_unit(values: &Values, name: &str) -> Option<Duration> {
     let number = values.text(name).trim();
     let is_bare = !values.is_on_command_line(name) && !number.is_empty() && number != "0";
     number.parse().ok().filter(|_| is_bare).map(Duration::from_secs)
-}
-
-/// What only Go's form has: fractions (`1.5h`), and every unit without blanks.
-fn go_duration(text: &str) -> Option<Duration> {
-    const UNITS: [(&str, f64); 8] =
-        [("ns", 1e-9), ("us", 1e-6), ("µs", 1e-6), ("μs", 1e-6), ("ms", 1e-3), ("s", 1.0), ("m", 60.0), ("h", 3600.0)];
-    let mut rest = text.strip_prefix('+').unwrap_or(text);
-    let mut seconds = 0.0;
-    while !rest.is_empty() {
-        let is_number = |character: char| character.is_ascii_digit() || character == '.';
-        let (number, behind) = rest.split_at(rest.find(|character| !is_number(character))?);
-        let (unit, behind) = behind.split_at(behind.find(is_number).unwrap_or(behind.len()));
-        let (_, length) = UNITS.into_iter().find(|(name, _)| *name == unit)?;
-        seconds += number.parse::<f64>().ok()? * length;
-        rest = behind;
-    }
-    Duration::try_from_secs_f64(seconds).ok().filter(|_| !text.is_empty())
 }
 
 #[cfg(test)]

@@ -77,6 +77,11 @@ impl Claims {
         self.members.get(name).filter(|value| !value.is_null())
     }
 
+    /// All claims as they are, those that are null included.
+    pub const fn members(&self) -> &Map<String, Value> {
+        &self.members
+    }
+
     /// The names of all claims.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.members.keys().map(String::as_str)

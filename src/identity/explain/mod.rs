@@ -56,21 +56,13 @@ pub(crate) struct IdentityReport {
 /// What a certificate would say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Certified {
-    pub name_form: NameForm,
+    pub san: SubjectAlternativeName,
     /// The subject alternative name, and what it is made of.
     pub name: Made,
     /// What the client signs.
     pub challenge: String,
     /// In certificate order.
     pub extensions: Vec<(super::extensions::ExtensionId, Made)>,
-}
-
-/// The form of a subject alternative name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum NameForm {
-    Email,
-    Uri,
-    OtherName,
 }
 
 impl Presented {
@@ -162,27 +154,26 @@ fn certified(claims: &Claims, issuer: &Arc<Issuer>) -> Result<Certified, Princip
 }
 
 fn described(principal: &Principal) -> Certified {
-    let (name_form, name) = match principal.name() {
-        SubjectAlternativeName::Email(address) => (NameForm::Email, address.as_str()),
-        SubjectAlternativeName::Uri(uri) => (NameForm::Uri, uri.as_str()),
-        SubjectAlternativeName::OtherName(text) => (NameForm::OtherName, text.as_str()),
+    let name = match principal.name() {
+        SubjectAlternativeName::Email(name) | SubjectAlternativeName::OtherName(name) => name.as_str(),
+        SubjectAlternativeName::Uri(uri) => uri.as_str(),
     };
     let extensions = principal.extensions().iter().map(|(id, value)| (*id, Made::unexplained(value)));
     Certified {
-        name_form,
+        san: principal.name().clone(),
         name: Made::unexplained(name),
         challenge: principal.challenge().to_owned(),
         extensions: extensions.collect(),
     }
 }
 
-impl NameForm {
-    /// As RFC 5280 section 4.2.1.6 calls it.
-    pub(crate) const fn asn1_name(self) -> &'static str {
-        match self {
-            Self::Email => "rfc822Name",
-            Self::Uri => "uniformResourceIdentifier",
-            Self::OtherName => "otherName",
+impl Certified {
+    /// The form of the name, as RFC 5280 section 4.2.1.6 calls it.
+    pub(crate) const fn name_form(&self) -> &'static str {
+        match self.san {
+            SubjectAlternativeName::Email(_) => "rfc822Name",
+            SubjectAlternativeName::Uri(_) => "uniformResourceIdentifier",
+            SubjectAlternativeName::OtherName(_) => "otherName",
         }
     }
 }

@@ -158,6 +158,7 @@ struct Inner {
     closed: Vec<Counter>,
     unknown_token_types: Counter,
     issuer_file_refused: Gauge,
+    block_list_refused: Gauge,
     blocked_keys_refused: Gauge,
     tls_certificates_refused: Gauge,
     http: http::HttpMetrics,
@@ -206,6 +207,10 @@ impl Metrics {
             "sigmint_issuer_file_refused",
             "Whether the issuer file is newer than the issuers and cannot be used",
         );
+        let block_list_refused = gauge(
+            "sigmint_block_list_refused",
+            "Whether the block list is newer than the one in effect and cannot be used",
+        );
         let blocked_keys_refused = gauge(
             "sigmint_blocked_keys_refused",
             "Whether the list of blocked public keys is newer than the one in use and cannot be used",
@@ -228,6 +233,7 @@ impl Metrics {
             closed,
             unknown_token_types,
             issuer_file_refused,
+            block_list_refused,
             blocked_keys_refused,
             tls_certificates_refused,
             http,
@@ -279,6 +285,11 @@ impl Metrics {
     /// Whether the issuer file could not be loaded again.
     pub fn issuer_file_refused(&self, refused: bool) {
         self.0.issuer_file_refused.set(i64::from(refused));
+    }
+
+    /// Whether the block list could not be loaded again.
+    pub fn block_list_refused(&self, refused: bool) {
+        self.0.block_list_refused.set(i64::from(refused));
     }
 
     /// Whether the list of blocked public keys could not be loaded again.

@@ -98,6 +98,7 @@ fn reading(issuers: usize, ca_not_after: std::time::SystemTime) -> Reading {
         ca_refused: true,
         signer_ready: false,
         trusted_chains: 4,
+        block_list_entries: 5,
         uncounted_uses: 6,
         log_lines_lost: 7,
         keys,

@@ -32,6 +32,8 @@ pub struct Reading {
     pub signer_ready: bool,
     /// How many chains the trust bundle has.
     pub trusted_chains: usize,
+    /// Entries of the block list that count.
+    pub block_list_entries: usize,
     /// Uses of tokens that passed uncounted.
     pub uncounted_uses: u64,
     /// Log lines that could not be written.
@@ -102,6 +104,11 @@ impl Collector for Watched {
             "sigmint_trusted_chains",
             "Chains in the trust bundle, the active CA's included",
             i64::try_from(reading.trusted_chains).unwrap_or(i64::MAX),
+        )?;
+        gauge(
+            "sigmint_block_list_entries",
+            "Entries of the block list in effect",
+            i64::try_from(reading.block_list_entries).unwrap_or(i64::MAX),
         )?;
         ConstCounter::new(reading.uncounted_uses).encode(encoder.encode_descriptor(
             "sigmint_uncounted_token_uses",

@@ -1,2 +1,2 @@
-mod blocked_keys;
+mod block_lists;
 mod reload;

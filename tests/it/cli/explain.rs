@@ -435,7 +435,7 @@ fn an_entry_that_cannot_be_used_and_identities_without_an_order_are_named() {
     let told = explain(pattern, &secure.to_string(), &["--json", "--at", &NOW.to_string()]);
     let compared = &told.json()["steps"][0]["compared"][0];
     assert_eq!(compared["against"], "meta-issuers: https://*.example.com/email");
-    assert_eq!(compared["found"], "\"http://id.example.com/email\"");
+    assert_eq!(compared["found"], "\"https://id.example.com/email\"");
 }
 
 #[test]

@@ -1,3 +1,4 @@
+mod block;
 mod ca;
 mod command_line;
 mod config_check;

@@ -9,6 +9,7 @@ use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
 use sigmint::app;
 use sigmint::authority::AuthoritySource;
+use sigmint::blocklist::BlockList;
 use sigmint::certificate::ValidityPolicy;
 use sigmint::identity::fetch::{ClusterFiles, Fetcher};
 use sigmint::identity::issuers::Issuers;
@@ -16,7 +17,7 @@ use sigmint::identity::keys::{KeyStore, KeyTiming};
 use sigmint::issuance::Issuance;
 use sigmint::limits::Limits;
 use sigmint::limits::single_use::SingleUse;
-use sigmint::possession::{BlockedKeys, PermittedAlgorithms};
+use sigmint::possession::PermittedAlgorithms;
 use sigmint::server::{Server, ServerOptions};
 use sigmint::telemetry::metrics::{BuildInfo, Metrics};
 
@@ -149,7 +150,7 @@ pub fn by_hand(issuers: &str, ca: &TestCa) -> Issuance {
         issuers: arc_swap::ArcSwap::from_pointee(parse(issuers)),
         keys: KeyStore::new(Fetcher::new().unwrap(), ClusterFiles::default(), &KeyTiming::default()),
         algorithms: PermittedAlgorithms::default(),
-        blocked_keys: arc_swap::ArcSwap::from_pointee(BlockedKeys::default()),
+        blocklist: BlockList::default(),
         validity: ValidityPolicy::default(),
         authority: AuthoritySource::Fixed(Arc::clone(&ca.authority)),
         logs: None,

@@ -2,14 +2,12 @@
 //!
 //! Owns the list's form: the SHA-256 of a key's DER SubjectPublicKeyInfo in hexadecimal, one a line, with `#` comments. Knows no file.
 
-use sha2::{Digest as _, Sha256};
-
-use super::{PossessionError, ProvenKey};
+use super::KeyHash;
 
 /// The keys, by hash. The default blocks none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BlockedKeys {
-    hashes: Vec<[u8; 32]>,
+    hashes: Vec<KeyHash>,
 }
 
 /// A line that is not a hash.
@@ -30,7 +28,8 @@ impl BlockedKeys {
         for (before, line) in list.split(|byte| *byte == b'\n').enumerate() {
             let entry = line.split(|byte| *byte == b'#').next().unwrap_or_default().trim_ascii();
             if !entry.is_empty() {
-                hashes.push(hash(entry).ok_or(BlockedKeysError { line: before + 1 })?);
+                let hash = std::str::from_utf8(entry).ok().and_then(|digits| digits.parse().ok());
+                hashes.push(hash.ok_or(BlockedKeysError { line: before + 1 })?);
             }
         }
         hashes.sort_unstable();
@@ -48,34 +47,15 @@ impl BlockedKeys {
         self.hashes.is_empty()
     }
 
-    /// Lets the key pass if it is not blocked. Keys have one DER encoding each, so a hash cannot be dodged by another one.
-    pub fn admit(&self, key: ProvenKey) -> Result<ProvenKey, PossessionError> {
-        if self.is_empty() {
-            return Ok(key);
-        }
-        let hash: [u8; 32] = Sha256::digest(key.public_key().spki()).into();
-        if self.hashes.binary_search(&hash).is_ok() { Err(PossessionError::Blocked) } else { Ok(key) }
+    /// Whether a key of this hash is blocked.
+    pub(crate) fn contains(&self, hash: &KeyHash) -> bool {
+        self.hashes.binary_search(hash).is_ok()
     }
-}
-
-fn hash(digits: &[u8]) -> Option<[u8; 32]> {
-    let mut bytes = [0; 32];
-    let pairs = digits.chunks_exact(2);
-    if digits.len() != 2 * bytes.len() {
-        return None;
-    }
-    for (byte, pair) in bytes.iter_mut().zip(pairs) {
-        let [high, low] = *pair else { return None };
-        let digit = |digit: u8| char::from(digit).to_digit(16);
-        *byte = u8::try_from(digit(high)? * 16 + digit(low)?).ok()?;
-    }
-    Some(bytes)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::possession::PublicKey;
     use proptest::prelude::*;
 
     const ONE: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
@@ -104,17 +84,11 @@ mod tests {
     }
 
     #[test]
-    fn a_listed_key_is_blocked_and_no_other() {
-        let key = |seed: u8| {
-            use p256::pkcs8::EncodePublicKey;
-            let key = p256::ecdsa::SigningKey::from_slice(&[seed; 32]).unwrap();
-            PublicKey::parse(key.verifying_key().to_public_key_der().unwrap().as_bytes()).unwrap()
-        };
-        let listed = hex::encode(Sha256::digest(key(7).spki()));
-        let blocked = BlockedKeys::parse(format!("{ONE}\n{listed}").as_bytes()).unwrap();
-        assert_eq!(blocked.admit(ProvenKey::for_test(key(7))), Err(PossessionError::Blocked));
-        assert!(blocked.admit(ProvenKey::for_test(key(8))).is_ok());
-        assert!(BlockedKeys::default().admit(ProvenKey::for_test(key(7))).is_ok());
+    fn a_listed_key_is_found_and_no_other() {
+        let blocked = BlockedKeys::parse(format!("{ONE}\n{}", ONE.replace("00", "01")).as_bytes()).unwrap();
+        assert!(blocked.contains(&ONE.parse().unwrap()));
+        assert!(!blocked.contains(&ONE.replace("00", "02").parse().unwrap()));
+        assert!(!BlockedKeys::default().contains(&ONE.parse().unwrap()));
     }
 
     proptest! {
