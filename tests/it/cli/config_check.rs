@@ -153,6 +153,7 @@ fn files_that_cannot_be_used_are_errors() {
     deployment
         .write("broken.yaml", &format!("{}  https://c.example: {{client-id: s, type: nonsense}}\n", issuers(FAR)));
     deployment.write("blocked", "not a key\n");
+    deployment.write("block.yaml", "entries:\n  - {san: a@b.example}\n");
     deployment.write("log.pub", "not a key\n");
     deployment.write("ca.yaml", "active: {ca: fileca, fileca-cert: FOLDER, fileca-key: x}\nnext: 7\n");
     deployment.write_tls("tls", 2999);
@@ -167,7 +168,8 @@ fn files_that_cannot_be_used_are_errors() {
             "log.pub",
             vec!["--ct-log-url=http://127.0.0.1:1", "--ct-log-public-key-path=FOLDER/log.pub"],
         ),
-        ("blocked keys", "FOLDER/blocked", vec!["--blocked-public-keys=FOLDER/blocked"]),
+        ("block lists", "FOLDER/blocked", vec!["--blocked-public-keys=FOLDER/blocked"]),
+        ("block lists", "FOLDER/block.yaml", vec!["--block-path=FOLDER/block.yaml"]),
         ("single use", "--single-use-store", vec!["--single-use-store=http://x"]),
         ("TLS", "cannot be used", vec!["--tls-certificate=FOLDER/tls.crt", "--tls-key=FOLDER/old.key"]),
         ("TLS", "expired at 2021-01-01", vec!["--tls-certificate=FOLDER/old.crt", "--tls-key=FOLDER/old.key"]),
@@ -210,12 +212,12 @@ fn what_is_odd_about_the_issuers_is_a_warning() {
     let overlapping = "meta-issuers:\n  https://*.eu.example.com/id: {client-id: s, type: email}\n  \
                        https://ci.*.example.com/id: {client-id: s, type: email}\n";
     let metadata = "oidc-issuers:\n  https://id.example.com: {client-id: s, type: ci-provider, ci-provider: forge}\n\
-        ci-issuer-metadata:\n  forge:\n    default-template-values: {url: \"https://x\", ulr: y, aud: z}\n    \
+        ci-issuer-metadata:\n  forge:\n    default-template-values: {url: \"https://x\", link: y, aud: z}\n    \
         subject-alternative-name-template: \"{{ .url }}/{{ .aud }}\"\n";
     let plain = "oidc-issuers:\n  http://id.example.com: {client-id: s, type: email}\n";
     for (file, parts) in [
         (overlapping, vec!["overlap: https://ci.eu.example.com/id matches both"]),
-        (metadata, vec!["no template asks for \"ulr\"", "the default for \"aud\" never counts"]),
+        (metadata, vec!["no template asks for \"link\"", "the default for \"aud\" never counts"]),
         (plain, vec!["fetched without TLS"]),
     ] {
         let deployment = Deployment::new(file);
