@@ -4,6 +4,8 @@
 //! Owns no input. A function that returns has held.
 
 use std::borrow::Cow;
+use std::path::Path;
+use std::time::{Duration, UNIX_EPOCH};
 
 use sigmint::api::messages::proto::create_signing_certificate_request::Key;
 use sigmint::api::messages::proto::credentials::Credentials;
@@ -14,19 +16,21 @@ use sigmint::identity::issuers::{IssuerAddress, Issuers};
 use sigmint::identity::keys::{KeyBudget, KeySet, SignatureCheck};
 use sigmint::identity::template::{Lookup, OUTPUT_LIMIT, RenderError, Template};
 use sigmint::identity::token::{CompactJws, MAX_TOKEN_BYTES};
+use sigmint::policy::{Effect, Evaluated, Mode, Policy, RecordedFacts};
 use sigmint::possession::{KeyRequest, MAX_CSR_BYTES, PermittedAlgorithms, PossessionError, PublicKey, prove};
 
 /// One way into sigmint: its name, which is its corpus's folder, and what must hold.
 pub type Invariant = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub const ALL: [Invariant; 8] = [
+pub const ALL: [Invariant; 9] = [
     ("token", token),
     ("jwk_set", jwk_set),
     ("csr", csr),
     ("pem_key", pem_key),
     ("issuer_file", issuer_file),
     ("template", template),
+    ("policy", policy),
     ("sct", sct),
     ("request_json", request_json),
 ];
@@ -192,4 +196,45 @@ pub fn request_json(bytes: &[u8]) {
         Err(_) => {}
     }
     assert!(v1::Body::parse(&spaced).ok() == read.ok());
+}
+
+/// A policy or a condition, and claims behind a NUL. What is refused has a place in the file; what is evaluated never allows by an error.
+pub fn policy(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let (source, claims) = text.split_once('\0').unwrap_or((text, "{}"));
+    let condition = || {
+        serde_json::to_string(source)
+            .map(|quoted| format!("rules: [{{id: a, identities: ci-provider, allow: {quoted}}}]"))
+    };
+    let file = if source.contains("rules:") { source.to_owned() } else { condition().unwrap_or_default() };
+    let policy = match Policy::parse(Path::new("p.yaml"), &file) {
+        Ok((policy, _)) => policy,
+        Err(error) => {
+            let lines = file.lines().count() + 1;
+            assert!(
+                error.findings().iter().all(|found| (1..=lines).contains(&found.line) && found.column > 0),
+                "{error}"
+            );
+            return assert!(!error.findings().is_empty());
+        }
+    };
+    let Ok(claims) = serde_json::from_str::<serde_json::Value>(claims) else { return };
+    for kind in ["ci-provider", "github-workflow", "email"] {
+        let record = serde_json::json!({"claims": claims, "issuer": "https://a.example", "audience": "s", "principal": {"kind": kind, "san": "x@y"},
+            "key": {"kind": "ecdsa-p256", "sha256": "00"}});
+        let Ok(facts) = RecordedFacts::from_json(&record, UNIX_EPOCH + Duration::from_secs(1_795_824_000)) else {
+            return;
+        };
+        let decision = policy.evaluate(&facts.facts());
+        let traced = policy.trace(&facts.facts());
+        let enforced = || traced.iter().filter(|traced| traced.rule.mode() == Mode::Enforce);
+        for traced in enforced() {
+            let denies = traced.rule.effect() == Effect::Deny && traced.result != Evaluated::False;
+            assert!(!denies || !decision.outcome.is_allowed(), "{} is not denied", traced.rule.id());
+        }
+        if let Some(rule) = decision.rule.as_ref().filter(|_| decision.outcome.is_allowed()) {
+            let result = enforced().find(|traced| traced.rule.id() == rule.id()).map(|traced| &traced.result);
+            assert_eq!(result, Some(&Evaluated::True), "{} allows", rule.id());
+        }
+    }
 }

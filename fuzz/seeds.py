@@ -116,6 +116,24 @@ def templates():
     yield b"{{- index . \"a b\" -}} {{/* c */}}{{ `raw` }}\0<no value>"
 
 
+def policies():
+    claims = json.dumps({"iss": "https://a.example", "sub": "s", "n": 7, "l": ["x", "y"], "m": {"k": {"d": "v"}}, "b": True, "nil": None})
+    for condition in [
+        'claims.sub == "s" && claims.n in [1, 7] && has(claims.m.k) && !has(claims.q)',
+        "claims.l.exists(x, claims.l.all(y, x == y || x.startsWith('x')))",
+        "claims.l.map(x, x == 'x', x + '1').filter(x, size(x) > 1) == ['x1'] && claims['m']['k'].d.matches('^[a-v]+$')",
+        "now - timestamp(claims.n) > duration('1h30m') && now.getHours() < 24 && int('12') % 5 == 2",
+        "(claims.b ? 'a' : string(claims.n)).lowerAscii() != 'A' && claims.n / 0 == 1",
+        "principal.kind == 'email' || key.bits >= 256 || issuer.endsWith('example') || audience == 's' || principal.san.contains('@')",
+        "{'a': 1, 'b': 2}[claims.sub] == -1 || [[1], [2]][0][0] * 9223372036854775807 > 1",
+        "claims.absent == 'x' || true",
+    ]:
+        yield condition.encode() + b"\0" + claims.encode()
+    yield (b"default: allow\nmode: shadow\nextra-claims: {team: string}\nrules:\n  - id: a\n    issuers: ['https://*.example']\n"
+           b"    identities: [github-workflow, ci-provider]\n    deny: |\n      claims.team == \"x\" &&\n        claims.ref != 'y'\n"
+           b"    message: No.\n  - {id: b, max-lifetime: 15m}\n  - {id: c, mode: shadow, allow: \"claims.sub != ''\"}\n\0" + claims.encode())
+
+
 def scts():
     folder = FIXTURES / "transparency"
     for name in ["certificate.sct", "precertificate.sct", "rsa-log-signature.tls"]:
@@ -151,7 +169,7 @@ def requests():
 
 def main():
     targets = {"token": tokens, "jwk_set": jwks, "csr": csrs, "pem_key": pem_keys, "issuer_file": issuer_files,
-               "template": templates, "sct": scts, "request_json": requests}
+               "template": templates, "policy": policies, "sct": scts, "request_json": requests}
     for target, seeds in targets.items():
         folder = ROOT / "fuzz/corpus" / target
         folder.mkdir(parents=True, exist_ok=True)

@@ -3,7 +3,7 @@
 //! The way of a request, each arrow consuming what it is given:
 //!
 //! ```text
-//! request -> UnverifiedToken -> VerifiedClaims -> Principal -> ProvenKey -> LintedTbs -> certificate -> answer
+//! request -> UnverifiedToken -> VerifiedClaims -> Principal -> ProvenKey -> AdmittedPrincipal -> LintedTbs -> certificate -> answer
 //! ```
 //!
 //! [`issuance`] is the only module that knows this order. Which module may import which is drawn in docs/architecture.md and held by

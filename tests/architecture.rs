@@ -40,7 +40,8 @@ const PLAN: &[Layer] = &[
             ("possession", &[]),
             ("identity", &[]),
             ("blocklist", &["possession", "identity"]),
-            ("certificate", &["identity", "possession"]),
+            ("policy", &["identity", "possession"]),
+            ("certificate", &["identity", "possession", "policy"]),
             ("signer", &[]),
             ("authority", &["certificate", "signer"]),
             ("ct", &[]),
@@ -72,6 +73,8 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("google_cloud_auth", &["signer::google"]),
     ("cryptoki", &["signer::pkcs11"]),
     ("notify", &["files"]),
+    ("cel", &["policy::expression"]),
+    ("saphyr_parser", &["policy::file"]),
     ("prometheus_client", &["telemetry"]),
 ];
 

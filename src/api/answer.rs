@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use super::request_id::RequestId;
 use crate::failure::{Failure, FailureKind, Fault};
 use crate::issuance::{Issued, Record};
+use crate::policy::{Decision, Rule};
 use crate::telemetry::metrics::Metrics;
 use crate::text;
 
@@ -116,13 +117,17 @@ pub(super) fn record_failure(failure: &Failure, path: &str, request_id: Option<&
     }
 }
 
-/// One line for a certificate, whatever the transport.
+/// One line for a certificate, whatever the transport. Without a policy it says nothing of one.
 pub(super) fn log_issued(record: &Record) {
+    let policy = record.policy.as_ref();
     tracing::info!(
         serial = record.serial,
         issuer = record.issuer,
         identity = record.identity,
         key = record.key,
+        policy = policy.map(|decision| decision.outcome.name()),
+        rule = policy.and_then(|decision| decision.rule.as_deref()).map(Rule::id),
+        rule_errors = policy.and_then(Decision::problems),
         "issued a certificate"
     );
 }

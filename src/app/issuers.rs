@@ -12,6 +12,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{self, MissedTickBehavior};
 
 use super::block_lists::BlockListFile;
+use super::policy_files::PolicyFiles;
 use super::protections;
 use crate::config::issuer_file::{IssuerFileError, IssuerRules};
 use crate::config::issuers_location::IssuersLocation;
@@ -53,24 +54,26 @@ pub(super) fn read(location: &IssuersLocation, rules: IssuerRules) -> Result<Iss
     }
 }
 
-/// SIGHUP loads the issuer file, the CA and the lists of who is blocked again. What is broken changes nothing.
-pub(super) fn reload_on_hangup(
-    issuance: &Arc<Issuance>,
-    source: (IssuersLocation, IssuerRules),
-    block_lists: Vec<Arc<BlockListFile>>,
-) {
+/// What SIGHUP loads again besides the issuer file and the CA.
+pub(super) struct OnHangup {
+    pub(super) block_lists: Vec<Arc<BlockListFile>>,
+    pub(super) policy: Option<Arc<PolicyFiles>>,
+}
+
+/// SIGHUP loads the issuer file, the CA, the lists of who is blocked and the policy again. What is broken changes nothing.
+pub(super) fn reload_on_hangup(issuance: &Arc<Issuance>, source: (IssuersLocation, IssuerRules), more: OnHangup) {
     let issuance = Arc::clone(issuance);
     let Ok(hangups) = signal(SignalKind::hangup()) else {
         tracing::warn!("SIGHUP cannot be listened for: the issuer file is loaded at the start only");
         return;
     };
-    tokio::spawn(keep_up(issuance, source, block_lists, hangups));
+    tokio::spawn(keep_up(issuance, source, more, hangups));
 }
 
 async fn keep_up(
     issuance: Arc<Issuance>,
     (location, rules): (IssuersLocation, IssuerRules),
-    block_lists: Vec<Arc<BlockListFile>>,
+    more: OnHangup,
     mut hangups: Signal,
 ) {
     let mut looks = time::interval(LOOK);
@@ -85,8 +88,11 @@ async fn keep_up(
                 issuance.authority.reopen();
                 seen = look(&location).await;
                 reload(&issuance, &location, rules);
-                for file in &block_lists {
+                for file in &more.block_lists {
                     file.reload(&issuance).await;
+                }
+                if let Some(files) = &more.policy {
+                    files.reload(&issuance).await;
                 }
             }
             _ = looks.tick() => {

@@ -10,15 +10,18 @@ pub(crate) mod explain;
 mod issuers;
 mod key_files;
 pub(crate) mod keys;
+pub mod policy_files;
 mod protections;
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 
 use self::block_lists::{Announced, BlockListFileError};
+use self::issuers::OnHangup;
+use self::policy_files::PolicyFiles;
 use crate::authority::AuthoritySource;
 use crate::authority::rotation::OpeningError;
 use crate::blocklist::BlockList;
@@ -37,6 +40,7 @@ use crate::issuance::Issuance;
 use crate::limits::Limits;
 use crate::limits::connections::ConnectionLimits;
 use crate::limits::single_use::{RedisSetupError, RedisStore, SingleUse};
+use crate::policy::PolicyFileError;
 use crate::possession::PermittedAlgorithms;
 use crate::server::listeners::Address;
 use crate::server::{Server, ServerError, ServerOptions, Timeouts, listen_on};
@@ -69,12 +73,11 @@ pub enum AppError {
     Client(#[from] SetupError),
     #[error("{}", with_sources(.0))]
     BlockLists(#[from] BlockListFileError),
+    #[error(transparent)]
+    Policy(#[from] PolicyFileError),
     /// The store that counts tokens' uses.
     #[error(transparent)]
     SingleUse(#[from] RedisSetupError),
-    /// The policy's files, for one look.
-    #[error("{0}")]
-    ExplainedPolicy(String),
     #[error(transparent)]
     Server(#[from] ServerError),
 }
@@ -99,7 +102,8 @@ pub async fn serve(settings: Settings, log: &LogSink) -> Result<(), AppError> {
     compare_roots(&issuance);
     issuance.keys.keep(&issuance.issuers.load());
     let block_lists = block_lists::start(block_list_files, &issuance)?;
-    issuers::reload_on_hangup(&issuance, (settings.issuers, settings.issuer_rules), block_lists);
+    let policy = settings.policy.map(|path| PolicyFiles::start(path, &issuance)).transpose()?;
+    issuers::reload_on_hangup(&issuance, (settings.issuers, settings.issuer_rules), OnHangup { block_lists, policy });
     let metrics = bind_metrics(&settings.metrics, &issuance.metrics)?;
     let timeouts = Timeouts { headers: settings.header_timeout, idle: settings.idle_timeout };
     let server = Server::bind(issuance, &ServerOptions { listeners: settings.listeners, timeouts, connections })?;
@@ -208,6 +212,7 @@ fn guarded_issuance(
         keys,
         algorithms,
         blocklist: BlockList::default(),
+        policy: ArcSwapOption::empty(),
         validity,
         authority,
         logs,

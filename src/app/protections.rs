@@ -87,6 +87,7 @@ fn protections(settings: &Settings) -> Vec<(&'static str, bool)> {
         ("rate-limit-per-identity", requests.per_identity.is_some()),
         ("max-connections-per-address", settings.bounds.connections.per_address.is_some()),
         ("single-use-store", settings.single_use.store.is_some()),
+        ("policy", settings.policy.is_some()),
     ]
 }
 

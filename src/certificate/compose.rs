@@ -81,7 +81,7 @@ pub(super) fn tbs_certificate(request: &CertificateRequest<'_>) -> Result<Vec<u8
         issuer: AnyRef::from_der(request.issuer.subject_der())?,
         validity: Validity { not_before: time(not_before)?, not_after: time(not_after)? },
         subject: AnyRef::from_der(EMPTY_NAME)?,
-        subject_public_key_info: AnyRef::from_der(request.key.public_key().spki())?,
+        subject_public_key_info: AnyRef::from_der(request.admitted.key().public_key().spki())?,
         extensions: extensions(request)?,
     };
     Ok(tbs.to_der()?)
@@ -90,7 +90,7 @@ pub(super) fn tbs_certificate(request: &CertificateRequest<'_>) -> Result<Vec<u8
 /// `notBefore` is never ahead of the clock, and `notAfter` never behind the CA certificate's.
 fn validity(request: &CertificateRequest<'_>) -> Result<(SystemTime, SystemTime), ComposeError> {
     let not_before = whole_seconds(request.now - request.validity.backdating);
-    let not_after = not_before + request.validity.lifetime;
+    let not_after = not_before + request.lifetime();
     if not_before < request.issuer.not_before() {
         return Err(ComposeError::IssuerNotYetValid);
     }
@@ -125,12 +125,12 @@ fn extensions(request: &CertificateRequest<'_>) -> der::Result<Vec<Extension>> {
         extension(
             SUBJECT_KEY_IDENTIFIER,
             false,
-            OctetStringRef::new(&request.key.public_key().key_identifier())?.to_der()?,
+            OctetStringRef::new(&request.admitted.key().public_key().key_identifier())?.to_der()?,
         )?,
         extension(AUTHORITY_KEY_IDENTIFIER, false, vec![authority_key_identifier].to_der()?)?,
-        extension(SUBJECT_ALTERNATIVE_NAME, true, general_names(request.principal.name())?)?,
+        extension(SUBJECT_ALTERNATIVE_NAME, true, general_names(request.admitted.principal().name())?)?,
     ];
-    for (id, text) in request.principal.extensions() {
+    for (id, text) in request.admitted.principal().extensions() {
         let value = match id.encoding() {
             Encoding::RawText => text.as_bytes().to_vec(),
             Encoding::Utf8String => Utf8StringRef::new(text)?.to_der()?,

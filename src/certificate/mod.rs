@@ -1,4 +1,4 @@
-//! Certificates: from a principal and a proven key to bytes that may be signed, and from a signature to the certificate.
+//! Certificates: from an admitted principal with its proven key to bytes that may be signed, and from a signature to the certificate.
 //!
 //! Owns the profile (RFC 5280). Knows the issuing chain, but neither signs nor knows who does.
 
@@ -15,8 +15,7 @@ use der::{Decode, Encode, Sequence};
 
 use crate::certificate::chain::IssuingChain;
 use crate::crypto::algorithm::SignatureAlgorithm;
-use crate::identity::Principal;
-use crate::possession::ProvenKey;
+use crate::policy::AdmittedPrincipal;
 
 pub use append::logged_tbs;
 pub use compose::{POISON, TIMESTAMPS};
@@ -61,13 +60,20 @@ impl Default for ValidityPolicy {
 /// What a certificate is made of.
 #[derive(Clone, Copy, Debug)]
 pub struct CertificateRequest<'a> {
-    pub principal: &'a Principal,
-    pub key: &'a ProvenKey,
+    /// Whom it is for, with the key: none but whom the policy admitted.
+    pub admitted: &'a AdmittedPrincipal,
     pub issuer: &'a IssuingChain,
     pub algorithm: SignatureAlgorithm,
     pub validity: ValidityPolicy,
     pub now: SystemTime,
     pub serial: &'a Serial,
+}
+
+impl CertificateRequest<'_> {
+    /// From notBefore to notAfter: as set, but for what the policy says.
+    fn lifetime(&self) -> Duration {
+        self.admitted.lifetime(self.validity.lifetime, MIN_LIFETIME)
+    }
 }
 
 /// Why there is nothing to sign.

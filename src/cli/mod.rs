@@ -13,6 +13,7 @@ mod files;
 mod hardening;
 pub(crate) mod inspect;
 mod key_kind;
+mod policy;
 pub(crate) mod request;
 mod serve;
 mod version;
@@ -108,6 +109,7 @@ async fn run(matches: &ArgMatches) -> Result<ExitCode, CliError> {
         Some(("block", matches)) => block::run(matches),
         Some(("config", matches)) => config::run(matches).await,
         Some(("explain", matches)) => Ok(explain::run(matches).await?),
+        Some(("policy", matches)) => policy::run(matches),
         Some(("createca", matches)) => {
             Ok(ca::createca::run(ca::createca::CreateCaArgs::from_arg_matches(matches)?).await?)
         }
@@ -140,6 +142,7 @@ pub fn command() -> Command {
         .subcommand(block::command())
         .subcommand(config::command())
         .subcommand(explain::command())
+        .subcommand(policy::command())
         .subcommand(ca::createca::CreateCaArgs::augment_args(Command::new("createca")).args_override_self(true))
         .subcommand(completions)
         .subcommand(version::command())

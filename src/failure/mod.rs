@@ -120,6 +120,8 @@ failures! {
     IdentityAmbiguous => 400 InvalidArgument Caller "IDENTITY_AMBIGUOUS" TOKEN;
     /// The issuer's name policy does not allow the name.
     NameNotAllowed => 403 PermissionDenied Caller "NAME_NOT_ALLOWED" "The issuer's name policy does not allow this identity";
+    /// The operator's issuance policy denies it.
+    PolicyDenied => 403 PermissionDenied Caller "POLICY_DENIED" "The issuance policy does not allow this certificate";
     /// The issuer's entry in the issuer file cannot be used.
     IssuerMisconfigured => 500 Internal Operator "ISSUER_MISCONFIGURED" "The identity token's issuer is not configured correctly on this server";
     /// The issuer cannot be asked for its keys.

@@ -15,6 +15,7 @@ use crate::identity::token::TokenError;
 use crate::identity::verify::VerifyError;
 use crate::limits::single_use::{LONGEST_LIFE, SingleUseError};
 use crate::panics::Panicked;
+use crate::policy::{Denied, Rule};
 use crate::possession::{CsrError, PossessionError, PublicKeyError};
 use crate::signer::SignerError;
 use crate::signer::unfit::Unfit;
@@ -94,6 +95,23 @@ impl From<PrincipalError> for Failure {
         };
         match claim {
             Some(name) => failure.with("claim", name),
+            None => failure,
+        }
+    }
+}
+
+impl From<Denied> for Failure {
+    fn from(denied: Denied) -> Self {
+        let id = denied.rule().map(|rule| rule.id().to_owned());
+        // The operator wrote it for clients.
+        let said = denied.rule().and_then(Rule::message).map(str::to_owned);
+        let failure = Self::new(FailureKind::PolicyDenied, denied);
+        let failure = match id {
+            Some(id) => failure.with("rule", id),
+            None => failure,
+        };
+        match said {
+            Some(said) => failure.with_message(format!("{}: {said}", FailureKind::PolicyDenied.row().text)),
             None => failure,
         }
     }

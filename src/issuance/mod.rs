@@ -3,11 +3,12 @@
 //! Owns the order of the steps and what each failure is called. Knows no transport, no file and no concrete backend.
 
 mod conversion;
+mod counted;
 
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 
 use crate::authority::{Authority, AuthoritySource, MakeError, SignedCertificate};
 use crate::blocklist::BlockList;
@@ -23,6 +24,7 @@ use crate::identity::{Principal, UnverifiedToken, identify};
 use crate::limits::single_use::{SingleUse, SingleUseError, Use};
 use crate::limits::{Limits, Place};
 use crate::networks::Networks;
+use crate::policy::{AdmittedPrincipal, Decision, Denied, Policy, admit};
 use crate::possession::{KeyRequest, PermittedAlgorithms, PossessionError, ProvenKey, prove};
 use crate::telemetry::metrics::{Metrics, Stage};
 
@@ -64,6 +66,8 @@ pub struct Record {
     pub issuer: String,
     pub identity: &'static str,
     pub key: &'static str,
+    /// How the policy came to allow it; none where there is no policy.
+    pub policy: Option<Decision>,
 }
 
 /// The time, as an argument: tests set it.
@@ -79,6 +83,8 @@ pub struct Issuance {
     pub algorithms: PermittedAlgorithms,
     /// Who gets no certificate, whatever token and key they have.
     pub blocklist: BlockList,
+    /// Who may have a certificate; everybody while there is none. Replaced as a whole.
+    pub policy: ArcSwapOption<Policy>,
     pub validity: ValidityPolicy,
     pub authority: AuthoritySource,
     /// Who is told of every certificate, if anybody is.
@@ -94,7 +100,7 @@ pub struct Issuance {
 }
 
 impl Issuance {
-    /// Issues a certificate. Nothing is signed before the token is verified, the key proven and the certificate linted.
+    /// Issues a certificate. Nothing is signed before the token is verified, the key proven, the policy asked and the certificate linted.
     ///
     /// Errors: A [`Failure`] says what the client may know; its cause is for the log.
     pub async fn issue(&self, request: Request) -> Result<Issued, Failure> {
@@ -103,10 +109,10 @@ impl Issuance {
         let (claims, principal) = identify(claims)?;
         let key = self.prove(&request.key, &principal)?;
         self.blocklist.check(&claims, &principal, &key, (self.clock)())?;
+        let admitted = self.admit(&claims, principal, key)?;
         let (authority, serial) = (self.authority.current(), self.serial()?);
         let tbs = self.compose(&CertificateRequest {
-            principal: &principal,
-            key: &key,
+            admitted: &admitted,
             issuer: authority.chain(),
             algorithm: authority.algorithm(),
             validity: self.validity,
@@ -126,7 +132,8 @@ impl Issuance {
             serial: made.serial().unwrap_or_else(|| serial.to_hex()),
             issuer: claims.issuer_url().to_owned(),
             identity: claims.issuer().identity.name(),
-            key: key.public_key().kind().name(),
+            key: admitted.key().public_key().kind().name(),
+            policy: admitted.decision().cloned(),
         };
         self.metrics.issued(record.identity, record.key);
         Ok(Issued { certificate: made.certificate, chain: made.chain, timestamps, record })
@@ -181,6 +188,27 @@ impl Issuance {
     fn prove(&self, request: &KeyRequest, principal: &Principal) -> Result<ProvenKey, PossessionError> {
         let _timer = self.metrics.stage(Stage::Proof);
         prove(request, principal.challenge(), &self.algorithms)
+    }
+
+    /// Everybody passes through here, with and without a policy.
+    fn admit(
+        &self,
+        claims: &VerifiedClaims,
+        principal: Principal,
+        key: ProvenKey,
+    ) -> Result<AdmittedPrincipal, Denied> {
+        let policy = self.policy.load();
+        let Some(policy) = policy.as_deref() else { return admit(None, claims, principal, key, (self.clock)()) };
+        let _timer = self.metrics.stage(Stage::Policy);
+        let outcome = admit(Some(policy), claims, principal, key, (self.clock)());
+        let decision = match &outcome {
+            Ok(admitted) => admitted.decision(),
+            Err(denied) => Some(denied.decision()),
+        };
+        if let Some(decision) = decision {
+            counted::count(&self.metrics, decision);
+        }
+        outcome
     }
 
     fn compose(&self, request: &CertificateRequest<'_>) -> Result<LintedTbs, ComposeError> {

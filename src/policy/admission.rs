@@ -82,26 +82,14 @@ impl Denied {
                 let problem = errors.iter().find(is_culprit).map_or("", |error| &error.problem);
                 format!("the policy's rule \"{id}\" denies it, because it could not be evaluated: {problem}")
             }
-            Outcome::DeniedByDefault => {
-                let failed: Vec<String> = errors
-                    .iter()
-                    .take(SHOWN)
-                    .map(|error| format!("\"{}\" could not be evaluated: {}", error.rule.id(), error.problem))
-                    .collect();
-                let failed = failed.join(", ");
-                if failed.is_empty() {
-                    "no rule of the policy allows it".to_owned()
-                } else {
-                    format!("no rule of the policy allows it; {failed}")
-                }
-            }
+            Outcome::DeniedByDefault => match self.decision.problems() {
+                Some(problems) => format!("no rule of the policy allows it; could not be evaluated: {problems}"),
+                None => "no rule of the policy allows it".to_owned(),
+            },
             _ => format!("the policy's rule \"{id}\" denies it"),
         }
     }
 }
-
-/// Rules that one line names at most.
-const SHOWN: usize = 5;
 
 /// Admits a principal and its key, if there is a policy and it does not deny them. Without one everybody is admitted.
 pub fn admit(

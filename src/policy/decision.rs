@@ -72,6 +72,18 @@ pub struct Decision {
     pub errors: Vec<RuleError>,
 }
 
+/// Rules that one line of the log names at most.
+const SHOWN: usize = 5;
+
+impl Decision {
+    /// The first rules that could not be evaluated, and why, for the log.
+    pub fn problems(&self) -> Option<String> {
+        let shown = self.errors.iter().take(SHOWN).map(|error| format!("\"{}\": {}", error.rule.id(), error.problem));
+        let text = shown.collect::<Vec<_>>().join(", ");
+        (!text.is_empty()).then_some(text)
+    }
+}
+
 /// What would be.
 #[derive(Clone, Debug)]
 pub struct Shadow {

@@ -39,6 +39,7 @@ pub struct Policy {
     /// The same if what is in shadow mode were enforced.
     shadow_default: DefaultOutcome,
     claims_named: BTreeSet<String>,
+    fingerprint: [u8; 32],
 }
 
 /// What happens to whom no rule is about.
@@ -63,13 +64,17 @@ impl Policy {
         file::parse(&[(path.to_owned(), text)])
     }
 
-    fn new(rules: Vec<Rule>, default: DefaultOutcome, shadow_default: DefaultOutcome) -> Self {
+    fn new(
+        rules: Vec<Rule>,
+        (default, shadow_default): (DefaultOutcome, DefaultOutcome),
+        fingerprint: [u8; 32],
+    ) -> Self {
         let mut rules: Vec<Arc<Rule>> = rules.into_iter().map(Arc::new).collect();
         // Stable: rules of one effect keep their order.
         rules.sort_by_key(|rule| rule.effect());
         let index = Index::new(&rules);
         let claims_named = rules.iter().flat_map(|rule| rule.claims().map(str::to_owned)).collect();
-        Self { rules, index, default, shadow_default, claims_named }
+        Self { rules, index, default, shadow_default, claims_named, fingerprint }
     }
 
     /// Every rule, in the order in which they are asked.
@@ -80,6 +85,11 @@ impl Policy {
     /// The claims that the rules name.
     pub const fn claims_named(&self) -> &BTreeSet<String> {
         &self.claims_named
+    }
+
+    /// A SHA-256 over the files' names and texts: whether it is the same policy.
+    pub const fn fingerprint(&self) -> &[u8; 32] {
+        &self.fingerprint
     }
 
     /// Decides on a request.

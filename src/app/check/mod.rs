@@ -7,6 +7,7 @@ mod authority;
 mod issuers;
 mod listeners;
 mod logs;
+mod policy;
 
 use super::block_lists::{self, Announced};
 use super::explain::Network;
@@ -72,6 +73,7 @@ pub(crate) async fn check(settings: &Settings, options: CheckOptions, log: &Coll
         found.warn("settings", oddity.clone());
     }
     let issuers = issuers::look(settings, &mut found);
+    refusals(settings, &mut found);
     if options.has_authority {
         protections::report(settings);
         key_files::warn(settings);
@@ -102,8 +104,8 @@ async fn ask_issuers(trusted: &Issuers, network: Network, found: &mut Findings<'
     }
 }
 
-/// The block lists, and the store of tokens' uses.
-async fn stores(settings: &Settings, network: Network, found: &mut Findings<'_>) {
+/// Who is refused: the block lists and the policy.
+fn refusals(settings: &Settings, found: &mut Findings<'_>) {
     let checked = block_lists::check(settings, Announced::Yes);
     found.collect("block lists");
     match checked {
@@ -116,6 +118,11 @@ async fn stores(settings: &Settings, network: Network, found: &mut Findings<'_>)
         }
         Err(error) => found.refuse("block lists", &with_sources(&error)),
     }
+    policy::look(settings, found);
+}
+
+/// The store of tokens' uses.
+async fn stores(settings: &Settings, network: Network, found: &mut Findings<'_>) {
     let opened = open_guards(settings.bounds.clone(), settings.single_use.clone());
     found.collect("single use");
     if let Err(error) = opened {

@@ -7,7 +7,6 @@ mod blocked;
 mod policy;
 mod refusal;
 
-use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use super::{AppError, issuers};
@@ -142,7 +141,7 @@ impl Explained {
         let (reports, blocked) = blocked::look(settings, presented, certified, asked.key, asked.at)?;
         self.block_lists = reports;
         let mut denied = None;
-        if let Some(path) = policy_path(settings) {
+        if let Some(path) = &settings.policy {
             let (report, refusal) = policy::look(path, presented, (issuer, certified), asked.key, asked.at)?;
             self.policy = Some(report);
             denied = refusal;
@@ -152,10 +151,6 @@ impl Explained {
         self.refusal = self.refusal.take().or(blocked).or(denied).or(over);
         Ok(())
     }
-}
-
-const fn policy_path(_: &Settings) -> Option<&Path> {
-    None
 }
 
 /// Of something that is neither a token nor claims.

@@ -6,7 +6,6 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use crate::app::AppError;
-use crate::failure::with_sources;
 use crate::identity::explain::{Certified, Presented};
 use crate::identity::issuers::Issuer;
 use crate::policy::{Evaluated, Facts, KeyFacts, LifetimeLimit, Mode, Outcome, Policy, Rule, Traced};
@@ -53,7 +52,7 @@ pub(super) fn look(
     key: Option<&PublicKey>,
     at: SystemTime,
 ) -> Result<(PolicyReport, Option<Refusal>), AppError> {
-    let (policy, _) = Policy::load(path).map_err(|error| AppError::ExplainedPolicy(with_sources(&error)))?;
+    let (policy, _) = Policy::load(path)?;
     let hash = key.map(|key| blocked::hash(key).to_string());
     let facts = Facts {
         claims: presented.claims().members(),
@@ -69,7 +68,7 @@ pub(super) fn look(
     let refusal = decision.denied().map(|denied| {
         let change = advice(decision.outcome, decision.rule.as_deref(), path, key.is_some());
         let cause = denied.to_string();
-        Refusal { reason: "POLICY_DENIED", http: 403, grpc: 7, cause, change }
+        Refusal::new(&denied.into(), cause, change)
     });
     let report = PolicyReport {
         file: path.display().to_string(),

@@ -82,7 +82,7 @@ fn check_fields(tbs: &TbsCertificate<'_>, expected: &CertificateRequest<'_>) -> 
     rule(serial.iter().any(|byte| *byte != 0), "the serial number is zero")?;
     rule(tbs.issuer.as_raw() == expected.issuer.subject_der(), "the issuer is not the CA's subject, byte for byte")?;
     rule(tbs.subject.iter().next().is_none(), "the subject is not empty")?;
-    rule(tbs.subject_pki.raw == expected.key.public_key().spki(), "the key is not the proven one")?;
+    rule(tbs.subject_pki.raw == expected.admitted.key().public_key().spki(), "the key is not the proven one")?;
     rule(tbs.issuer_uid.is_none() && tbs.subject_uid.is_none(), "a unique identifier is present")
 }
 
@@ -92,6 +92,10 @@ fn check_validity(tbs: &TbsCertificate<'_>, expected: &CertificateRequest<'_>) -
     rule(not_before <= seconds(expected.now), "notBefore is ahead of the clock")?;
     let lifetime = u64::try_from(not_after - not_before).unwrap_or(0);
     rule((MIN_LIFETIME.as_secs()..=MAX_LIFETIME.as_secs()).contains(&lifetime), "the lifetime is out of bounds")?;
+    rule(
+        lifetime <= expected.admitted.lifetime(MAX_LIFETIME, MIN_LIFETIME).as_secs(),
+        "it lives longer than the policy allows",
+    )?;
     rule(not_before >= seconds(expected.issuer.not_before()), "it begins before the CA certificate")?;
     rule(not_after <= seconds(expected.issuer.not_after()), "it outlives the CA certificate")
 }
@@ -125,7 +129,10 @@ fn check_key_identifiers(
     let ParsedExtension::SubjectKeyIdentifier(subject) = subject.parsed_extension() else {
         return Err(LintError("the subject key identifier cannot be read"));
     };
-    rule(subject.0 == expected.key.public_key().key_identifier(), "the subject key identifier is not the key's")?;
+    rule(
+        subject.0 == expected.admitted.key().public_key().key_identifier(),
+        "the subject key identifier is not the key's",
+    )?;
     let ParsedExtension::AuthorityKeyIdentifier(authority) = authority.parsed_extension() else {
         return Err(LintError("the authority key identifier cannot be read"));
     };
@@ -144,7 +151,7 @@ fn check_name(extension: &X509Extension<'_>, expected: &CertificateRequest<'_>) 
     let [name] = names.general_names.as_slice() else {
         return Err(LintError("there is not exactly one subject alternative name"));
     };
-    let same = match (name, expected.principal.name()) {
+    let same = match (name, expected.admitted.principal().name()) {
         (GeneralName::RFC822Name(found), SubjectAlternativeName::Email(asked)) => is_name(found) && found == asked,
         (GeneralName::URI(found), SubjectAlternativeName::Uri(asked)) => is_name(found) && *found == asked.as_str(),
         (GeneralName::OtherName(oid, value), SubjectAlternativeName::OtherName(asked)) => {
@@ -172,7 +179,7 @@ fn utf8_of_explicit(der: &[u8]) -> Option<&str> {
 }
 
 fn check_fulcio_extensions(found: &[X509Extension<'_>], expected: &CertificateRequest<'_>) -> Result<(), LintError> {
-    let asked = expected.principal.extensions();
+    let asked = expected.admitted.principal().extensions();
     rule(found.len() == asked.len(), "there are more or fewer extensions than asked for")?;
     rule(
         asked.is_sorted_by(|(one, _), (next, _)| one < next),
@@ -193,7 +200,7 @@ fn check_fulcio_extensions(found: &[X509Extension<'_>], expected: &CertificateRe
         "the two issuers differ",
     )?;
     // An address names its owner without a subject (`email` tokens may have none).
-    let is_address = matches!(expected.principal.name(), SubjectAlternativeName::Email(_));
+    let is_address = matches!(expected.admitted.principal().name(), SubjectAlternativeName::Email(_));
     rule(is_address || text(ExtensionId::Subject).is_some(), "the token's subject is missing")
 }
 

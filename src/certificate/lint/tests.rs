@@ -11,6 +11,7 @@ use crate::certificate::chain::{IssuingChain, tests as chains};
 use crate::crypto::algorithm::SignatureAlgorithm;
 use crate::identity::Principal;
 use crate::identity::kinds::testing::principal_of;
+use crate::policy::{AdmittedPrincipal, LifetimeLimit};
 use crate::possession::{ProvenKey, PublicKey};
 
 const ALGORITHM: SignatureAlgorithm = SignatureAlgorithm::EcdsaP256Sha256;
@@ -18,8 +19,7 @@ const ALGORITHM: SignatureAlgorithm = SignatureAlgorithm::EcdsaP256Sha256;
 struct Fixture {
     chain: IssuingChain,
     ca_key: rcgen::KeyPair,
-    principal: Principal,
-    key: ProvenKey,
+    admitted: AdmittedPrincipal,
     serial: Serial,
     now: SystemTime,
 }
@@ -41,8 +41,7 @@ fn fixture() -> Fixture {
     Fixture {
         chain,
         ca_key: intermediate.key,
-        principal: email("dev@example.com"),
-        key: key(7),
+        admitted: AdmittedPrincipal::for_test(email("dev@example.com"), key(7)),
         serial: Serial::from_random([5; 20]),
         now,
     }
@@ -51,8 +50,7 @@ fn fixture() -> Fixture {
 impl Fixture {
     fn request(&self) -> CertificateRequest<'_> {
         CertificateRequest {
-            principal: &self.principal,
-            key: &self.key,
+            admitted: &self.admitted,
             issuer: &self.chain,
             algorithm: ALGORITHM,
             validity: ValidityPolicy::default(),
@@ -70,7 +68,7 @@ fn what_is_composed_passes() {
         ("    type: username\n    subject-domain: example.com", json!({"sub": "späß"})),
         ("    type: uri\n    subject-domain: https://example.com", json!({"sub": "https://example.com/ä b"})),
     ] {
-        fixture.principal = principal_of(settings, claims).unwrap();
+        fixture.admitted = AdmittedPrincipal::for_test(principal_of(settings, claims).unwrap(), key(7));
         assert!(LintedTbs::compose(&fixture.request()).is_ok(), "{settings}");
     }
 }
@@ -79,22 +77,24 @@ fn what_is_composed_passes() {
 fn bytes_for_one_thing_do_not_pass_for_another() {
     let (good, other) = (fixture(), fixture());
     let der = compose::tbs_certificate(&good.request()).unwrap();
-    let (other_principal, other_key) = (email("eve@example.com"), key(8));
+    let other_principal = AdmittedPrincipal::for_test(email("eve@example.com"), key(7));
+    let other_key = AdmittedPrincipal::for_test(email("dev@example.com"), key(8));
     let uri = principal_of(
         "    type: kubernetes",
         json!({"kubernetes.io": {"namespace": "n", "serviceaccount": {"name": "s"}}}),
     )
     .unwrap();
+    let uri = AdmittedPrincipal::for_test(uri, key(7));
     let cases = [
         (
-            CertificateRequest { principal: &other_principal, ..good.request() },
+            CertificateRequest { admitted: &other_principal, ..good.request() },
             "the subject alternative name is not the principal's",
         ),
         (
-            CertificateRequest { principal: &uri, ..good.request() },
+            CertificateRequest { admitted: &uri, ..good.request() },
             "the subject alternative name is not the principal's",
         ),
-        (CertificateRequest { key: &other_key, ..good.request() }, "the key is not the proven one"),
+        (CertificateRequest { admitted: &other_key, ..good.request() }, "the key is not the proven one"),
         (
             CertificateRequest { now: good.now - Duration::from_mins(1), ..good.request() },
             "notBefore is ahead of the clock",
@@ -152,9 +152,9 @@ fn every_byte_that_matters_is_looked_at() {
 fn the_two_issuers_and_the_subject_are_needed() {
     let mut fixture = fixture();
     let user = principal_of("    type: username\n    subject-domain: example.com", json!({"sub": "jane"})).unwrap();
-    for (whole, needed) in [(user, 3), (fixture.principal.clone(), 2)] {
+    for (whole, needed) in [(user, 3), (fixture.admitted.principal().clone(), 2)] {
         for missing in 0..whole.extensions().len() {
-            fixture.principal = whole.without_extension_for_test(missing);
+            fixture.admitted = AdmittedPrincipal::for_test(whole.without_extension_for_test(missing), key(7));
             match LintedTbs::compose(&fixture.request()) {
                 Err(ComposeError::Lint(_)) => assert!(missing < needed),
                 other => assert!(other.is_ok() && missing >= needed, "an address needs no subject, and nothing else"),
@@ -186,6 +186,31 @@ fn validity_follows_the_policy() {
     for (lifetime, backdating) in [(599, 0), (1201, 0), (600, 301)] {
         assert!(ValidityPolicy::new(Duration::from_secs(lifetime), Duration::from_secs(backdating)).is_err());
     }
+}
+
+#[test]
+fn the_policy_shortens_the_lifetime_and_the_lint_holds_it() {
+    use x509_parser::prelude::{FromDer as _, TbsCertificate};
+    let fixture = fixture();
+    let validity = ValidityPolicy::new(Duration::from_mins(20), Duration::ZERO).unwrap();
+    let limited = |limit| fixture.admitted.clone().limited_for_test(limit);
+    let lifetime = |limit| {
+        let admitted = limited(limit);
+        let tbs =
+            LintedTbs::compose(&CertificateRequest { validity, admitted: &admitted, ..fixture.request() }).unwrap();
+        let (_, tbs) = TbsCertificate::from_der(tbs.as_der()).unwrap();
+        tbs.validity.not_after.timestamp() - tbs.validity.not_before.timestamp()
+    };
+    let at_most = |seconds| LifetimeLimit::AtMost(Duration::from_secs(seconds));
+    for (limit, expected) in
+        [(at_most(900), 900), (at_most(3600), 1200), (at_most(1), 600), (LifetimeLimit::Shortest, 600)]
+    {
+        assert_eq!(lifetime(limit), expected, "{limit:?}");
+    }
+    let long = compose::tbs_certificate(&CertificateRequest { validity, ..fixture.request() }).unwrap();
+    let admitted = limited(at_most(900));
+    let broken = LintError("it lives longer than the policy allows");
+    assert_eq!(check(&long, &CertificateRequest { validity, admitted: &admitted, ..fixture.request() }), Err(broken));
 }
 
 #[test]

@@ -77,7 +77,7 @@ fn places(values: &Values) -> Vec<(String, String)> {
 const SHOWN_CHARACTERS: usize = 200;
 
 /// Settings that restrict something, and what is so without them.
-const RESTRICTIONS: [(&str, &str); 11] = [
+const RESTRICTIONS: [(&str, &str); 12] = [
     ("block-path", "nobody is blocked"),
     ("ct-log-public-key-path", "the transparency log's timestamps are not verified"),
     ("tls-certificate", "HTTP is served without TLS"),
@@ -87,6 +87,7 @@ const RESTRICTIONS: [(&str, &str); 11] = [
     ("rate-limit-per-address", "requests of one address are not limited"),
     ("rate-limit-per-identity", "requests for one identity are not limited"),
     ("single-use-store", "uses of tokens are counted in this process only"),
+    ("policy-path", "everybody for whom an issuer vouches gets a certificate"),
     ("trusted-proxies", "all clients behind a proxy have its address"),
     ("metrics-host", "metrics are served on every address"),
 ];

@@ -176,6 +176,15 @@ const SECTIONS: &[(&str, &[Flag])] = &[
         ],
     ),
     (
+        "Who may sign",
+        &[flag(
+            "policy-path",
+            "PATH",
+            "",
+            "The issuance policy: a YAML file, or a folder of them; loaded again when replaced; none: everybody for whom an issuer vouches",
+        )],
+    ),
+    (
         "Listeners",
         &[
             aliased(
@@ -410,7 +419,8 @@ impl Flag {
 
     /// Whether the value says where something is: a file, a key in a service.
     pub(super) fn is_place(&self) -> bool {
-        self.value == "FILE" || ["kms-resource", "tink-kms-resource", "gcp_private_ca_parent"].contains(&self.name)
+        self.value == "FILE"
+            || ["kms-resource", "tink-kms-resource", "gcp_private_ca_parent", "policy-path"].contains(&self.name)
     }
 
     /// Whether the value is a time.

@@ -51,6 +51,8 @@ pub struct Settings {
     pub block_path: Option<PathBuf>,
     /// The file with the public keys that are refused, no matter who holds them, if any.
     pub blocked_public_keys: Option<PathBuf>,
+    /// The file or folder with the issuance policy, if any.
+    pub policy: Option<PathBuf>,
     pub validity: ValidityPolicy,
     /// The transparency logs, if any.
     pub logs: Option<LogsSettings>,
@@ -167,6 +169,7 @@ impl Settings {
             algorithms: algorithms(values)?,
             block_path: path(values, "block-path"),
             blocked_public_keys: path(values, "blocked-public-keys"),
+            policy: path(values, "policy-path"),
             validity,
             logs: logs(values)?,
             bounds: bounds::read(values)?,

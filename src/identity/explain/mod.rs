@@ -106,7 +106,9 @@ impl Presented {
         let report = |check| {
             let mut compared = compared::of_check(check, typ, claims, candidates, now);
             if check == Check::Issuer && issuers.is_misconfigured(self.issuer_url()) {
-                compared.iter_mut().for_each(|one| "an entry that cannot be used".clone_into(&mut one.against));
+                for one in &mut compared {
+                    "an entry that cannot be used".clone_into(&mut one.against);
+                }
             }
             CheckReport { check, compared }
         };

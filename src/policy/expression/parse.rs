@@ -1,6 +1,6 @@
 //! CEL's syntax: the parser of the `cel` crate within bounds, its positions in bytes, and its errors in words that help.
 
-use cel::common::ast::{IdedExpr, SourceInfo};
+use cel::common::ast::{CallExpr, Expr, IdedExpr, SourceInfo, operators};
 use cel::parser::ParseErrors;
 
 use super::{Fault, MAX_SOURCE};
@@ -19,14 +19,41 @@ pub(super) struct Parsed<'s> {
 }
 
 impl Parsed<'_> {
-    /// Where a node begins, in bytes.
+    /// Where a node stands, in bytes: an operator at its sign, everything else where it begins.
     pub(super) fn at(&self, node: &IdedExpr) -> usize {
-        let place = self.places.offset_for(node.id).map_or(0, |(start, _)| start as usize);
-        bytes(self.source, place)
+        match &node.expr {
+            Expr::Select(select) => self.at(&select.operand),
+            Expr::Call(CallExpr { target: Some(target), .. }) => self.at(target),
+            Expr::Call(CallExpr { func_name, args, .. }) if func_name == operators::INDEX => {
+                args.first().map_or(0, |object| self.at(object))
+            }
+            Expr::Call(_) => self.name_at(node),
+            _ => self.token_at(node),
+        }
+    }
+
+    /// Where the name of a function, or of what is selected, stands; the sign of an operator.
+    pub(super) fn name_at(&self, node: &IdedExpr) -> usize {
+        let token = self.token_at(node);
+        let (before, behind) = self.source.split_at_checked(token).unwrap_or((self.source, ""));
+        match &node.expr {
+            // The parser has a call at its bracket, and a selection at its dot.
+            Expr::Call(call) if behind.starts_with('(') => {
+                before.trim_end().strip_suffix(call.func_name.as_str()).map_or(token, str::len)
+            }
+            Expr::Select(select) if behind.starts_with('.') => {
+                behind.find(select.field.as_str()).map_or(token, |more| token + more)
+            }
+            _ => token,
+        }
+    }
+
+    fn token_at(&self, node: &IdedExpr) -> usize {
+        self.places.offset_for(node.id).map_or(0, |(start, _)| start as usize)
     }
 }
 
-/// The parser counts characters.
+/// The parser counts characters in the columns of its errors, and bytes elsewhere.
 fn bytes(source: &str, characters: usize) -> usize {
     source.char_indices().nth(characters).map_or(source.len(), |(at, _)| at)
 }
@@ -72,7 +99,11 @@ fn fault(source: &str, errors: &ParseErrors) -> Fault {
     let (line, column) = first.pos;
     let at = place(source, usize::try_from(line).unwrap_or(0), usize::try_from(column).unwrap_or(0));
     let message = first.msg.strip_prefix("Syntax error: ").unwrap_or(&first.msg).replace('\n', " ");
-    let short = message.split(" expecting ").next().unwrap_or_default();
+    let short = match message.split(" expecting ").next().unwrap_or_default() {
+        // The parser's own words for what is missing at the end.
+        text if text.contains("Context`") => "the condition is incomplete",
+        text => text,
+    };
     let fault = Fault::new(at, format!("syntax error: {short}"));
     match hint(source, at) {
         Some(hint) => fault.hint(hint),

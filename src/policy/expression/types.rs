@@ -38,6 +38,17 @@ impl Type {
         }
     }
 
+    /// The type of what is of one or the other, which fit each other.
+    pub(super) fn or(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::List(one), Self::List(other)) => Self::list(one.or(*other)),
+            (Self::Map(one), Self::Map(other)) => Self::Map(Box::new(one.or(*other))),
+            (one, other) if one == other => one,
+            (Self::String | Self::Word(_), Self::String | Self::Word(_)) => Self::String,
+            _ => Self::Any,
+        }
+    }
+
     pub(super) const fn is_text(&self) -> bool {
         matches!(self, Self::String | Self::Word(_) | Self::Any)
     }

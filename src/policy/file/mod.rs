@@ -11,6 +11,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use sha2::{Digest as _, Sha256};
+
 pub use finding::{Finding, PolicyFileError};
 
 use super::catalogue::{ClaimType, DECLARABLE};
@@ -60,10 +62,15 @@ fn paths(path: &Path) -> Result<Vec<PathBuf>, PolicyFileError> {
 
 pub(super) fn parse(files: &[(PathBuf, &str)]) -> Result<(Policy, Vec<Warning>), PolicyFileError> {
     let mut all = Collected::default();
+    let mut hash = Sha256::new();
     for (path, text) in files {
+        for part in [path.as_os_str().as_encoded_bytes(), text.as_bytes()] {
+            hash.update(part.len().to_be_bytes());
+            hash.update(part);
+        }
         FileReader { path: Arc::new(path.clone()), text, all: &mut all }.read();
     }
-    all.finish()
+    all.finish(hash.finalize().into())
 }
 
 /// What was found in all files so far.
@@ -85,7 +92,7 @@ struct Head {
 }
 
 impl Collected {
-    fn finish(mut self) -> Result<(Policy, Vec<Warning>), PolicyFileError> {
+    fn finish(mut self, fingerprint: [u8; 32]) -> Result<(Policy, Vec<Warning>), PolicyFileError> {
         if self.findings.is_empty() && self.rules.len() > MAX_RULES {
             if let Some(rule) = self.rules.first() {
                 let message = format!("there are more than {MAX_RULES} rules");
@@ -109,7 +116,7 @@ impl Collected {
         };
         let default = of(&mut self.heads.iter().filter(|head| head.mode == Mode::Enforce));
         let shadow_default = of(&mut self.heads.iter());
-        let policy = Policy::new(self.rules, default, shadow_default);
+        let policy = Policy::new(self.rules, (default, shadow_default), fingerprint);
         self.warnings.extend(lint::whole(&policy, default));
         Ok((policy, self.warnings))
     }

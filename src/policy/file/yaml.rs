@@ -178,22 +178,25 @@ fn problem(span: Span, message: &str, hint: Option<&'static str>) -> Problem {
 }
 
 /// The line and column in the file of a byte of a value: the value's characters are found one after the other from where it begins, and
-/// what YAML leaves out or adds (indentation, folded line breaks, escapes) is passed over.
+/// what YAML leaves out or adds (indentation, folded line breaks, escapes) is passed over. The end of a value is behind its last character.
 pub(super) fn place(file: &str, value_at: Mark, is_block: bool, value: &str, byte: usize) -> (usize, usize) {
-    let before = value.get(..byte).unwrap_or(value);
-    let mut wanted = before.chars().filter(|character| !character.is_whitespace());
-    let target = value.get(byte..).unwrap_or_default().chars().find(|character| !character.is_whitespace());
-    let mut next = wanted.next().or(target);
-    let mut left = before.chars().filter(|character| !character.is_whitespace()).count();
+    let (before, behind) = value.split_at_checked(byte).unwrap_or((value, ""));
+    let is_seen = |character: &char| !character.is_whitespace();
+    let target = behind.chars().find(is_seen);
+    let mut before = before.chars().filter(is_seen).peekable();
     let (mut line, mut column) = (value_at.line, value_at.column);
     let mut in_header = is_block && file.chars().nth(value_at.index).is_some_and(|first| "|>".contains(first));
+    let mut is_behind = false;
     for character in file.chars().skip(value_at.index) {
+        let next = before.peek().copied().or(target);
+        if is_behind && next.is_none() {
+            return (line, column);
+        }
         if !in_header && Some(character) == next {
-            if left == 0 {
+            is_behind = before.next().is_some();
+            if !is_behind {
                 return (line, column);
             }
-            left -= 1;
-            next = wanted.next().or(target);
         }
         if character == '\n' {
             (line, column, in_header) = (line + 1, 1, false);
@@ -201,5 +204,5 @@ pub(super) fn place(file: &str, value_at: Mark, is_block: bool, value: &str, byt
             column += 1;
         }
     }
-    (value_at.line, value_at.column)
+    if is_behind && before.peek().is_none() { (line, column) } else { (value_at.line, value_at.column) }
 }

@@ -7,6 +7,7 @@
 mod exposition;
 mod grpc;
 mod http;
+mod policy;
 mod process;
 mod series;
 mod watched;
@@ -28,6 +29,7 @@ use crate::crypto::KeyKind;
 use crate::failure::FailureKind;
 use crate::identity::IdentityKind;
 pub use grpc::{GrpcCall, GrpcMethod};
+pub use policy::{PolicyOutcome, RuleEffect, ShadowOutcome};
 use series::SeriesTable;
 pub use watched::Reading;
 
@@ -46,6 +48,8 @@ pub enum Stage {
     Token,
     /// The key: parsed, judged, its proof verified.
     Proof,
+    /// The rules of the policy.
+    Policy,
     /// The certificate: composed and linted.
     Compose,
     /// The answer of the store that counts tokens' uses.
@@ -56,12 +60,14 @@ pub enum Stage {
 }
 
 impl Stage {
-    const ALL: [Self; 6] = [Self::Token, Self::Proof, Self::Compose, Self::SingleUse, Self::Sign, Self::Log];
+    const ALL: [Self; 7] =
+        [Self::Token, Self::Proof, Self::Policy, Self::Compose, Self::SingleUse, Self::Sign, Self::Log];
 
     const fn label(self) -> &'static str {
         match self {
             Self::Token => "token",
             Self::Proof => "proof",
+            Self::Policy => "policy",
             Self::Compose => "compose",
             Self::SingleUse => "single-use",
             Self::Sign => "sign",
@@ -163,6 +169,7 @@ struct Inner {
     tls_certificates_refused: Gauge,
     http: http::HttpMetrics,
     grpc: grpc::GrpcMetrics,
+    policy: policy::PolicyMetrics,
     watched: watched::Watched,
 }
 
@@ -221,6 +228,7 @@ impl Metrics {
         );
         let http = http::HttpMetrics::register(&mut registry);
         let grpc = grpc::GrpcMetrics::register(&mut registry);
+        let policy = policy::PolicyMetrics::register(&mut registry);
         let watched = watched::Watched::default();
         registry.register_collector(Box::new(watched.clone()));
         registry.register_collector(Box::new(process::Process));
@@ -238,6 +246,7 @@ impl Metrics {
             tls_certificates_refused,
             http,
             grpc,
+            policy,
             watched,
         }))
     }

@@ -1,2 +1,3 @@
 mod block_lists;
+mod policy;
 mod reload;

@@ -75,9 +75,9 @@ impl PoolScene {
         let request = KeyRequest::PublicKey { content: key.spki_pem().into_bytes(), proof };
         let key = prove(&request, principal.challenge(), &PermittedAlgorithms::default()).unwrap();
         let chain = Arc::clone(&self.ca.chains()[0]);
+        let admitted = admit(None, &claims, principal, key, now).unwrap();
         LintedTbs::compose(&CertificateRequest {
-            principal: &principal,
-            key: &key,
+            admitted: &admitted,
             issuer: &chain,
             algorithm: chain.algorithm(),
             validity,

@@ -96,3 +96,44 @@ fn config_check_says_what_a_start_would_say_and_ends_with_the_verdict() {
         assert!(code == Some(2) && printed.is_empty() && said.contains(expected), "{said}");
     }
 }
+
+#[test]
+fn policy_check_says_what_is_wrong_where_and_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("p.yaml");
+    let check = |text: &str, more: &[&str]| {
+        std::fs::write(&path, text).unwrap();
+        let output = sigmint(&[&["policy", "check", path.to_str().unwrap()], more].concat(), "");
+        (output.status.code(), self::text(&output.stdout))
+    };
+    let rule =
+        |condition: &str| format!("rules:\n  - id: a\n    identities: [github-workflow]\n    allow: {condition}\n");
+    let (code, said) = check(&rule("claims.repository_id == '1'"), &["--strict"]);
+    assert!(code == Some(0) && said.ends_with("can be used: 1 rules, 0 warnings.\n"), "{said}");
+    let named = rule("claims.repository == 'o/r'");
+    let (code, said) = check(&named, &[]);
+    assert!(code == Some(0) && said.contains("p.yaml:4:12: rule \"a\": the name in claims.repository"), "{said}");
+    assert!(said.contains("\n  hint: write claims.repository_id") && said.contains("1 warnings"), "{said}");
+    assert_eq!(check(&named, &["--strict"]).0, Some(1));
+    let (code, said) = check(&rule("clams.repository_id == '1'"), &[]);
+    assert!(code == Some(1) && said.contains("error: ") && said.contains("did you mean \"claims\"?"), "{said}");
+    assert!(said.ends_with("p.yaml cannot be used.\n"), "{said}");
+    let (code, said) = check(&rule("claims.ref == 'x'"), &["/nowhere.yaml"]);
+    assert!(
+        code == Some(1) && said.contains("/nowhere.yaml cannot be read") && said.contains("can be used: 1 rules"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_start_with_a_policy_that_cannot_be_used_says_why() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("policy.yaml");
+    std::fs::write(&path, "rules:\n  - id: a\n    allow: clams.sub == 'x'\n").unwrap();
+    let issuers = "oidc-issuers:\n  https://a.example: {client-id: s, type: email}\n";
+    let (code, said, _) = checked(issuers, &["--policy-path", path.to_str().unwrap()]);
+    assert!(code == Some(2) && said.contains("policy.yaml:3:12: allow: unknown variable"), "{said}");
+    std::fs::write(&path, "rules:\n  - id: a\n    allow: claims.sub == 'x'\n").unwrap();
+    let (code, said, _) = checked(issuers, &["--policy-path", path.to_str().unwrap()]);
+    assert!(code == Some(0) && said.contains("policy.yaml can be used: 1 rules"), "{said}");
+}

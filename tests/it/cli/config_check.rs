@@ -346,3 +346,29 @@ fn the_settings_in_effect_say_where_they_are_from() {
     let (_, report) = deployment.check(&[]);
     assert!(report.get("settings").is_none());
 }
+
+#[test]
+fn policies_that_let_everybody_pass_are_a_warning() {
+    let deployment = Deployment::new(&issuers(FAR));
+    let rule = |rule: &str| format!("rules:\n  - id: one\n    {rule}\n");
+    let path = "--policy-path=FOLDER/policy.yaml";
+    for (text, part) in [
+        (rule("allow: \"true\""), "may sign, by the rule \"one\" (every kind)"),
+        (rule("identities: [email]\n    allow: principal.kind == 'email'"), "by the rule \"one\" (email)"),
+        (format!("default: allow\n{}", rule("deny: claims.sub == 'x' && issuer == 'y'")), "by default: allow"),
+        (format!("mode: shadow\n{}", rule("allow: claims.sub == 'x'")), "all in shadow mode"),
+    ] {
+        deployment.write("policy.yaml", &text);
+        let (code, report) = deployment.check(&[path]);
+        assert!(
+            code == Some(0) && report.to_string().contains(&json!(part).to_string().trim_matches('"').to_owned()),
+            "{text}{report:#}"
+        );
+    }
+    deployment.write("policy.yaml", &rule("allow: claims.sub == 'x'"));
+    let (_, report) = deployment.check(&[path]);
+    assert!(!report.to_string().contains("may sign, by"), "{report:#}");
+    assert!(report.to_string().contains("policy.yaml can be used: 1 rules"), "{report:#}");
+    deployment.write("policy.yaml", &rule("allow: clams.sub == 'x'"));
+    deployment.finds("error", "policy", "unknown variable", &[path]);
+}

@@ -151,6 +151,7 @@ pub fn by_hand(issuers: &str, ca: &TestCa) -> Issuance {
         keys: KeyStore::new(Fetcher::new().unwrap(), ClusterFiles::default(), &KeyTiming::default()),
         algorithms: PermittedAlgorithms::default(),
         blocklist: BlockList::default(),
+        policy: arc_swap::ArcSwapOption::empty(),
         validity: ValidityPolicy::default(),
         authority: AuthoritySource::Fixed(Arc::clone(&ca.authority)),
         logs: None,

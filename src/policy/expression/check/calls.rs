@@ -93,7 +93,7 @@ impl Checker<'_> {
                 Err(self.wrong_count(expression, name, args.len()))
             }
             _ if FUNCTIONS.contains(&name) => Err(self
-                .fault(expression, format!("{name} is written behind a value"))
+                .name_fault(expression, format!("{name} is written behind a value"))
                 .hint(format!("value.{name}(..)"))),
             _ => Err(self.unknown(expression, name)),
         }
@@ -119,24 +119,24 @@ impl Checker<'_> {
                 Ok((Node::Convert(Conversion::Part(part), Box::new(node)), Type::Int))
             }
             (_, [_]) if part(name).is_some() => {
-                Err(self.fault(expression, format!("{name} takes no time zone")).hint("times are in UTC"))
+                Err(self.name_fault(expression, format!("{name} takes no time zone")).hint("times are in UTC"))
             }
             ("startsWith" | "endsWith" | "contains" | "matches" | "size" | "lowerAscii", _) => {
                 Err(self.wrong_count(expression, name, args.len()))
             }
             _ if FUNCTIONS.contains(&name) => Err(self
-                .fault(expression, format!("{name} is not written behind a value"))
+                .name_fault(expression, format!("{name} is not written behind a value"))
                 .hint(format!("{name}(value)"))),
             _ => Err(self.unknown(expression, name)),
         }
     }
 
     fn wrong_count(&self, expression: &IdedExpr, name: &str, count: usize) -> Fault {
-        self.fault(expression, format!("{name} does not take {count} arguments")).hint(format!("{}", usage(name)))
+        self.name_fault(expression, format!("{name} does not take {count} arguments")).hint(format!("{}", usage(name)))
     }
 
     fn unknown(&self, expression: &IdedExpr, name: &str) -> Fault {
-        let fault = self.fault(expression, format!("unknown function \"{name}\""));
+        let fault = self.name_fault(expression, format!("unknown function \"{name}\""));
         match hint::nearest(name, FUNCTIONS.iter().copied()) {
             Some(near) => fault.hint(format!("did you mean \"{near}\"?")),
             None if ELSEWHERE.contains(&name) => {

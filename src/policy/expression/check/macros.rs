@@ -21,7 +21,7 @@ impl Checker<'_> {
             (_, [variable, body]) => (variable, None, body),
             _ => {
                 return Err(self
-                    .fault(at, format!("{name} does not take {} arguments", args.len()))
+                    .name_fault(at, format!("{name} does not take {} arguments", args.len()))
                     .hint(format!("list.{name}(x, ..)")));
             }
         };
@@ -44,7 +44,7 @@ impl Checker<'_> {
         };
         let level = self.elements.len();
         if level >= MAX_LEVELS {
-            return Err(self.fault(at, "comprehensions are nested once at most").hint("make several rules of it"));
+            return Err(self.name_fault(at, "comprehensions are nested once at most").hint("make several rules of it"));
         }
         self.elements.push((variable_name.clone(), element.clone()));
         let filter = filter.map(|filter| self.of_type(filter, &Type::Bool)).transpose()?;

@@ -69,6 +69,11 @@ impl Checker<'_> {
         Fault::new(self.at(expression), message)
     }
 
+    /// About the name of a function or a member, rather than about the whole.
+    fn name_fault(&self, expression: &IdedExpr, message: impl Into<String>) -> Fault {
+        Fault::new(self.parsed.name_at(expression), message)
+    }
+
     fn node(&mut self, expression: &IdedExpr) -> Checked {
         self.nodes += 1;
         self.depth += 1;
@@ -164,7 +169,7 @@ impl Checker<'_> {
         match known.iter().find(|(name, ..)| *name == field) {
             Some((_, fact, kind)) => Ok((Node::Fact(*fact), kind.clone())),
             None => Err(self
-                .fault(expression, format!("{of} has no \"{field}\""))
+                .name_fault(expression, format!("{of} has no \"{field}\""))
                 .hint(hint::for_unknown(field, known.iter().map(|(name, ..)| *name)))),
         }
     }
@@ -209,11 +214,11 @@ impl Checker<'_> {
                 match known.iter().find(|member| member.name == name) {
                     Some(member) => Ok((member.kind, member.kind.into())),
                     None => Err(self
-                        .fault(expression, format!("unknown member \"{name}\""))
+                        .name_fault(expression, format!("unknown member \"{name}\""))
                         .hint(hint::for_unknown(name, known.iter().map(|member| member.name)))),
                 }
             }
-            other => Err(self.fault(expression, format!("{other} has no member \"{name}\""))),
+            other => Err(self.name_fault(expression, format!("{other} has no member \"{name}\""))),
         }
     }
 
@@ -221,15 +226,15 @@ impl Checker<'_> {
         let (mut nodes, mut kind) = (Vec::with_capacity(elements.len()), None::<Type>);
         for element in elements {
             let (node, found) = self.node(element)?;
-            match &kind {
-                Some(first) if !found.fits(first) => {
+            kind = Some(match kind {
+                Some(first) if !found.fits(&first) => {
                     return Err(self
                         .fault(element, format!("a list with {first} has {found} in it"))
                         .hint("all elements of a list are of one type"));
                 }
-                Some(_) => {}
-                None => kind = Some(found),
-            }
+                Some(first) => first.or(found),
+                None => found,
+            });
             nodes.push(node);
         }
         Ok((Node::List(nodes), Type::list(kind.unwrap_or(Type::Any))))
@@ -251,7 +256,7 @@ impl Checker<'_> {
             if kind.as_ref().is_some_and(|first| !found.fits(first)) {
                 return Err(self.fault(&entry.value, "all values of a map are of one type"));
             }
-            kind.get_or_insert(found);
+            kind = Some(kind.map_or(found.clone(), |first| first.or(found)));
             nodes.push((name.inner().into(), node));
         }
         Ok((Node::Map(nodes), Type::Map(Box::new(kind.unwrap_or(Type::Any)))))

@@ -68,8 +68,7 @@ impl Checker<'_> {
         if !kind.fits(&other_kind) {
             return Err(self.fault(otherwise, format!("one side of the ?: is {kind}, the other {other_kind}")));
         }
-        let kind = if kind == Type::Any { other_kind } else { kind };
-        Ok((Node::If(Box::new(condition), Box::new(then), Box::new(other)), kind))
+        Ok((Node::If(Box::new(condition), Box::new(then), Box::new(other)), kind.or(other_kind)))
     }
 
     fn equality(&mut self, expression: &IdedExpr, one: &IdedExpr, other: &IdedExpr) -> Checked {

@@ -9,13 +9,28 @@ use super::*;
 /// What CEL's interpreter says; nothing for an error.
 fn by_cel(source: &str, claims: &Json) -> Option<bool> {
     let mut context = Context::default();
-    context.add_variable("claims", claims.clone()).unwrap();
+    context.add_variable_from_value("claims", to_cel(claims));
     context.add_variable("issuer", "https://issuer.example").unwrap();
     context.add_variable("audience", "sigstore").unwrap();
     let program = Env::stdlib().compile(source).unwrap_or_else(|error| panic!("{source}: {error}"));
     match program.execute(&context) {
         Ok(cel::Value::Bool(value)) => Some(value),
         _ => None,
+    }
+}
+
+/// Whole numbers are ints: the library's own conversion makes them unsigned where they are positive.
+fn to_cel(json: &Json) -> cel::Value {
+    match json {
+        Json::Null => cel::Value::Null,
+        Json::Bool(value) => (*value).into(),
+        Json::Number(number) => number.as_i64().unwrap().into(),
+        Json::String(text) => text.as_str().into(),
+        Json::Array(list) => list.iter().map(to_cel).collect::<Vec<_>>().into(),
+        Json::Object(members) => {
+            let members = members.iter().map(|(name, member)| (name.clone(), to_cel(member)));
+            members.collect::<std::collections::HashMap<String, cel::Value>>().into()
+        }
     }
 }
 

@@ -109,3 +109,14 @@ fn everything_that_is_wrong_is_said_at_once() {
     let places: Vec<(usize, usize)> = error.findings().iter().map(|finding| (finding.line, finding.column)).collect();
     assert_eq!(places, [(1, 10), (3, 9), (4, 12), (6, 22)], "{error}");
 }
+
+#[test]
+fn the_documented_policy_is_taken_without_a_warning() {
+    let text = include_str!("../../../../docs/policy.md");
+    let examples: Vec<&str> = text.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert!(!examples.is_empty());
+    for example in examples {
+        let (policy, warnings) = parse_text(example).unwrap_or_else(|error| panic!("{example}\n{error}"));
+        assert!(policy.rules().len() > 1 && warnings.is_empty(), "{warnings:?}");
+    }
+}

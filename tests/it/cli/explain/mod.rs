@@ -344,3 +344,72 @@ fn who_is_blocked_is_told_with_the_entry() {
     let told = ask(&["--key", &by_name]);
     assert!(told.code == Some(2) && told.errors.contains("name.yaml"), "{}", told.errors);
 }
+
+/// A policy's text, further arguments, the exit code, and parts of the two lines.
+#[test]
+fn the_policy_is_told_rule_by_rule() {
+    let folder = tempfile::tempdir().unwrap();
+    let (key, _) = key_file(&folder);
+    let path = folder.path().join("policy.yaml");
+    let file = email_file(&format!("{BASE}/email"));
+    let rules = "rules:\n  - id: staff\n    allow: claims.email.endsWith('@example.com')\n  - id: left\n    message: ask Jane\n    \
+                 deny: claims.sub == '1234567890'\n  - id: short\n    max-lifetime: 12m\n  - id: builds\n    \
+                 identities: [github-workflow]\n    deny: claims.ref == 'x'\n";
+    let ask = |text: &str, more: &[&str]| {
+        std::fs::write(&path, text).unwrap();
+        let settings = ["--at", "1800000000", "--policy-path", path.to_str().unwrap()];
+        explain(&file, &claims(BASE, "email", &json!({})).to_string(), &[&settings[..], more].concat())
+    };
+    let allowed = rules.replace("1234567890", "other");
+    let by_key = "rules:\n  - id: k\n    deny: key.kind == 'rsa-2048'\n  - id: all\n    allow: \"true\"\n";
+    for (text, more, code, first, second) in [
+        (allowed.as_str(), &[][..], 0, "Would be issued: a certificate for dev@example.com", "signature: not checked"),
+        (rules, &[], 1, "Refused: the policy's rule \"left\" denies it", "the rule \"left\" (ask Jane) does not apply"),
+        (
+            "rules:\n  - id: a\n    allow: claims.sub == 'x'\n",
+            &[],
+            1,
+            "Refused: no rule of the policy allows it",
+            "Change: add an allow rule",
+        ),
+        (
+            "rules:\n  - id: a\n    deny: claims.nbf == 1\n",
+            &[],
+            1,
+            "Refused: the policy's rule \"a\" denies it, because it could not be evaluated",
+            "policy.yaml:",
+        ),
+        (
+            by_key,
+            &[],
+            1,
+            "Refused: the policy's rule \"k\" denies it, because it could not be evaluated",
+            "Change: give --key FILE",
+        ),
+        (by_key, &["--key", key.as_str()], 0, "Would be issued: ", "signature: not checked"),
+    ] {
+        let told = ask(text, more);
+        assert!(
+            told.line(0).starts_with(first) && told.line(1).contains(second),
+            "{text}{}{}",
+            told.output,
+            told.errors
+        );
+        assert_eq!(told.code, Some(code), "{text}");
+        assert_eq!(told.output.contains("POLICY_DENIED (HTTP 403, gRPC 7)"), code == 1, "{text}{}", told.output);
+    }
+    let report = ask(rules, &["--json"]).json();
+    let policy = &report["policy"];
+    assert_eq!(
+        (&policy["outcome"], &policy["rule"], &policy["otherRules"]),
+        (&json!("deny"), &json!("left"), &json!(1))
+    );
+    let results: Vec<_> =
+        policy["rules"].as_array().unwrap().iter().map(|one| (one["id"].clone(), one["result"].clone())).collect();
+    let expected = [("left", "true"), ("staff", "true"), ("short", "12m")];
+    assert_eq!(results, expected.map(|(id, result)| (json!(id), json!(result))));
+    assert_eq!(policy["rules"][1]["claims"][0], json!({"name": "email", "value": "\"dev@example.com\""}));
+    assert_eq!(ask(&allowed, &["--json"]).json()["policy"]["lifetime"], "at most 12m");
+    let told = ask("rules:\n  - id: a\n    allow: clams.sub == 'x'\n", &[]);
+    assert!(told.code == Some(2) && told.errors.contains("unknown variable"), "{}", told.errors);
+}
