@@ -13,6 +13,7 @@ use sigmint::identity::issuers::Issuers;
 use sigmint::identity::keys::{KeyStore, KeyTiming};
 use sigmint::identity::verify::verify;
 use sigmint::identity::{Principal, UnverifiedToken};
+use sigmint::policy::admit;
 use sigmint::possession::{KeyRequest, PermittedAlgorithms, prove};
 use sigmint::signer::remote::RemoteError;
 

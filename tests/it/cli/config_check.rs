@@ -355,8 +355,8 @@ fn policies_that_let_everybody_pass_are_a_warning() {
     for (text, part) in [
         (rule("allow: \"true\""), "may sign, by the rule \"one\" (every kind)"),
         (rule("identities: [email]\n    allow: principal.kind == 'email'"), "by the rule \"one\" (email)"),
-        (format!("default: allow\n{}", rule("deny: claims.sub == 'x' && issuer == 'y'")), "by default: allow"),
-        (format!("mode: shadow\n{}", rule("allow: claims.sub == 'x'")), "all in shadow mode"),
+        (format!("default: allow\n{}", rule("deny: claims.email == 'x'")), "by default: allow"),
+        (format!("mode: shadow\n{}", rule("allow: claims.sub == 'x'")), "files that are all in shadow mode"),
     ] {
         deployment.write("policy.yaml", &text);
         let (code, report) = deployment.check(&[path]);
