@@ -21,12 +21,13 @@ use report::{Report, Verdict};
 
 const LONG_ABOUT: &str = "Check a deployment without starting a server
 
-Takes the settings of `sigmint serve`, in the same four ways. Warnings and errors are those of a start, which opens every
-file with the same code: the issuer file, the CA and its key (with a trial signature), the logs' keys, TLS, and the
-ports, which are bound for a moment. Without a CA among the settings the issuer file alone is judged.
+Takes the settings of `sigmint serve`, in the same four ways. Warnings and errors are those of a \
+start, which opens every file with the same code: the issuer file, the CA and its key (with a trial \
+signature), the logs' keys, block lists, the policy, TLS, and the ports, which are bound for a moment. \
+Without a CA among the settings only the files about issuers and identities are judged.
 
-Nobody is asked unless --online says so: then issuers for their keys and clocks, the logs for the roots that they take,
-the store of tokens' uses, and a CA key that is in a service or a token.
+Nobody is asked unless --online says so: then issuers for their keys and clocks, the logs for the \
+roots that they take, the store of tokens' uses, and a CA key that is in a service or a token.
 
 Ends with 0 if nothing is wrong, with 1 if there are warnings and --strict, with 2 if there are errors.";
 

@@ -29,15 +29,17 @@ use report::Report;
 
 const LONG_ABOUT: &str = "Explain what would come of an identity token, step by step
 
-The first line says whether a certificate would be issued, or the cause of the refusal; the second what to change.
-Below is each step with what was compared with what: the issuer, the checks, the identity, the certificate's name and
-extensions with what they are made of, and the limits that apply.
+The first line says whether a certificate would be issued, or the cause of the refusal; the second \
+what to change. Below is each step with what was compared with what: the issuer, the checks, the \
+identity, the certificate's name and extensions with what they are made of, the block lists, the \
+policy rule by rule, and the limits that apply.
 
-Takes a token, or the claims of one as JSON, and the settings of `sigmint serve`, in the same four ways. A certificate
-authority need not be among them. Nobody is asked unless --online says so. The token is never printed.
+Takes a token, or the claims of one as JSON, and the settings of `sigmint serve`, in the same four \
+ways. A certificate authority need not be among them. Nobody is asked unless --online says so. The \
+token is never printed.
 
-Ends with 0 if a certificate would be issued, with 1 if the token would be refused, with 2 if that could not be found
-out.";
+Ends with 0 if a certificate would be issued, with 1 if the token would be refused, with 2 if that \
+could not be found out.";
 
 const EXAMPLES: &str = "Examples:
   Why is this token refused?
