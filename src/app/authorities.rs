@@ -41,6 +41,20 @@ pub async fn open_once(settings: AuthoritySettings) -> Result<AuthoritySet, Open
     Ok(open_set(settings).await?.set)
 }
 
+/// Every CA that would be opened, the one that issues first; of a CA file, as it is now.
+pub(super) fn signers(settings: &AuthoritySettings) -> Result<Vec<SignerSettings>, OpeningError> {
+    let (path, password) = match settings {
+        AuthoritySettings::Flags(active) => return Ok(vec![active.clone()]),
+        AuthoritySettings::File { path, password } => (path, password.as_ref()),
+    };
+    let file = AuthorityFile::parse(path, &files::read(path, MAX_FILE_BYTES)?, password)?;
+    let next = file.next.into_iter().filter_map(|next| match next {
+        Trusted::Signer(settings) => Some(settings),
+        Trusted::Chain(_) => None,
+    });
+    Ok(std::iter::once(file.active).chain(next).collect())
+}
+
 async fn open_set(settings: AuthoritySettings) -> Result<Opened, OpeningError> {
     let (file, files) = in_background(move || read_settings(settings)).await?;
     let active = Arc::new(open_authority(file.active).await?);

@@ -47,7 +47,8 @@ pub(super) fn load(location: &IssuersLocation, rules: IssuerRules) -> Result<Iss
     Ok(issuers)
 }
 
-fn read(location: &IssuersLocation, rules: IssuerRules) -> Result<Issuers, ConfigError> {
+/// Reads the file without a word.
+pub(super) fn read(location: &IssuersLocation, rules: IssuerRules) -> Result<Issuers, ConfigError> {
     match location {
         IssuersLocation::File(path) => Issuers::load(path, rules),
         IssuersLocation::Builtin => Ok(Issuers::builtin()),
@@ -165,8 +166,13 @@ fn issuers_by_address(issuers: &Issuers) -> BTreeMap<String, String> {
 
 /// The first names, and how many more there are.
 pub(super) fn listed(names: impl Iterator<Item = String>) -> String {
+    listed_up_to(NAMED, names)
+}
+
+/// The same, with this many names at most.
+pub(super) fn listed_up_to(most: usize, names: impl Iterator<Item = String>) -> String {
     let mut names = names;
-    let mut text = names.by_ref().take(NAMED).collect::<Vec<_>>().join(", ");
+    let mut text = names.by_ref().take(most).collect::<Vec<_>>().join(", ");
     let more = names.count();
     if more > 0 {
         let _ = write!(text, " and {more} more");

@@ -5,7 +5,9 @@
 mod audit;
 pub mod authorities;
 pub mod block_lists;
+pub(crate) mod check;
 pub(crate) mod expiry;
+pub(crate) mod explain;
 mod issuers;
 mod key_files;
 pub(crate) mod keys;
@@ -81,32 +83,6 @@ pub enum AppError {
     Audit(#[from] AuditOpenError),
     #[error(transparent)]
     Server(#[from] ServerError),
-}
-
-/// What [`check`] found, in numbers; what it is, the log says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Checked {
-    /// Issuers and patterns that would be trusted.
-    pub issuers: usize,
-    /// What is odd about the issuer file.
-    pub findings: usize,
-    /// Entries of it that cannot be used.
-    pub refused: usize,
-}
-
-/// Reads and says what a start reads and says before it opens a key; of the issuer file alone if the settings are not whole.
-pub fn check(settings: &Settings, is_whole: bool) -> Result<Checked, AppError> {
-    let issuers = issuers::load(&settings.issuers, settings.issuer_rules)?;
-    block_lists::check(settings, Announced::Yes)?;
-    if let Some(path) = &settings.policy {
-        policy_files::load(path)?;
-    }
-    if is_whole {
-        protections::report(settings);
-        key_files::warn(settings);
-    }
-    let (findings, refused) = (issuers.warnings().len(), issuers.refusals().len());
-    Ok(Checked { issuers: issuers.len(), findings, refused })
 }
 
 /// Runs `sigmint serve` until it is told to stop.

@@ -17,12 +17,12 @@ use crate::limits::single_use::WhenUnknown;
 
 /// Says what is in effect, and warns of each protection that was taken away.
 pub(super) fn report(settings: &Settings) {
-    let Effective { settings: shown, given_empty, .. } = &settings.effective;
-    tracing::info!(settings = shown.join(" "), "effective settings");
+    let effective: &Effective = &settings.effective;
+    tracing::info!(settings = effective.on_one_line(), "effective settings");
     let (on, off): (Vec<_>, Vec<_>) = protections(settings).into_iter().partition(|(_, is_on)| *is_on);
     let names = |list: Vec<(&str, bool)>| list.into_iter().map(|(name, _)| name).collect::<Vec<_>>().join(" ");
     tracing::info!(on = names(on), off = names(off), "protections");
-    for problem in given_empty {
+    for problem in &effective.given_empty {
         tracing::warn!("{problem}");
     }
     match &settings.logs {

@@ -48,7 +48,7 @@ impl BlockedKeys {
     }
 
     /// Whether a key of this hash is blocked.
-    pub(super) fn contains(&self, hash: &KeyHash) -> bool {
+    pub(crate) fn contains(&self, hash: &KeyHash) -> bool {
         self.hashes.binary_search(hash).is_ok()
     }
 }

@@ -9,6 +9,7 @@ mod config;
 pub(crate) mod dev;
 pub(crate) mod display;
 pub(crate) mod error;
+mod explain;
 mod files;
 mod hardening;
 pub(crate) mod inspect;
@@ -107,7 +108,8 @@ async fn run(matches: &ArgMatches) -> Result<ExitCode, CliError> {
         Some(("inspect", matches)) => Ok(inspect::run(&inspect::InspectArgs::from_arg_matches(matches)?)?),
         Some(("ca", matches)) => ca::run(matches).await,
         Some(("block", matches)) => block::run(matches),
-        Some(("config", matches)) => config::run(matches),
+        Some(("config", matches)) => config::run(matches).await,
+        Some(("explain", matches)) => Ok(explain::run(matches).await?),
         Some(("policy", matches)) => policy::run(matches),
         Some(("audit", matches)) => audit::run(matches).await,
         Some(("createca", matches)) => {
@@ -141,6 +143,7 @@ pub fn command() -> Command {
         .subcommand(ca::command())
         .subcommand(block::command())
         .subcommand(config::command())
+        .subcommand(explain::command())
         .subcommand(policy::command())
         .subcommand(audit::command())
         .subcommand(ca::createca::CreateCaArgs::augment_args(Command::new("createca")).args_override_self(true))

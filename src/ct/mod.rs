@@ -70,6 +70,19 @@ pub struct Submission<'a> {
     pub entry: LogEntry<'a>,
 }
 
+/// What a log says of the roots that it takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RootsAnswer {
+    /// The chain's is one of them.
+    Takes,
+    /// So many, and the chain's is not one of them.
+    TakesOthers { roots: usize },
+    /// A log need not tell its roots to us.
+    Secret(LogFault),
+    /// It cannot be asked.
+    Failed(LogFault),
+}
+
 #[derive(Debug)]
 pub struct Logs {
     members: Vec<Arc<Log>>,
@@ -104,29 +117,40 @@ impl Logs {
 
     /// Asks each log which roots it takes, and warns of one that will refuse what this chain issues, or that nobody reaches.
     pub async fn compare_roots(&self, chain: &[Vec<u8>]) {
-        for log in &self.members {
-            let name = log.name();
-            match log.roots(Instant::now() + ROOTS_TIMEOUT).await {
-                Ok(accepted) if roots::lead_to(&accepted, chain) => {
-                    tracing::debug!(log = name, "the transparency log takes the CA's root");
-                }
-                Ok(accepted) => tracing::warn!(
-                    log = name,
-                    roots = accepted.len(),
+        for (log, answer) in self.ask_roots(chain).await {
+            match answer {
+                RootsAnswer::Takes => tracing::debug!(log, "the transparency log takes the CA's root"),
+                RootsAnswer::TakesOthers { roots } => tracing::warn!(
+                    log,
+                    roots,
                     "the transparency log does not take the CA's root and will refuse its certificates: add the root to the log's accepted roots"
                 ),
-                // A log need not tell its roots to us.
-                Err(fault @ LogFault::Refused { status: 400..=499 | 501, .. }) => {
-                    tracing::debug!(log = name, error = %fault, "the transparency log does not tell which roots it takes");
+                RootsAnswer::Secret(fault) => {
+                    tracing::debug!(log, error = %fault, "the transparency log does not tell which roots it takes");
                 }
-                Err(fault) => tracing::warn!(
-                    log = name,
+                RootsAnswer::Failed(fault) => tracing::warn!(
+                    log,
                     kind = fault.label(),
                     error = %fault,
                     "the transparency log cannot be asked for its roots; certificates are issued once it answers"
                 ),
             }
         }
+    }
+
+    /// Asks each log whether it takes what this chain issues, by its name and in configured order.
+    pub async fn ask_roots(&self, chain: &[Vec<u8>]) -> Vec<(&str, RootsAnswer)> {
+        let mut answers = Vec::with_capacity(self.members.len());
+        for log in &self.members {
+            let answer = match log.roots(Instant::now() + ROOTS_TIMEOUT).await {
+                Ok(accepted) if roots::lead_to(&accepted, chain) => RootsAnswer::Takes,
+                Ok(accepted) => RootsAnswer::TakesOthers { roots: accepted.len() },
+                Err(fault @ LogFault::Refused { status: 400..=499 | 501, .. }) => RootsAnswer::Secret(fault),
+                Err(fault) => RootsAnswer::Failed(fault),
+            };
+            answers.push((log.name(), answer));
+        }
+        answers
     }
 
     /// What the timestamps will add to a certificate, in bytes: those of logs with ECDSA keys have 120 or so (RFC 6962 section 3.2).

@@ -32,5 +32,7 @@ fn is_of(root: &X509Certificate<'_>, chain: &[X509Certificate<'_>]) -> bool {
     let name = root.subject().as_raw();
     let is_same_ca =
         |own: &X509Certificate<'_>| own.subject().as_raw() == name && own.public_key().raw == root.public_key().raw;
-    chain.iter().any(is_same_ca) || chain.last().is_some_and(|last| last.issuer().as_raw() == name)
+    // The issuer of a root is itself: another CA of its name is not.
+    let is_issuer = |last: &X509Certificate<'_>| last.issuer().as_raw() == name && last.subject().as_raw() != name;
+    chain.iter().any(is_same_ca) || chain.last().is_some_and(is_issuer)
 }

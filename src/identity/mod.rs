@@ -4,6 +4,7 @@
 
 pub(crate) mod claims;
 pub(crate) mod email;
+pub(crate) mod explain;
 pub(crate) mod extensions;
 pub mod fetch;
 pub mod issuers;

@@ -86,6 +86,11 @@ impl Policy {
         &self.rules
     }
 
+    /// What happens to whom no enforced rule is about.
+    pub(crate) const fn default_outcome(&self) -> DefaultOutcome {
+        self.default
+    }
+
     /// The claims that the rules name.
     pub const fn claims_named(&self) -> &BTreeSet<String> {
         &self.claims_named

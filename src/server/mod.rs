@@ -74,7 +74,7 @@ use http::Front;
 use tls::ServerCertificate;
 
 pub use listen::listen as listen_on;
-pub use tls::TlsError;
+pub use tls::{TlsError, read_certificate};
 
 /// How long what is in flight may take once the server is told to stop.
 const SHUTDOWN: Duration = Duration::from_secs(20);

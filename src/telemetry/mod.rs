@@ -2,6 +2,7 @@
 //!
 //! Owns the log's form. What is logged, and that it holds no secret, is decided where it is logged; how lines get out is `sink`'s.
 
+pub(crate) mod collected;
 pub(crate) mod endpoint;
 pub mod metrics;
 mod panics;

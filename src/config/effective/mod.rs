@@ -2,20 +2,43 @@
 //!
 //! Owns what of a value is secret. Logs nothing itself.
 
+use std::fmt;
+
 use super::flags::{self, Flag, Values};
 
 /// The settings in effect, for the log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Effective {
-    /// `name=value`, in the order of the help text, without secrets. What is neither set nor has a default is left out.
-    pub settings: Vec<String>,
+    /// In the order of the help text, without secrets. What is neither set nor has a default is left out.
+    pub settings: Vec<ShownSetting>,
     /// What is off because a setting was given as empty, once each.
     pub given_empty: Vec<String>,
     /// Where each file and address was named, for causes that tell of a file or an address alone.
     places: Vec<(String, String)>,
 }
 
+/// A setting as it may be shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShownSetting {
+    pub name: &'static str,
+    /// In quotes if it has blanks.
+    pub value: String,
+    /// Where it was given: the flag, the variable, or the file and the key. Nothing of a default.
+    pub origin: Option<String>,
+}
+
+impl fmt::Display for ShownSetting {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}={}", self.name, self.value)
+    }
+}
+
 impl Effective {
+    /// All settings on one line.
+    pub fn on_one_line(&self) -> String {
+        self.settings.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+    }
+
     /// A cause with the settings in front that name its files and addresses, unless it says so itself.
     pub fn with_settings(&self, cause: &str) -> String {
         let named = self.places.iter().filter(|(setting, value)| !cause.contains(setting) && has_word(cause, value));
@@ -85,7 +108,12 @@ impl Flag {
 
 pub(super) fn read(values: &Values) -> Effective {
     let with_value = |flag: &&Flag| values.is_given(flag.name) || !values.text(flag.name).is_empty();
-    let settings = flags::all().filter(with_value).map(|flag| shown(flag, values.text(flag.name))).collect();
+    let settings = flags::all().filter(with_value).map(|flag| ShownSetting {
+        name: flag.name,
+        value: shown(flag, values.text(flag.name)),
+        origin: values.is_given(flag.name).then(|| values.origin(flag.name).to_string()),
+    });
+    let settings = settings.collect();
     let mut given_empty: Vec<String> = Vec::new();
     for (name, consequence) in RESTRICTIONS.iter().filter(|(name, _)| values.is_given_empty(name)) {
         // A log without its key is told of anyway.
@@ -97,7 +125,7 @@ pub(super) fn read(values: &Values) -> Effective {
 }
 
 fn shown(flag: &Flag, text: &str) -> String {
-    let value = if text.is_empty() {
+    if text.is_empty() {
         "\"\"".to_owned()
     } else if flag.is_secret() {
         "(hidden)".to_owned()
@@ -109,8 +137,7 @@ fn shown(flag: &Flag, text: &str) -> String {
         } else {
             short
         }
-    };
-    format!("{}={value}", flag.name)
+    }
 }
 
 /// Without the user information of a URL, and without what a `pkcs11:` name says after its question mark: a PIN may stand there.

@@ -16,8 +16,8 @@ fn values_are_shown_and_secrets_are_not() {
         "--ct-log-url=https://me:hunter2@log.example/2026,http://other",
         "--kms-resource=pkcs11:token=x;object=y?pin-value=hunter2",
         "--fileca-cert=/with a blank\n",
-    ])
-    .settings;
+    ]);
+    let shown: Vec<String> = shown.settings.iter().map(ToString::to_string).collect();
     for expected in [
         "ca=fileca",
         "port=8080",
@@ -62,4 +62,17 @@ fn a_restriction_that_was_given_empty_is_said_once() {
             "--rate-limit-per-address is empty: requests of one address are not limited",
         ]
     );
+}
+
+#[test]
+fn each_setting_says_where_it_is_from() {
+    let settings = effective(&["--port=80"]).settings;
+    let origin = |name: &str| settings.iter().find(|one| one.name == name).unwrap().origin.clone();
+    assert_eq!(origin("port"), Some("--port".to_owned()));
+    assert_eq!(origin("grpc-port"), None);
+    let matches = augment(clap::Command::new("serve")).try_get_matches_from(["serve"]).unwrap();
+    let variable = |name: &str| (name == "FULCIO_SERVE_GRPC_PORT").then(|| "81".to_owned());
+    let settings = read(&Values::from_command_line(&matches, &variable)).settings;
+    let found = settings.iter().find(|one| one.name == "grpc-port").unwrap();
+    assert_eq!((found.value.as_str(), found.origin.as_deref()), ("81", Some("FULCIO_SERVE_GRPC_PORT")));
 }

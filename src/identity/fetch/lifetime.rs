@@ -1,10 +1,10 @@
-//! How long an answer says that it may be used (RFC 9111).
+//! How long an answer says that it may be used (RFC 9111), and when it says that it was made.
 //!
 //! Knows nothing of what is answered, nor how much of that is believed.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use reqwest::header::{AGE, CACHE_CONTROL, HeaderMap};
+use reqwest::header::{AGE, CACHE_CONTROL, DATE, HeaderMap};
 
 /// What is left of `Cache-Control`'s `max-age` after `Age`; zero for `no-store` and `no-cache`; nothing if it says nothing.
 pub(super) fn lifetime(headers: &HeaderMap) -> Option<Duration> {
@@ -22,8 +22,18 @@ pub(super) fn lifetime(headers: &HeaderMap) -> Option<Duration> {
             longest = Some(if digits { text.parse().unwrap_or(u64::MAX) } else { 0 });
         }
     }
+    longest.map(|seconds: u64| Duration::from_secs(seconds.saturating_sub(age(headers))))
+}
+
+/// `Date`, and how long the answer was kept by a cache since (`Age`).
+pub(super) fn server_time(headers: &HeaderMap) -> Option<SystemTime> {
+    let date = httpdate::parse_http_date(headers.get(DATE)?.to_str().ok()?.trim()).ok()?;
+    date.checked_add(Duration::from_secs(age(headers)))
+}
+
+fn age(headers: &HeaderMap) -> u64 {
     let age = headers.get(AGE).and_then(|value| value.to_str().ok()).and_then(|text| text.trim().parse().ok());
-    longest.map(|seconds: u64| Duration::from_secs(seconds.saturating_sub(age.unwrap_or(0))))
+    age.unwrap_or(0)
 }
 
 #[cfg(test)]

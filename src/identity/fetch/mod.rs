@@ -10,7 +10,7 @@ mod lifetime;
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use hyper::Uri;
 use hyper_util::client::proxy::matcher::Matcher;
@@ -75,6 +75,8 @@ pub struct Document {
     pub body: Vec<u8>,
     /// How long it may be used, if the answer says so.
     pub lifetime: Option<Duration>,
+    /// The server's clock when it answered, if it says so: within a second.
+    pub server_time: Option<SystemTime>,
     /// Whether it came from a host that the cluster's CA alone vouches for, as what the pod is let in with was offered to it.
     pub is_of_cluster: bool,
 }
@@ -204,6 +206,7 @@ async fn read(url: &Url, mut response: Response) -> Result<Document, FetchError>
         return Err(FetchError::Status { url: PeerText::of(url), status: response.status() });
     }
     let lifetime = lifetime::lifetime(response.headers());
+    let server_time = lifetime::server_time(response.headers());
     let mut body = Vec::new();
     http::read_body(&mut response, MAX_BYTES, &mut body).await.map_err(|error| match error {
         BodyError::Broken(error) => failed(url, error),
@@ -211,7 +214,7 @@ async fn read(url: &Url, mut response: Response) -> Result<Document, FetchError>
     })?;
     let body =
         encoding::decoded(response.headers(), body, MAX_BYTES).map_err(|undecoded| undecodable(url, undecoded))?;
-    Ok(Document { body, lifetime, is_of_cluster: false })
+    Ok(Document { body, lifetime, server_time, is_of_cluster: false })
 }
 
 fn undecodable(url: &Url, undecoded: Undecoded) -> FetchError {

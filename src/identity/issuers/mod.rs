@@ -2,6 +2,8 @@
 //!
 //! Knows neither the file they were written in (see `issuer_file`) nor tokens, keys or discovery.
 
+mod overlap;
+
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -153,6 +155,11 @@ impl Issuers {
     /// Every identity: of the exact issuers sorted by URL, then of the meta ones in the order in which they are tried.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Issuer>> {
         self.exact.values().chain(self.meta.iter().map(|(_, group)| group)).flatten()
+    }
+
+    /// The patterns whose entries can be used, in the order in which they are tried.
+    pub fn patterns(&self) -> impl Iterator<Item = &MetaPattern> {
+        self.meta.iter().filter(|(_, group)| !group.is_empty()).map(|(pattern, _)| pattern)
     }
 
     /// What an operator should know of the file though it is used as it is, each with its place.

@@ -8,6 +8,7 @@ mod error;
 mod jwk;
 mod matched;
 mod material;
+mod probe;
 mod queues;
 mod refresh;
 mod set;
@@ -27,6 +28,7 @@ use tokio::runtime::Handle;
 
 pub use error::KeyError;
 pub use jwk::LeftOut;
+pub use probe::{Probed, probe};
 pub use set::{KeyBudget, KeySet, SignatureCheck};
 pub use timing::KeyTiming;
 

@@ -3,7 +3,7 @@
 //! Owns what each document may be fetched with. Knows neither how long keys live nor who waits for them.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use reqwest::Url;
 
@@ -28,6 +28,15 @@ pub(super) struct Fetched {
     pub(super) keys: KeySet,
     /// How long they live, if the issuer says so.
     pub(super) lifetime: Option<Duration>,
+    /// The clock of the server that the keys came from, if they came from one that says so.
+    pub(super) server_time: Option<SystemTime>,
+}
+
+impl Fetched {
+    /// Keys that came from no server.
+    const fn local(keys: KeySet) -> Self {
+        Self { keys, lifetime: None, server_time: None }
+    }
 }
 
 impl Source {
@@ -65,13 +74,14 @@ impl Source {
             KeyOrigin::Discovery => self.discover(fetcher, &self.access(&self.url, cluster)).await,
             KeyOrigin::Url(url) => {
                 let document = fetcher.get(url, Reach::Anywhere, &self.access(url, cluster)).await?;
-                self.usable(url, &document.body, None, document.lifetime)
+                let keys = self.usable(url, &document.body, None)?;
+                Ok(Fetched { keys, lifetime: document.lifetime, server_time: document.server_time })
             }
             KeyOrigin::File(path) => {
                 let text = read_file(path).await?;
-                self.usable(&path.display().to_string(), text.as_bytes(), None, None)
+                self.usable(&path.display().to_string(), text.as_bytes(), None).map(Fetched::local)
             }
-            KeyOrigin::Fixed(fixed) => self.usable("jwks", fixed.text().as_bytes(), None, None),
+            KeyOrigin::Fixed(fixed) => self.usable("jwks", fixed.text().as_bytes(), None).map(Fetched::local),
         }
     }
 
@@ -92,16 +102,11 @@ impl Source {
         let reach = self.reach_of_keys(&url, &jwks_uri)?;
         let access = access.after(&document, &jwks_uri);
         let document = fetcher.get(&jwks_uri, reach, &access).await?;
-        self.usable(&jwks_uri, &document.body, Some(&found.algorithms), document.lifetime)
+        let keys = self.usable(&jwks_uri, &document.body, Some(&found.algorithms))?;
+        Ok(Fetched { keys, lifetime: document.lifetime, server_time: document.server_time })
     }
 
-    fn usable(
-        &self,
-        document: &str,
-        body: &[u8],
-        algorithms: Option<&[String]>,
-        lifetime: Option<Duration>,
-    ) -> Result<Fetched, KeyError> {
+    fn usable(&self, document: &str, body: &[u8], algorithms: Option<&[String]>) -> Result<KeySet, KeyError> {
         let budget = if self.pattern().is_none() { KeyBudget::NAMED } else { KeyBudget::MATCHED };
         let keys = KeySet::parse(body, algorithms, budget)
             .map_err(|error| KeyError::Document { document: PeerText::of(document), fault: error.into() })?;
@@ -109,7 +114,7 @@ impl Source {
             let why = keys.left_out().map(|(id, reason)| format!("; {}: {reason}", id.unwrap_or("a key without id")));
             return Err(KeyError::NoUsableKey(PeerText::of(document), PeerText::of(why.collect::<String>())));
         }
-        Ok(Fetched { keys, lifetime })
+        Ok(keys)
     }
 
     /// On the issuer's own host the keys are where discovery was. Another host is the issuer's choice, and counts only if nobody on the

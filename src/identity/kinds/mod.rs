@@ -4,7 +4,7 @@
 
 mod buildkite_job;
 mod chainguard_identity;
-mod ci_provider;
+pub(in crate::identity) mod ci_provider;
 mod codefresh_workflow;
 mod email;
 mod github_workflow;

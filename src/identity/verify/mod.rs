@@ -1,6 +1,9 @@
 //! The step from a token that says something to claims that are believed.
 //!
-//! Owns the order of the checks and the only constructor of [`VerifiedClaims`]. Knows neither identities nor key requests.
+//! Owns the signature's place among the checks and the only constructor of [`VerifiedClaims`]. The checks before it are in `checks`. Knows
+//! neither identities nor key requests.
+
+mod checks;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -8,10 +11,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use super::claims::{ClaimError, Claims, json_type, wrong_type};
+use super::claims::{ClaimError, Claims};
 use super::fetch::Reach;
 use super::keys::{KeyError, KeyStore, KeyWait, LeftOut, SignatureCheck};
-use super::kinds::PrincipalError;
+use super::kinds::{Principal, PrincipalError};
 use super::restrictions::RestrictionError;
 use super::select::identify;
 use super::token::UnverifiedToken;
@@ -20,8 +23,8 @@ use crate::identity::issuers::{Issuer, Issuers};
 use crate::networks::Networks;
 use crate::text::peer_text::PeerText;
 
-/// How far ahead of our clock `nbf` may be: issuers' clocks differ.
-const NOT_BEFORE_LEEWAY: Duration = Duration::from_mins(5);
+pub(super) use checks::check_unsigned;
+pub use checks::{Check, NOT_BEFORE_LEEWAY};
 
 /// Claims that one of the issuer's keys signed, for our audience, within their time.
 #[derive(Debug)]
@@ -132,8 +135,7 @@ impl VerifiedClaims {
 
     /// `exp`: in the future when the token was verified.
     pub fn expires_at(&self) -> SystemTime {
-        let seconds = self.claims.numeric_date("exp").ok().flatten().unwrap_or_default().max(0.0);
-        UNIX_EPOCH + Duration::from_secs_f64(seconds)
+        expires_at(&self.claims)
     }
 
     /// The issuer, to make other claims of it.
@@ -147,6 +149,12 @@ impl VerifiedClaims {
     pub(crate) const fn for_test(claims: Claims, issuer: Arc<Issuer>) -> Self {
         Self { claims, issuer, alternatives: Vec::new(), signing_input_digest: Some([0; 32]), has_unknown_type: false }
     }
+}
+
+/// `exp` of claims that have one.
+pub(crate) fn expires_at(claims: &Claims) -> SystemTime {
+    let seconds = claims.numeric_date("exp").ok().flatten().unwrap_or_default().max(0.0);
+    UNIX_EPOCH + Duration::from_secs_f64(seconds)
 }
 
 /// Whether an issuer that has to be asked for its keys is waited for.
@@ -194,17 +202,7 @@ pub fn verify_now(
     now: SystemTime,
     patience: Patience,
 ) -> Result<Verification, VerifyError> {
-    let identities = issuers.find(token.issuer());
-    if identities.is_empty() && issuers.is_misconfigured(token.issuer()) {
-        return Err(VerifyError::Misconfigured(PeerText::of(token.issuer())));
-    }
-    let (issuer, alternatives) = for_audience(token.claims(), identities, token.issuer())?;
-    check_times(token.claims(), now)?;
-    check_unused(token.claims())?;
-    check_subject(token.claims(), &issuer, &alternatives)?;
-    let (issuer, alternatives) = unrestricted(issuer, alternatives, |one| {
-        one.restrictions.check_token(token.jws().token_type(), token.claims(), now)
-    })?;
+    let (issuer, alternatives) = check_unsigned(token.jws().token_type(), token.claims(), issuers, now, |_| ())?;
     match check_signature(&token, &issuer, &alternatives, keys, now, patience)? {
         Answer::Wait(wait) => Ok(Verification::Waits(token, wait)),
         Answer::Check(SignatureCheck::Good) => {
@@ -281,120 +279,29 @@ fn check_form(token: &UnverifiedToken) -> Result<(), VerifyError> {
     if token.jws().has_signature_form() { Ok(()) } else { Err(VerifyError::Signature) }
 }
 
-/// What the token would be refused for, had its issuer signed it. Nothing of the identity leaves here: it is not verified.
+/// What the token would be refused for, had its issuer signed it.
 fn check_identity(
     token: &UnverifiedToken,
     issuer: &Arc<Issuer>,
     alternatives: &[Arc<Issuer>],
 ) -> Result<(), VerifyError> {
+    Ok(identify_as_if_signed(token.claims(), issuer, alternatives, |_, _| ())?)
+}
+
+/// Shows what [`identify`] makes of claims that nobody has verified. They are lent for one look: nothing that is given out here leads to a
+/// certificate, so `look` must not copy the principal.
+pub(super) fn identify_as_if_signed<T>(
+    claims: &Claims,
+    issuer: &Arc<Issuer>,
+    alternatives: &[Arc<Issuer>],
+    look: impl FnOnce(&VerifiedClaims, &Principal) -> T,
+) -> Result<T, PrincipalError> {
     let as_if_signed = VerifiedClaims {
-        claims: token.claims().clone(),
+        claims: claims.clone(),
         issuer: Arc::clone(issuer),
         alternatives: alternatives.to_vec(),
         signing_input_digest: None,
         has_unknown_type: false,
     };
-    Ok(identify(as_if_signed).map(drop)?)
+    identify(as_if_signed).map(|(claims, principal)| look(&claims, &principal))
 }
-
-/// Of the identities of an issuer, the first one for the token's audience and the further ones.
-fn for_audience(
-    claims: &Claims,
-    identities: &[Arc<Issuer>],
-    url: &str,
-) -> Result<(Arc<Issuer>, Vec<Arc<Issuer>>), VerifyError> {
-    let mut refusal = VerifyError::UnknownIssuer(PeerText::of(url));
-    for (position, issuer) in identities.iter().enumerate() {
-        match check_audience(claims, &issuer.audience) {
-            Ok(()) => {
-                let rest = identities.get(position + 1..).unwrap_or_default();
-                let fits = |issuer: &&Arc<Issuer>| check_audience(claims, &issuer.audience).is_ok();
-                return Ok((Arc::clone(issuer), rest.iter().filter(fits).cloned().collect()));
-            }
-            Err(error) if position == 0 => refusal = error,
-            Err(_) => {}
-        }
-    }
-    Err(refusal)
-}
-
-/// Those of the identities whose restrictions the token keeps; of none, what the first one says.
-fn unrestricted(
-    first: Arc<Issuer>,
-    mut others: Vec<Arc<Issuer>>,
-    check: impl Fn(&Issuer) -> Result<(), RestrictionError>,
-) -> Result<(Arc<Issuer>, Vec<Arc<Issuer>>), RestrictionError> {
-    let refusal = check(&first).err();
-    others.retain(|other| check(other).is_ok());
-    match refusal {
-        None => Ok((first, others)),
-        Some(refusal) if others.is_empty() => Err(refusal),
-        Some(_) => Ok((others.remove(0), others)),
-    }
-}
-
-/// `aud` is a string or a list of strings (RFC 7519 section 4.1.3) and contains the audience.
-fn check_audience(claims: &Claims, expected: &str) -> Result<(), VerifyError> {
-    let found = match claims.get("aud") {
-        None => return Err(ClaimError::Missing("aud".to_owned()).into()),
-        Some(Value::String(audience)) => audience == expected,
-        Some(Value::Array(list)) => {
-            if let Some(odd) = list.iter().find(|entry| !entry.is_string()) {
-                let found = json_type(odd);
-                return Err(
-                    ClaimError::WrongType { claim: "aud".to_owned(), found, wanted: "a list of strings" }.into()
-                );
-            }
-            list.iter().any(|entry| entry == expected)
-        }
-        Some(other) => return Err(wrong_type("aud", other, "a string or a list of strings").into()),
-    };
-    if found { Ok(()) } else { Err(VerifyError::Audience { expected: expected.to_owned() }) }
-}
-
-/// The subject is a string with something in it, unless one of the identities does without. Each identity that needs it asks again.
-fn check_subject(claims: &Claims, issuer: &Issuer, alternatives: &[Arc<Issuer>]) -> Result<(), ClaimError> {
-    let mut identities = std::iter::once(issuer).chain(alternatives.iter().map(Arc::as_ref));
-    if identities.all(|one| one.identity.kind().needs_subject()) {
-        return claims.non_empty_str("sub").map(drop);
-    }
-    // In another letter case it is not the subject here, but it is to readers that do not look at the case: no certificate.
-    if claims.get("sub").is_none() && claims.names().any(|name| name != "sub" && name.to_uppercase() == "SUB") {
-        return Err(ClaimError::Missing("sub".to_owned()));
-    }
-    claims.optional_text("sub").map(drop)
-}
-
-fn check_times(claims: &Claims, now: SystemTime) -> Result<(), VerifyError> {
-    let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
-    let expiry = claims.numeric_date("exp")?.ok_or_else(|| ClaimError::Missing("exp".to_owned()))?;
-    if expiry <= now {
-        return Err(VerifyError::Expired);
-    }
-    if claims.numeric_date("nbf")?.is_some_and(|not_before| not_before > now + NOT_BEFORE_LEEWAY.as_secs_f64()) {
-        return Err(VerifyError::NotYetValid);
-    }
-    // Issuers' clocks run ahead: `iat` may be any number, but nothing else.
-    match claims.get("iat") {
-        Some(value) if !value.is_number() => Err(wrong_type("iat", value, "a number").into()),
-        _ => Ok(()),
-    }
-}
-
-/// Claims that OpenID Connect defines (Core 1.0 sections 2 and 5.6.2) and that are of no use here: absent (null is), or of their type.
-fn check_unused(claims: &Claims) -> Result<(), ClaimError> {
-    type Check = (&'static str, fn(&Value) -> bool, &'static str);
-    const CHECKS: [Check; 4] = [
-        ("nonce", Value::is_string, "a string"),
-        ("at_hash", Value::is_string, "a string"),
-        ("_claim_names", Value::is_object, "an object"),
-        ("_claim_sources", Value::is_object, "an object"),
-    ];
-    CHECKS.into_iter().try_for_each(|(name, is_right, wanted)| match claims.get(name) {
-        Some(value) if !is_right(value) => Err(wrong_type(name, value, wanted)),
-        _ => Ok(()),
-    })
-}
-
-#[cfg(test)]
-mod tests;

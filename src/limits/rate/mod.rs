@@ -47,6 +47,13 @@ impl FromStr for Rate {
     }
 }
 
+impl fmt::Display for Rate {
+    /// As it is written.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}/{}", self.count, humantime::format_duration(self.period))
+    }
+}
+
 /// Who is counted: an address or an identity, exactly. No other one can be made to share its counter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct RateKey(Key);

@@ -14,8 +14,8 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use crate::certificate::Serial;
-use crate::identity::claims::{ClaimError, wrong_type};
-use crate::identity::verify::VerifiedClaims;
+use crate::identity::claims::{ClaimError, Claims, wrong_type};
+use crate::identity::verify::{VerifiedClaims, expires_at};
 use crate::text::peer_text::PeerText;
 pub use memory::CAPACITY;
 use memory::MemoryStore;
@@ -140,9 +140,7 @@ impl SingleUse {
         now: SystemTime,
     ) -> Result<Option<Use>, SingleUseError> {
         let Some(token) = Counted::of(claims)? else { return Ok(None) };
-        if token.expires > seconds(now + LONGEST_LIFE).saturating_add(1) {
-            return Err(SingleUseError::LivesTooLong);
-        }
+        check_life(token.expires, now)?;
         let counted = match &self.store {
             Store::Memory(store) => store.take(&token, seconds(now)),
             Store::Redis(store) => store.take(&token, serial).await,
@@ -199,20 +197,42 @@ impl Counted {
         else {
             return Ok(None);
         };
-        let (kind, name) = match claims.claims().get("jti") {
+        let (kind, name) = match token_id(claims.claims())? {
             None => (0, digest.as_slice()),
-            Some(Value::String(id)) if id.is_empty() => (0, digest.as_slice()),
-            Some(Value::String(id)) => (1, id.as_bytes()),
-            Some(other) => return Err(wrong_type("jti", other, "a string")),
+            Some(id) => (1, id.as_bytes()),
         };
         let issuer = claims.issuer_url().as_bytes();
         // The issuer's length keeps one issuer's names apart from those of another.
         let hash = Sha256::new_with_prefix([kind]).chain_update((issuer.len() as u64).to_be_bytes());
         let key = hash.chain_update(issuer).chain_update(name).finalize().into();
-        let expires = seconds(claims.expires_at()).saturating_add(1);
+        let expires = expiry(claims.expires_at());
         let entry = party(claims.issuer().address.as_str().as_bytes());
         Ok(Some(Self { key, expires, limit, issuer: party(issuer), entry }))
     }
+}
+
+/// What `jti` names the token by, if it does.
+pub(crate) fn token_id(claims: &Claims) -> Result<Option<&str>, ClaimError> {
+    match claims.get("jti") {
+        None => Ok(None),
+        Some(Value::String(id)) => Ok(Some(id.as_str()).filter(|id| !id.is_empty())),
+        Some(other) => Err(wrong_type("jti", other, "a string")),
+    }
+}
+
+/// Whether a token with these claims can be counted, whatever was counted before.
+pub(crate) fn check_countable(claims: &Claims, now: SystemTime) -> Result<(), SingleUseError> {
+    token_id(claims)?;
+    check_life(expiry(expires_at(claims)), now)
+}
+
+fn check_life(expires: u64, now: SystemTime) -> Result<(), SingleUseError> {
+    if expires > seconds(now + LONGEST_LIFE).saturating_add(1) { Err(SingleUseError::LivesTooLong) } else { Ok(()) }
+}
+
+/// The second from which on the token is worth nothing.
+fn expiry(expires_at: SystemTime) -> u64 {
+    seconds(expires_at).saturating_add(1)
 }
 
 fn party(name: &[u8]) -> Party {

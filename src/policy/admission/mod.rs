@@ -106,5 +106,12 @@ pub fn admit(
     }
 }
 
+impl Decision {
+    /// Why it denies; nothing if it does not.
+    pub(crate) fn denied(&self) -> Option<Denied> {
+        (!self.outcome.is_allowed()).then(|| Denied { decision: Box::new(self.clone()) })
+    }
+}
+
 #[cfg(test)]
 mod tests;

@@ -117,6 +117,11 @@ impl ResolvesServerCert for ServerCertificate {
     }
 }
 
+/// Reads the files as a start does, and returns the server's own certificate, DER.
+pub fn read_certificate(files: &TlsFiles) -> Result<Vec<u8>, TlsError> {
+    Ok(read(files)?.end_entity_cert().map(|certificate| certificate.to_vec()).unwrap_or_default())
+}
+
 fn provider() -> Arc<CryptoProvider> {
     Arc::new(aws_lc_rs::default_provider())
 }

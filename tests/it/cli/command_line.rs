@@ -70,25 +70,25 @@ fn config_check_says_what_a_start_would_say_and_ends_with_the_verdict() {
     let good = "oidc-issuers:\n  https://a.example: {client-id: s, type: email}\n";
     let odd = format!("{good}  http://b.example: {{client-id: s, type: email, issuer-name: x}}\n");
     let broken = format!("{good}  https://c.example: {{client-id: s, type: nonsense}}\n");
-    for (issuers, code, verdict, logged) in [
-        (good, 0, "can be used: 1 issuers and patterns, 0 findings", ""),
-        (&odd, 0, "can be used: 2 issuers and patterns, 1 findings", "issuer-name"),
-        (&broken, 1, "1 entries of the issuer file cannot be used; 1 can", "ERROR"),
-        ("oidc-issuers: {}\n", 0, "can be used: 0 issuers and patterns, 1 findings", "nobody gets a certificate"),
+    for (issuers, code, verdict, told) in [
+        (good, 0, "can be used: 0 errors, 0 warnings", "1 issuers and patterns are trusted"),
+        (&odd, 0, "can be used: 0 errors, 2 warnings", "issuer-name"),
+        (&broken, 2, "cannot be used as it is: 1 error, 0 warnings", "nonsense"),
+        ("oidc-issuers: {}\n", 0, "can be used: 0 errors, 1 warning", "nobody gets a certificate"),
     ] {
         let (found, printed, said) = checked(issuers, &[]);
         assert_eq!(found, Some(code), "{printed}{said}");
-        assert!(printed.contains(verdict) && said.contains(logged), "{printed}{said}");
-        assert!(!said.contains("effective settings"), "the issuer file alone is judged: {said}");
+        assert!(printed.contains(verdict) && printed.contains(told), "{printed}{said}");
+        assert!(printed.contains("the issuer file alone is judged") && said.is_empty(), "{printed}{said}");
     }
-    let (code, printed, said) = checked("oidc-issuers: [\n", &[]);
-    assert!(code == Some(1) && printed.is_empty() && said.contains("issuers.yaml:"), "{said}");
-    let (code, _, said) = checked(&broken, &["--strict-config"]);
-    assert!(code == Some(1) && said.contains("nonsense"), "{said}");
+    let (code, printed, _) = checked("oidc-issuers: [\n", &[]);
+    assert!(code == Some(2) && printed.contains("issuers.yaml:"), "{printed}");
+    let (code, printed, _) = checked(&broken, &["--strict-config"]);
+    assert!(code == Some(2) && printed.contains("nonsense"), "{printed}");
 
-    let (code, printed, said) = checked(good, &["--ca", "ephemeralca", "--ct-log-url="]);
-    assert!(code == Some(0) && printed.contains("can be used"), "{said}");
-    assert!(said.contains("effective settings") && said.contains("--ct-log-url is empty"), "{said}");
+    let (code, printed, said) = checked(good, &["--ca", "ephemeralca", "--ct-log-url=", "--while-running"]);
+    assert!(code == Some(0) && printed.contains("can be used"), "{printed}{said}");
+    assert!(printed.contains("the CA's key is in memory") && printed.contains("--ct-log-url is empty"), "{printed}");
     for (more, expected) in
         [(&["--ca", "fileca"][..], "--fileca-cert"), (&["--certificate-lifetime", "2h"], "use 10m to 20m")]
     {
@@ -131,9 +131,9 @@ fn a_start_with_a_policy_that_cannot_be_used_says_why() {
     let path = folder.path().join("policy.yaml");
     std::fs::write(&path, "rules:\n  - id: a\n    allow: clams.sub == 'x'\n").unwrap();
     let issuers = "oidc-issuers:\n  https://a.example: {client-id: s, type: email}\n";
-    let (code, _, said) = checked(issuers, &["--policy-path", path.to_str().unwrap()]);
-    assert!(code == Some(1) && said.contains("policy.yaml:3:12: allow: unknown variable"), "{said}");
+    let (code, said, _) = checked(issuers, &["--policy-path", path.to_str().unwrap()]);
+    assert!(code == Some(2) && said.contains("policy.yaml:3:12: allow: unknown variable"), "{said}");
     std::fs::write(&path, "rules:\n  - id: a\n    allow: claims.sub == 'x'\n").unwrap();
-    let (code, _, said) = checked(issuers, &["--policy-path", path.to_str().unwrap()]);
-    assert!(code == Some(0) && said.contains("an issuance policy is in use"), "{said}");
+    let (code, said, _) = checked(issuers, &["--policy-path", path.to_str().unwrap()]);
+    assert!(code == Some(0) && said.contains("policy.yaml can be used: 1 rules"), "{said}");
 }

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 
 use super::{Principal, PrincipalError, SubjectAlternativeName};
 use crate::identity::VerifiedClaims;
-use crate::identity::claims::ClaimError;
+use crate::identity::claims::{ClaimError, Claims};
 use crate::identity::kind::{CiProvider, ValueTemplate};
 use crate::identity::san::{self, Piece, check_separators};
 use crate::identity::template::{Lookup, RenderError, Rendered};
@@ -14,23 +14,12 @@ use crate::identity::uri::Uri;
 const NAME: &str = "subject-alternative-name";
 
 pub(super) fn principal(token: &VerifiedClaims, provider: &CiProvider) -> Result<Principal, PrincipalError> {
-    // The claims lie over the defaults: a claim that is there, even an empty one, hides its default.
     let refused = RefCell::new(None);
-    let lookup = |key: &str| match token.claims().scalar(key) {
-        Ok(Some(text)) => Lookup::Text(text),
-        Ok(None) => provider.defaults.get(key).map_or(Lookup::Missing, |text| Lookup::Text(Cow::Borrowed(text))),
-        Err(ClaimError::WrongType { found, .. }) => match token.claims().scalars(key) {
-            Ok(Some(items)) => Lookup::List(items),
-            Ok(None) => Lookup::NotText(found),
-            Err(error) => {
-                refused.replace(Some(error));
-                Lookup::NotText(found)
-            }
-        },
-        Err(error) => {
+    let lookup = |key: &str| {
+        look_up(token.claims(), provider, key).unwrap_or_else(|(found, error)| {
             refused.replace(Some(error));
-            Lookup::NotText("not usable")
-        }
+            Lookup::NotText(found)
+        })
     };
     // What is wrong with the claim says more than that the template cannot use it.
     let explain = |error| refused.take().map_or(error, PrincipalError::Claim);
@@ -49,6 +38,26 @@ pub(super) fn principal(token: &VerifiedClaims, provider: &CiProvider) -> Result
         principal = principal.with(*id, value(template, &lookup, id.yaml_name()).map_err(explain)?);
     }
     Ok(principal)
+}
+
+/// What templates see under a key. The claims lie over the defaults: a claim that is there, even an empty one, hides its default.
+///
+/// Errors: What is wrong with the claim, and what it holds in words.
+pub(in crate::identity) fn look_up<'d>(
+    claims: &'d Claims,
+    provider: &'d CiProvider,
+    key: &str,
+) -> Result<Lookup<'d>, (&'static str, ClaimError)> {
+    match claims.scalar(key) {
+        Ok(Some(text)) => Ok(Lookup::Text(text)),
+        Ok(None) => Ok(provider.defaults.get(key).map_or(Lookup::Missing, |text| Lookup::Text(Cow::Borrowed(text)))),
+        Err(ClaimError::WrongType { found, .. }) => match claims.scalars(key) {
+            Ok(Some(items)) => Ok(Lookup::List(items)),
+            Ok(None) => Ok(Lookup::NotText(found)),
+            Err(error) => Err((found, error)),
+        },
+        Err(error) => Err(("not usable", error)),
+    }
 }
 
 fn distinct(provider: &CiProvider, name: &[Piece<'_>]) -> Result<Uri, PrincipalError> {
@@ -76,7 +85,7 @@ fn name<'v, 'd: 'v>(
     }
 }
 
-fn value<'d>(
+pub(in crate::identity) fn value<'d>(
     template: &ValueTemplate,
     lookup: &dyn Fn(&str) -> Lookup<'d>,
     part: &'static str,

@@ -75,6 +75,11 @@ impl RedisStore {
         Ok(Self(Arc::new(Inner { connector, timeout: options.timeout, runtime: Handle::current() })))
     }
 
+    /// Whether the store answers. Counts nothing.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.ask(redis::cmd("PING")).await.map(drop)
+    }
+
     /// Takes a use; false when none is left.
     pub(super) async fn take(&self, token: &Counted, serial: &Serial) -> Result<bool, StoreError> {
         let mut take = redis::cmd("EVAL");
