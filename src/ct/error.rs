@@ -2,8 +2,6 @@
 //!
 //! Owns the words for the operator. Refuses to know what a client is told: every [`TransparencyError`] is a dependency's fault.
 
-use std::fmt;
-
 use super::clock::Skew;
 use super::log_key::SctMismatch;
 use crate::http::SetupError;
@@ -71,7 +69,8 @@ impl LogFault {
 }
 
 /// Too few logs gave a timestamp.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{obtained} of {quorum} timestamps{}", .faults.iter().map(|(log, fault)| format!("; log {log}: {fault}")).collect::<String>())]
 pub struct TransparencyError {
     pub(super) quorum: usize,
     pub(super) obtained: usize,
@@ -102,15 +101,3 @@ impl TransparencyError {
         self.faults.iter().map(|(log, fault)| (log.as_str(), fault))
     }
 }
-
-impl fmt::Display for TransparencyError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{} of {} timestamps", self.obtained, self.quorum)?;
-        for (log, fault) in &self.faults {
-            write!(formatter, "; log {log}: {fault}")?;
-        }
-        Ok(())
-    }
-}
-
-impl std::error::Error for TransparencyError {}

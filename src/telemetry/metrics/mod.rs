@@ -114,7 +114,8 @@ impl Default for BuildInfo {
 }
 
 /// Every metric. Clones are cheap and count together.
-#[derive(Clone)]
+#[derive(Clone, derive_more::Debug)]
+#[debug("Metrics {{ .. }}")]
 pub struct Metrics(Arc<Inner>);
 
 struct Inner {
@@ -270,12 +271,6 @@ impl Metrics {
 
     /// The media type of what [`encode`](Self::encode) returns, as Fulcio writes it.
     pub const CONTENT_TYPE: &'static str = "text/plain; version=0.0.4; charset=utf-8";
-}
-
-impl fmt::Debug for Metrics {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Metrics").finish_non_exhaustive()
-    }
 }
 
 /// Times a stage until it is dropped.
