@@ -20,9 +20,9 @@ pub(super) async fn create_signing_certificate<F: Fields, B: Arriving>(
     issuance: &Issuance,
 ) -> Result<Answer, Failure> {
     let client = admit(head, &issuance.limits)?;
-    let body = read_body(head, body, &issuance.limits).await?;
-    let key = JsonBody::parse(&body.bytes).map_err(JsonProblem::into_failure)?;
-    let _held = body.into_held();
+    let (bytes, _held) = read_body(head, body, &issuance.limits).await?;
+    let key = JsonBody::parse(&bytes).map_err(JsonProblem::into_failure)?;
+    drop(bytes);
     let token = bearer_token(head.fields).to_owned();
     Ok(answer(&issuance.issue(Request { token, key, client }).await?))
 }

@@ -16,9 +16,9 @@ pub(super) async fn create_signing_certificate<F: Fields, B: Arriving>(
     issuance: &Issuance,
 ) -> Result<Answer, Failure> {
     let client = admit(head, &issuance.limits)?;
-    let body = read_body(head, body, &issuance.limits).await?;
-    let message = CreateSigningCertificateRequest::parse(&body.bytes)?;
-    let _held = body.into_held();
+    let (bytes, _held) = read_body(head, body, &issuance.limits).await?;
+    let message = CreateSigningCertificateRequest::parse(&bytes)?;
+    drop(bytes);
     let request = messages::request(message, || bearer_token(head.fields).to_owned());
     let issued = issuance.issue(Request { client, ..request }).await?;
     Ok(Answer::json(200, &messages::signing_certificate(&issued)))

@@ -27,7 +27,8 @@ pub enum LogSetupError {
 }
 
 /// Why one log gave no timestamp.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, strum::IntoStaticStr, thiserror::Error)]
+#[strum(serialize_all = "snake_case")]
 pub enum LogFault {
     #[error("unreachable: {0}")]
     Unreachable(PeerText),
@@ -54,23 +55,14 @@ pub enum LogFault {
 
 impl LogFault {
     /// A stable word for metrics and alerts.
-    pub const fn label(&self) -> &'static str {
-        match self {
-            Self::Unreachable(_) => "unreachable",
-            Self::Refused { .. } => "refused",
-            Self::BadAnswer(_) => "bad_answer",
-            Self::WrongSignature(_) => "wrong_signature",
-            Self::Clock(_) => "clock",
-            Self::Timeout => "timeout",
-            Self::Busy => "busy",
-            Self::SameLog => "same_log",
-        }
+    pub fn label(&self) -> &'static str {
+        self.into()
     }
 }
 
 /// Too few logs gave a timestamp.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{obtained} of {quorum} timestamps{}", .faults.iter().map(|(log, fault)| format!("; log {log}: {fault}")).collect::<String>())]
+#[error("{obtained} of {quorum} timestamps{}", .faults.iter().fold(String::new(), |said, (log, fault)| said + &format!("; log {log}: {fault}")))]
 pub struct TransparencyError {
     pub(super) quorum: usize,
     pub(super) obtained: usize,

@@ -5,56 +5,33 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use strum::EnumMessage as _;
+
 use crate::identity::extensions::ExtensionId;
 use crate::identity::template::Template;
 
-macro_rules! identity_kinds {
-    ($($variant:ident = $name:literal, $challenge:literal, $about:literal;)*) => {
-        /// The kinds of identity. A new one is a new row here, and what the compiler then lists: its settings in [`IdentityType`], its
-        /// reading in the issuer file, its principal in `kinds`, its claims for the development issuer.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub enum IdentityKind { $(#[doc = $about] $variant,)* }
-
-        impl IdentityKind {
-            pub const ALL: [Self; [$($name),*].len()] = [$(Self::$variant),*];
-            /// Every word that [`Self::name`] gives.
-            pub const NAMES: [&'static str; Self::ALL.len()] = [$($name),*];
-
-            /// The word in the issuer file (`type`), in `/api/v2/configuration`, in metric labels and on the command line.
-            pub const fn name(self) -> &'static str {
-                match self { $(Self::$variant => $name,)* }
-            }
-
-            /// The claim whose text a client signs to prove that it holds its key, as clients are told.
-            pub const fn default_challenge_claim(self) -> &'static str {
-                match self { $(Self::$variant => $challenge,)* }
-            }
-
-            /// Who has such an identity, for help.
-            pub const fn about(self) -> &'static str {
-                match self { $(Self::$variant => $about,)* }
-            }
-        }
-    };
-}
-
-identity_kinds! {
-    Email = "email", "email", "A person, by e-mail address";
-    Uri = "uri", "sub", "A person, by URI";
-    Username = "username", "sub", "A person, by user name";
-    Spiffe = "spiffe", "sub", "A workload with a SPIFFE ID";
-    Kubernetes = "kubernetes", "sub", "A Kubernetes service account";
-    GithubWorkflow = "github-workflow", "sub", "A GitHub Actions workflow";
-    GitlabPipeline = "gitlab-pipeline", "sub", "A GitLab CI pipeline";
-    BuildkiteJob = "buildkite-job", "sub", "A Buildkite job";
-    CodefreshWorkflow = "codefresh-workflow", "sub", "A Codefresh pipeline";
-    ChainguardIdentity = "chainguard-identity", "sub", "A Chainguard identity";
-    CiProvider = "ci-provider", "sub", "A build of any CI system, described by templates";
-}
-
 impl IdentityKind {
+    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
+    /// Every word that [`Self::name`] gives.
+    pub const NAMES: &'static [&'static str] = <Self as strum::VariantNames>::VARIANTS;
+
+    /// The word in the issuer file (`type`), in `/api/v2/configuration`, in metric labels and on the command line.
+    pub const fn name(self) -> &'static str {
+        self.into_str()
+    }
+
+    /// The claim whose text a client signs to prove that it holds its key, as clients are told.
+    pub const fn default_challenge_claim(self) -> &'static str {
+        if matches!(self, Self::Email) { "email" } else { "sub" }
+    }
+
+    /// Who has such an identity, for help.
+    pub fn about(self) -> &'static str {
+        self.get_message().unwrap_or_default()
+    }
+
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.name() == name)
+        Self::ALL.iter().copied().find(|kind| kind.name() == name)
     }
 
     /// Whether a token without `sub` is refused: it is the name, or what the client signs. An e-mail address is both by itself.
@@ -63,43 +40,52 @@ impl IdentityKind {
     }
 }
 
-/// The `type` of an issuer with what it needs.
-#[derive(Clone, Debug)]
+/// The `type` of an issuer with what it needs. A new one is a new variant here, and what the compiler then lists: its reading in the
+/// issuer file, its principal in `kinds`, its claims for the development issuer.
+#[derive(Clone, Debug, strum::EnumDiscriminants)]
+#[strum_discriminants(name(IdentityKind), doc = "The kinds of identity.")]
+#[strum_discriminants(derive(
+    Hash,
+    strum::EnumMessage,
+    strum::IntoStaticStr,
+    strum::VariantArray,
+    strum::VariantNames
+))]
+#[strum_discriminants(strum(serialize_all = "kebab-case", const_into_str))]
 pub enum IdentityType {
+    #[strum_discriminants(strum(message = "A person, by e-mail address"))]
     Email(EmailRules),
+    #[strum_discriminants(strum(message = "A person, by URI"))]
     Uri(SubjectOrigin),
     /// `username`; the value is the domain behind the `!`.
+    #[strum_discriminants(strum(message = "A person, by user name"))]
     Username(String),
+    #[strum_discriminants(strum(message = "A workload with a SPIFFE ID"))]
     Spiffe(spiffe::TrustDomain),
+    #[strum_discriminants(strum(message = "A Kubernetes service account"))]
     Kubernetes,
+    #[strum_discriminants(strum(message = "A GitHub Actions workflow"))]
     GithubWorkflow,
+    #[strum_discriminants(strum(message = "A GitLab CI pipeline"))]
     GitlabPipeline,
+    #[strum_discriminants(strum(message = "A Buildkite job"))]
     BuildkiteJob,
+    #[strum_discriminants(strum(message = "A Codefresh pipeline"))]
     CodefreshWorkflow,
+    #[strum_discriminants(strum(message = "A Chainguard identity"))]
     ChainguardIdentity,
     /// `ci-provider`; issuers of one provider share its compiled templates.
+    #[strum_discriminants(strum(message = "A build of any CI system, described by templates"))]
     CiProvider(Arc<CiProvider>),
 }
 
 impl IdentityType {
-    pub const fn kind(&self) -> IdentityKind {
-        match self {
-            Self::Email(_) => IdentityKind::Email,
-            Self::Uri(_) => IdentityKind::Uri,
-            Self::Username(_) => IdentityKind::Username,
-            Self::Spiffe(_) => IdentityKind::Spiffe,
-            Self::Kubernetes => IdentityKind::Kubernetes,
-            Self::GithubWorkflow => IdentityKind::GithubWorkflow,
-            Self::GitlabPipeline => IdentityKind::GitlabPipeline,
-            Self::BuildkiteJob => IdentityKind::BuildkiteJob,
-            Self::CodefreshWorkflow => IdentityKind::CodefreshWorkflow,
-            Self::ChainguardIdentity => IdentityKind::ChainguardIdentity,
-            Self::CiProvider(_) => IdentityKind::CiProvider,
-        }
+    pub fn kind(&self) -> IdentityKind {
+        self.into()
     }
 
     /// As [`IdentityKind::name`].
-    pub const fn name(&self) -> &'static str {
+    pub fn name(&self) -> &'static str {
         self.kind().name()
     }
 }

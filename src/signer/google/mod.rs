@@ -2,7 +2,6 @@
 //!
 //! Refuses to know keys and certificates: [`super::gcp_kms`] and [`crate::authority::google_ca`] say what is asked. Nothing is asked twice here.
 
-pub(super) mod crc32c;
 mod credentials;
 pub(crate) mod json;
 
