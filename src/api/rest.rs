@@ -160,21 +160,9 @@ async fn dispatch<F: Fields, B: Arriving>(head: &Head<'_, F>, body: B, issuance:
     outcome.await.unwrap_or_else(|panic| Err(panic.into())).unwrap_or_else(|failure| failed(&failure))
 }
 
-pub(super) struct Body {
-    pub(super) bytes: Vec<u8>,
-    /// The memory that it takes, and the connection's being served.
-    held: (Reservation, Option<Serving>),
-}
-
-/// Held until a request is answered.
-pub(super) struct Held(#[expect(dead_code, reason = "dropped, not read")] (Reservation, Option<Serving>));
-
-impl Body {
-    /// The memory stays reserved until the request is answered; the bytes themselves are read, and go.
-    pub(super) fn into_held(self) -> Held {
-        Held(self.held)
-    }
-}
+/// The memory that a body takes, and the connection's being served. Held until the request is answered, when the bytes themselves are
+/// read and gone.
+pub(super) type Held = (Reservation, Option<Serving>);
 
 /// Counts a request for a certificate towards its client's address, and says where that is. Comes before anything is read.
 pub(super) fn admit<F: Fields>(head: &Head<'_, F>, limits: &Limits) -> Result<Option<Networks>, Failure> {
@@ -186,7 +174,7 @@ pub(super) async fn read_body<F: Fields, B: Arriving>(
     head: &Head<'_, F>,
     mut body: B,
     limits: &Limits,
-) -> Result<Body, Failure> {
+) -> Result<(Vec<u8>, Held), Failure> {
     let (largest, announced) = (limits.message_bytes(), announced_length(head.fields));
     if announced.is_some_and(|announced| usize::try_from(announced).map_or(true, |announced| announced > largest)) {
         return Err(too_large(largest));
@@ -197,7 +185,7 @@ pub(super) async fn read_body<F: Fields, B: Arriving>(
     let whole = tokio::time::timeout(BODY_TIMEOUT, read_whole(&mut body, &mut memory, largest));
     let bytes = whole.await.map_err(late)??;
     let serving = body.is_whole();
-    Ok(Body { bytes, held: (memory, serving) })
+    Ok((bytes, (memory, serving)))
 }
 
 fn too_large(largest: usize) -> Failure {

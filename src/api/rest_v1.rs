@@ -23,9 +23,9 @@ pub(super) async fn create_signing_certificate<F: Fields, B: Arriving>(
     id: &RequestId,
 ) -> Result<Answer, Failure> {
     let client = admit(head, &issuance.limits)?;
-    let body = read_body(head, body, &issuance.limits).await?;
-    let key = JsonBody::parse(&body.bytes).map_err(JsonProblem::into_failure)?;
-    let _held = body.into_held();
+    let (bytes, _held) = read_body(head, body, &issuance.limits).await?;
+    let key = JsonBody::parse(&bytes).map_err(JsonProblem::into_failure)?;
+    drop(bytes);
     let token = bearer_token(head.fields).to_owned();
     let request_id = Some(id.as_str().to_owned());
     let request = Request { token, key, client, request_id, transport: Transport::RestV1 };

@@ -19,9 +19,9 @@ pub(super) async fn create_signing_certificate<F: Fields, B: Arriving>(
     id: &RequestId,
 ) -> Result<Answer, Failure> {
     let client = admit(head, &issuance.limits)?;
-    let body = read_body(head, body, &issuance.limits).await?;
-    let message = CreateSigningCertificateRequest::parse(&body.bytes)?;
-    let _held = body.into_held();
+    let (bytes, _held) = read_body(head, body, &issuance.limits).await?;
+    let message = CreateSigningCertificateRequest::parse(&bytes)?;
+    drop(bytes);
     let request = messages::request(message, || bearer_token(head.fields).to_owned());
     let request_id = Some(id.as_str().to_owned());
     let request = Request { client, request_id, transport: Transport::RestV2, ..request };

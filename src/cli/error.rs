@@ -2,7 +2,6 @@
 //!
 //! Owns exit codes. Knows no subcommand.
 
-use std::fmt;
 use std::process::ExitCode;
 
 use crate::authority::ca_profile::MakingError;
@@ -15,7 +14,8 @@ pub(crate) const FAILED: u8 = 1;
 pub(crate) const USAGE: u8 = 2;
 
 /// A failure, for people.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("{message}{}", .hint.as_ref().map(|hint| format!("\nWhat to do: {hint}")).unwrap_or_default())]
 pub(crate) struct CommandError {
     code: u8,
     message: String,
@@ -50,15 +50,6 @@ impl CommandError {
         self.code == USAGE
     }
 }
-
-impl fmt::Display for CommandError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.message)?;
-        self.hint.as_ref().map_or(Ok(()), |hint| write!(formatter, "\nWhat to do: {hint}"))
-    }
-}
-
-impl std::error::Error for CommandError {}
 
 impl From<MakingError> for CommandError {
     fn from(error: MakingError) -> Self {

@@ -1,12 +1,11 @@
 //! The signature algorithms of a certificate authority.
 
-use std::fmt;
-
 use aws_lc_rs::signature::{self, VerificationAlgorithm};
 use x509_parser::der_parser::{Oid, oid};
 
 /// The signature algorithms of a certificate authority; ECDSA takes the hash that belongs to its curve.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, derive_more::Display)]
+#[display("{}", self.name())]
 pub enum SignatureAlgorithm {
     EcdsaP256Sha256,
     EcdsaP384Sha384,
@@ -104,12 +103,6 @@ pub(crate) fn hash_of(key: SignatureAlgorithm, algorithm: &Oid<'_>) -> Option<Ha
         ],
     };
     hashes.into_iter().find_map(|(known, hash)| (known == *algorithm).then_some(hash))
-}
-
-impl fmt::Display for SignatureAlgorithm {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.name())
-    }
 }
 
 #[cfg(test)]

@@ -2,7 +2,6 @@
 //!
 //! Owns the bound and what is told of a difference below it, once when it begins and once when it ends. Knows no answer and no network.
 
-use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::{Duration, SystemTime};
 
@@ -10,7 +9,8 @@ use std::time::{Duration, SystemTime};
 const TOLD_FROM: Skew = Skew(1000);
 
 /// Milliseconds that a timestamp lies after the answer, or, negative, before the request; zero between them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, derive_more::Display)]
+#[display("{:.3} s {}", self.as_secs_f64().abs(), if self.0 > 0 { "after the answer" } else { "before the request" })]
 pub struct Skew(i64);
 
 impl Skew {
@@ -31,17 +31,6 @@ impl Skew {
     #[allow(clippy::cast_precision_loss, reason = "exact for some 285,000 years")]
     pub fn as_secs_f64(self) -> f64 {
         self.0 as f64 / 1000.0
-    }
-}
-
-impl fmt::Display for Skew {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let seconds = self.as_secs_f64().abs();
-        if self.0 > 0 {
-            write!(formatter, "{seconds:.3} s after the answer")
-        } else {
-            write!(formatter, "{seconds:.3} s before the request")
-        }
     }
 }
 

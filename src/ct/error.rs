@@ -2,8 +2,6 @@
 //!
 //! Owns the words for the operator. Refuses to know what a client is told: every [`TransparencyError`] is a dependency's fault.
 
-use std::fmt;
-
 use super::clock::Skew;
 use super::log_key::SctMismatch;
 use crate::http::SetupError;
@@ -29,7 +27,8 @@ pub enum LogSetupError {
 }
 
 /// Why one log gave no timestamp.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, strum::IntoStaticStr, thiserror::Error)]
+#[strum(serialize_all = "snake_case")]
 pub enum LogFault {
     #[error("unreachable: {0}")]
     Unreachable(PeerText),
@@ -56,22 +55,14 @@ pub enum LogFault {
 
 impl LogFault {
     /// A stable word for metrics and alerts.
-    pub const fn label(&self) -> &'static str {
-        match self {
-            Self::Unreachable(_) => "unreachable",
-            Self::Refused { .. } => "refused",
-            Self::BadAnswer(_) => "bad_answer",
-            Self::WrongSignature(_) => "wrong_signature",
-            Self::Clock(_) => "clock",
-            Self::Timeout => "timeout",
-            Self::Busy => "busy",
-            Self::SameLog => "same_log",
-        }
+    pub fn label(&self) -> &'static str {
+        self.into()
     }
 }
 
 /// Too few logs gave a timestamp.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{obtained} of {quorum} timestamps{}", .faults.iter().fold(String::new(), |said, (log, fault)| said + &format!("; log {log}: {fault}")))]
 pub struct TransparencyError {
     pub(super) quorum: usize,
     pub(super) obtained: usize,
@@ -102,15 +93,3 @@ impl TransparencyError {
         self.faults.iter().map(|(log, fault)| (log.as_str(), fault))
     }
 }
-
-impl fmt::Display for TransparencyError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{} of {} timestamps", self.obtained, self.quorum)?;
-        for (log, fault) in &self.faults {
-            write!(formatter, "; log {log}: {fault}")?;
-        }
-        Ok(())
-    }
-}
-
-impl std::error::Error for TransparencyError {}

@@ -10,7 +10,7 @@ use crate::identity::IdentityKind;
 
 impl ValueEnum for IdentityKind {
     fn value_variants<'a>() -> &'a [Self] {
-        &Self::ALL
+        Self::ALL
     }
 
     fn to_possible_value(&self) -> Option<PossibleValue> {
@@ -85,7 +85,7 @@ mod tests {
 
     #[test]
     fn each_kind_has_claims_and_one_name() {
-        for kind in IdentityKind::ALL {
+        for &kind in IdentityKind::ALL {
             assert_eq!(kind.to_possible_value().unwrap().get_name(), kind.name());
             assert_eq!(IdentityKind::from_name(kind.name()), Some(kind));
             assert!(claims(kind).contains_key("sub"), "{kind:?}");

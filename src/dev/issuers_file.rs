@@ -38,7 +38,7 @@ const METADATA: &str = r#"ci-issuer-metadata:
 pub fn issuers_file(base: &str) -> String {
     let mut text =
         String::from("# For development only: these issuers give anybody a token for any identity.\noidc-issuers:\n");
-    for identity in IdentityKind::ALL {
+    for &identity in IdentityKind::ALL {
         let name = identity.name();
         let more = match identity {
             IdentityKind::Uri => ", subject-domain: \"http://127.0.0.1\"",
@@ -65,7 +65,7 @@ mod tests {
     fn the_configuration_reads_it_and_trusts_every_type() {
         let issuers = Issuers::parse("development issuers", &issuers_file("http://127.0.0.1:5556")).unwrap();
         assert_eq!(issuers.len(), IdentityKind::ALL.len());
-        for identity in IdentityKind::ALL {
+        for &identity in IdentityKind::ALL {
             let issuer = issuers.find(&format!("http://127.0.0.1:5556/{}", identity.name()));
             let issuer = issuer.first().unwrap();
             assert_eq!((issuer.identity.name(), issuer.audience.as_str()), (identity.name(), "sigstore"));

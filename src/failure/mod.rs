@@ -3,7 +3,6 @@
 //! Owns what a client is told. Knows no transport: adapters read the row and write it in their own form.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::time::Duration;
 
 use crate::text::peer_text::bounded;
@@ -176,6 +175,8 @@ impl FailureKind {
 }
 
 /// A failure on its way to the client: the kind, what helps the client, and for the log the cause.
+#[derive(derive_more::Debug)]
+#[debug("Failure {{ kind: {kind:?}, cause: {:?}, .. }}", self.cause())]
 pub struct Failure {
     kind: FailureKind,
     message: Option<String>,
@@ -244,16 +245,6 @@ pub fn with_sources(error: &(dyn std::error::Error + 'static)) -> String {
         source = cause.source();
     }
     in_words(text)
-}
-
-impl fmt::Debug for Failure {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("Failure")
-            .field("kind", &self.kind)
-            .field("cause", &self.cause())
-            .finish_non_exhaustive()
-    }
 }
 
 #[cfg(test)]

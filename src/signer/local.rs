@@ -2,8 +2,6 @@
 //!
 //! Refuses to know files, encodings other than DER, and passwords: `key_file` takes those off.
 
-use std::fmt;
-
 use aws_lc_rs::{
     encoding::{AsDer as _, PublicKeyX509Der},
     rand::SystemRandom,
@@ -14,7 +12,9 @@ use aws_lc_rs::{
 use super::{KeyLocation, SignatureAlgorithm, Signer, SignerError, Signing};
 
 /// A private key in memory; the cryptographic library wipes it when it is dropped.
+#[derive(derive_more::Debug)]
 pub struct LocalSigner {
+    #[debug(skip)]
     key: Key,
     algorithm: SignatureAlgorithm,
 }
@@ -92,12 +92,6 @@ impl Signer for LocalSigner {
 
     fn sign<'a>(&'a self, message: &'a [u8]) -> Signing<'a> {
         Box::pin(async move { self.sign_now(message) })
-    }
-}
-
-impl fmt::Debug for LocalSigner {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("LocalSigner").field("algorithm", &self.algorithm).finish_non_exhaustive()
     }
 }
 

@@ -29,7 +29,8 @@ pub enum LogFormat {
 }
 
 /// How bad what a line tells is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "lowercase")]
 enum Severity {
     Warn,
     Error,
@@ -55,14 +56,7 @@ impl LogFormat {
                 }
                 format!("{line}\n")
             }
-            Self::Zap => {
-                let severity = match severity {
-                    Severity::Warn => "warn",
-                    Severity::Error => "error",
-                    Severity::Fatal => "fatal",
-                };
-                zap::line(severity, message, fields)
-            }
+            Self::Zap => zap::line(severity.into(), message, fields),
         }
     }
 }

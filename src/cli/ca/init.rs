@@ -10,7 +10,7 @@ use crate::authority::chain_file::read_trusted_chain;
 use crate::certificate::chain::{ChainCertificate, IssuingChain};
 use crate::cli::error::CommandError;
 use crate::cli::files::{self, Readers, shown, tell};
-use crate::cli::key_kind::NewKeyKind;
+use crate::crypto::KeyKind;
 use crate::failure::with_sources;
 
 /// Make a root and an intermediate: keys, certificates, and the chain that `serve` needs
@@ -56,8 +56,8 @@ pub(super) struct InitArgs {
     #[arg(long, value_name = "DURATION", default_value = "3652d", value_parser = humantime::parse_duration)]
     root_lifetime: Duration,
     /// The algorithm of new keys
-    #[arg(long, value_enum, default_value_t = NewKeyKind::P384)]
-    algorithm: NewKeyKind,
+    #[arg(long, value_enum, default_value_t = KeyKind::P384)]
+    algorithm: KeyKind,
     #[command(flatten)]
     password: PasswordArgs,
 }

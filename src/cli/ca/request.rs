@@ -7,7 +7,7 @@ use super::keys::{KeyPlace, PasswordArgs, find_or_make};
 use crate::authority::ca_profile;
 use crate::cli::error::CommandError;
 use crate::cli::files::{self, Readers, shown, tell};
-use crate::cli::key_kind::NewKeyKind;
+use crate::crypto::KeyKind;
 use crate::text;
 
 /// Make a signing request for an intermediate whose root is offline
@@ -29,8 +29,8 @@ pub(super) struct RequestArgs {
     #[arg(long, value_name = "FILE", default_value = "ca.csr")]
     out: PathBuf,
     /// The algorithm of a new key
-    #[arg(long, value_enum, default_value_t = NewKeyKind::P384)]
-    algorithm: NewKeyKind,
+    #[arg(long, value_enum, default_value_t = KeyKind::P384)]
+    algorithm: KeyKind,
     #[command(flatten)]
     password: PasswordArgs,
 }

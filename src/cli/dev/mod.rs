@@ -15,8 +15,8 @@ use reqwest::Url;
 
 use super::error::CommandError;
 use super::files;
-use super::key_kind::NewKeyKind;
 use super::request::{self, Obtained};
+use crate::crypto::KeyKind;
 use crate::dev::{self, DevIssuer, Folder, FolderError};
 use crate::failure::with_sources;
 use crate::identity::IdentityKind;
@@ -165,7 +165,7 @@ fn failed(error: &(dyn std::error::Error + 'static)) -> CommandError {
 /// One certificate, over real HTTP from end to end.
 async fn demonstrate(issuer: &str, authority: &str, identity: IdentityKind) -> Result<Obtained, CommandError> {
     let token = request::from_dev_issuer(&url(issuer)?, identity, &[]).await?;
-    request::obtain(&url(authority)?, &token, NewKeyKind::P256).await
+    request::obtain(&url(authority)?, &token, KeyKind::P256).await
 }
 
 /// A token in a file shall still be good after lunch.

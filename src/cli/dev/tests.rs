@@ -18,7 +18,7 @@ async fn serve() -> (String, String) {
 #[tokio::test]
 async fn every_identity_type_gets_a_certificate_over_http() {
     let (base, authority) = serve().await;
-    for identity in IdentityKind::ALL {
+    for &identity in IdentityKind::ALL {
         let obtained =
             demonstrate(&base, &authority, identity).await.unwrap_or_else(|error| panic!("{identity:?}: {error}"));
         assert!(obtained.chain.starts_with("-----BEGIN CERTIFICATE-----\n"), "{}", obtained.chain);
@@ -40,7 +40,7 @@ async fn a_refusal_is_told_in_the_servers_words() {
     let (base, authority) = serve().await;
     let claims = ["aud=other".parse().unwrap()];
     let token = request::from_dev_issuer(&base.parse().unwrap(), IdentityKind::Email, &claims).await.unwrap();
-    let refused = request::obtain(&authority.parse().unwrap(), &token, NewKeyKind::P384).await;
+    let refused = request::obtain(&authority.parse().unwrap(), &token, KeyKind::P384).await;
     let error = refused.err().unwrap().to_string();
     for expected in [
         "HTTP 400",

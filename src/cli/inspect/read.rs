@@ -89,7 +89,7 @@ fn add(report: &mut Report, extension: &X509Extension<'_>) {
     if oid.starts_with(TOKEN_ARC) {
         let described = token_extension(oid, extension.value);
         if described.name == Some(ExtensionId::Issuer.yaml_name())
-            || (is_issuer_v1(&described) && report.token_issuer.is_none())
+            || (described.name == Some(ExtensionId::IssuerV1.yaml_name()) && report.token_issuer.is_none())
         {
             report.token_issuer = Some(described.value.clone());
         }
@@ -114,10 +114,6 @@ fn add(report: &mut Report, extension: &X509Extension<'_>) {
         (_, ParsedExtension::BasicConstraints(_)) => {}
         _ => report.other_extensions.push(OtherExtension { oid, critical: extension.critical }),
     }
-}
-
-fn is_issuer_v1(extension: &TokenExtension) -> bool {
-    extension.name == Some(ExtensionId::IssuerV1.yaml_name())
 }
 
 fn token_extension(oid: String, value: &[u8]) -> TokenExtension {

@@ -16,7 +16,6 @@ use serde_json::{Value, json};
 use super::error::CommandError;
 use super::files::{Readers, create, make_parent, must_not_exist, shown, tell};
 use super::inspect::{self, Report};
-use super::key_kind::NewKeyKind;
 use crate::crypto::KeyKind;
 use crate::http::is_loopback;
 use crate::identity::IdentityKind;
@@ -68,7 +67,7 @@ pub(crate) struct RequestArgs {
     claims: Vec<ClaimArgument>,
     /// The kind of key to make
     #[arg(long, value_name = "KIND", value_enum, default_value = "p256")]
-    key_kind: NewKeyKind,
+    key_kind: KeyKind,
     /// Print JSON, for programs: the server's answer and what `sigmint inspect --json` says of it
     #[arg(long)]
     json: bool,
@@ -110,10 +109,10 @@ pub(crate) async fn run(args: RequestArgs) -> Result<ExitCode, CommandError> {
 }
 
 /// Makes a key and fetches a certificate for it.
-pub(super) async fn obtain(url: &Url, token: &SecretString, kind: NewKeyKind) -> Result<Obtained, CommandError> {
+pub(super) async fn obtain(url: &Url, token: &SecretString, kind: KeyKind) -> Result<Obtained, CommandError> {
     let no_key = || CommandError::failed("the key could not be made or used");
     let challenge = challenge(token)?;
-    let key = generate(KeyKind::from(kind).signature_algorithm()).map_err(|_| no_key())?;
+    let key = generate(kind.signature_algorithm()).map_err(|_| no_key())?;
     let public_key = text::pem("PUBLIC KEY", &key.signer.spki_der().map_err(|_| no_key())?);
     let proof = key.signer.sign(challenge.as_bytes()).await.map_err(|_| no_key())?;
     let answer = post(url, token, &public_key, &proof).await?;

@@ -14,7 +14,7 @@ fn parse(words: &[&str]) -> Result<RequestArgs, clap::Error> {
 #[test]
 fn the_command_line_is_checked_and_hides_the_token() {
     let args = parse(&["--token", "e30.e30.secret", "--key-kind", "ed25519"]).unwrap();
-    assert_eq!((args.url.as_str(), args.key_kind), ("http://127.0.0.1:8080/", NewKeyKind::Ed25519));
+    assert_eq!((args.url.as_str(), args.key_kind), ("http://127.0.0.1:8080/", KeyKind::Ed25519));
     assert!(!format!("{args:?}").contains("secret"));
     assert!(matches!(parse(&["--token", "-"]).unwrap().token, Some(TokenArgument::StandardInput)));
     for words in [

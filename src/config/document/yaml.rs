@@ -231,7 +231,7 @@ impl Builder<'_> {
         match (&mut open.collection, node) {
             (Collection::List(nodes), node) => nodes.push(node),
             (Collection::Map(_, next @ None), Node { mark, value: Value::Text(name) }) => {
-                *next = Some(Key { name, mark })
+                *next = Some(Key { name, mark });
             }
             (Collection::Map(entries, next), node) => entries.extend(next.take().map(|key| (key, node))),
         }
@@ -240,12 +240,11 @@ impl Builder<'_> {
 
     fn add_document(&mut self, node: Node) -> Result<(), ConfigError> {
         match (&self.root, &node.value) {
-            (Some(_), Value::Absent) => {}
+            (_, Value::Absent) => {}
             (Some(_), _) => {
                 let hint = "keep one document: remove the --- line";
                 return Err(self.file.at(self.document).fault("more than one document", hint));
             }
-            (None, Value::Absent) => {}
             (None, _) => self.root = Some(node),
         }
         self.anchors.clear();

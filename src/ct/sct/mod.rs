@@ -4,7 +4,6 @@
 //! Owns what a timestamp looks like and keeps its extensions byte for byte: a static CT log puts the leaf index there. Refuses to
 //! know keys, networks and clocks, and whether a timestamp is true.
 
-use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -27,20 +26,10 @@ const PRECERT_ENTRY: u16 = 1;
 const PREFIX: usize = 2;
 
 /// A log's identifier: the SHA-256 of its key's DER `SubjectPublicKeyInfo`. Shown in base64, as log lists do.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, derive_more::Debug, derive_more::Display)]
+#[display("{}", STANDARD.encode(_0))]
+#[debug("LogId({})", STANDARD.encode(_0))]
 pub struct LogId(pub [u8; 32]);
-
-impl fmt::Display for LogId {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&STANDARD.encode(self.0))
-    }
-}
-
-impl fmt::Debug for LogId {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "LogId({self})")
-    }
-}
 
 /// What a log is asked to take in, and what its signature is over.
 #[derive(Clone, Copy, Debug)]
@@ -268,7 +257,8 @@ pub fn parse_list(bytes: &[u8]) -> Result<Vec<Sct>, SctError> {
 }
 
 /// A TLS `opaque<0..2^16-1>`, kept with its length prefix so that encoding it cannot fail.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, derive_more::Debug)]
+#[debug("{}", STANDARD.encode(self.bytes()))]
 struct Opaque16(Vec<u8>);
 
 impl Opaque16 {
@@ -283,12 +273,6 @@ impl Opaque16 {
 
     fn encoded(&self) -> &[u8] {
         &self.0
-    }
-}
-
-impl fmt::Debug for Opaque16 {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&STANDARD.encode(self.bytes()))
     }
 }
 

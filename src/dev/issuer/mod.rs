@@ -81,7 +81,7 @@ async fn welcome(shared: web::Data<Shared>) -> HttpResponse {
         Discovery:                   curl {base}/email/.well-known/openid-configuration\n\n\
         Issuers, one for each identity type:\n"
     );
-    for identity in IdentityKind::ALL {
+    for &identity in IdentityKind::ALL {
         // Writing to a String cannot fail.
         let _ = writeln!(page, "  {base}/{}", identity.name());
     }

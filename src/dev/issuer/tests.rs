@@ -28,7 +28,7 @@ fn payload(answer: &Value) -> Value {
 async fn each_type_has_discovery_keys_and_tokens() {
     let base = start();
     assert!(base.starts_with("http://127.0.0.1:"));
-    for identity in IdentityKind::ALL {
+    for &identity in IdentityKind::ALL {
         let issuer = format!("{base}/{}", identity.name());
         let document = get(format!("{issuer}/.well-known/openid-configuration")).await;
         assert_eq!((&document["issuer"], &document["warning"]), (&json!(issuer), &json!(WARNING)));
@@ -56,7 +56,7 @@ async fn claims_come_from_the_query_and_the_body() {
 #[tokio::test]
 async fn the_bare_token_is_nothing_but_a_token() {
     let base = start();
-    for identity in IdentityKind::ALL {
+    for &identity in IdentityKind::ALL {
         let url = format!("{base}/{}/jwt?aud=other", identity.name());
         let token = reqwest::get(url).await.unwrap().text().await.unwrap();
         let claims = payload(&json!({"id_token": token}));

@@ -8,7 +8,6 @@ mod address;
 
 mod lifetime;
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -82,6 +81,8 @@ pub struct Document {
 }
 
 /// Fetches documents. How many at a time is its callers' business.
+#[derive(derive_more::Debug)]
+#[debug("Fetcher {{ .. }}")]
 pub struct Fetcher {
     resolver: Arc<dyn Resolve>,
     trust: Trust,
@@ -237,12 +238,6 @@ fn failed(url: &Url, error: reqwest::Error) -> FetchError {
 
 fn certificates(name: &str, content: &[u8]) -> Result<Vec<CertificateDer<'static>>, FetchError> {
     trust::named_certificates(content).map_err(|message| FetchError::File { path: name.to_owned(), message })
-}
-
-impl fmt::Debug for Fetcher {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Fetcher").finish_non_exhaustive()
-    }
 }
 
 fn http_url(text: &str) -> Result<Url, FetchError> {

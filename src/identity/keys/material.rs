@@ -72,20 +72,14 @@ pub(super) struct VerificationKey {
     material: OnceLock<Result<Material, LeftOut>>,
 }
 
+#[derive(derive_more::Debug)]
 enum Material {
     /// RSA and Ed25519: what jsonwebtoken verifies.
+    #[debug("Jwt")]
     Jwt(DecodingKey),
     /// ECDSA. Without jsonwebtoken, which lacks ES512 and takes a key of one curve for another's.
+    #[debug("Ec")]
     Ec(ParsedPublicKey),
-}
-
-impl std::fmt::Debug for Material {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str(match self {
-            Self::Jwt(_) => "Jwt",
-            Self::Ec(_) => "Ec",
-        })
-    }
 }
 
 impl VerificationKey {

@@ -87,10 +87,8 @@ mod tests {
     }
 
     #[test]
-    fn retries_become_rarer_up_to_a_limit() {
+    fn an_issuer_that_failed_is_left_alone_for_one_to_thirty_seconds() {
         let timing = KeyTiming::default();
-        let seconds: Vec<_> = (1..8).map(|failures| timing.retry_after(failures, 1.0).as_secs()).collect();
-        assert_eq!(seconds, [1, 2, 4, 8, 16, 30, 30]);
         assert_eq!(timing.retry_after(1, 0.0), Duration::from_millis(800));
         assert_eq!(timing.retry_after(u32::MAX, 1.0).as_secs(), 30);
     }

@@ -4,12 +4,13 @@
 //! expect it: parts that are encoded already stay as they are, other bytes are encoded, nothing else is normalised. The `url` crate
 //! follows the WHATWG rules instead (lower-cases hosts, drops default ports, adds slashes), which would change names.
 
-use std::fmt::{self, Write as _};
+use std::fmt::Write as _;
 
 use crate::text::has_control_character;
 
 /// An absolute URI: ASCII only, percent-encoded.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, derive_more::Display)]
+#[display("{text}")]
 pub struct Uri {
     text: String,
     scheme_length: usize,
@@ -105,12 +106,6 @@ impl Uri {
     /// The host without port and brackets; empty when there is no authority.
     pub fn host(&self) -> &str {
         &self.host
-    }
-}
-
-impl fmt::Display for Uri {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.text)
     }
 }
 

@@ -3,7 +3,6 @@
 //! Owns the reading of `X-Forwarded-For` and of `Forwarded` (RFC 7239). Believes nobody unless told to.
 
 use std::net::{IpAddr, SocketAddr};
-use std::str::FromStr;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -43,7 +42,9 @@ impl UntrustedProxies {
 }
 
 /// Which header the trusted proxies write. Only one is read: the other one may be the client's own.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, strum::EnumString, strum::IntoStaticStr)]
+#[strum(serialize_all = "kebab-case", ascii_case_insensitive, const_into_str)]
+#[strum(parse_err_ty = UnknownHeader, parse_err_fn = unknown_header)]
 pub enum AddressHeader {
     #[default]
     XForwardedFor,
@@ -54,10 +55,7 @@ pub enum AddressHeader {
 impl AddressHeader {
     /// The header's name in lower case.
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::XForwardedFor => "x-forwarded-for",
-            Self::Forwarded => "forwarded",
-        }
+        self.into_str()
     }
 
     /// The address that one element of the header names, if it names one.
@@ -74,13 +72,10 @@ impl AddressHeader {
     }
 }
 
-impl FromStr for AddressHeader {
-    type Err = &'static str;
+type UnknownHeader = &'static str;
 
-    fn from_str(text: &str) -> Result<Self, &'static str> {
-        let known = [Self::XForwardedFor, Self::Forwarded];
-        known.into_iter().find(|header| header.name().eq_ignore_ascii_case(text)).ok_or("no header that is known")
-    }
+const fn unknown_header(_: &str) -> UnknownHeader {
+    "no header that is known"
 }
 
 /// An address with or without a port; of IPv6 with or without brackets.

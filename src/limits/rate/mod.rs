@@ -4,7 +4,6 @@
 
 mod counters;
 
-use std::fmt;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::str::FromStr;
@@ -82,6 +81,8 @@ impl RateKey {
 }
 
 /// A rate for each key (the generic cell rate algorithm of ITU-T I.371: one number a key, and as exact as a window).
+#[derive(derive_more::Debug)]
+#[debug("KeyedRate {{ .. }}")]
 pub(crate) struct KeyedRate {
     /// What one use takes of the period, in nanoseconds.
     share: u64,
@@ -122,12 +123,6 @@ impl KeyedRate {
 
 fn nanoseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
-}
-
-impl fmt::Debug for KeyedRate {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("KeyedRate").finish_non_exhaustive()
-    }
 }
 
 #[cfg(test)]

@@ -8,7 +8,6 @@ mod error;
 mod transport;
 mod uri;
 
-use std::fmt;
 use std::future::Future;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -56,6 +55,8 @@ impl Default for AwsKmsOptions {
 }
 
 /// A private key in AWS KMS.
+#[derive(derive_more::Debug)]
+#[debug("AwsKmsKey {{ id: {id:?}, arn: {arn:?}, .. }}")]
 pub struct AwsKmsKey {
     client: Client,
     id: String,
@@ -152,12 +153,6 @@ impl RemoteKey for AwsKmsKey {
 
     fn ask<'a>(&'a self, request: &'a SigningRequest<'a>) -> Asking<'a> {
         Box::pin(async { self.sign(request).await.map_err(|failure| failure.problem) })
-    }
-}
-
-impl fmt::Debug for AwsKmsKey {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("AwsKmsKey").field("id", &self.id).field("arn", &self.arn).finish_non_exhaustive()
     }
 }
 

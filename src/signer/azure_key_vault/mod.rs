@@ -8,7 +8,6 @@ mod public_key;
 mod transport;
 mod uri;
 
-use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -74,6 +73,8 @@ impl Default for AzureOptions {
 }
 
 /// One version of a key in a vault.
+#[derive(derive_more::Debug)]
+#[debug("AzureKey {{ vault: {:?}, name: {name:?}, version: {version:?}, .. }}", client.endpoint().as_str())]
 pub struct AzureKey {
     client: KeyClient,
     name: String,
@@ -135,14 +136,6 @@ impl RemoteKey for AzureKey {
 
     fn ask<'a>(&'a self, request: &'a SigningRequest<'a>) -> Asking<'a> {
         Box::pin(self.sign(request.digest))
-    }
-}
-
-impl fmt::Debug for AzureKey {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut shown = formatter.debug_struct("AzureKey");
-        shown.field("vault", &self.client.endpoint().as_str()).field("name", &self.name);
-        shown.field("version", &self.version).finish_non_exhaustive()
     }
 }
 

@@ -2,10 +2,10 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use crc::{CRC_32_ISCSI, Crc};
 use serde::{Deserialize, Deserializer, Serializer};
 use zeroize::{Zeroize as _, Zeroizing};
 
-use super::crc32c::crc32c;
 use crate::signer::remote::RemoteError;
 
 /// `{"error": ..}` (AIP-193).
@@ -28,7 +28,7 @@ pub(crate) struct Checksum(pub(crate) i64);
 
 impl Checksum {
     pub(crate) fn of(bytes: &[u8]) -> Self {
-        Self(i64::from(crc32c(bytes)))
+        Self(Crc::<u32>::new(&CRC_32_ISCSI).checksum(bytes).into())
     }
 
     /// Compares what came with its checksum. Google has the answer thrown away and the call made again if they differ.

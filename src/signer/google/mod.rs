@@ -2,11 +2,9 @@
 //!
 //! Refuses to know keys and certificates: [`super::gcp_kms`] and [`crate::authority::google_ca`] say what is asked. Nothing is asked twice here.
 
-pub(super) mod crc32c;
 mod credentials;
 pub(crate) mod json;
 
-use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use reqwest::{Client, Method, StatusCode, Url};
@@ -50,6 +48,8 @@ impl GoogleOptions {
 }
 
 /// One Google service, with one pool of connections and one access token for all who ask.
+#[derive(derive_more::Debug)]
+#[debug("GoogleApi {{ endpoint: {:?}, .. }}", endpoint.as_str())]
 pub(crate) struct GoogleApi {
     client: Client,
     endpoint: Url,
@@ -151,12 +151,6 @@ impl GoogleApi {
         let answer = read(response).await?;
         serde_json::from_slice(&answer)
             .map_err(|error| RemoteError::Unusable(PeerText::of(JsonFault::from(error))).into())
-    }
-}
-
-impl fmt::Debug for GoogleApi {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("GoogleApi").field("endpoint", &self.endpoint.as_str()).finish_non_exhaustive()
     }
 }
 

@@ -22,19 +22,12 @@ const SALT_BYTES: usize = 16;
 const IV_BYTES: usize = 16;
 
 /// A key that did not exist before.
-#[derive(Debug)]
+#[derive(derive_more::Debug)]
 pub(crate) struct NewKey {
     pub signer: LocalSigner,
-    der: PrivateKeyDer,
-}
-
-/// A DER `PrivateKeyInfo` that is not printed.
-struct PrivateKeyDer(Zeroizing<Vec<u8>>);
-
-impl std::fmt::Debug for PrivateKeyDer {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("[REDACTED]")
-    }
+    /// A DER `PrivateKeyInfo`.
+    #[debug("[REDACTED]")]
+    der: Zeroizing<Vec<u8>>,
 }
 
 /// The library made no key, or could not encode it: not expected on a working system.
@@ -61,22 +54,22 @@ pub(crate) fn generate(algorithm: SignatureAlgorithm) -> Result<NewKey, Generate
     };
     let der = Zeroizing::new(der);
     let signer = LocalSigner::from_pkcs8(algorithm, &der).map_err(|_| GenerateError)?;
-    Ok(NewKey { signer, der: PrivateKeyDer(der) })
+    Ok(NewKey { signer, der })
 }
 
 impl NewKey {
     /// The key as PKCS #8 PEM: encrypted with PBES2 (PBKDF2 with HMAC-SHA-256, AES-256-CBC), which openssl and Fulcio read
     /// too, or bare without a password.
     pub(crate) fn to_pem(&self, password: Option<&SecretString>) -> Result<Zeroizing<String>, GenerateError> {
-        let Some(password) = password else { return Ok(Zeroizing::new(text::pem("PRIVATE KEY", &self.der.0))) };
+        let Some(password) = password else { return Ok(Zeroizing::new(text::pem("PRIVATE KEY", &self.der))) };
         let (mut salt, mut iv) = ([0; SALT_BYTES], [0; IV_BYTES]);
         let random = SystemRandom::new();
         random.fill(&mut salt).and_then(|()| random.fill(&mut iv)).map_err(|_| GenerateError)?;
         let parameters =
             pbes2::Parameters::generate_pbkdf2_sha256_aes256cbc(ITERATIONS, &salt, iv).map_err(|_| GenerateError)?;
         // A parse shows that what is encrypted is what will be decrypted.
-        PrivateKeyInfoRef::from_der(&self.der.0).map_err(|_| GenerateError)?;
-        let data = parameters.encrypt(password.expose_secret().as_bytes(), &self.der.0).map_err(|_| GenerateError)?;
+        PrivateKeyInfoRef::from_der(&self.der).map_err(|_| GenerateError)?;
+        let data = parameters.encrypt(password.expose_secret().as_bytes(), &self.der).map_err(|_| GenerateError)?;
         let encrypted_data = der::asn1::OctetStringRef::new(&data).map_err(|_| GenerateError)?;
         let encrypted = EncryptedPrivateKeyInfoRef { encryption_algorithm: parameters.into(), encrypted_data };
         let der = encrypted.to_der().map_err(|_| GenerateError)?;

@@ -6,8 +6,6 @@
 mod messages;
 mod private_key;
 
-use std::fmt;
-
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
@@ -21,11 +19,13 @@ use crate::text::peer_text::JsonFault;
 use messages::{Keyset, Status};
 
 /// The services that keysets are encrypted with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, derive_more::Display)]
 pub enum KeysetService {
     /// AWS KMS: `aws-kms://ARN`.
+    #[display("AWS KMS")]
     Aws,
     /// Google Cloud KMS: `gcp-kms://projects/../cryptoKeys/KEY`.
+    #[display("Google Cloud KMS")]
     Gcp,
 }
 
@@ -93,15 +93,6 @@ impl KeysetService {
         } else {
             Err(TinkError::Resource(resource.to_owned()))
         }
-    }
-}
-
-impl fmt::Display for KeysetService {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Aws => "AWS KMS",
-            Self::Gcp => "Google Cloud KMS",
-        })
     }
 }
 

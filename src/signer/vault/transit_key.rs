@@ -10,11 +10,9 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::error::Place;
+use crate::crypto::spki;
 use crate::signer::backend::BackendError;
 use crate::signer::remote::{RemoteError, RemotePublicKey};
-
-/// What stands before the 32 bytes in the DER `SubjectPublicKeyInfo` of an Ed25519 key (RFC 8410, section 4).
-const ED25519_SPKI: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
 
 /// `data` of `GET transit/keys/KEY`, as far as it matters.
 #[derive(Debug, Deserialize)]
@@ -105,8 +103,7 @@ impl KeyData {
 
 /// The engine gives the bare bytes in base64.
 fn ed25519_spki(text: &str) -> Option<Vec<u8>> {
-    let bytes: [u8; 32] = STANDARD.decode(text).ok()?.try_into().ok()?;
-    Some([ED25519_SPKI.as_slice(), &bytes].concat())
+    spki::of_ed25519(&STANDARD.decode(text).ok()?).ok()
 }
 
 fn pem_spki(text: &str) -> Option<Vec<u8>> {

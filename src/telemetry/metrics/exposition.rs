@@ -21,11 +21,11 @@ pub(super) fn classic(open: &str) -> String {
         } else if let Some((name, kind)) = line.strip_prefix("# TYPE ").and_then(|typed| typed.split_once(' ')) {
             unsuffixed = UNSUFFIXED.into_iter().find(|listed| *listed == name);
             let suffix = if kind == "counter" && unsuffixed.is_none() { SUFFIX } else { "" };
-            push(&mut text, &["# HELP ", name, suffix, " ", help, "\n# TYPE ", name, suffix, " ", kind, "\n"]);
+            text.extend(["# HELP ", name, suffix, " ", help, "\n# TYPE ", name, suffix, " ", kind, "\n"]);
         } else if line.starts_with('#') {
             // `# EOF`: a comment in the older format, and of no use there.
         } else if let Some((name, value)) = unsuffixed.and_then(|name| Some((name, value_of(line, name)?))) {
-            push(&mut text, &[name, value, "\n"]);
+            text.extend([name, value, "\n"]);
         } else {
             push_sample(&mut text, line);
         }
@@ -44,15 +44,9 @@ fn push_sample(text: &mut String, line: &str) {
     let parts = line.split_once(BOUND).and_then(|(name, rest)| Some((name, rest.split_once('"')?)));
     match parts {
         Some((name, (bound, rest))) => {
-            push(text, &[name, BOUND, bound.strip_suffix(".0").unwrap_or(bound), "\"", rest, "\n"]);
+            text.extend([name, BOUND, bound.strip_suffix(".0").unwrap_or(bound), "\"", rest, "\n"]);
         }
-        None => push(text, &[line, "\n"]),
-    }
-}
-
-fn push(text: &mut String, parts: &[&str]) {
-    for part in parts {
-        text.push_str(part);
+        None => text.extend([line, "\n"]),
     }
 }
 

@@ -14,20 +14,9 @@ use super::series::SeriesTable;
 /// Fulcio's bounds in seconds, those that its metrics library has by default.
 const LATENCY_BUCKETS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
-/// Methods and their labels. Any other is the last, `unknown` as at Fulcio.
-const METHODS: [(&str, &str); 11] = [
-    ("GET", "get"),
-    ("POST", "post"),
-    ("HEAD", "head"),
-    ("OPTIONS", "options"),
-    ("PUT", "put"),
-    ("DELETE", "delete"),
-    ("PATCH", "patch"),
-    ("CONNECT", "connect"),
-    ("TRACE", "trace"),
-    ("NOTIFY", "notify"),
-    ("", "unknown"),
-];
+/// Methods by their labels, which are their names in lower case. Any other is the last, `unknown` as at Fulcio.
+const METHODS: [&str; 11] =
+    ["get", "post", "head", "options", "put", "delete", "patch", "connect", "trace", "notify", "unknown"];
 
 /// Status codes that are told apart: what we and the web framework answer with, and the first of each class, which stands for the
 /// others of its class (RFC 9110, section 15).
@@ -73,8 +62,9 @@ impl HttpMetrics {
 }
 
 fn method_label(method: &str) -> (usize, &'static str) {
-    let known = METHODS.iter().enumerate().find(|(_, (name, _))| *name == method && !name.is_empty());
-    known.map_or((METHODS.len() - 1, "unknown"), |(place, (_, label))| (place, *label))
+    let is_name = !method.bytes().any(|byte| byte.is_ascii_lowercase());
+    let known = METHODS.iter().enumerate().find(|(_, label)| is_name && label.eq_ignore_ascii_case(method));
+    known.map_or((METHODS.len() - 1, "unknown"), |(place, label)| (place, *label))
 }
 
 /// The status itself if it is told apart, else the first of its class, else 500: an answer without a status is our bug.

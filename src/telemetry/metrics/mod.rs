@@ -22,6 +22,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
+use strum::VariantArray as _;
 
 use crate::crypto::KeyKind;
 use crate::failure::FailureKind;
@@ -40,7 +41,8 @@ const OTHER: &str = "other";
 const COLUMNS: usize = KeyKind::NAMES.len() + 1;
 
 /// A stage of the issuance whose time is measured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr, strum::VariantArray)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Stage {
     /// The token: parsed, its issuer's keys found (and fetched, when they are not in memory), signature and claims verified.
     Token,
@@ -59,26 +61,9 @@ pub enum Stage {
     Log,
 }
 
-impl Stage {
-    const ALL: [Self; 8] =
-        [Self::Token, Self::Proof, Self::Policy, Self::Compose, Self::SingleUse, Self::Audit, Self::Sign, Self::Log];
-
-    const fn label(self) -> &'static str {
-        match self {
-            Self::Token => "token",
-            Self::Proof => "proof",
-            Self::Policy => "policy",
-            Self::Compose => "compose",
-            Self::SingleUse => "single-use",
-            Self::Audit => "audit",
-            Self::Sign => "sign",
-            Self::Log => "log",
-        }
-    }
-}
-
 /// Why a connection was closed before its client was done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr, strum::VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum Closed {
     /// It waited longest for its client when a new one needed room.
     Evicted,
@@ -88,19 +73,6 @@ pub enum Closed {
     Full,
     /// It was new, and its address has as many as it may.
     Address,
-}
-
-impl Closed {
-    const ALL: [Self; 4] = [Self::Evicted, Self::EvictedBegun, Self::Full, Self::Address];
-
-    const fn label(self) -> &'static str {
-        match self {
-            Self::Evicted => "evicted",
-            Self::EvictedBegun => "evicted_begun",
-            Self::Full => "full",
-            Self::Address => "address",
-        }
-    }
 }
 
 /// What `fulcio_build_info` says of this program.
@@ -124,7 +96,8 @@ impl Default for BuildInfo {
 }
 
 /// Every metric. Clones are cheap and count together.
-#[derive(Clone)]
+#[derive(Clone, derive_more::Debug)]
+#[debug("Metrics {{ .. }}")]
 pub struct Metrics(Arc<Inner>);
 
 struct Inner {
@@ -156,10 +129,10 @@ impl Metrics {
         let reasons = FailureKind::ALL.iter().map(|kind| [("reason", kind.label())]);
         let failures = register_all(&mut registry, name, Counter::default, reasons);
         let name = ("sigmint_stage_seconds", "Time that the stages of issuing take");
-        let labels = Stage::ALL.map(|stage| [("stage", stage.label())]);
+        let labels = Stage::VARIANTS.iter().map(|stage| [("stage", <&str>::from(stage))]);
         let stages = register_all(&mut registry, name, || Histogram::new(STAGE_BUCKETS), labels);
         let name = ("sigmint_connections_closed", "Connections closed because there were too many");
-        let labels = Closed::ALL.map(|why| [("reason", why.label())]);
+        let labels = Closed::VARIANTS.iter().map(|why| [("reason", <&str>::from(why))]);
         let closed = register_all(&mut registry, name, Counter::default, labels);
         let help = "Verified tokens whose typ header is not known";
         let unknown_token_types = counter(&mut registry, "sigmint_unknown_token_types", help);
@@ -212,7 +185,7 @@ impl Metrics {
     /// A certificate went out. The names are those of `IdentityType` and `KeyKind`.
     pub fn issued(&self, identity: &'static str, key: &'static str) {
         self.0.new_certs.inc();
-        let (row, identity) = listed(&IdentityKind::NAMES, identity);
+        let (row, identity) = listed(IdentityKind::NAMES, identity);
         let (column, key) = listed(&KeyKind::NAMES, key);
         if let Some(counter) = self.0.issued.get(row * COLUMNS + column, || [("identity", identity), ("key", key)]) {
             counter.inc();
@@ -294,12 +267,6 @@ impl Metrics {
 
     /// The media type of what [`encode`](Self::encode) returns, as Fulcio writes it.
     pub const CONTENT_TYPE: &'static str = "text/plain; version=0.0.4; charset=utf-8";
-}
-
-impl fmt::Debug for Metrics {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Metrics").finish_non_exhaustive()
-    }
 }
 
 /// Times a stage until it is dropped.

@@ -231,8 +231,8 @@ fn a_stage_is_timed_in_its_bucket_even_when_it_fails() {
     assert!(samples.contains(r#"sigmint_stage_seconds_bucket{le="0.0001",stage="sign"} 1"#), "{samples:#?}");
     assert!(samples.contains(r#"sigmint_stage_seconds_bucket{le="10",stage="sign"} 1"#));
     assert!(samples.contains(r#"sigmint_stage_seconds_count{stage="log"} 1"#));
-    for stage in Stage::ALL {
-        assert!(samples.iter().any(|line| line.contains(&format!("stage=\"{}\"", stage.label()))));
+    for stage in ["token", "proof", "compose", "single-use", "sign", "log"] {
+        assert!(samples.iter().any(|line| line.contains(&format!("stage=\"{stage}\""))));
     }
 }
 

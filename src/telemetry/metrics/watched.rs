@@ -47,19 +47,14 @@ pub struct Reading {
 type Read = Box<dyn Fn() -> Option<Reading> + Send + Sync>;
 
 /// Where the readings come from, once that is known.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, derive_more::Debug)]
+#[debug("watched: {}", _0.get().is_some())]
 pub(super) struct Watched(Arc<OnceLock<Read>>);
 
 impl Watched {
     pub(super) fn set(&self, read: Read) {
         // A second source is refused: two would contradict each other.
         let _ = self.0.set(read);
-    }
-}
-
-impl fmt::Debug for Watched {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "watched: {}", self.0.get().is_some())
     }
 }
 

@@ -16,7 +16,10 @@ const CUT: char = '…';
 ///
 /// Characters that a terminal or a log would act on (control characters, line breaks, invisible and direction marks) are written as
 /// `<U+001B>`. Quotes and backslashes stay: the log's own form escapes them, once.
-#[derive(Clone, Default, PartialEq, Eq, Hash)]
+///
+/// Shown to programmers as it is: to escape it again would make it longer, and no safer.
+#[derive(Clone, Default, PartialEq, Eq, Hash, derive_more::Debug, derive_more::Display)]
+#[debug("\"{_0}\"")]
 pub struct PeerText(Box<str>);
 
 impl PeerText {
@@ -104,21 +107,9 @@ impl From<String> for PeerText {
     }
 }
 
-impl fmt::Display for PeerText {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
-    }
-}
-
-impl fmt::Debug for PeerText {
-    /// As it is shown: to escape it again would make it longer, and no safer.
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "\"{}\"", self.0)
-    }
-}
-
 /// Why a document is not the JSON that was expected: what kind of fault and where, and nothing of what stands there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{what}, at line {line} column {column}")]
 pub struct JsonFault {
     what: &'static str,
     line: usize,
@@ -136,14 +127,6 @@ impl From<serde_json::Error> for JsonFault {
         Self { what, line: error.line(), column: error.column() }
     }
 }
-
-impl fmt::Display for JsonFault {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}, at line {} column {}", self.what, self.line, self.column)
-    }
-}
-
-impl std::error::Error for JsonFault {}
 
 #[cfg(test)]
 mod tests;

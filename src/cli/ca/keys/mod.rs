@@ -14,7 +14,6 @@ use crate::authority::ca_profile::CaKey;
 use crate::authority::file::read_key;
 use crate::cli::error::CommandError;
 use crate::cli::files::{self, shown};
-use crate::cli::key_kind::NewKeyKind;
 use crate::crypto::KeyKind;
 use crate::failure::with_sources;
 use crate::files::{self as operator_files, MAX_FILE_BYTES};
@@ -141,13 +140,13 @@ pub(super) struct FoundKey {
 /// The key that is there; or a new one, where one can be made.
 pub(super) async fn find_or_make(
     place: KeyPlace,
-    algorithm: NewKeyKind,
+    algorithm: KeyKind,
     password: &Password,
 ) -> Result<FoundKey, CommandError> {
     match place {
         KeyPlace::File(path) if path.symlink_metadata().is_err() => in_new_file(path, algorithm, password),
         KeyPlace::Named(name) if keys::can_make(&name) => {
-            let key = keys::open_or_make(&name, algorithm.into()).await?;
+            let key = keys::open_or_make(&name, algorithm).await?;
             Ok(FoundKey { key: remote(key), file: None, place: located(&name) })
         }
         place => find(place, password).await,
@@ -179,7 +178,7 @@ fn remote(key: Arc<dyn crate::signer::remote::RemoteKey>) -> CaKey {
     CaKey { spki_der, signer: Arc::new(RemoteSigner::new(key, BOUNDS)) }
 }
 
-fn in_new_file(path: PathBuf, algorithm: NewKeyKind, password: &Password) -> Result<FoundKey, CommandError> {
+fn in_new_file(path: PathBuf, algorithm: KeyKind, password: &Password) -> Result<FoundKey, CommandError> {
     if password.secret.is_none() && !password.unencrypted {
         return Err(CommandError::usage(format!("no password for the new key file {}", shown(&path))).hint(format!(
             "set {PASSWORD} or --password-file, or say --unencrypted where the disk or the secret store protects it"
@@ -187,7 +186,7 @@ fn in_new_file(path: PathBuf, algorithm: NewKeyKind, password: &Password) -> Res
     }
     files::must_not_exist(&path)?;
     let failed = |error: &dyn std::error::Error| CommandError::failed(error.to_string());
-    let made: NewKey = generate(KeyKind::from(algorithm).signature_algorithm()).map_err(|error| failed(&error))?;
+    let made: NewKey = generate(algorithm.signature_algorithm()).map_err(|error| failed(&error))?;
     let text = made.to_pem(password.secret.as_ref()).map_err(|error| failed(&error))?;
     let spki_der = made.signer.spki_der().map_err(|error| failed(&error))?;
     let key = CaKey { spki_der, signer: Arc::new(made.signer) };

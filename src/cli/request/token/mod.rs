@@ -2,7 +2,6 @@
 //!
 //! Owns reading tokens from the command line, files, variables and a development issuer. Verifies nothing: that is the server's.
 
-use std::fmt;
 use std::fs;
 use std::io::{self, Read as _};
 use std::path::PathBuf;
@@ -25,8 +24,9 @@ pub(super) const VARIABLES: [&str; 2] = ["SIGMINT_TOKEN", "SIGSTORE_ID_TOKEN"];
 const MAX_TOKEN_BYTES: u64 = crate::identity::token::MAX_TOKEN_BYTES as u64;
 
 /// What `--token` was given.
-#[derive(Clone)]
+#[derive(Clone, derive_more::Debug)]
 pub(crate) enum TokenArgument {
+    #[debug("Text(..)")]
     Text(SecretString),
     /// A file that holds it.
     File(PathBuf),
@@ -43,17 +43,6 @@ impl FromStr for TokenArgument {
             (_, Some("")) => Err("a file's name is missing after the @"),
             (_, Some(path)) => Ok(Self::File(path.into())),
             (_, None) => Ok(Self::Text(text.into())),
-        }
-    }
-}
-
-impl fmt::Debug for TokenArgument {
-    /// Not the token.
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Text(_) => out.write_str("Text(..)"),
-            Self::File(path) => out.debug_tuple("File").field(path).finish(),
-            Self::StandardInput => out.write_str("StandardInput"),
         }
     }
 }

@@ -35,18 +35,10 @@ impl KeyBudget {
 
 #[derive(Debug)]
 pub struct KeySet {
-    offered: Offered,
+    /// The algorithms that the issuer's discovery document lists. Without one, those that the keys are fit for are taken.
+    offered: Option<HashSet<TokenAlgorithm>>,
     keys: Vec<VerificationKey>,
     left_out: Vec<Skipped>,
-}
-
-/// Which algorithms an issuer signs with.
-#[derive(Debug)]
-enum Offered {
-    /// The ones that its discovery document lists.
-    Listed(HashSet<TokenAlgorithm>),
-    /// Nobody says: those that its keys are fit for.
-    ByKey,
 }
 
 /// What a key set says about a token's signature.
@@ -160,7 +152,7 @@ impl KeySet {
     pub fn parse(text: &[u8], listed: Option<&[String]>, budget: KeyBudget) -> Result<Self, serde_json::Error> {
         let Reader { keys, left_out, .. } = document::read(text, Reader::new(budget.0))?;
         let says_ed25519 = keys.iter().any(VerificationKey::says_ed25519);
-        Ok(Self { offered: listed.map_or(Offered::ByKey, |listed| offered(listed, says_ed25519)), keys, left_out })
+        Ok(Self { offered: listed.map(|listed| offered(listed, says_ed25519)), keys, left_out })
     }
 
     /// How many keys can verify tokens.
@@ -182,9 +174,7 @@ impl KeySet {
     /// [`MAX_TRIED`] keys are tried, be there many without a name or many with the same.
     pub fn check(&self, token: &CompactJws) -> SignatureCheck {
         let algorithm = token.algorithm();
-        if let Offered::Listed(listed) = &self.offered
-            && !listed.contains(&algorithm)
-        {
+        if self.offered.as_ref().is_some_and(|listed| !listed.contains(&algorithm)) {
             return SignatureCheck::AlgorithmNotOffered;
         }
         let is_named = |key: &&VerificationKey| token.key_id().is_none() || token.key_id() == key.id.as_deref();
@@ -208,14 +198,14 @@ impl KeySet {
 
 /// The listed algorithms that are known here; RS256 when none is (OpenID Connect Discovery 1.0 section 3). Who lists Ed25519 signs with
 /// EdDSA, the older name, as well; who lists EdDSA signs with Ed25519 if a key of the set says so.
-fn offered(listed: &[String], says_ed25519: bool) -> Offered {
+fn offered(listed: &[String], says_ed25519: bool) -> HashSet<TokenAlgorithm> {
     let mut known: HashSet<TokenAlgorithm> = listed.iter().filter_map(|name| TokenAlgorithm::from_name(name)).collect();
     if known.contains(&TokenAlgorithm::Ed25519) {
         known.insert(TokenAlgorithm::EdDSA);
     } else if says_ed25519 && known.contains(&TokenAlgorithm::EdDSA) {
         known.insert(TokenAlgorithm::Ed25519);
     }
-    Offered::Listed(if known.is_empty() { HashSet::from([TokenAlgorithm::RS256]) } else { known })
+    if known.is_empty() { HashSet::from([TokenAlgorithm::RS256]) } else { known }
 }
 
 #[cfg(test)]

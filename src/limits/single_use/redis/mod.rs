@@ -4,7 +4,6 @@
 
 mod connection;
 
-use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,7 +29,9 @@ const PREFIX: &[u8] = b"sigmint:token:";
 /// How long a count outlives its token: the store's clock may be ahead of ours.
 const CLOCK_SKEW: u64 = 300;
 
-#[derive(Clone, PartialEq, Eq)]
+// The URL may hold a password.
+#[derive(Clone, PartialEq, Eq, derive_more::Debug)]
+#[debug("RedisOptions {{ timeout: {timeout:?}, .. }}")]
 pub struct RedisOptions {
     /// `redis://`, `rediss://` (TLS) or `redis+unix://`, with user, password and database if need be.
     pub url: String,
@@ -58,7 +59,8 @@ pub enum RedisSetupError {
 }
 
 /// Counts in a store that other replicas count in as well.
-#[derive(Clone)]
+#[derive(Clone, derive_more::Debug)]
+#[debug("RedisStore {{ timeout: {:?}, .. }}", _0.timeout)]
 pub struct RedisStore(Arc<Inner>);
 
 struct Inner {
@@ -165,19 +167,6 @@ fn connector(options: &RedisOptions) -> Result<Connector, RedisSetupError> {
     let trusting = || Trust::of_named(named)?.client_config(Protocols::Other).map_err(|error| error.to_string());
     let tls = insecure.map(|_| trusting()).transpose().map_err(RedisSetupError::Tls)?;
     Ok(Connector::new(&info, tls, options.timeout))
-}
-
-impl fmt::Debug for RedisStore {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("RedisStore").field("timeout", &self.0.timeout).finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for RedisOptions {
-    /// The URL may hold a password.
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("RedisOptions").field("timeout", &self.timeout).finish_non_exhaustive()
-    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,6 @@
 //!
 //! Refuses to know vaults and keys. Tokens are asked for by the official library.
 
-use std::fmt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -187,6 +186,8 @@ fn late(text: &'static str) -> azure_core::Error {
 /// The library's client alone asks for a new token with every signature in a token's last five minutes, one at a time:
 /// a token service that hangs would stop all signing while there still is a good token. And its credentials give the same
 /// token again until those minutes, even when the vault has refused it: such a one is replaced by a new credential.
+#[derive(derive_more::Debug)]
+#[debug("Kept {{ credential: {credential:?}, .. }}")]
 struct Kept {
     credential: AzureCredential,
     options: ClientOptions,
@@ -255,12 +256,6 @@ impl TokenCredential for Kept {
             }
             None => Err(problem),
         }
-    }
-}
-
-impl fmt::Debug for Kept {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Kept").field("credential", &self.credential).finish_non_exhaustive()
     }
 }
 

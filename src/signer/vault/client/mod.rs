@@ -69,12 +69,12 @@ struct Errors {
 
 impl Client {
     pub(super) async fn new(settings: &Settings) -> Result<Self, BackendError> {
-        let mut headers = HeaderMap::from_iter([(name(REQUEST), HeaderValue::from_static("true"))]);
+        let mut headers = HeaderMap::from_iter([(HeaderName::from_static(REQUEST), HeaderValue::from_static("true"))]);
         if let Some(namespace) = &settings.namespace {
             let hint = "set VAULT_NAMESPACE to a path like team/production, or unset it";
             let value = HeaderValue::try_from(namespace)
                 .map_err(|_| BackendError::refused("VAULT_NAMESPACE is not a path", hint))?;
-            headers.insert(name(NAMESPACE), value);
+            headers.insert(HeaderName::from_static(NAMESPACE), value);
         }
         headers.extend(settings.headers.clone());
         // No redirect is followed: the token would go along.
@@ -201,10 +201,6 @@ async fn read_capped(mut response: Response) -> Result<Vec<u8>, Failure> {
 
 fn no_answer(error: reqwest::Error) -> Failure {
     Failure::NoAnswer(http::reason(error))
-}
-
-fn name(name: &'static str) -> HeaderName {
-    HeaderName::from_static(name)
 }
 
 #[cfg(test)]

@@ -3,7 +3,6 @@
 //!
 //! Refuses to know what is asked. Files are read when a key is opened.
 
-use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -19,7 +18,9 @@ const PEM_HINT: &str = "VAULT_CACERT names a PEM file of certificates, VAULT_CAP
 const CLIENT_HINT: &str =
     "VAULT_CLIENT_CERT and VAULT_CLIENT_KEY name PEM files of a certificate and its key, which is not encrypted";
 
-#[derive(Default)]
+// What is trusted is not a secret, but long.
+#[derive(Default, derive_more::Debug)]
+#[debug("TlsSettings {{ server_name: {server_name:?}, .. }}")]
 pub(super) struct TlsSettings {
     /// `VAULT_CACERT`: certificates to trust, PEM.
     pub ca_file: Option<PathBuf>,
@@ -123,13 +124,6 @@ impl Resolve for OneHost {
             let found: Vec<SocketAddr> = tokio::net::lookup_host((host, 0)).await?.collect();
             Ok(Box::new(found.into_iter()) as Addrs)
         })
-    }
-}
-
-impl fmt::Debug for TlsSettings {
-    /// What is trusted is not a secret, but long.
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("TlsSettings").field("server_name", &self.server_name).finish_non_exhaustive()
     }
 }
 
