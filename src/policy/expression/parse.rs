@@ -103,11 +103,10 @@ fn outside_strings(source: &str) -> impl Iterator<Item = (usize, char)> {
             Some(_) if is_escaped => is_escaped = false,
             Some(_) if *character == '\\' && !is_raw => is_escaped = true,
             Some(open) if *character == open => quote = None,
-            Some(_) => {}
             None if matches!(character, '"' | '\'') => {
-                (quote, is_raw) = (Some(*character), matches!(before, 'r' | 'R'))
+                (quote, is_raw) = (Some(*character), matches!(before, 'r' | 'R'));
             }
-            None => {}
+            _ => {}
         }
         before = *character;
         is_outside
