@@ -50,7 +50,7 @@ pub enum BlockListFileError {
 
 /// A list that was read and is not in force yet.
 enum Loaded {
-    Entries(BlockEntries),
+    Entries(Box<BlockEntries>),
     PublicKeys(BlockedKeys),
 }
 
@@ -109,7 +109,7 @@ fn parse(kind: BlockListKind, path: &Path, content: &[u8]) -> Result<Loaded, Blo
             let entries = caught_in(|| block_file::parse(&path.display().to_string(), content)).map_err(|_| {
                 BlockListFileError::Unreadable { path: path.to_owned(), problem: "an ERROR line above says where" }
             })?;
-            entries.map(Loaded::Entries).map_err(BlockListFileError::Entries)
+            entries.map(|entries| Loaded::Entries(Box::new(entries))).map_err(BlockListFileError::Entries)
         }
         BlockListKind::PublicKeys => BlockedKeys::parse(content)
             .map(Loaded::PublicKeys)
@@ -137,7 +137,7 @@ impl Loaded {
 
     fn put_in_force(self, issuance: &Issuance) {
         match self {
-            Self::Entries(entries) => issuance.blocklist.replace_entries(entries),
+            Self::Entries(entries) => issuance.blocklist.replace_entries(*entries),
             Self::PublicKeys(keys) => issuance.blocklist.replace_public_keys(keys),
         }
     }

@@ -130,9 +130,13 @@ impl Index {
 /// The claim, or all elements of it.
 fn each_scalar(claim: &Value, visit: &mut impl FnMut(&str)) {
     if let Value::Array(elements) = claim {
-        elements.iter().for_each(|element| each_scalar(element, visit));
+        for element in elements {
+            each_scalar(element, visit);
+        }
     } else if let Value::Bool(truth) = claim {
-        truths(*truth).into_iter().for_each(visit);
+        for written in truths(*truth) {
+            visit(written);
+        }
     } else if let Some(written) = as_written(claim) {
         visit(&written);
     }

@@ -5,6 +5,7 @@
 mod conditions;
 mod list;
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
@@ -209,14 +210,12 @@ fn edit(
 fn say(done: &str, path: &Path, edited: &Edited) -> Result<ExitCode, CommandError> {
     let mut text = String::new();
     for entry in &edited.changed {
-        text.push_str(&format!("{done}: {}\n", described(entry)));
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "{done}: {}", described(entry));
     }
     let count = edited.entries;
     let entries = if count == 1 { "entry" } else { "entries" };
-    text.push_str(&format!(
-        "{} has {count} {entries} now; servers that see it go by it within a second.\n",
-        shown(path)
-    ));
+    let _ = writeln!(text, "{} has {count} {entries} now; servers that see it go by it within a second.", shown(path));
     if edited.is_rewritten {
         tell("sigmint: the file had an unusual form and was written again: comments between entries are gone");
     }

@@ -70,11 +70,10 @@ fn lock<E>(file: &File, path: &Path) -> Result<(), ReplaceError<E>> {
     let begin = Instant::now();
     loop {
         match file.try_lock() {
-            Ok(()) => return Ok(()),
+            // Some network file systems have no such locks: the look before the file is replaced is all there is then.
+            Ok(()) | Err(TryLockError::Error(_)) => return Ok(()),
             Err(TryLockError::WouldBlock) if begin.elapsed() < PATIENCE => thread::sleep(PAUSE),
             Err(TryLockError::WouldBlock) => return Err(ReplaceError::Locked(path.to_owned())),
-            // Some network file systems have no such locks: the look before the file is replaced is all there is then.
-            Err(TryLockError::Error(_)) => return Ok(()),
         }
     }
 }

@@ -113,7 +113,9 @@ impl Case {
         let facts = self.facts.facts();
         let decision = policy.evaluate(&facts);
         let rules = policy.trace(&facts);
-        rules.iter().for_each(|traced| coverage.note(traced));
+        for traced in &rules {
+            coverage.note(traced);
+        }
         let (outcome, rule, lifetime) = match (view, decision.shadow) {
             (View::ShadowEnforced, Some(shadow)) => (shadow.outcome, shadow.rule, shadow.lifetime),
             _ => (decision.outcome, decision.rule, decision.lifetime),
