@@ -10,6 +10,7 @@
 use std::hint::black_box;
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -23,7 +24,7 @@ use aws_lc_rs::signature::{
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use criterion::{Criterion, criterion_group, criterion_main};
-use sigmint::audit::Transport;
+use sigmint::audit::{Audit, AuditOptions, ChainId, Destination, OnFailure, RecordedClaims, SyncMode, Transport};
 use sigmint::authority::AuthoritySource;
 use sigmint::authority::ephemeral::root_and_intermediate;
 use sigmint::certificate::ValidityPolicy;
@@ -107,28 +108,74 @@ fn pipeline(criterion: &mut Criterion) {
     });
 
     let file = format!("oidc-issuers:\n  {}:\n    client-id: sigstore\n    type: email\n", issuer.url);
-    let issuance: Arc<Issuance> = runtime.block_on(async {
-        let authority = root_and_intermediate(SignatureAlgorithm::EcdsaP256Sha256, SystemTime::now()).await.unwrap();
-        let source = AuthoritySource::Fixed(Arc::new(authority));
-        let issuers = Issuers::parse("bench.yaml", &file).unwrap();
-        sigmint::app::issuance(issuers, source, PermittedAlgorithms::default(), ValidityPolicy::default()).unwrap()
-    });
+    let core = |audit: Audit| -> Issuance {
+        runtime.block_on(async {
+            let now = SystemTime::now();
+            let authority = root_and_intermediate(SignatureAlgorithm::EcdsaP256Sha256, now).await.unwrap();
+            let source = AuthoritySource::Fixed(Arc::new(authority));
+            let issuers = Issuers::parse("bench.yaml", &file).unwrap();
+            let permitted = PermittedAlgorithms::default();
+            let core = sigmint::app::issuance(issuers, source, permitted, ValidityPolicy::default()).unwrap();
+            Issuance { audit, ..Arc::into_inner(core).unwrap() }
+        })
+    };
     let key = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).unwrap();
     let proof = key.sign(&SystemRandom::new(), b"dev@example.com").unwrap().as_ref().to_vec();
     let spki: PublicKeyX509Der<'_> = key.public_key().as_der().unwrap();
     let content = pem::encode(&pem::Pem::new("PUBLIC KEY", spki.as_ref()));
+    let request = || Request {
+        token: token.clone(),
+        client: None,
+        request_id: None,
+        transport: Transport::Local,
+        key: KeyRequest::PublicKey { content: content.clone().into_bytes(), proof: proof.clone() },
+    };
+    let issuance = core(Audit::default());
     criterion.bench_function("issue: token and P-256 key to certificate", |bencher| {
-        bencher.iter(|| {
-            let request = Request {
-                token: token.clone(),
-                client: None,
-                request_id: None,
-                transport: Transport::Local,
-                key: KeyRequest::PublicKey { content: content.clone().into_bytes(), proof: proof.clone() },
-            };
-            runtime.block_on(issuance.issue(black_box(request))).unwrap()
-        });
+        bencher.iter(|| runtime.block_on(issuance.issue(black_box(request()))).unwrap());
     });
+    let mut bare = None;
+    for (name, sync) in [("off", None), ("interval", Some(SyncMode::Interval)), ("request", Some(SyncMode::Request))] {
+        let folder = tempfile::tempdir().unwrap();
+        let audit = sync.map(|sync| open_audit(&folder.path().join("audit.jsonl"), sync)).unwrap_or_default();
+        let issuance = core(audit);
+        let many = || (0..AT_ONCE).map(|_| issuance.issue(request()));
+        runtime.block_on(futures_util::future::join_all(many()));
+        let begin = cpu_time();
+        for _ in 0..ROUNDS {
+            runtime.block_on(futures_util::future::join_all(many()));
+        }
+        let each = (cpu_time() - begin) / (ROUNDS * AT_ONCE);
+        let more = each.saturating_sub(*bare.get_or_insert(each));
+        println!("CPU a certificate, audit {name}: {each:?}, {more:?} more than off");
+    }
+}
+
+/// Certificates that are asked for at the same time, and how often.
+const AT_ONCE: u32 = 32;
+const ROUNDS: u32 = 200;
+
+fn open_audit(path: &Path, sync: SyncMode) -> Audit {
+    Audit::open(AuditOptions {
+        destination: Destination::File { path: path.to_owned(), most_bytes: None },
+        claims: RecordedClaims::All,
+        redaction: None,
+        sync,
+        on_failure: OnFailure::Refuse,
+        samples: None,
+        head_key: None,
+        chain: ChainId::new([0; 8]),
+        clock: SystemTime::now,
+    })
+    .unwrap()
+}
+
+/// What this process took of all processors, from `/proc` in hundredths of a second.
+fn cpu_time() -> Duration {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+    let (_, behind) = stat.rsplit_once(") ").unwrap();
+    let ticks: u64 = behind.split(' ').skip(11).take(2).map(|field| field.parse::<u64>().unwrap()).sum();
+    Duration::from_millis(ticks * 10)
 }
 
 criterion_group! {

@@ -46,8 +46,40 @@ pub(super) struct Found {
     pub(super) last: Option<Last>,
     /// Bytes behind it, without a last line feed: of a record that was not written whole.
     pub(super) torn: Option<u64>,
-    /// Whether those have no line feed.
-    is_open: bool,
+    /// How the line that has no line feed ends.
+    open: Option<OpenLine>,
+}
+
+/// A line that was cut off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum OpenLine {
+    Partial,
+    /// All but its line feed is there. It was not written whole all the same: nobody was told that it was.
+    Complete,
+}
+
+impl Found {
+    /// What makes a line of what was cut off, one that is no record.
+    fn seal(&self) -> Option<&'static [u8]> {
+        self.open.map(|line| match line {
+            OpenLine::Partial => &b"\n"[..],
+            OpenLine::Complete => b"~\n",
+        })
+    }
+
+    fn new(last: Option<Last>, behind: &[u8]) -> Self {
+        let open = behind
+            .rsplit(|byte| *byte == b'\n')
+            .next()
+            .filter(|line| !line.is_empty())
+            .map(|line| if Frame::parse(line).is_some() { OpenLine::Complete } else { OpenLine::Partial });
+        let bytes = match open {
+            None => behind.len().saturating_sub(1),
+            Some(OpenLine::Partial) => behind.len(),
+            Some(OpenLine::Complete) => behind.len() + 1,
+        };
+        Self { last, torn: (bytes > 0).then_some(bytes as u64), open }
+    }
 }
 
 /// Why the file cannot be used.
@@ -79,8 +111,8 @@ impl AuditFile {
         let mut file = Self { path: path.to_owned(), file, most, cut: None };
         let mut found =
             find(&mut file.file).map_err(failed)?.ok_or_else(|| AuditFileError::Foreign(path.to_owned()))?;
-        if found.is_open {
-            write_all(&mut file.file, b"\n").1.map_err(failed)?;
+        if let Some(seal) = found.seal() {
+            write_all(&mut file.file, seal).1.map_err(failed)?;
         }
         found.last = found.last.or_else(|| newest_before(path));
         sync_parent(path).map_err(failed)?;
@@ -207,9 +239,7 @@ fn find(file: &mut File) -> io::Result<Option<Found>> {
         }
         if taken == length {
             // A first line that was not written whole, or something else.
-            let is_open = tail.last() != Some(&b'\n');
-            let torn = Found { last: None, torn: Some(length - u64::from(!is_open)), is_open };
-            return Ok(tail.starts_with(BEGIN).then_some(torn));
+            return Ok(tail.starts_with(BEGIN).then(|| Found::new(None, &tail)));
         }
         if size > LONGEST_LINE {
             return Ok(None);
@@ -220,15 +250,12 @@ fn find(file: &mut File) -> io::Result<Option<Found>> {
 
 /// The last record in the end of a file.
 fn find_in(tail: &[u8]) -> Option<Found> {
-    let is_open = tail.last() != Some(&b'\n');
     let mut end = tail.iter().rposition(|byte| *byte == b'\n')?;
     for _ in 0..MOST_TORN {
         let before = tail.get(..end)?;
         let begin = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
         if let Some(last) = last(before.get(begin..)?) {
-            let behind = tail.len() - (end + 1);
-            let torn = behind.saturating_sub(usize::from(!is_open)) as u64;
-            return Some(Found { last: Some(last), torn: (torn > 0).then_some(torn), is_open: is_open && torn > 0 });
+            return Some(Found::new(Some(last), tail.get(end + 1..)?));
         }
         end = begin.checked_sub(1)?;
     }

@@ -74,8 +74,8 @@ impl Writer {
                 None if entries.is_empty() => self.flush_if_due(),
                 None => self.commit(entries),
             };
-            if let Err(error) = outcome {
-                self.fail(&error);
+            if outcome.is_err() {
+                self.keep(&mut Vec::new(), &outcome);
             } else if self.trouble.is_none() {
                 self.shared.stalled.store(false, Ordering::Relaxed);
             }
@@ -152,8 +152,10 @@ impl Writer {
 
     /// Tells those who wait for what was not written; the others' records are kept for later, as many as there is room for.
     fn keep(&mut self, rest: &mut Vec<Entry>, outcome: &io::Result<()>) {
-        if rest.is_empty() && outcome.is_ok() {
-            return;
+        let Err(error) = outcome else { return };
+        // Who is told that nothing was written finds the log not ready.
+        if !self.shared.failing.swap(true, Ordering::Relaxed) {
+            tracing::error!(%error, "the audit log cannot be written");
         }
         let counts = &self.shared.counts;
         let trouble = self.trouble.get_or_insert_with(|| Trouble {
@@ -222,14 +224,6 @@ impl Writer {
         content.add("refused", &(counts.failed_intents.load(Ordering::Relaxed) - trouble.failed_intents));
         content.add("lost", &(counts.lost.load(Ordering::Relaxed) - trouble.lost));
         content
-    }
-
-    /// Says once that nothing can be written.
-    fn fail(&mut self, error: &io::Error) {
-        self.keep(&mut Vec::new(), &Err(io::ErrorKind::Other.into()));
-        if !self.shared.failing.swap(true, Ordering::Relaxed) {
-            tracing::error!(%error, "the audit log cannot be written");
-        }
     }
 
     fn flush_if_due(&mut self) -> io::Result<()> {

@@ -15,11 +15,12 @@ fn status_code_and_fault_agree() {
         let expected = match row.fault {
             Fault::Caller => 400..500,
             Fault::Load if row.http == 429 => 429..430,
-            Fault::Dependency | Fault::Load => 503..504,
+            Fault::Dependency | Fault::Announced | Fault::Load => 503..504,
             Fault::Operator | Fault::Own => 500..501,
         };
         assert!(expected.contains(&row.http), "{kind:?}");
-        assert_eq!(row.grpc == GrpcCode::Unavailable, row.fault == Fault::Dependency, "{kind:?}");
+        let passes = matches!(row.fault, Fault::Dependency | Fault::Announced);
+        assert_eq!(row.grpc == GrpcCode::Unavailable, passes, "{kind:?}");
         assert!(row.fault != Fault::Load || row.grpc == GrpcCode::ResourceExhausted, "{kind:?}");
         assert_eq!(row.grpc == GrpcCode::Internal, matches!(row.fault, Fault::Operator | Fault::Own), "{kind:?}");
     }

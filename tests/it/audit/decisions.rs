@@ -2,16 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use crate::support::adapters::{Material, Outcome, WAYS, ask_all, good};
 use crate::support::audit::{log_in, of_type, options, records, scene, token_with};
 use crate::support::certificate::parse;
+use crate::support::grpc::{GrpcClient, key_message};
 use crate::support::identities::{email_claims, identities, issuers_file};
 use crate::support::scene::ADDRESS;
 use crate::support::server::{by_hand, key_body};
 use crate::support::{DEADLINE, FakeIssuer, Key, Kind, Reply, Running, TestCa, eventually};
 use serde_json::{Value, json};
+use sigmint::api::messages::proto;
 use sigmint::audit::{Audit, AuditOptions, RecordedClaims, Redaction};
 use sigmint::failure::FailureKind;
 use sigmint::issuance::Issuance;
@@ -128,14 +130,23 @@ async fn the_intent_is_written_before_the_signer_is_asked_and_who_goes_away_has_
     let audit = Audit::open(options(&path)).unwrap();
     let (scene, _) = scene(&audit).await;
     scene.server.signer().hold();
-    let body = key_body(Some(&scene.token()), &scene.key.spki_pem(), &scene.key.prove(ADDRESS)).to_string();
-    let asking = scene.server.request_http2("POST", "/api/v2/signingCert").body(body).send();
-    let intended = eventually("an intent", || async { (!of_type(&records(&path), "intent").is_empty()).then_some(()) });
-    tokio::select! {
-        reply = asking => panic!("{reply:?}"),
-        () = intended => {}
-    }
-    // The client is gone; its signature is not.
+    let message = key_message(&scene.token(), &scene.key.spki_pem(), &scene.key.prove(ADDRESS));
+    let mut request = tonic::Request::new(message);
+    // The server gives up then, wherever the call is.
+    request.set_timeout(Duration::from_secs(4));
+    let client = GrpcClient::new(&scene.server.grpc_url);
+    let asking = tokio::spawn(async move {
+        let answer: Result<tonic::Response<proto::SigningCertificate>, _> =
+            client.call("CreateSigningCertificate", request).await;
+        answer.unwrap_err()
+    });
+    eventually("an intent", || async {
+        let records = records(&path);
+        assert!(of_type(&records, "outcome").is_empty() && of_type(&records, "refusal").is_empty());
+        (!of_type(&records, "intent").is_empty()).then_some(())
+    })
+    .await;
+    asking.await.unwrap();
     eventually("an end", || async {
         let records = records(&path);
         let outcomes = of_type(&records, "outcome");

@@ -3,7 +3,9 @@
 mod decisions;
 mod destinations;
 mod failing;
+mod killed;
 mod reconcile;
 mod schema;
+mod served;
 mod strangers;
 mod tampering;
