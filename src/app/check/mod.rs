@@ -56,7 +56,7 @@ pub(crate) enum Ports {
 pub(crate) struct CheckOptions {
     pub network: Network,
     pub ports: Ports,
-    /// Whether the settings say who signs; of an issuer file alone only that is judged.
+    /// Whether the settings say who signs; else the files about issuers and identities alone are judged.
     pub has_authority: bool,
 }
 
@@ -87,7 +87,7 @@ pub(crate) async fn check(settings: &Settings, options: CheckOptions, log: &Coll
         found.add(
             Severity::Skipped,
             "settings",
-            "no CA is among the settings: the issuer file alone is judged".to_owned(),
+            "no CA is among the settings: issuer file, block lists and policy alone are judged".to_owned(),
         );
     }
     if let Some(issuers) = issuers {

@@ -313,6 +313,6 @@ fn without_a_usable_block_list_no_server_starts() {
         assert_eq!(output.status.code(), Some(1));
         let mut check = Command::new(env!("CARGO_BIN_EXE_sigmint"));
         let output = check.args(["config", "check", &issuers, &list]).output().unwrap();
-        assert!(said(&output, 1).contains("block.yaml"), "{text:?}");
+        assert!(said(&output, 2).contains("block.yaml"), "{text:?}");
     }
 }

@@ -79,7 +79,10 @@ fn config_check_says_what_a_start_would_say_and_ends_with_the_verdict() {
         let (found, printed, said) = checked(issuers, &[]);
         assert_eq!(found, Some(code), "{printed}{said}");
         assert!(printed.contains(verdict) && printed.contains(told), "{printed}{said}");
-        assert!(printed.contains("the issuer file alone is judged") && said.is_empty(), "{printed}{said}");
+        assert!(
+            printed.contains("issuer file, block lists and policy alone are judged") && said.is_empty(),
+            "{printed}{said}"
+        );
     }
     let (code, printed, _) = checked("oidc-issuers: [\n", &[]);
     assert!(code == Some(2) && printed.contains("issuers.yaml:"), "{printed}");

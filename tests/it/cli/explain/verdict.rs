@@ -13,7 +13,7 @@ fn the_signature_is_checked_with_the_issuer_s_keys_if_they_may_be_fetched() {
     let file = email_file(&issuer.issuer("email"));
     let claims = issuer.claims("email", &json!({"email": "dev@example.com", "email_verified": true}));
     let token = issuer.token(&claims);
-    let payload = claims.to_string();
+    let body = claims.to_string();
     let issued = "Would be issued: a certificate for dev@example.com";
     let told = explain(&file, &token, &[]);
     assert_eq!((told.line(0), told.code), (issued, Some(0)), "{}", told.output);
@@ -28,8 +28,8 @@ fn the_signature_is_checked_with_the_issuer_s_keys_if_they_may_be_fetched() {
     );
     assert!(!told.output.contains(&token) && !told.output.contains(token.rsplit('.').next().unwrap()), "not the token");
 
-    let forged = issuer::signed(&Key::new(Kind::P256), "ES256", r#"{"alg":"ES256"}"#, &payload);
-    let unknown = issuer.token_of_text(r#"{"alg":"ES256","kid":"unknown"}"#, &payload);
+    let forged = issuer::signed(&Key::new(Kind::P256), "ES256", r#"{"alg":"ES256"}"#, &body);
+    let unknown = issuer.token_of_text(r#"{"alg":"ES256","kid":"unknown"}"#, &body);
     for (text, first, second) in [
         (
             forged.as_str(),
