@@ -85,6 +85,8 @@ fn the_largest_group_loses_the_counter_nearest_to_its_end_and_of_equal_ones_the_
     assert_eq!(known(&counters), [0, 10, 60, 70, 0]);
     counters.set(key(4, 5), 80, 0);
     assert_eq!(known(&counters), [0, 0, 60, 70, 80]);
+    counters.set(key(5, 1), 90, 75);
+    assert_eq!((known(&counters), counters.len()), ([90, 0, 0, 0, 80], 2), "those that have ended are forgotten");
 }
 
 proptest! {
