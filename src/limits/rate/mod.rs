@@ -4,6 +4,7 @@
 
 mod counters;
 
+use std::fmt;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::str::FromStr;

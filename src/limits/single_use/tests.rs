@@ -26,6 +26,7 @@ fn tokens_are_the_same_by_issuer_and_id() {
     assert_eq!(nameless, token("a", ""), "an empty id is none");
     assert_ne!(nameless, counted(&json!({"iss": "a", "exp": 2000, "jti": "\0".repeat(32)})).key, "an id is not a hash");
     assert_eq!(counted(&json!({"iss": "a", "exp": 2000.5})).expires, 2001);
+    assert_ne!(counted(&json!({"iss": "a"})).issuer, counted(&json!({"iss": "b"})).issuer, "each has its share");
 }
 
 #[test]
