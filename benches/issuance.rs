@@ -145,7 +145,7 @@ fn pipeline(criterion: &mut Criterion) {
         for _ in 0..ROUNDS {
             runtime.block_on(futures_util::future::join_all(many()));
         }
-        let each = (cpu_time() - begin) / (ROUNDS * AT_ONCE);
+        let each = cpu_time().saturating_sub(begin) / (ROUNDS * AT_ONCE);
         let more = each.saturating_sub(*bare.get_or_insert(each));
         println!("CPU a certificate, audit {name}: {each:?}, {more:?} more than off");
     }

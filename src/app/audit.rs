@@ -81,12 +81,11 @@ pub(super) async fn open(
     let mut chain = [0; 8];
     aws_lc_rs::rand::fill(&mut chain).map_err(|_| AuditOpenError::Randomness)?;
     let chain = ChainId::new(chain);
-    match &key {
-        Some(key) => {
-            refuse_key_of_ca(key, authority)?;
-            key.sign(Position { chain, count: 0, hash: [0; 32] }).await?;
-        }
-        None => tracing::warn!("the audit log's head is not signed (--audit-key): whoever can write it can rewrite it"),
+    if let Some(key) = &key {
+        refuse_key_of_ca(key, authority)?;
+        key.sign(Position { chain, count: 0, hash: [0; 32] }).await?;
+    } else {
+        tracing::warn!("the audit log's head is not signed (--audit-key): whoever can write it can rewrite it");
     }
     let log = Audit::open(AuditOptions {
         destination: settings.destination,

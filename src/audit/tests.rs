@@ -43,10 +43,10 @@ impl Gated {
     /// The same, and a writer that does not run yet.
     fn idle() -> (Self, Writer) {
         let (open, opened) = sync_channel(1000);
-        let (taken, takes) = sync_channel(1000);
+        let (sender, receiver) = sync_channel(1000);
         let chain = ChainId::new([1; 8]);
         let shared = Arc::new(Shared::new(Position { chain, count: 0, hash: [0; 32] }));
-        let output = Output::Stream(Box::new(Gate { open: opened, taken }));
+        let output = Output::Stream(Box::new(Gate { open: opened, taken: sender }));
         let writer = Writer::new(Arc::clone(&shared), output, SyncMode::None, SystemTime::now);
         let inner = Arc::new(Inner {
             shared,
@@ -58,7 +58,7 @@ impl Gated {
             heads: Mutex::default(),
             clock: SystemTime::now,
         });
-        (Self { inner, open, taken: takes }, writer)
+        (Self { inner, open, taken: receiver }, writer)
     }
 
     fn audit(&self) -> Audit {

@@ -212,8 +212,8 @@ async fn claims_are_recorded_as_told() {
     }
     let (none, _) = intent_with(|options| options.claims = RecordedClaims::None, &["sub"]).await;
     assert_eq!(none["claims"], json!({}));
-    let (named, _) = intent_with(|options| options.claims = RecordedClaims::Policy, &["sub", "sub", "missing"]).await;
-    assert_eq!(named["claims"], json!({"sub": "1234567890"}));
+    let (chosen, _) = intent_with(|options| options.claims = RecordedClaims::Policy, &["sub", "sub", "missing"]).await;
+    assert_eq!(chosen["claims"], json!({"sub": "1234567890"}));
 }
 
 #[tokio::test]

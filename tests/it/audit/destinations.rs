@@ -27,7 +27,7 @@ async fn syslog_gets_a_datagram_in_the_form_of_rfc_5424_for_each_record() {
     assert_eq!(scene.ask(&scene.token()).await.status, 200);
     assert!(audit.close());
     for kind in ["start", "intent", "outcome"] {
-        let mut bytes = [0; 65536];
+        let mut bytes = vec![0; 65536];
         let length = socket.recv(&mut bytes).unwrap();
         let message = std::str::from_utf8(&bytes[..length]).unwrap();
         let words: Vec<&str> = message.splitn(8, ' ').collect();

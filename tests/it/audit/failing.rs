@@ -36,7 +36,10 @@ async fn without_an_intent_nothing_is_signed_by_any_way_and_readiness_says_so() 
     // It comes back without a request.
     std::fs::remove_file(&path).unwrap();
     let socket = UnixDatagram::bind(&path).unwrap();
-    std::thread::spawn(move || while socket.recv(&mut [0; 65536]).is_ok() {});
+    std::thread::spawn(move || {
+        let mut bytes = vec![0; 65536];
+        while socket.recv(&mut bytes).is_ok() {}
+    });
     eventually("readiness", || async { (scene.server.get("/readyz").await.status == 200).then_some(()) }).await;
     assert_eq!(scene.ask(&scene.token()).await.status, 200);
 }

@@ -94,7 +94,7 @@ fn matches_pattern(pattern: &str, text: &str) -> bool {
     match pattern {
         "^[0-9a-f]{16}$" => text.len() == 16 && is_hex(text),
         "^[0-9a-f]{64}$" => text.len() == 64 && is_hex(text),
-        "^([0-9a-f]{2}){1,20}$" => (2..=40).contains(&text.len()) && text.len() % 2 == 0 && is_hex(text),
+        "^([0-9a-f]{2}){1,20}$" => (2..=40).contains(&text.len()) && text.len().is_multiple_of(2) && is_hex(text),
         "^[A-Z][A-Z0-9_]*$" => {
             text.starts_with(|first: char| first.is_ascii_uppercase())
                 && text.bytes().all(|byte| matches!(byte, b'A'..=b'Z' | b'0'..=b'9' | b'_'))
