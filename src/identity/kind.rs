@@ -16,9 +16,9 @@ macro_rules! identity_kinds {
         pub enum IdentityKind { $(#[doc = $about] $variant,)* }
 
         impl IdentityKind {
-            pub const ALL: [Self; [$($name),*].len()] = [$(Self::$variant),*];
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
             /// Every word that [`Self::name`] gives.
-            pub const NAMES: [&'static str; Self::ALL.len()] = [$($name),*];
+            pub const NAMES: &'static [&'static str] = &[$($name),*];
 
             /// The word in the issuer file (`type`), in `/api/v2/configuration`, in metric labels and on the command line.
             pub const fn name(self) -> &'static str {
@@ -54,7 +54,7 @@ identity_kinds! {
 
 impl IdentityKind {
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.name() == name)
+        Self::ALL.iter().copied().find(|kind| kind.name() == name)
     }
 
     /// Whether a token without `sub` is refused: it is the name, or what the client signs. An e-mail address is both by itself.

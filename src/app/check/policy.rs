@@ -39,7 +39,7 @@ fn lets_strangers_pass(policy: &Policy, found: &mut Findings<'_>) {
         DefaultOutcome::NotEnforced => told(found, "files that are all in shadow mode", "every kind"),
     }
     let mut passed = BTreeMap::<String, Vec<&str>>::new();
-    for kind in IdentityKind::ALL {
+    for kind in IdentityKind::ALL.iter().copied() {
         for rule in rules_for_strangers(policy, kind) {
             passed.entry(rule).or_default().push(kind.name());
         }

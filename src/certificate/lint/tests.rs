@@ -171,9 +171,10 @@ fn a_name_of_one_kind_does_not_pass_for_another_of_that_kind() {
         let settings =
             format!("    type: {settings}\n    subject-domain: {}example.com", &before[..before.len().min(8)]);
         let named = |name: &str| principal_of(&settings, json!({"sub": format!("{before}{name}")})).unwrap();
-        let (jane, eve) = (Fixture { principal: named("jane"), ..fixture() }, named("eve"));
+        let admitted = |name: &str| AdmittedPrincipal::for_test(named(name), key(7));
+        let (jane, eve) = (Fixture { admitted: admitted("jane"), ..fixture() }, admitted("eve"));
         let der = compose::tbs_certificate(&jane.request()).unwrap();
-        assert_eq!(check(&der, &CertificateRequest { principal: &eve, ..jane.request() }), wrong);
+        assert_eq!(check(&der, &CertificateRequest { admitted: &eve, ..jane.request() }), wrong);
     }
     assert!(is_name("!~") && !["", " ", "a b", "a\n", "\u{7f}", "\u{e4}"].into_iter().any(is_name));
 }

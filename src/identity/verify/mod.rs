@@ -305,3 +305,6 @@ pub(super) fn identify_as_if_signed<T>(
     };
     identify(as_if_signed).map(|(claims, principal)| look(&claims, &principal))
 }
+
+#[cfg(test)]
+mod tests;

@@ -169,7 +169,7 @@ impl<'a> Vocabulary<'a> {
 
     /// The kinds whose tokens have a claim, whatever the rule is about.
     pub(crate) fn kinds_with(name: &str) -> impl Iterator<Item = IdentityKind> {
-        IdentityKind::ALL.into_iter().filter(move |kind| of_kind(*kind).iter().any(|claim| claim.name == name))
+        IdentityKind::ALL.iter().copied().filter(move |kind| of_kind(*kind).iter().any(|claim| claim.name == name))
     }
 
     /// Whether the rule is about all kinds.

@@ -8,7 +8,7 @@ fn vocabulary<'a>(kinds: &'a [IdentityKind], extra: &'a BTreeMap<String, ClaimTy
 
 #[test]
 fn names_are_unique_and_lasting_claims_are_claims_of_the_same_kind() {
-    for kind in IdentityKind::ALL {
+    for kind in IdentityKind::ALL.iter().copied() {
         let rows = of_kind(kind);
         for (place, claim) in rows.iter().enumerate() {
             assert!(rows[..place].iter().all(|other| other.name != claim.name), "{kind:?} {}", claim.name);
@@ -51,7 +51,7 @@ fn tables() -> String {
         }
     };
     table("every kind", standard());
-    for kind in IdentityKind::ALL.into_iter().filter(|kind| !of_kind(*kind).is_empty()) {
+    for kind in IdentityKind::ALL.iter().copied().filter(|kind| !of_kind(*kind).is_empty()) {
         table(kind.name(), of_kind(kind));
     }
     text

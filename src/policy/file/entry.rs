@@ -147,7 +147,7 @@ impl FileReader<'_> {
         let mut kinds = Vec::new();
         for (text, at) in self.strings(node, "identities")? {
             let Some(kind) = IdentityKind::from_name(text) else {
-                let hint = hint::for_unknown(text, IdentityKind::NAMES.into_iter());
+                let hint = hint::for_unknown(text, IdentityKind::NAMES.iter().copied());
                 self.refuse(at, format!("unknown identity kind {text:?}"), Some(hint));
                 return None;
             };

@@ -167,4 +167,4 @@ fn check_unused(claims: &Claims) -> Result<(), ClaimError> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
