@@ -56,8 +56,8 @@ enum Wanted {
         ends: usize,
         since: usize,
     },
-    /// A body is thrown away. So much has been passed on.
-    Unwanted(usize),
+    /// A body is thrown away.
+    Unwanted,
 }
 
 /// Finds the empty line that ends a head, as the library does: lines end with LF, CR before it does not count, empty lines before the first
@@ -67,7 +67,6 @@ struct Lines {
     begun: bool,
     /// The current line is not empty.
     in_line: bool,
-    count: usize,
 }
 
 /// Why not everything is passed on.
@@ -97,7 +96,6 @@ impl Lines {
             }
             if self.in_line {
                 (self.begun, self.in_line) = (true, false);
-                self.count += 1;
             } else if self.begun {
                 *self = Self::default();
                 return Some(read);
@@ -144,7 +142,7 @@ impl Intake {
         let state = self.0.lock();
         match state.wanted {
             Wanted::Head => state.lines.begun || state.lines.in_line,
-            Wanted::Unwanted(_) => true,
+            Wanted::Unwanted => true,
             _ => false,
         }
     }
@@ -220,12 +218,11 @@ impl State {
                 self.wanted = Wanted::Chunks { ends, since };
                 (passed, hold)
             }
-            Wanted::Unwanted(passed) => {
+            Wanted::Unwanted => {
                 let now = bytes.len().min(TURN);
                 if self.head.bytes() < UNWANTED && self.head.grow(now).is_err() {
                     return (0, Some(Hold::Memory));
                 }
-                self.wanted = Wanted::Unwanted(passed + now);
                 (now, Some(Hold::Turn))
             }
         }
@@ -261,7 +258,7 @@ impl Drop for Handling {
     fn drop(&mut self) {
         let mut state = self.0.0.lock();
         if state.unread_body {
-            state.wanted = Wanted::Unwanted(0);
+            state.wanted = Wanted::Unwanted;
         } else {
             state.wanted = Wanted::Head;
             let kept = if state.lines.in_line { state.ahead.saturating_mul(HEAD_BYTE) } else { 0 };
@@ -274,5 +271,114 @@ impl Drop for Handling {
         }
         state.ahead = 0;
         state.wake();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::memory::MemoryBudget;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    const HEAD: &[u8] = b"GET / HTTP/1.1\nhost: a\n\n";
+    const TURN: Option<Hold> = Some(Hold::Turn);
+    const UNWANTED: Option<Hold> = Some(Hold::Unwanted);
+
+    struct Woken(AtomicBool);
+
+    impl std::task::Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+
+    fn intake() -> Arc<Intake> {
+        Intake::new(ConnectionMemory::http1(Arc::<MemoryBudget>::default()))
+    }
+
+    fn is_wanted(intake: &Intake) -> bool {
+        intake.poll_wanted(&mut Context::from_waker(Waker::noop())).is_ready()
+    }
+
+    /// A request whose head came with these bytes behind it.
+    fn begun(behind: &[u8], has_body: bool) -> (Arc<Intake>, Handling) {
+        let (intake, bytes) = (intake(), [HEAD, behind].concat());
+        assert_eq!(intake.pass(&bytes), (bytes.len(), None));
+        let handling = intake.begin(has_body);
+        (intake, handling)
+    }
+
+    #[test]
+    fn a_head_is_passed_on_to_its_end() {
+        for (pieces, left) in [
+            (&[HEAD][..], 0),
+            (&[b"\r\nGET / HTTP/1.1\r", b"\nhost: a", b"\n\r", b"\n"], 0),
+            (&[b"GET / HTTP/1.1\n", b"\nGET / HTTP/1.1\n"], 15),
+            (&[b"GET / HTTP/1.1\n\na body"], 0),
+            (&[b"GET / HTTP/1.1\n\na\nbody"], 6),
+        ] {
+            let (intake, last) = (intake(), pieces.len() - 1);
+            assert_eq!((intake.pass(b"\r\n"), intake.has_begun()), ((2, None), false), "empty lines are skipped");
+            for (place, piece) in pieces.iter().enumerate() {
+                assert_eq!((is_wanted(&intake), intake.has_begun()), (true, place > 0));
+                let left = if place == last { left } else { 0 };
+                assert_eq!(intake.pass(piece), (piece.len() - left, (left > 0).then_some(Hold::Unwanted)));
+            }
+            assert_eq!((is_wanted(&intake), intake.pass(b"x")), (false, (0, UNWANTED)));
+        }
+        let intake = intake();
+        assert_eq!((intake.pass(HEAD), intake.0.lock().head.bytes()), ((24, None), 2 * 24 + 3 * 320));
+        assert_eq!(self::intake().pass(&vec![b'a'; 1 << 26]), (0, Some(Hold::Memory)));
+    }
+
+    #[test]
+    fn the_next_head_may_have_come_with_the_one_before() {
+        let (intake, handling) = begun(b"GET", false);
+        intake.want_body(Some(9));
+        assert!(!is_wanted(&intake), "it has no body");
+        drop(handling);
+        assert_eq!((is_wanted(&intake), intake.has_begun(), intake.0.lock().head.bytes()), (true, true, 6));
+        assert_eq!((intake.pass(b" / HTTP/1.1\n\n"), is_wanted(&intake)), ((13, None), false));
+        drop(intake.begin(false));
+        assert_eq!((is_wanted(&intake), intake.has_begun(), intake.0.lock().head.bytes()), (true, false, 0));
+    }
+
+    #[test]
+    fn a_body_is_passed_on_when_it_is_read() {
+        let (intake, handling) = begun(b"ab", true);
+        let woken = Arc::new(Woken(AtomicBool::new(false)));
+        assert!(intake.poll_wanted(&mut Context::from_waker(&Arc::clone(&woken).into())).is_pending());
+        intake.want_body(Some(5));
+        assert!(woken.0.load(Ordering::Relaxed) && is_wanted(&intake) && !intake.has_begun());
+        assert_eq!([&b"c"[..], b"def"].map(|bytes| intake.pass(bytes)), [(1, None), (2, UNWANTED)]);
+        assert!(!is_wanted(&intake));
+        intake.body_is_read();
+        drop(handling);
+        assert_eq!((is_wanted(&intake), intake.has_begun()), (true, false));
+    }
+
+    #[test]
+    fn a_body_in_chunks_is_passed_on_in_turns_that_become_longer() {
+        let (intake, _handling) = begun(b"", true);
+        intake.want_body(None);
+        let pass = |length: usize, end: &[u8]| intake.pass(&[&vec![b'a'; length], end].concat());
+        assert_eq!([pass(3000, b""), pass(2048, b""), pass(0, b"\n\nb")], [(2048, TURN), (2048, None), (2, TURN)]);
+        assert_eq!([(); 15].map(|()| pass(1, b"\n\nb")), [(3, TURN); 15]);
+        assert_eq!([pass(1, b"\n\nb"), pass(506, b"\n\n"), pass(0, b"b\n\n")], [(3, None), (508, None), (3, TURN)]);
+        assert_eq!([pass(1, b"\n\nb"), pass(507, b"\n\n")], [(3, None), (509, TURN)]);
+        assert_eq!([pass(600, b""), pass(0, b"\n\n")], [(600, None), (2, TURN)]);
+    }
+
+    #[test]
+    fn a_body_that_nobody_reads_is_thrown_away_and_only_its_buffer_counts() {
+        let (intake, handling) = begun(b"", true);
+        drop(handling);
+        assert!(is_wanted(&intake) && intake.has_begun());
+        let before = intake.0.lock().head.bytes();
+        assert_eq!(intake.pass(&vec![0; 128 * 1024 - before - 15 * 8192]), (8192 - before, TURN));
+        for turn in 0..30 {
+            assert_eq!(intake.pass(&[0; 10_000]), (8192, TURN), "{turn}");
+        }
+        assert_eq!(intake.0.lock().head.bytes(), 128 * 1024);
     }
 }

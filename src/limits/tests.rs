@@ -36,3 +36,14 @@ fn addresses_of_one_subscriber_and_identities_are_counted_each_for_itself() {
     assert_eq!(ask("a", "bc"), Err(FailureKind::IdentityLimited));
     assert_eq!(ask("ab", "c"), Ok(()), "the border between issuer and subject counts");
 }
+
+#[test]
+fn messages_have_a_cap_and_all_connections_one_budget() {
+    let sizes = [0, 1, 4 << 20, (4 << 20) + 1].map(|bytes| MessageBytes::new(bytes).map(MessageBytes::get));
+    assert_eq!(sizes, [None, Some(1), Some(4 << 20), None]);
+    let limits = Limits::default();
+    assert_eq!(limits.message_bytes(), 256 * 1024);
+    assert!(Arc::ptr_eq(limits.memory(), limits.memory()));
+    let peer = Some(IpAddr::from([192, 0, 2, 1]));
+    assert_eq!(limits.client(peer, |_| std::iter::empty()), peer);
+}

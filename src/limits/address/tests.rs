@@ -16,6 +16,14 @@ fn nobody_is_believed_unless_told() {
 }
 
 #[test]
+fn everybody_is_trusted_with_a_network_of_all_addresses() {
+    for (trusted, expected) in [(&["10.0.0.0/8", "::/0"][..], true), (&["10.0.0.0/8"], false), (&[], false)] {
+        let proxies = TrustedProxies::new(read_networks(trusted).unwrap(), AddressHeader::default());
+        assert_eq!((proxies.trusts_everybody(), proxies.header()), (expected, "x-forwarded-for"), "{trusted:?}");
+    }
+}
+
+#[test]
 fn what_a_client_writes_itself_is_never_reached() {
     let trusted = ["10.0.0.0/8", "2001:db8::/32"];
     for (lines, expected) in [

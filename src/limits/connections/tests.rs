@@ -27,6 +27,17 @@ fn the_one_that_waited_longest_makes_room() {
     assert_eq!(connections.open(), 2);
 }
 
+#[tokio::test]
+async fn a_connection_that_is_cut_is_woken() {
+    let connections = connections(1, 0);
+    let lease = admit(&connections, "192.0.2.1").unwrap();
+    let waiting = tokio::spawn(std::future::poll_fn(move |context| lease.poll_cut(context)));
+    tokio::task::yield_now().await;
+    let _new = admit(&connections, "192.0.2.1").unwrap();
+    tokio::task::yield_now().await;
+    assert!(waiting.is_finished());
+}
+
 #[test]
 fn those_that_are_served_are_never_cut() {
     let connections = connections(2, 0);

@@ -30,6 +30,13 @@ fn data_is_held_until_its_call_has_read_it_or_ends() {
     assert_eq!(left(&memory), ALL - 1150, "what came after it is in the same buffers");
     call.frame_read();
     assert_eq!(left(&memory), ALL - 1000);
+    for (frames, held) in [(2, 1020), (1, 1030)] {
+        (0..frames).for_each(|_| inbound.frame(10, 0, Some(1)).unwrap());
+        call.frame_read();
+        assert_eq!(left(&memory), ALL - held, "the older frame is read, the other one is not");
+    }
+    call.frame_read();
+    assert_eq!(left(&memory), ALL - 1000);
     inbound.frame(100, 0, Some(1)).unwrap();
     drop(call);
     assert_eq!(left(&memory), ALL);
@@ -37,6 +44,22 @@ fn data_is_held_until_its_call_has_read_it_or_ends() {
     inbound.frame(9, 10_000, None).unwrap();
     assert_eq!(left(&memory), ALL - 20_000, "the largest frame's buffer stays");
     drop(inbound);
+    assert_eq!(left(&memory), ALL);
+}
+
+#[test]
+fn a_header_block_and_the_table_of_fields_are_held_until_they_are_gone() {
+    let memory = ConnectionMemory::http2(Arc::<MemoryBudget>::default());
+    let inbound = Inbound::new(&memory);
+    for (bytes, held) in [(100, 100), (300, 300), (200, 300)] {
+        inbound.block(1, bytes).unwrap();
+        assert_eq!(left(&memory), ALL - held);
+    }
+    inbound.block_is_gone();
+    inbound.table(70).unwrap();
+    inbound.table(30).unwrap();
+    assert_eq!(left(&memory), ALL - 100);
+    inbound.table_is_empty();
     assert_eq!(left(&memory), ALL);
 }
 

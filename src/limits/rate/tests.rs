@@ -74,6 +74,21 @@ fn an_issuer_with_many_users_spends_no_other_issuers_rate() {
     flood(RateKey::identity("https://own.example", "the one"), users, others);
 }
 
+#[test]
+fn the_largest_group_loses_the_counter_nearest_to_its_end_and_of_equal_ones_the_nearest_goes() {
+    let mut counters = Counters::new(3);
+    let key = |group, member| Key { group, member };
+    for (group, member, end) in [(1, 1, 50), (2, 2, 10), (1, 3, 60), (3, 4, 70)] {
+        counters.set(key(group, member), end, 0);
+    }
+    let known = |counters: &Counters| [1, 2, 3, 4, 5].map(|member| counters.end(key(0, member)));
+    assert_eq!(known(&counters), [0, 10, 60, 70, 0]);
+    counters.set(key(4, 5), 80, 0);
+    assert_eq!(known(&counters), [0, 0, 60, 70, 80]);
+    counters.set(key(5, 1), 90, 75);
+    assert_eq!((known(&counters), counters.len()), ([90, 0, 0, 0, 80], 2), "those that have ended are forgotten");
+}
+
 proptest! {
     /// However few the counters: the one that is refused has used up the rate within the period.
     #[test]

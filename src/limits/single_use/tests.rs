@@ -26,6 +26,7 @@ fn tokens_are_the_same_by_issuer_and_id() {
     assert_eq!(nameless, token("a", ""), "an empty id is none");
     assert_ne!(nameless, counted(&json!({"iss": "a", "exp": 2000, "jti": "\0".repeat(32)})).key, "an id is not a hash");
     assert_eq!(counted(&json!({"iss": "a", "exp": 2000.5})).expires, 2001);
+    assert_ne!(counted(&json!({"iss": "a"})).issuer, counted(&json!({"iss": "b"})).issuer, "each has its share");
 }
 
 #[test]
@@ -34,6 +35,7 @@ fn an_id_of_another_type_is_refused_and_an_issuer_without_a_limit_not_counted() 
         Counted::of(&verified(Some(1), &json!({"iss": "a", "jti": null}))).unwrap().is_some(),
         "counted by the token"
     );
+    assert_eq!([Some(1), None].map(|limit| SingleUse::counts(&verified(limit, &json!({})))), [true, false]);
     for id in [json!(1), json!(["x"])] {
         assert!(Counted::of(&verified(Some(1), &json!({"iss": "a", "jti": id}))).is_err());
         assert!(Counted::of(&verified(None, &json!({"iss": "a", "jti": id}))).unwrap().is_none());
