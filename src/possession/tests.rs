@@ -3,10 +3,11 @@
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING,
-    ECDSA_P384_SHA384_FIXED_SIGNING, ECDSA_P521_SHA512_ASN1_SIGNING, EcdsaKeyPair, EcdsaSigningAlgorithm,
-    Ed25519KeyPair, KeyPair,
+    ECDSA_P384_SHA384_FIXED_SIGNING, ECDSA_P521_SHA512_ASN1_SIGNING, ECDSA_P521_SHA512_FIXED_SIGNING, EcdsaKeyPair,
+    EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair,
 };
 use aws_lc_rs::{encoding::AsDer, encoding::PublicKeyX509Der, rsa, signature};
+use der::Encode as _;
 
 use super::*;
 
@@ -40,6 +41,7 @@ fn ecdsa_keys_of_every_curve_prove_themselves() {
         (&ECDSA_P521_SHA512_ASN1_SIGNING, KeyKind::P521),
         (&ECDSA_P256_SHA256_FIXED_SIGNING, KeyKind::P256),
         (&ECDSA_P384_SHA384_FIXED_SIGNING, KeyKind::P384),
+        (&ECDSA_P521_SHA512_FIXED_SIGNING, KeyKind::P521),
     ];
     for (algorithm, kind) in cases {
         let key = EcKey::new(algorithm);
@@ -116,14 +118,18 @@ fn signing_requests_prove_themselves() {
     for (algorithm, kind) in cases {
         assert_eq!(prove_csr(csr(algorithm).0).unwrap().public_key().kind(), kind);
     }
-    let (_, der) = csr(&rcgen::PKCS_ECDSA_P256_SHA256);
+    let (mut text, der) = csr(&rcgen::PKCS_ECDSA_P256_SHA256);
     let renamed = pem::encode(&pem::Pem::new("NEW CERTIFICATE REQUEST", der));
     assert!(prove_csr(renamed.into_bytes()).is_ok());
+    text.resize(64 * 1024, b'\n');
+    assert!(prove_csr(text.clone()).is_ok());
+    text.push(b'\n');
+    assert_eq!(prove_csr(text), Err(CsrError::Malformed("it is too long").into()));
 }
 
 #[test]
 fn requests_that_do_not_prove_themselves_are_refused() {
-    let (text, der) = csr(&rcgen::PKCS_ECDSA_P256_SHA256);
+    let (_, der) = csr(&rcgen::PKCS_ECDSA_P256_SHA256);
     let again = |der: &[u8], label: &str| pem::encode(&pem::Pem::new(label, der)).into_bytes();
     let mut tampered = der.clone();
     let last = tampered.len() - 1;
@@ -136,9 +142,33 @@ fn requests_that_do_not_prove_themselves_are_refused() {
         again(&[der.as_slice(), &[0]].concat(), "CERTIFICATE REQUEST"),
         b"xyz".to_vec(),
         Vec::new(),
-        [text, vec![b' '; MAX_CSR_BYTES]].concat(),
     ] {
         assert!(matches!(prove_csr(bad), Err(PossessionError::Csr(CsrError::Malformed(_)))));
+    }
+}
+
+/// The same request, said to be signed with another algorithm.
+fn said_to_be(algorithm: &[u8], der: &[u8]) -> Vec<u8> {
+    use x509_parser::prelude::{FromDer as _, X509CertificationRequest};
+    let (_, request) = X509CertificationRequest::from_der(der).unwrap();
+    let signature = der::asn1::BitStringRef::from_bytes(&request.signature_value.data).unwrap().to_der().unwrap();
+    let parts = [request.certification_request_info.raw, algorithm, &signature].concat();
+    let der = der::asn1::AnyRef::new(der::Tag::Sequence, &parts).unwrap().to_der().unwrap();
+    pem::encode(&pem::Pem::new("CERTIFICATE REQUEST", der)).into_bytes()
+}
+
+#[test]
+fn of_algorithms_that_are_not_verified_only_pss_is_merely_not_permitted() {
+    let (_, der) = csr(&rcgen::PKCS_ECDSA_P256_SHA256);
+    for (algorithm, expected) in [
+        (&b"\x30\x0a\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x02"[..], Ok(KeyKind::P256)),
+        (b"\x30\x0a\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x09", Err(PossessionError::Proof(KeyKind::P256))),
+        (
+            b"\x30\x0b\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0a",
+            Err(PossessionError::NotPermitted { kind: KeyKind::P256, hash: None }),
+        ),
+    ] {
+        assert_eq!(prove_csr(said_to_be(algorithm, &der)).map(|proven| proven.public_key().kind()), expected);
     }
 }
 

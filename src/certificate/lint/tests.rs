@@ -2,11 +2,17 @@
 
 use std::time::{Duration, SystemTime};
 
+use der::asn1::{AnyRef, ObjectIdentifier, OctetStringRef};
+use der::{Encode as _, Tag};
 use rcgen::SigningKey as _;
 use serde_json::json;
+use x509_parser::asn1_rs::BitString;
+use x509_parser::certificate::TbsCertificate;
+use x509_parser::extensions::X509Extension;
+use x509_parser::prelude::{FromDer as _, UniqueIdentifier};
 
 use super::super::{CertificateRequest, ComposeError, Form, LintedTbs, Serial, ValidityPolicy, append, compose};
-use super::{LintError, check, check_extended};
+use super::{LintError, check, check_extended, check_fields, check_key_identifiers, check_key_usage, is_name};
 use crate::certificate::chain::{IssuingChain, tests as chains};
 use crate::crypto::algorithm::SignatureAlgorithm;
 use crate::identity::Principal;
@@ -121,7 +127,11 @@ fn every_byte_that_matters_is_looked_at() {
     let fixture = fixture();
     let good = compose::tbs_certificate(&fixture.request()).unwrap();
     // Extension identifier and criticality as they stand in the DER, and what they are turned into.
-    let cases: [(&[u8], &[u8], &str); 9] = [
+    let serial = fixture.serial.as_bytes();
+    let negative = [&[0x80 | serial[0]], &serial[1..]].concat();
+    let cases: [(&[u8], &[u8], &str); 11] = [
+        (serial, &negative, "a negative serial number"),
+        (&[0x55, 0x1d, 0x0f, 0x01, 0x01, 0xff], &[0x55, 0x1d, 0x0f, 0x01, 0x01, 0x00], "not critical"),
         (&[0x55, 0x1d, 0x0f, 0x01, 0x01, 0xff], &[0x55, 0x1d, 0x0e, 0x01, 0x01, 0xff], "another extension first"),
         (&[0x03, 0x02, 0x07, 0x80], &[0x03, 0x02, 0x07, 0x00], "no key usage"),
         (&[0x03, 0x02, 0x07, 0x80], &[0x03, 0x02, 0x01, 0x86], "more key usages"),
@@ -146,6 +156,68 @@ fn every_byte_that_matters_is_looked_at() {
         assert!(check(bad, &fixture.request()).is_err());
     }
     assert_eq!(check(&good, &fixture.request()), Ok(()));
+    let unique = || Some(UniqueIdentifier(BitString::new(0, &[7])));
+    let (_, mut tbs) = TbsCertificate::from_der(&good).unwrap();
+    for (issuer, subject) in [(unique(), None), (None, unique())] {
+        (tbs.issuer_uid, tbs.subject_uid) = (issuer, subject);
+        assert_eq!(check_fields(&tbs, &fixture.request()), Err(LintError("a unique identifier is present")));
+    }
+}
+
+#[test]
+fn a_name_of_one_kind_does_not_pass_for_another_of_that_kind() {
+    let wrong = Err(LintError("the subject alternative name is not the principal's"));
+    for (settings, before) in [("username", ""), ("uri", "https://example.com/")] {
+        let settings =
+            format!("    type: {settings}\n    subject-domain: {}example.com", &before[..before.len().min(8)]);
+        let named = |name: &str| principal_of(&settings, json!({"sub": format!("{before}{name}")})).unwrap();
+        let (jane, eve) = (Fixture { principal: named("jane"), ..fixture() }, named("eve"));
+        let der = compose::tbs_certificate(&jane.request()).unwrap();
+        assert_eq!(check(&der, &CertificateRequest { principal: &eve, ..jane.request() }), wrong);
+    }
+    assert!(is_name("!~") && !["", " ", "a b", "a\n", "\u{7f}", "\u{e4}"].into_iter().any(is_name));
+}
+
+fn encoded(id: ObjectIdentifier, critical: bool, value: &[u8]) -> Vec<u8> {
+    compose::extension(id, critical, value.to_vec()).unwrap().to_der().unwrap()
+}
+
+fn read(der: &[u8]) -> X509Extension<'_> {
+    X509Extension::from_der(der).unwrap().1
+}
+
+#[test]
+fn no_usage_stands_beside_the_two() {
+    let check = |usage: u16, purposes: &[&str]| {
+        let [first, second] = usage.to_be_bytes();
+        let usage = encoded(compose::KEY_USAGE, true, &[3, 3, 7, first, second]);
+        let purposes: Vec<ObjectIdentifier> = purposes.iter().map(|id| id.parse().unwrap()).collect();
+        let purposes = encoded(compose::EXTENDED_KEY_USAGE, false, &purposes.to_der().unwrap());
+        check_key_usage(&read(&usage), &read(&purposes)).is_ok()
+    };
+    let (digital_signature, code_signing) = (0x8000, "1.3.6.1.5.5.7.3.3");
+    assert!(check(digital_signature, &[code_signing]) && !check(0, &[code_signing]) && !check(digital_signature, &[]));
+    for other in (1..9).map(|bit| digital_signature >> bit) {
+        assert!(!check(other, &[code_signing]) && !check(digital_signature | other, &[code_signing]), "{other:x}");
+    }
+    let of_pkix = [1, 2, 4, 8, 9, 77].map(|purpose| format!("1.3.6.1.5.5.7.3.{purpose}"));
+    for other in of_pkix.iter().map(String::as_str).chain(["2.5.29.37.0"]) {
+        assert!(!check(digital_signature, &[other]) && !check(digital_signature, &[code_signing, other]), "{other}");
+    }
+}
+
+#[test]
+fn the_authority_key_identifier_says_no_more_than_the_key() {
+    let fixture = fixture();
+    let (key, issuer) = (fixture.key.public_key().key_identifier(), fixture.chain.subject_key_identifier());
+    let subject = encoded(compose::SUBJECT_KEY_IDENTIFIER, false, &[&[4, 20], &key[..]].concat());
+    let more = Err(LintError("the authority key identifier says more"));
+    for (rest, expected) in [(&b""[..], Ok(())), (b"\x82\x01\x01", more), (b"\xa1\x04\x82\x02ab", more)] {
+        let fields = [&[0x80, 20], issuer, rest].concat();
+        let value = AnyRef::new(Tag::Sequence, &fields).unwrap().to_der().unwrap();
+        let authority = encoded(compose::AUTHORITY_KEY_IDENTIFIER, false, &value);
+        assert_eq!(check_key_identifiers(&read(&subject), &read(&authority), &fixture.request()), expected);
+    }
 }
 
 #[test]
@@ -154,13 +226,15 @@ fn the_two_issuers_and_the_subject_are_needed() {
     let user = principal_of("    type: username\n    subject-domain: example.com", json!({"sub": "jane"})).unwrap();
     for (whole, needed) in [(user, 3), (fixture.principal.clone(), 2)] {
         for missing in 0..whole.extensions().len() {
-            fixture.principal = whole.without_extension_for_test(missing);
+            fixture.principal = whole.with_extensions_for_test(|extensions| drop(extensions.remove(missing)));
             match LintedTbs::compose(&fixture.request()) {
                 Err(ComposeError::Lint(_)) => assert!(missing < needed),
                 other => assert!(other.is_ok() && missing >= needed, "an address needs no subject, and nothing else"),
             }
         }
     }
+    fixture.principal = fixture.principal.with_extensions_for_test(|extensions| extensions.extend_from_within(1..));
+    assert!(matches!(LintedTbs::compose(&fixture.request()), Err(ComposeError::Lint(_))), "a duplicate");
 }
 
 #[test]
@@ -175,7 +249,6 @@ fn a_certificate_neither_outlives_its_issuer_nor_comes_before_it() {
 
 #[test]
 fn validity_follows_the_policy() {
-    use x509_parser::prelude::{FromDer as _, TbsCertificate};
     let fixture = fixture();
     let now = fixture.now + Duration::from_hours(1);
     let validity = ValidityPolicy::new(Duration::from_mins(20), Duration::from_mins(1)).unwrap();
@@ -190,7 +263,7 @@ fn validity_follows_the_policy() {
 
 #[test]
 fn the_certificate_carries_the_signature_and_its_algorithm() {
-    use x509_parser::prelude::{FromDer as _, X509Certificate};
+    use x509_parser::prelude::X509Certificate;
     let fixture = fixture();
     let tbs = LintedTbs::compose(&fixture.request()).unwrap();
     let der = tbs.assemble(ALGORITHM, &fixture.ca_key.sign(tbs.as_der()).unwrap()).unwrap();
@@ -210,7 +283,7 @@ fn sct_list() -> Vec<u8> {
 
 #[test]
 fn precertificate_and_certificate_differ_in_one_extension_only() {
-    use x509_parser::prelude::{FromDer as _, ParsedExtension, TbsCertificate};
+    use x509_parser::prelude::ParsedExtension;
     let fixture = fixture();
     let plain = LintedTbs::compose(&fixture.request()).unwrap();
     let precertificate = plain.precertificate().unwrap();
@@ -245,4 +318,19 @@ fn wrong_extended_forms_are_refused() {
     let differs = LintError("it differs in more than its last extension");
     assert_eq!(check_extended(precertificate.as_der(), other.as_der(), Form::Precertificate), Err(differs));
     assert_eq!(check_extended(plain.as_der(), plain.as_der(), Form::Precertificate), Err(differs));
+    let list = OctetStringRef::new(&sct_list()).unwrap().to_der().unwrap();
+    let (poison, timestamps) = (compose::POISON, compose::TIMESTAMPS);
+    for (form, id, critical, value, holds) in [
+        (Form::Precertificate, poison, true, compose::NULL, true),
+        (Form::Precertificate, poison, false, compose::NULL, false),
+        (Form::Precertificate, poison, true, &[4, 0], false),
+        (Form::Precertificate, timestamps, true, compose::NULL, false),
+        (Form::Timestamped, timestamps, false, &list, true),
+        (Form::Timestamped, timestamps, true, &list, false),
+        (Form::Timestamped, poison, false, &list, false),
+        (Form::Plain, timestamps, false, &list, false),
+    ] {
+        let der = append::append(plain.as_der(), &encoded(id, critical, value)).unwrap();
+        assert_eq!(check_extended(&der, plain.as_der(), form).is_ok(), holds, "{id} {critical} {value:02x?}");
+    }
 }

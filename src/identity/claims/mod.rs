@@ -248,10 +248,6 @@ impl<'de> Visitor<'de> for UniqueVisitor {
         Ok(Value::String(value.to_owned()))
     }
 
-    fn visit_string<E>(self, value: String) -> Result<Value, E> {
-        Ok(Value::String(value))
-    }
-
     fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Value, A::Error> {
         let mut list = Vec::new();
         while let Some(UniqueValue(value)) = sequence.next_element()? {

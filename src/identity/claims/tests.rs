@@ -25,7 +25,8 @@ fn only_an_object_is_a_set_of_claims() {
 fn a_wrong_type_is_never_taken_for_absent() {
     let claims = claims(r#"{"n":null,"i":1,"l":[],"e":"","t":"x","o":{"m":"","k":"v","z":null}}"#);
     assert_eq!(claims.optional_text("absent"), Ok(None));
-    assert!(claims.optional_text("i").is_err());
+    let wrong = ClaimError::WrongType { claim: "i".into(), found: "a number", wanted: "a string" };
+    assert_eq!(claims.optional_text("i"), Err(wrong));
     assert_eq!(claims.non_empty_str("e"), Err(ClaimError::Empty("e".into())));
     assert_eq!(claims.text("e"), Ok(""));
     assert_eq!(claims.non_empty_str("t"), Ok("x"));
@@ -75,7 +76,9 @@ fn numbers_are_written_in_full_and_never_rounded() {
         let claims = claims(&format!(r#"{{"o":{{"n":1.5}},"l":[2.5],"\u006e" : {json} ,"s":"3.5"}}"#));
         assert_eq!(claims.scalar("n").unwrap().unwrap(), text, "{json}");
     }
-    let claims = claims(r#"{"t":true,"f":false,"n":null,"l":[],"o":{},"s":"x","long":1e-401}"#);
+    let claims = claims(r#"{"t":true,"f":false,"n":null,"l":["x",true,-7],"o":{},"s":"x","long":1e-401,"r":[1.5]}"#);
+    assert_eq!(claims.scalars("l"), Ok(Some(vec!["x".into(), "true".into(), "-7".into()])));
+    assert_eq!((claims.scalars("r"), claims.scalars("s")), (Ok(None), Ok(None)));
     assert_eq!(
         (claims.scalar("t").unwrap().unwrap(), claims.scalar("f").unwrap().unwrap()),
         ("true".into(), "false".into())

@@ -196,11 +196,11 @@ impl Principal {
         &self.challenge
     }
 
-    /// The same without one extension, for the tests of what comes after.
+    /// The same with other extensions, for the tests of what comes after.
     #[cfg(test)]
-    pub(crate) fn without_extension_for_test(&self, index: usize) -> Self {
+    pub(crate) fn with_extensions_for_test(&self, change: impl FnOnce(&mut Vec<(ExtensionId, String)>)) -> Self {
         let mut changed = self.clone();
-        changed.extensions.remove(index);
+        change(&mut changed.extensions);
         changed
     }
 

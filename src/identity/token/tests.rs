@@ -16,7 +16,8 @@ fn a_token_is_taken_apart() {
         ("https://a.example", Some("k"), TokenAlgorithm::ES256)
     );
     assert_eq!(format!("{}.{}", parsed.jws().signed_text(), parsed.jws().signature_text()), text);
-    assert!(!format!("{parsed:?}").contains("a.example"));
+    let shown = format!("{parsed:?}");
+    assert!(shown.contains("ES256") && !shown.contains("a.example"), "{shown}");
 }
 
 #[test]
@@ -50,6 +51,31 @@ fn algorithms_that_need_no_key_of_the_issuer_are_refused() {
     for alg in ["none", "None", "HS256", "HS384", "HS512", "rs256", "", "dir", "RSA-OAEP", "ES256K"] {
         let text = token(&format!(r#"{{"alg":"{alg}"}}"#), PAYLOAD);
         assert!(matches!(UnverifiedToken::parse(&text), Err(TokenError::Algorithm)), "{alg}");
+    }
+}
+
+#[test]
+fn each_algorithm_has_its_keys_and_lengths_of_signatures() {
+    for (names, is_rsa, shortest, longest) in [
+        (&["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"][..], true, 256, 512),
+        (&["ES256", "EdDSA", "Ed25519"], false, 64, 64),
+        (&["ES384"], false, 96, 96),
+        (&["ES512"], false, 132, 132),
+    ] {
+        for name in names {
+            let has_form = |length: usize| {
+                let signature = format!(".{}", URL_SAFE_NO_PAD.encode(vec![7; length]));
+                let text = token(&format!(r#"{{"alg":"{name}"}}"#), PAYLOAD).replace(".AAAA", &signature);
+                CompactJws::parse(&text).unwrap().has_signature_form()
+            };
+            assert_eq!(
+                [shortest - 1, shortest, longest, longest + 1].map(has_form),
+                [false, true, true, false],
+                "{name}"
+            );
+            let algorithm = TokenAlgorithm::from_name(name).unwrap();
+            assert_eq!((format!("{algorithm:?}").as_str(), algorithm.is_rsa()), (*name, is_rsa));
+        }
     }
 }
 
@@ -109,7 +135,7 @@ fn padding_and_other_alphabets_are_refused() {
 
 #[test]
 fn length_is_checked_before_anything_else() {
-    let dots = ".".repeat(MAX_TOKEN_BYTES + 1);
+    let dots = ".".repeat(64 * 1024 + 1);
     assert!(matches!(UnverifiedToken::parse(&dots), Err(TokenError::TooLong)));
     assert!(matches!(UnverifiedToken::parse(&dots[1..]), Err(TokenError::NotThreeParts)));
 }

@@ -1,4 +1,7 @@
 use super::*;
+use crate::identity::fetch::{ClusterFiles, Fetcher};
+use crate::identity::keys::KeyTiming;
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::json;
 
 fn claims(value: &Value) -> Claims {
@@ -38,7 +41,7 @@ fn a_time_of_the_wrong_type_is_refused_and_never_absent() {
             assert!(matches!(times(&value), Err(VerifyError::Claim(ClaimError::WrongType { .. }))), "{name} {bad}");
         }
     }
-    for beyond in [json!(1e20), json!(i64::MAX), json!(-1e300)] {
+    for beyond in [json!(1e15), json!(1e20), json!(i64::MAX), json!(-1e300)] {
         assert!(times(&json!({"exp": beyond})).is_err() && times(&json!({"exp": 2000, "nbf": beyond})).is_err());
         assert!(times(&json!({"exp": 2000, "iat": beyond})).is_ok(), "never checked");
     }
@@ -76,4 +79,93 @@ fn the_audience_is_a_text_or_a_list_of_texts() {
         assert!(matches!(check(wrong.clone()), Err(VerifyError::Claim(_))), "{wrong}");
     }
     assert!(check_audience(&claims(&json!({})), "sigstore").is_err());
+}
+
+/// An identity of this type for tokens of this audience.
+fn identity(kind: &str, audience: &str) -> Arc<Issuer> {
+    let file = format!("oidc-issuers:\n  https://a.example:\n    client-id: {audience}\n    type: {kind}\n");
+    Arc::clone(Issuers::parse("test.yaml", &file).unwrap().iter().next().unwrap())
+}
+
+/// The audiences of what was found: they tell the identities apart.
+fn audiences<E>(found: Result<(Arc<Issuer>, Vec<Arc<Issuer>>), E>) -> Result<String, E> {
+    found.map(|(first, others)| std::iter::once(&first).chain(&others).map(|one| one.audience.as_str()).collect())
+}
+
+#[test]
+fn the_identities_for_the_audience_are_found_in_their_order() {
+    let identities = ["a", "b", "c", "d"].map(|audience| identity("email", audience));
+    let found = |aud: Value, among| audiences(for_audience(&claims(&json!({"aud": aud})), among, "url"));
+    for (aud, expected) in [(json!("a"), "a"), (json!("d"), "d"), (json!(["d", "b"]), "bd"), (json!(["a", "c"]), "ac")]
+    {
+        assert_eq!(found(aud.clone(), &identities).unwrap(), expected, "{aud}");
+    }
+    let refused = found(json!("e"), &identities);
+    assert!(matches!(refused, Err(VerifyError::Audience { expected }) if expected == "a"), "what the first one says");
+    assert!(matches!(found(json!("a"), &[]), Err(VerifyError::UnknownIssuer(_))));
+}
+
+#[test]
+fn the_identities_whose_restrictions_a_token_keeps_are_left() {
+    let [first, second, third] = ["a", "b", "c"].map(|audience| identity("email", audience));
+    for (kept, expected) in [("abc", Ok("abc")), ("bc", Ok("bc")), ("ac", Ok("ac")), ("c", Ok("c")), ("", Err("a"))] {
+        let refusal = |one: &Issuer| ClaimError::Missing(one.audience.clone()).into();
+        let check = |one: &Issuer| if kept.contains(&one.audience) { Ok(()) } else { Err(refusal(one)) };
+        let found = unrestricted(Arc::clone(&first), vec![Arc::clone(&second), Arc::clone(&third)], check);
+        let found = audiences(found).map_err(|error| match error {
+            RestrictionError::Claim(error) => error.claim().to_owned(),
+            other => panic!("{other}"),
+        });
+        assert_eq!(found.as_deref().map_err(String::as_str), expected, "{kept}");
+    }
+}
+
+#[test]
+fn the_subject_is_needed_unless_one_of_the_identities_does_without() {
+    let (cluster, email) = (identity("kubernetes", "a"), identity("email", "a"));
+    for (value, alone, with_email) in [
+        (json!({"sub": "x", "Sub": "y"}), true, true),
+        (json!({"a": 1}), false, true),
+        (json!({"sub": null}), false, true),
+        (json!({"sub": ""}), false, true),
+        (json!({"sub": 7}), false, false),
+        (json!({"Sub": "x"}), false, false),
+        (json!({"sub": null, "\u{17f}ub": "x"}), false, false),
+    ] {
+        let check = |others: &[Arc<Issuer>]| check_subject(&claims(&value), &cluster, others).is_ok();
+        assert_eq!((check(&[]), check(&[Arc::clone(&email)])), (alone, with_email), "{value}");
+    }
+}
+
+#[test]
+fn what_is_verified_says_who_until_when_and_by_which_token() {
+    let plain = |value: Value| VerifiedClaims::for_test(claims(&value), identity("email", "a"));
+    let mut verified = VerifiedClaims {
+        alternatives: vec![identity("email", "b")],
+        has_unknown_type: true,
+        ..plain(json!({"exp": 1000, "sub": "", "email": "e"}))
+    };
+    assert_eq!((verified.party(), plain(json!({"sub": "s", "email": "e"})).party()), ("e", "s"));
+    assert_eq!(verified.expires_at(), UNIX_EPOCH + Duration::from_secs(1000));
+    assert_eq!(verified.signing_input_digest(), Some(&[0; 32]));
+    assert!(verified.has_unknown_type() && !plain(json!({})).has_unknown_type());
+    assert_eq!((verified.take_alternatives().len(), verified.take_alternatives().len()), (1, 0));
+}
+
+#[tokio::test]
+async fn an_issuer_is_asked_only_for_a_token_that_its_keys_could_make_good() {
+    const URL: &str = "http://127.0.0.1:9";
+    let file = format!("oidc-issuers:\n  {URL}:\n    client-id: sigstore\n    type: email\n");
+    let issuers = Issuers::parse("test.yaml", &file).unwrap();
+    let keys = KeyStore::new(Fetcher::new().unwrap(), ClusterFiles::default(), &KeyTiming::default());
+    let verify = |issuer: &str, email: &str, length: usize| {
+        let claims = json!({"iss": issuer, "aud": "sigstore", "exp": 2000, "email": email, "email_verified": true});
+        let parts = [br#"{"alg":"ES256"}"#.to_vec(), claims.to_string().into_bytes(), vec![7; length]];
+        let token = UnverifiedToken::parse(&parts.map(|part| URL_SAFE_NO_PAD.encode(part)).join(".")).unwrap();
+        verify_now(token, &issuers, &keys, UNIX_EPOCH + Duration::from_secs(1000), Patience::Waits(None))
+    };
+    assert!(matches!(verify("http://127.0.0.1:8", "dev@example.com", 64), Err(VerifyError::UnknownIssuer(_))));
+    assert!(matches!(verify(URL, "dev@example.com", 63), Err(VerifyError::Signature)));
+    assert!(matches!(verify(URL, "nobody", 64), Err(VerifyError::Identity(PrincipalError::NotAnAddress))));
+    assert!(matches!(verify(URL, "dev@example.com", 64), Ok(Verification::Waits(..))));
 }

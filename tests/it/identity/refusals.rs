@@ -3,6 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::support::identities::{identities, issuers_file};
+use crate::support::issuer::{KEYS, signed};
 use crate::support::scene::{Scene, assert_refused};
 use crate::support::{FakeIssuer, Key, Kind, Running};
 use serde_json::{Value, json};
@@ -274,5 +275,20 @@ async fn identities_that_are_not_the_issuers_to_vouch_for() {
         }
         let reply = server.ask(&issuer.token(&claims), &key, claims["sub"].as_str().unwrap()).await;
         assert_refused(&server, &reply, kind, &format!("{name} with {changes}"));
+    }
+}
+
+#[tokio::test]
+async fn what_held_keys_say_comes_before_what_the_claims_lack() {
+    let scene = Scene::new().await;
+    let header = json!({"alg": "ES256", "kid": "another"}).to_string();
+    // Made after the keys were fetched: for such a token they are fetched again, if it could pass with others.
+    let mut claims = scene.claims();
+    claims["iat"] = json!(seconds() + 30.0);
+    for (case, is_verified) in [("no keys are held", true), ("the keys are held", false)] {
+        claims["email_verified"] = json!(is_verified);
+        let token = signed(&Key::fixed_p256(), "ES256", &header, &claims.to_string());
+        scene.refuses(&token, FailureKind::TokenKeyUnknown, case).await;
+        assert_eq!(scene.issuer.requests(KEYS), 1, "{case}");
     }
 }

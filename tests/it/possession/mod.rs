@@ -1,2 +1,3 @@
+mod hashes;
 mod refusals;
 mod wycheproof;

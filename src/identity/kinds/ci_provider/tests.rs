@@ -58,6 +58,8 @@ fn what_index_does_not_find_leaves_its_extension_out_and_refuses_a_name() {
     assert_eq!(arcs(with(&full, "vcs/ref", json!(null))), [1, 8, 20, 24]);
     let holed = settings("https://ci.example/{{ .project }}/{{ index . \"vcs/ref\" }}");
     assert_eq!(principal_of(&holed, without(&full, "vcs/ref")).unwrap_err().claim(), Some("vcs/ref"));
+    let blank = principal_of(&settings("{{ .project }}"), with(&full, "project", json!(" ")));
+    assert_eq!(blank, Err(PrincipalError::EmptyName));
 }
 
 #[test]
