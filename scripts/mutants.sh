@@ -32,6 +32,7 @@ for area in "${!decides[@]}"; do
     if [ "$wanted" != all ] && [ "$wanted" != "$area" ]; then continue; fi
     files=()
     for pattern in ${decides[$area]}; do files+=(--file "$pattern"); done
+    rm -rf "$tools/mutants-$area"
     # First the area's unit tests; then, on what survived them, those integration tests that send what must be refused.
     mutants --timeout 60 --cargo-arg=--lib "$@" -- -- "$area::"
     mutants --timeout 300 --cargo-arg=--test=it "$@" -- -- --skip signer:: --skip documentation:: --skip dev:: --skip cli:: \

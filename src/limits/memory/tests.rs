@@ -7,6 +7,7 @@ fn left(left: &Left) -> usize {
 
 #[test]
 fn what_is_ordinary_fits_whatever_a_few_large_ones_take() {
+    assert_eq!((OWN, COMMON / COMMON_PER_CONNECTION), (16_384, 153), "a few do not fill what is common");
     let budget = Arc::<MemoryBudget>::default();
     let strangers: Vec<_> = (0..100).map(|_| ConnectionMemory::http1(Arc::clone(&budget))).collect();
     let mut held = Vec::new();

@@ -35,6 +35,7 @@ fn an_id_of_another_type_is_refused_and_an_issuer_without_a_limit_not_counted() 
         Counted::of(&verified(Some(1), &json!({"iss": "a", "jti": null}))).unwrap().is_some(),
         "counted by the token"
     );
+    assert_eq!([Some(1), None].map(|limit| SingleUse::counts(&verified(limit, &json!({})))), [true, false]);
     for id in [json!(1), json!(["x"])] {
         assert!(Counted::of(&verified(Some(1), &json!({"iss": "a", "jti": id}))).is_err());
         assert!(Counted::of(&verified(None, &json!({"iss": "a", "jti": id}))).unwrap().is_none());
