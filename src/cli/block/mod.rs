@@ -32,14 +32,14 @@ const ADD_EXAMPLES: &str = "All conditions of an entry must be met; two entries 
 
 Examples:
   A repository, by the id that stays when it is renamed:
-    sigmint block add --issuer https://token.actions.githubusercontent.com \\
+    sigmint block add --block-path block.yaml --issuer https://token.actions.githubusercontent.com \\
       --claim repository_id=123456 --reason 'incident 42'
 
   A person, for a week:
-    sigmint block add --san mallory@example.com --reason 'left the company' --for 7d
+    sigmint block add --block-path block.yaml --san mallory@example.com --reason 'left the company' --for 7d
 
   A leaked key, of a certificate or a public key:
-    sigmint block add --key leaked.pem --reason 'found in a public repository'
+    sigmint block add --block-path block.yaml --key leaked.pem --reason 'found in a public repository'
 
 Exit code: 0 if it is blocked now, also if it was before; 1 if the file cannot be changed; 2 if the command makes no sense.";
 

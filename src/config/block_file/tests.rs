@@ -48,7 +48,7 @@ fn every_key_is_read() {
                 key_sha256: Some(HASH.parse().unwrap()),
             },
             reason: "why".to_owned(),
-            until: Some(UNIX_EPOCH + Duration::from_secs(1_798_135_200)),
+            until: Some(UNIX_EPOCH + Duration::from_hours(499_482)),
         }
     );
     let digits = "1".repeat(64);

@@ -3,6 +3,7 @@
 //! Owns the table and where a value comes from: command line, then environment, then the settings file, then the default. The names are
 //! Fulcio's, so that its charts and unit files work unchanged.
 
+mod admission;
 mod audit;
 mod values;
 
@@ -161,29 +162,9 @@ const SECTIONS: &[(&str, &[Flag])] = &[
                 CLIENT_SIGNING_ALGORITHMS,
                 "Which keys and hashes clients may use, comma-separated",
             ),
-            flag(
-                "block-path",
-                "FILE",
-                "",
-                "Who gets no certificate (`sigmint block`); a change counts within a second",
-            ),
-            flag(
-                "blocked-public-keys",
-                "FILE",
-                "",
-                "Client keys that are refused: SHA-256 of the DER public key in hexadecimal, one a line, # comments; loaded again when replaced",
-            ),
         ],
     ),
-    (
-        "Who may sign",
-        &[flag(
-            "policy-path",
-            "PATH",
-            "",
-            "The issuance policy: a YAML file, or a folder of them; loaded again when replaced; none: everybody for whom an issuer vouches",
-        )],
-    ),
+    ("Who may sign", admission::FLAGS),
     (
         "Listeners",
         &[

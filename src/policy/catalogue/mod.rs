@@ -178,7 +178,7 @@ impl<'a> Vocabulary<'a> {
     }
 
     fn effective_kinds(&self) -> &'a [IdentityKind] {
-        if self.kinds.is_empty() { &IdentityKind::ALL } else { self.kinds }
+        if self.kinds.is_empty() { IdentityKind::ALL } else { self.kinds }
     }
 }
 

@@ -188,7 +188,7 @@ fn lines_that_are_no_records_are_counted_and_named() {
 
 #[test]
 fn the_number_of_workers_changes_nothing() {
-    let claims = |number: usize| json!({"namespace_id": (40 + number % 4).to_string(), "ref_protected": (number % 3 == 0).to_string()});
+    let claims = |number: usize| json!({"namespace_id": (40 + number % 4).to_string(), "ref_protected": number.is_multiple_of(3).to_string()});
     // More than a chunk.
     let lines: Vec<String> = (0..3000).map(|number| record(&claims(number), &json!({}))).collect();
     let text = lines.join("\n");

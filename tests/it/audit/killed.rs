@@ -38,7 +38,8 @@ async fn ask(url: String, body: String, received: tokio::sync::mpsc::UnboundedSe
         let Ok(response) = client.post(&url).body(body.clone()).send().await else { return };
         let (status, Ok(text)) = (response.status().as_u16(), response.text().await) else { return };
         let reply = Reply { status, headers: reqwest::header::HeaderMap::new(), text };
-        let serial = hex::encode(parse(&reply.certificates()[0]).raw_serial());
+        // Records write the number without the zero byte that DER puts before a high bit.
+        let serial = hex::encode(parse(&reply.certificates()[0]).serial.to_bytes_be());
         let _ = received.send(serial);
     }
 }

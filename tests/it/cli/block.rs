@@ -308,8 +308,8 @@ fn without_a_usable_block_list_no_server_starts() {
         let output =
             serve.args(["serve", "--ca=ephemeralca", "--ct-log-url=", "--port=0", &issuers, &list]).output().unwrap();
         let log = String::from_utf8(output.stderr).unwrap();
-        let last = log.lines().last().unwrap_or_default();
-        assert!(last.contains("block.yaml") && last.contains("--block-path"), "{text:?}: {log}");
+        let final_line = log.lines().last().unwrap_or_default();
+        assert!(final_line.contains("block.yaml") && final_line.contains("--block-path"), "{text:?}: {log}");
         assert_eq!(output.status.code(), Some(1));
         let mut check = Command::new(env!("CARGO_BIN_EXE_sigmint"));
         let output = check.args(["config", "check", &issuers, &list]).output().unwrap();

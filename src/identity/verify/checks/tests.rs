@@ -106,10 +106,8 @@ fn the_identities_for_the_audience_are_found_in_their_order() {
 fn the_identities_whose_restrictions_a_token_keeps_are_left() {
     let [first, second, third] = ["a", "b", "c"].map(|audience| identity("email", audience));
     for (kept, expected) in [("abc", Ok("abc")), ("bc", Ok("bc")), ("ac", Ok("ac")), ("c", Ok("c")), ("", Err("a"))] {
-        let check = |one: &Issuer| match kept.contains(&one.audience) {
-            true => Ok(()),
-            false => Err(ClaimError::Missing(one.audience.clone()).into()),
-        };
+        let refusal = |one: &Issuer| ClaimError::Missing(one.audience.clone()).into();
+        let check = |one: &Issuer| if kept.contains(&one.audience) { Ok(()) } else { Err(refusal(one)) };
         let found = unrestricted(Arc::clone(&first), vec![Arc::clone(&second), Arc::clone(&third)], check);
         let found = audiences(found).map_err(|error| match error {
             RestrictionError::Claim(error) => error.claim().to_owned(),

@@ -22,7 +22,7 @@ const MAX_DEPTH: usize = 300;
 
 const VARIABLES: [&str; 6] = ["claims", "principal", "issuer", "audience", "key", "now"];
 const PRINCIPAL: [(&str, Fact, Type); 2] =
-    [("kind", Fact::PrincipalKind, Type::Word(&IdentityKind::NAMES)), ("san", Fact::PrincipalSan, Type::String)];
+    [("kind", Fact::PrincipalKind, Type::Word(IdentityKind::NAMES)), ("san", Fact::PrincipalSan, Type::String)];
 const KEY: [(&str, Fact, Type); 3] = [
     ("kind", Fact::KeyKind, Type::Word(&KeyKind::NAMES)),
     ("bits", Fact::KeyBits, Type::Int),

@@ -14,15 +14,15 @@ fn the_signature_is_checked_with_the_issuer_s_keys_if_they_may_be_fetched() {
     let claims = issuer.claims("email", &json!({"email": "dev@example.com", "email_verified": true}));
     let token = issuer.token(&claims);
     let body = claims.to_string();
-    let issued = "Would be issued: a certificate for dev@example.com";
+    let verdict = "Would be issued: a certificate for dev@example.com";
     let told = explain(&file, &token, &[]);
-    assert_eq!((told.line(0), told.code), (issued, Some(0)), "{}", told.output);
+    assert_eq!((told.line(0), told.code), (verdict, Some(0)), "{}", told.output);
     assert_eq!(told.line(1), "signature: not checked (--online fetches the issuer's keys and checks it)");
     assert!(issuer.received().is_empty(), "nobody is asked");
     let told = explain(&file, &token, &["--online"]);
     assert_eq!(
         (told.line(0), told.line(1)),
-        (issued, "signature: one of the issuer's keys made it"),
+        (verdict, "signature: one of the issuer's keys made it"),
         "{}",
         told.output
     );
@@ -42,7 +42,7 @@ fn the_signature_is_checked_with_the_issuer_s_keys_if_they_may_be_fetched() {
             "Change: have the issuer publish the key",
         ),
     ] {
-        assert_eq!(explain(&file, text, &[]).line(0), issued, "nobody can tell without keys");
+        assert_eq!(explain(&file, text, &[]).line(0), verdict, "nobody can tell without keys");
         let told = explain(&file, text, &["--online"]);
         assert!(told.line(0) == first && told.line(1).starts_with(second) && told.code == Some(1), "{}", told.output);
     }
