@@ -39,35 +39,23 @@ trap end EXIT
 
 [ -x "$binary" ] || { echo "tests/e2e/clients/run.sh: $binary is not there; build it: cargo build --release" >&2; exit 1; }
 
-# fetch_cosign SUITE FOLDER VARIABLE MAJOR - the package of a Debian suite, by apt with a state of its own: nothing on
-# the system changes, and root is not needed. The archive's signatures are checked with the system's keyring.
+. tests/e2e/debian.sh
+
+# fetch_cosign SUITE FOLDER VARIABLE MAJOR - the cosign of a Debian suite, or the one that the variable names.
 fetch_cosign() {
-    local suite="$1" folder="$tools/$2" variable="$3" major="$4" keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+    local suite="$1" folder="$tools/$2" variable="$3" major="$4"
+    mkdir -p "$folder/bin"
     if [ -n "${!variable:-}" ]; then
-        mkdir -p "$folder/bin" && ln -sf "$(realpath "${!variable}")" "$folder/bin/cosign"
+        ln -sf "$(realpath "${!variable}")" "$folder/bin/cosign"
         return
     fi
     [ -x "$folder/bin/cosign" ] && return
-    if ! command -v apt-get >/dev/null || ! command -v dpkg >/dev/null || [ ! -r "$keyring" ]; then
-        echo "No cosign $major: this fetches it with apt-get, dpkg and the package debian-archive-keyring, which are not" >&2
-        echo "all here. Install cosign $major yourself and say where it is: $variable=/path/to/cosign $0" >&2
+    if ! unpack_debian "$suite" cosign "$folder"; then
+        echo "No cosign $major. Run this again with network, or say where it is: $variable=/path/to/cosign $0" >&2
         return 1
     fi
-    local state="$folder/apt"
-    rm -rf "$folder"
-    mkdir -p "$state/lists/partial" "$state/cache/archives/partial" "$folder/bin"
-    echo "deb [signed-by=$keyring] http://deb.debian.org/debian $suite main" >"$state/sources.list"
-    local options=(-qq -o "Dir::Etc::sourcelist=$state/sources.list" -o Dir::Etc::sourceparts=- -o "Dir::State=$state"
-        -o "Dir::State::lists=$state/lists" -o "Dir::Cache=$state/cache" -o APT::Sandbox::User= -o Acquire::Languages=none
-        -o Acquire::Retries=3 -o Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false)
-    (cd "$state" && apt-get "${options[@]}" update && apt-get "${options[@]}" download cosign && dpkg -x ./cosign_*.deb root) || {
-        rm -rf "$folder"
-        echo "cosign $major could not be fetched from deb.debian.org ($suite)." >&2
-        echo "Run this again with network, or say where it is: $variable=/path/to/cosign $0" >&2
-        return 1
-    }
-    mv "$state/root/usr/bin/cosign" "$folder/bin/cosign"
-    rm -rf "$state"
+    mv "$folder/root/usr/bin/cosign" "$folder/bin/cosign"
+    rm -rf "$folder/root"
 }
 
 # npx fetches @sigstore/cli itself, as the printed command says; here into a cache of ours.

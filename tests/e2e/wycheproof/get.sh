@@ -7,7 +7,9 @@ cd "$(dirname "$0")/../../.."
 version=v0.0.0-20260902155932-3fa63dd0344a
 sha256=2bf812135610eccf6edd097546789499a3bbe6a1f71aa7a03915fd707d64d5d9
 folder="$PWD/.test-tools/wycheproof"
-proxy="${WYCHEPROOF_PROXY:-https://proxy.golang.org}"
+# The first of the proxies that Go is set up with.
+proxy="${WYCHEPROOF_PROXY:-${GOPROXY:-$(go env GOPROXY 2>/dev/null || true)}}"
+proxy="${proxy%%[,|]*}"
 
 stop() {
     printf 'tests/e2e/wycheproof/get.sh: %s\n' "$*" >&2
@@ -17,6 +19,10 @@ stop() {
 if [ "$(cat "$folder/version" 2>/dev/null)" = "$version" ]; then
     exit 0
 fi
+case "$proxy" in
+    http*) ;;
+    *) stop "no proxy of Go modules is configured: install Go, or set GOPROXY" ;;
+esac
 mkdir -p "$folder"
 archive="$(mktemp)"
 trap 'rm -f "$archive"' EXIT

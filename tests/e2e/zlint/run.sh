@@ -7,20 +7,10 @@ cd "$(dirname "$0")/../../.."
 binary="$(realpath "${1:?usage: tests/e2e/zlint/run.sh BINARY}")"
 tools="$PWD/.test-tools/zlint"
 zlint="${ZLINT:-$tools/root/usr/bin/zlint}"
-keyring=/usr/share/keyrings/debian-archive-keyring.gpg
-
-fetch() {
-    rm -rf "$tools" && mkdir -p "$tools/lists/partial" "$tools/cache/archives/partial" && cd "$tools"
-    echo "deb [signed-by=$keyring] http://deb.debian.org/debian sid main" >sources.list
-    local options=(-qq -o "Dir::Etc::sourcelist=$tools/sources.list" -o Dir::Etc::sourceparts=- -o "Dir::State=$tools"
-        -o "Dir::State::lists=$tools/lists" -o "Dir::Cache=$tools/cache" -o APT::Sandbox::User= -o Acquire::Languages=none
-        -o Acquire::Retries=3 -o Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false)
-    apt-get "${options[@]}" update && apt-get "${options[@]}" download zlint && dpkg -x ./zlint_*.deb root
-    rm -rf lists cache
-}
+. tests/e2e/debian.sh
 
 if [ ! -x "$zlint" ]; then
-    (fetch) || { echo "zlint could not be fetched from deb.debian.org (sid); say where it is: ZLINT=/path/to/zlint" >&2; exit 1; }
+    unpack_debian sid zlint "$tools" || { echo "No zlint; say where it is: ZLINT=/path/to/zlint" >&2; exit 1; }
 fi
 folder="$(mktemp -d)"
 trap 'rm -rf "$folder"' EXIT
