@@ -1,10 +1,10 @@
 # Sourced. Packages of a Debian suite from the mirror that this machine is set up with, by an apt with a state of its own: nothing on the
 # system changes, and root is not needed. The archive's signatures are checked with the system's keyring.
 
-# debian_mirror - the URI of the configured archive of Debian's packages.
+# debian_mirror - the URI of the archive of Debian's packages that apt is set up with; asks nobody, and needs no package lists.
 debian_mirror() {
-    apt-get indextargets --format '$(REPO_URI)' 'Identifier: Packages' 2>/dev/null |
-        awk '/\/debian\/?$/ && !found { print; found = 1 } END { exit !found }'
+    apt-get update --print-uris -o Debug::NoLocking=1 2>/dev/null |
+        awk -F"'" '!found && sub(/\/debian\/dists\/.*/, "/debian", $2) { print $2; found = 1 } END { exit !found }'
 }
 
 # unpack_debian SUITE PACKAGE FOLDER - the package's files are in FOLDER/root then.
