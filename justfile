@@ -28,6 +28,10 @@ lint:
 bench *ARGS:
     cargo bench {{ARGS}}
 
+# What takes too long for ci
+nightly *ARGS:
+    scripts/nightly.sh {{ARGS}}
+
 # Fuzz every parser for so many minutes
 fuzz MINUTES="20":
     fuzz/run.sh {{MINUTES}}

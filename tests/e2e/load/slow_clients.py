@@ -4,7 +4,7 @@
     slow_clients.py --binary PATH [--idle 10000] [--slow 500] [--seconds 30] [--rate 50]
 
 Idle connections: a third says nothing, a third has had an answer and keeps the connection, a third speaks HTTP/2 and makes no call.
-Slow connections: half send their headers, half their body, an octet a second. What the server closes is opened again, so that the
+Slow connections: half send their headers, half their body, a byte a second. What the server closes is opened again, so that the
 numbers stand, as far as the server lets them. Ordinary clients ask for certificates meanwhile, each on a connection of its own; their
 latency without the others is measured first. Not part of the test run. Needs the packages of tests/e2e/parity/requirements.txt, and `ulimit -n` above the sum.
 """
