@@ -18,12 +18,12 @@ def main():
     folder = tempfile.mkdtemp(prefix="sigmint-audit-")
     disk, (private, public) = os.path.join(folder, "disk"), peers.make_key(folder)
     os.mkdir(disk)
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", disk], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=32m", "tmpfs", disk], check=True)
     audit, filler, log = os.path.join(disk, "audit.jsonl"), os.path.join(disk, "filler"), os.path.join(folder, "log")
     issuer = peers.Issuer(arguments.binary, folder)
     try:
         with open(filler, "wb") as file:
-            file.write(b"x" * (1 << 20))
+            file.write(b"x" * (31 << 20))
         with open(log, "wb") as errors:
             more = ["--audit-sync", "request", "--audit-key", private, "--log_type", "prod"]
             server = peers.Server(arguments.binary, issuer, audit, more, errors=errors)
