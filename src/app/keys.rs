@@ -16,6 +16,7 @@ use crate::signer::backend::{self, BackendError};
 use crate::signer::cloud_env;
 #[cfg(feature = "gcp")]
 use crate::signer::gcp_kms;
+#[cfg(feature = "gcp")]
 use crate::signer::google::GoogleOptions;
 use crate::signer::pkcs11::{self, Pkcs11Key, Pkcs11Options};
 use crate::signer::remote::{OpenError, RemoteKey};
