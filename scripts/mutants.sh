@@ -19,6 +19,13 @@ declare -A decides=(
     [certificate]="src/certificate/lint/*.rs"
     [limits]="src/limits/**/*.rs"
 )
+case " all ${!decides[*]} " in
+    *" $wanted "*) ;;
+    *)
+        echo "scripts/mutants.sh: no area is called $wanted; there are all ${!decides[*]}" >&2
+        exit 2
+        ;;
+esac
 
 if [ "$("$tools/bin/cargo-mutants" mutants --version 2>/dev/null)" != "cargo-mutants $version" ]; then
     cargo install --quiet --locked --force --root "$tools" --version "$version" cargo-mutants

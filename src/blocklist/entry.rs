@@ -9,6 +9,7 @@ use std::str::FromStr;
 use std::time::SystemTime;
 
 use serde_json::{Number, Value};
+use sha2::{Digest as _, Sha256};
 
 use super::{Candidate, name_of};
 use crate::identity::claims::Claims;
@@ -52,6 +53,13 @@ pub struct KeyHash(pub [u8; 32]);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not the SHA-256 of a public key: 64 hexadecimal digits")]
 pub struct KeyHashError;
+
+impl KeyHash {
+    /// Keys have one DER encoding each, so a hash cannot be dodged by another one.
+    pub fn of_spki(der: &[u8]) -> Self {
+        Self(Sha256::digest(der).into())
+    }
+}
 
 impl FromStr for KeyHash {
     type Err = KeyHashError;

@@ -11,7 +11,6 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
-use sha2::{Digest as _, Sha256};
 
 pub use entries::{BlockEntries, Candidate};
 pub use entry::{BlockEntry, ClaimValue, Conditions, KeyHash};
@@ -64,7 +63,7 @@ impl BlockList {
         }
         // A key that cannot be read is refused later, for that.
         let Ok(key) = public_key(request) else { return Ok(()) };
-        refuse(entries.find_key(&hash(key.spki()), now))
+        refuse(entries.find_key(&KeyHash::of_spki(key.spki()), now))
     }
 
     /// Refuses whom an entry blocks, and keys of the list of public keys.
@@ -79,7 +78,7 @@ impl BlockList {
         if entries.is_empty() && public_keys.is_empty() {
             return Ok(());
         }
-        let key_sha256 = hash(key.public_key().spki());
+        let key_sha256 = KeyHash::of_spki(key.public_key().spki());
         if public_keys.contains(&key_sha256) {
             return Err(Blocked::PublicKey);
         }
@@ -95,11 +94,6 @@ impl BlockList {
 
 fn refuse(found: Option<&BlockEntry>) -> Result<(), Blocked> {
     found.map_or(Ok(()), |entry| Err(Blocked::Entry { reason: entry.reason.clone() }))
-}
-
-/// Keys have one DER encoding each, so a hash cannot be dodged by another one.
-fn hash(spki: &[u8]) -> KeyHash {
-    KeyHash(Sha256::digest(spki).into())
 }
 
 /// The name as it is compared.

@@ -5,13 +5,41 @@
 use std::io::Read as _;
 
 use flate2::read::MultiGzDecoder;
+use reqwest::Response;
 use reqwest::header::{CONTENT_ENCODING, HeaderMap};
 
+use super::{BodyError, read_body};
 use crate::text::peer_text::PeerText;
+
+/// Why an answer's document was not read.
+#[derive(Debug)]
+pub(crate) enum Unread {
+    Broken(reqwest::Error),
+    /// As it was sent, or once inflated.
+    TooLong,
+    /// As [`Undecoded::Unknown`].
+    UnknownEncoding(PeerText),
+    /// As [`Undecoded::Broken`].
+    BrokenGzip(PeerText),
+}
+
+/// The document of an answer, of at most `most` bytes both as it was sent and inflated.
+pub(crate) async fn read_document(mut response: Response, most: usize) -> Result<Vec<u8>, Unread> {
+    let mut body = Vec::new();
+    read_body(&mut response, most, &mut body).await.map_err(|error| match error {
+        BodyError::Broken(error) => Unread::Broken(error),
+        BodyError::TooLong => Unread::TooLong,
+    })?;
+    decoded(response.headers(), body, most).map_err(|undecoded| match undecoded {
+        Undecoded::TooLong => Unread::TooLong,
+        Undecoded::Unknown(encoding) => Unread::UnknownEncoding(encoding),
+        Undecoded::Broken(cause) => Unread::BrokenGzip(cause),
+    })
+}
 
 /// Why a body cannot be decoded.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Undecoded {
+enum Undecoded {
     /// Another encoding than gzip, or more than one.
     Unknown(PeerText),
     /// Not the gzip that it is said to be.
@@ -21,7 +49,7 @@ pub(crate) enum Undecoded {
 }
 
 /// The document inside of a body, of at most `most` bytes.
-pub(crate) fn decoded(headers: &HeaderMap, body: Vec<u8>, most: usize) -> Result<Vec<u8>, Undecoded> {
+fn decoded(headers: &HeaderMap, body: Vec<u8>, most: usize) -> Result<Vec<u8>, Undecoded> {
     let listed =
         headers.get_all(CONTENT_ENCODING).iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
     let mut encodings = listed.map(<[u8]>::trim_ascii).filter(|name| !name.is_empty() && !is(name, "identity"));

@@ -147,12 +147,17 @@ impl RecordedFacts {
 }
 
 fn parse_time(time: &Value) -> Option<SystemTime> {
-    let since = match time {
-        Value::String(text) => u64::try_from(parse_timestamp(text)?).map(Duration::from_nanos).ok()?,
-        Value::Number(seconds) => Duration::try_from_secs_f64(seconds.as_f64()?).ok()?,
-        _ => return None,
-    };
-    UNIX_EPOCH.checked_add(since)
+    match time {
+        Value::String(text) => parse_moment(text),
+        Value::Number(seconds) => UNIX_EPOCH.checked_add(Duration::try_from_secs_f64(seconds.as_f64()?).ok()?),
+        _ => None,
+    }
+}
+
+/// A time since 1970 as RFC 3339 writes it.
+pub(super) fn parse_moment(text: &str) -> Option<SystemTime> {
+    let nanos = u64::try_from(parse_timestamp(text)?).ok()?;
+    UNIX_EPOCH.checked_add(Duration::from_nanos(nanos))
 }
 
 fn name(name: &SubjectAlternativeName) -> &str {

@@ -2,10 +2,11 @@
 
 use super::super::explain::Network;
 use super::super::open_logs;
-use super::{Findings, Severity, cause};
+use super::{Findings, Severity};
 use crate::authority::AuthoritySource;
 use crate::config::settings::Settings;
 use crate::ct::RootsAnswer;
+use crate::failure::with_sources;
 
 const ABOUT: &str = "transparency log";
 
@@ -21,7 +22,7 @@ pub(super) async fn look(
     found.collect(ABOUT);
     let logs = match opened {
         Ok(logs) => logs,
-        Err(error) => return found.refuse(ABOUT, &cause(&error)),
+        Err(error) => return found.refuse(ABOUT, &with_sources(&error)),
     };
     let Some(authority) = authority.filter(|_| network == Network::Online) else {
         let names = logs.names().collect::<Vec<_>>().join(", ");

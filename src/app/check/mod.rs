@@ -11,8 +11,7 @@ mod policy;
 
 use super::block_lists::{self, Announced};
 use super::explain::Network;
-use super::{AppError, key_files, open_guards, protections};
-use crate::audit::Audit;
+use super::{key_files, protections};
 use crate::config::settings::Settings;
 use crate::failure::with_sources;
 use crate::identity::issuers::Issuers;
@@ -124,21 +123,17 @@ fn refusals(settings: &Settings, found: &mut Findings<'_>) {
 
 /// The store of tokens' uses.
 async fn stores(settings: &Settings, network: Network, found: &mut Findings<'_>) {
-    let opened = open_guards(settings.bounds.clone(), settings.single_use.clone(), Audit::default());
-    found.collect("single use");
-    if let Err(error) = opened {
-        return found.refuse("single use", &with_sources(&error));
-    }
     let Some(options) = &settings.single_use.store else { return };
+    let store = match RedisStore::new(options) {
+        Ok(store) => store,
+        Err(error) => return found.refuse("single use", &with_sources(&error)),
+    };
     if network == Network::Offline {
         return found.add(Severity::Skipped, "single use", "the store is not asked (--online asks)".to_owned());
     }
-    match RedisStore::new(options) {
-        Ok(store) => match store.ping().await {
-            Ok(()) => found.add(Severity::Fine, "single use", "the store answers".to_owned()),
-            Err(error) => found.refuse("single use", &format!("--single-use-store: {}", with_sources(&error))),
-        },
-        Err(error) => found.refuse("single use", &with_sources(&error)),
+    match store.ping().await {
+        Ok(()) => found.add(Severity::Fine, "single use", "the store answers".to_owned()),
+        Err(error) => found.refuse("single use", &format!("--single-use-store: {}", with_sources(&error))),
     }
 }
 
@@ -157,12 +152,7 @@ impl Findings<'_> {
 
     /// An error as the start would say it: with the settings that it is about, and its hint apart.
     fn refuse(&mut self, about: &'static str, cause: &str) {
-        let cause = self.settings.effective.with_settings(cause);
-        let (message, hint) = match cause.split_once("\n  hint: ") {
-            Some((message, hint)) => (message.to_owned(), Some(hint.to_owned())),
-            None => (cause, None),
-        };
-        self.all.push(Finding { severity: Severity::Error, about, message, hint });
+        self.all.push(refused(about, &self.settings.effective.with_settings(cause)));
     }
 
     /// What the start's functions have logged since the last time.
@@ -176,9 +166,13 @@ impl Findings<'_> {
 
 /// The finding of settings that cannot be read.
 pub(crate) fn unreadable(message: &str) -> Finding {
-    let (message, hint) =
-        message.split_once("\n  hint: ").map_or((message, None), |(message, hint)| (message, Some(hint)));
-    Finding { severity: Severity::Error, about: "settings", message: message.to_owned(), hint: hint.map(str::to_owned) }
+    refused("settings", message)
+}
+
+/// An error with its hint apart.
+fn refused(about: &'static str, cause: &str) -> Finding {
+    let (message, hint) = cause.split_once("\n  hint: ").map_or((cause, None), |(message, hint)| (message, Some(hint)));
+    Finding { severity: Severity::Error, about, message: message.to_owned(), hint: hint.map(str::to_owned) }
 }
 
 impl Severity {
@@ -190,9 +184,4 @@ impl Severity {
             Self::Error => "error",
         }
     }
-}
-
-/// The cause of an error of the start.
-fn cause(error: &AppError) -> String {
-    with_sources(error)
 }

@@ -12,7 +12,6 @@ use crate::config::settings::Settings;
 use crate::files::{self, MAX_FILE_BYTES};
 use crate::identity::explain::{Certified, Presented};
 use crate::possession::PublicKey;
-use sha2::{Digest as _, Sha256};
 
 use super::refusal::Refusal;
 
@@ -28,11 +27,6 @@ pub(crate) struct BlockReport {
     pub matched: Option<String>,
 }
 
-/// The client's key, if it was given.
-pub(super) fn hash(key: &PublicKey) -> KeyHash {
-    KeyHash(Sha256::digest(key.spki()).into())
-}
-
 /// Compares with the files that the settings name. Without the key, entries about keys match nobody.
 pub(super) fn look(
     settings: &Settings,
@@ -42,12 +36,13 @@ pub(super) fn look(
     at: SystemTime,
 ) -> Result<(Vec<BlockReport>, Option<Refusal>), AppError> {
     let (mut reports, mut refusal) = (Vec::new(), None);
+    let hash = key.map(|key| KeyHash::of_spki(key.spki()));
     let with = if key.is_some() { "the key, too" } else { "not the key, which --key would give" };
-    if let (Some(path), Some(key)) = (&settings.blocked_public_keys, key) {
+    if let (Some(path), Some(hash)) = (&settings.blocked_public_keys, hash) {
         let keys = files::read(path, MAX_FILE_BYTES).map_err(BlockListFileError::from)?;
         let keys = BlockedKeys::parse(&keys)
             .map_err(|source| BlockListFileError::PublicKeys { path: path.clone(), source })?;
-        let is_blocked = keys.contains(&hash(key));
+        let is_blocked = keys.contains(&hash);
         if is_blocked {
             let cause = format!("the public key is in {} (--blocked-public-keys)", path.display());
             let change = "have the client make another key, or remove this one from the list".to_owned();
@@ -57,12 +52,12 @@ pub(super) fn look(
             setting: "--blocked-public-keys",
             file: path.display().to_string(),
             compared: format!("the key with {} keys", keys.len()),
-            matched: is_blocked.then(|| format!("key {}", hash(key))),
+            matched: is_blocked.then(|| format!("key {hash}")),
         });
     }
     let Some(path) = &settings.block_path else { return Ok((reports, refusal)) };
     let entries = block_file::load(path).map_err(BlockListFileError::Entries)?;
-    let key_sha256 = key.map_or(KeyHash([0; 32]), hash);
+    let key_sha256 = hash.unwrap_or(KeyHash([0; 32]));
     let candidate = Candidate {
         issuer: presented.issuer_url(),
         name: &certified.san,

@@ -6,12 +6,12 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use crate::app::AppError;
+use crate::blocklist::KeyHash;
 use crate::identity::explain::{Certified, Presented};
 use crate::identity::issuers::Issuer;
 use crate::policy::{Evaluated, Facts, KeyFacts, LifetimeLimit, Mode, Outcome, Policy, Rule, Traced};
 use crate::possession::PublicKey;
 
-use super::blocked;
 use super::refusal::Refusal;
 
 /// What the policy comes to.
@@ -53,7 +53,7 @@ pub(super) fn look(
     at: SystemTime,
 ) -> Result<(PolicyReport, Option<Refusal>), AppError> {
     let (policy, _) = Policy::load(path)?;
-    let hash = key.map(|key| blocked::hash(key).to_string());
+    let hash = key.map(|key| KeyHash::of_spki(key.spki()).to_string());
     let facts = Facts {
         claims: presented.claims().members(),
         issuer: presented.issuer_url(),

@@ -80,8 +80,10 @@ pub(super) fn run(args: QueryArgs) -> Result<ExitCode, CommandError> {
     let unread = query(&args.files, &asked, |line| {
         text.push_str(&String::from_utf8_lossy(line));
         text.push('\n');
-        if text.len() >= CHUNK && printed.is_ok() {
-            printed = print(&text);
+        if text.len() >= CHUNK {
+            if printed.is_ok() {
+                printed = print(&text);
+            }
             text.clear();
         }
     });

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer as _;
 
@@ -102,5 +101,5 @@ fn key_of(path: &Path) -> Result<KeyHash, CommandError> {
         }
         _ => return Err(unusable("has neither a public key nor a certificate")),
     };
-    Ok(KeyHash(Sha256::digest(spki).into()))
+    Ok(KeyHash::of_spki(&spki))
 }

@@ -10,8 +10,8 @@ use std::process::ExitCode;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::error::{CommandError, FAILED, USAGE};
-use super::inspect::to_json;
-use super::{CliError, files, serve};
+use super::inspect::{print, to_json};
+use super::{CliError, serve};
 use crate::app::check::{CheckOptions, Finding, Ports, check, unreadable};
 use crate::app::explain::Network;
 use crate::config::flags;
@@ -68,12 +68,11 @@ pub(super) fn command() -> Command {
 pub(super) async fn run(matches: &ArgMatches) -> Result<ExitCode, CliError> {
     let Some(("check", matches)) = matches.subcommand() else { return Ok(ExitCode::FAILURE) };
     let read = Settings::read_to_check(matches, &|name| std::env::var(name).ok());
-    let (settings, has_authority) = match read {
+    let (mut settings, has_authority) = match read {
         Ok(read) => read,
         Err(error) if matches.get_flag("json") => return Ok(tell(matches, &[unreadable(&error.to_string())], None)?),
         Err(error) => return Err(CommandError::usage(error.to_string()).into()),
     };
-    let mut settings = settings;
     // A server would say it before everything else.
     settings.oddities.splice(0..0, serve::unread(matches)?);
     let options = CheckOptions {
@@ -87,10 +86,10 @@ pub(super) async fn run(matches: &ArgMatches) -> Result<ExitCode, CliError> {
 }
 
 /// Prints the report, and ends with its verdict.
-fn tell(matches: &ArgMatches, findings: &[Finding], print: Option<&Settings>) -> Result<ExitCode, CommandError> {
-    let report = Report::of(findings, print.map(|settings| settings.effective.settings.as_slice()));
+fn tell(matches: &ArgMatches, findings: &[Finding], shown: Option<&Settings>) -> Result<ExitCode, CommandError> {
+    let report = Report::of(findings, shown.map(|settings| settings.effective.settings.as_slice()));
     let text = if matches.get_flag("json") { to_json(&report)? } else { report.to_string() };
-    let printed = files::print(&format!("{text}\n"))?;
+    let printed = print(&text)?;
     Ok(match report.verdict() {
         Verdict::Errors => ExitCode::from(USAGE),
         Verdict::Warnings if matches.get_flag("strict") => ExitCode::from(FAILED),

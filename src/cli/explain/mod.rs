@@ -15,9 +15,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::display::visible;
 use super::error::{CommandError, FAILED};
-use super::inspect::to_json;
+use super::inspect::{print, to_json};
 use super::{files, serve};
 use crate::app::explain::{Asked, Network, explain};
 use crate::config::flags;
@@ -82,9 +81,13 @@ pub(super) fn command() -> Command {
     flags::augment(command)
 }
 
+/// The end of the year 9999, in seconds since 1970: later times have no RFC 3339 form.
+const LAST_SECOND: u64 = 253_402_300_799;
+
 fn time(text: &str) -> Result<SystemTime, String> {
     if let Ok(seconds) = text.parse::<u64>() {
-        return UNIX_EPOCH.checked_add(Duration::from_secs(seconds)).ok_or_else(|| "no such time".to_owned());
+        let seconds = Some(seconds).filter(|seconds| *seconds <= LAST_SECOND).ok_or("no such time")?;
+        return Ok(UNIX_EPOCH + Duration::from_secs(seconds));
     }
     humantime::parse_rfc3339_weak(text)
         .map_err(|_| "write it in UTC like 2026-11-28T03:00:00Z, or as seconds since 1970".to_owned())
@@ -106,7 +109,7 @@ pub(super) async fn run(matches: &ArgMatches) -> Result<ExitCode, CommandError> 
         .map_err(|error| CommandError::usage(settings.effective.with_settings(&with_sources(&error))))?;
     let report = Report::of(&explained);
     let text = if matches.get_flag("json") { to_json(&report)? } else { report.to_string() };
-    let printed = files::print(&format!("{text}\n"))?;
+    let printed = print(&text)?;
     Ok(if explained.refusal.is_none() { printed } else { ExitCode::from(FAILED) })
 }
 
@@ -139,12 +142,11 @@ fn read(path: Option<&Path>) -> Result<SecretString, CommandError> {
     }
     File::open(path)
         .and_then(bounded)
-        .map_err(|problem| CommandError::usage(format!("{}: {problem}", visible(&path.display().to_string()))))
+        .map_err(|problem| CommandError::usage(format!("{}: {problem}", files::shown(path))))
 }
 
 fn public_key(path: &Path) -> Result<PublicKey, CommandError> {
-    let unusable =
-        |problem: String| CommandError::usage(format!("{}: {problem}", visible(&path.display().to_string())));
+    let unusable = |problem: String| CommandError::usage(format!("{}: {problem}", files::shown(path)));
     let content =
         crate::files::read(path, crate::files::MAX_FILE_BYTES).map_err(|error| unusable(error.problem.to_string()))?;
     PublicKey::parse(&content).map_err(|error| unusable(with_sources(&error)))

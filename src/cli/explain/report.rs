@@ -179,7 +179,7 @@ impl Report {
         let name = chosen.map_or("", |(_, certified)| certified.name.value.as_str());
         let (headline, advice) = match refusal {
             Some(Refusal { cause, change, .. }) => (format!("Refused: {cause}"), format!("Change: {change}")),
-            None => (format!("Would be issued: a certificate for {name}"), about_signature(*signature).to_owned()),
+            None => (format!("Would be issued: a certificate for {name}"), state(*signature).in_words().to_owned()),
         };
         Self {
             verdict: if refusal.is_some() { Verdict::Refused } else { Verdict::Issued },
@@ -228,16 +228,6 @@ const fn state(signature: Signature) -> SignatureState {
         Signature::NotReached => SignatureState::NotReached,
         Signature::NotFetched => SignatureState::NotChecked,
         Signature::None => SignatureState::None,
-    }
-}
-
-const fn about_signature(signature: Signature) -> &'static str {
-    match signature {
-        Signature::Good => "signature: one of the issuer's keys made it",
-        Signature::Refused => "signature: refused",
-        Signature::NotReached => "signature: not reached",
-        Signature::NotFetched => "signature: not checked (--online fetches the issuer's keys and checks it)",
-        Signature::None => "signature: not checked, because claims have none (give the token, and --online)",
     }
 }
 
@@ -363,9 +353,11 @@ impl GivenReport {
     fn in_words(&self) -> String {
         match self {
             Self::Token { algorithm, key_id: Some(id), typ } => {
-                format!("a token ({algorithm}, key id {:?}, type {typ})", visible(id))
+                format!("a token ({algorithm}, key id {:?}, type {})", visible(id), visible(typ))
             }
-            Self::Token { algorithm, key_id: None, typ } => format!("a token ({algorithm}, no key id, type {typ})"),
+            Self::Token { algorithm, key_id: None, typ } => {
+                format!("a token ({algorithm}, no key id, type {})", visible(typ))
+            }
             Self::Claims => "claims (without header and signature; the type counts as jwt)".to_owned(),
             Self::Unreadable => "something that cannot be read".to_owned(),
         }
@@ -384,13 +376,13 @@ impl Outcome {
 
 impl SignatureState {
     const fn in_words(self) -> &'static str {
-        about_signature(match self {
-            Self::Good => Signature::Good,
-            Self::Refused => Signature::Refused,
-            Self::NotReached => Signature::NotReached,
-            Self::NotChecked => Signature::NotFetched,
-            Self::None => Signature::None,
-        })
+        match self {
+            Self::Good => "signature: one of the issuer's keys made it",
+            Self::Refused => "signature: refused",
+            Self::NotReached => "signature: not reached",
+            Self::NotChecked => "signature: not checked (--online fetches the issuer's keys and checks it)",
+            Self::None => "signature: not checked, because claims have none (give the token, and --online)",
+        }
     }
 }
 

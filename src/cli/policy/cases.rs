@@ -8,7 +8,8 @@ use std::time::SystemTime;
 use super::load;
 use crate::cli::display::{visible, visible_lines};
 use crate::cli::error::{CommandError, FAILED};
-use crate::cli::files::{print, tell};
+use crate::cli::files::tell;
+use crate::cli::inspect::print;
 use crate::policy::cases::{Case, Coverage, Tried, read};
 use crate::policy::{Evaluated, Policy, Rule, Traced, View};
 use crate::text::hint;
@@ -68,7 +69,7 @@ pub(super) fn run(args: &TestArgs) -> Result<ExitCode, CommandError> {
     }
     let rules = policy.rules().len();
     let _ = writeln!(text, "{} cases, {failed} failed; {} of {rules} rules covered", tried.len(), rules - gaps.len());
-    print(&text)?;
+    print(&visible_lines(&text))?;
     if args.require_coverage && !gaps.is_empty() {
         tell("sigmint: the cases do not show every rule both true and false (--require-coverage)");
     }

@@ -6,8 +6,9 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use crate::cli::display::visible_lines;
 use crate::cli::error::{CommandError, FAILED};
-use crate::cli::files;
+use crate::cli::inspect::print;
 use crate::failure::with_sources;
 use crate::policy::Policy;
 
@@ -55,6 +56,6 @@ pub(super) fn run(args: &CheckArgs) -> Result<ExitCode, CommandError> {
             }
         }
     }
-    files::print(&text)?;
+    print(&visible_lines(&text))?;
     Ok(if is_good { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
 }

@@ -19,9 +19,9 @@ use super::log_key::LogKey;
 use super::roots;
 use super::sct::{LogEntry, Sct};
 use crate::http::backoff::Backoff;
-use crate::http::encoding::{Undecoded, decoded};
+use crate::http::encoding::{Unread, read_document};
 use crate::http::trust::{self, Protocols, Trust};
-use crate::http::{self, BodyError, is_loopback, is_plain};
+use crate::http::{self, is_loopback, is_plain};
 use crate::panics::caught;
 use crate::text::peer_text::PeerText;
 
@@ -336,18 +336,13 @@ impl Clients {
     }
 }
 
-async fn read_capped(mut response: Response, most: usize) -> Result<Vec<u8>, Attempt> {
+async fn read_capped(response: Response, most: usize) -> Result<Vec<u8>, Attempt> {
     let bad = |what: PeerText| Attempt::Final(LogFault::BadAnswer(what));
-    let too_long = || bad(format!("longer than {most} bytes").into());
-    let mut body = Vec::new();
-    http::read_body(&mut response, most, &mut body).await.map_err(|error| match error {
-        BodyError::Broken(error) => broken(error),
-        BodyError::TooLong => too_long(),
-    })?;
-    decoded(response.headers(), body, most).map_err(|error| match error {
-        Undecoded::TooLong => too_long(),
-        Undecoded::Unknown(encoding) => bad(PeerText::of(format_args!("in the encoding {encoding}, unasked"))),
-        Undecoded::Broken(cause) => bad(PeerText::of(format_args!("broken gzip: {cause}"))),
+    read_document(response, most).await.map_err(|unread| match unread {
+        Unread::Broken(error) => broken(error),
+        Unread::TooLong => bad(format!("longer than {most} bytes").into()),
+        Unread::UnknownEncoding(name) => bad(PeerText::of(format_args!("in the encoding {name}, unasked"))),
+        Unread::BrokenGzip(cause) => bad(PeerText::of(format_args!("broken gzip: {cause}"))),
     })
 }
 
@@ -365,6 +360,11 @@ fn moved_to(from: &Url, response: &Response) -> Option<Url> {
 /// What a log says when it gives no timestamp.
 async fn refusal(mut response: Response) -> LogFault {
     let status = response.status().as_u16();
+    LogFault::Refused { status, said: said(&mut response).await }
+}
+
+/// The beginning of what a log says when it refuses, and where it sends its callers.
+pub(super) async fn said(response: &mut Response) -> Option<PeerText> {
     let elsewhere =
         response.headers().get(LOCATION).map(|to| format!("sent to {}: ", String::from_utf8_lossy(to.as_bytes())));
     let mut body = Vec::new();
@@ -378,11 +378,11 @@ async fn refusal(mut response: Response) -> LogFault {
     let _ = timeout(REFUSAL_TIMEOUT, read).await;
     body.truncate(MAX_REFUSAL);
     let said = format!("{}{}", elsewhere.unwrap_or_default(), String::from_utf8_lossy(&body));
-    LogFault::Refused { status, said: Some(said.trim()).filter(|said| !said.is_empty()).map(PeerText::of) }
+    Some(said.trim()).filter(|said| !said.is_empty()).map(PeerText::of)
 }
 
 /// Seconds or a date (RFC 9110, section 10.2.3).
-fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+pub(super) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     match value.parse() {
         Ok(seconds) => Some(Duration::from_secs(seconds)),

@@ -5,17 +5,17 @@
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
-use reqwest::header::{ACCEPT_ENCODING, LOCATION, RETRY_AFTER};
+use reqwest::header::ACCEPT_ENCODING;
 use reqwest::{Response, StatusCode, Url};
 use tokio::time::{sleep, timeout};
 
 use super::error::ReadError;
 use crate::ct::error::LogSetupError;
-use crate::ct::log::{log_name, submission_prefix};
+use crate::ct::log::{log_name, retry_after, said, submission_prefix};
 use crate::http::backoff::Backoff;
-use crate::http::encoding::{Undecoded, decoded};
+use crate::http::encoding::{Unread, read_document};
 use crate::http::trust::{self, Protocols, Trust};
-use crate::http::{self, BodyError, SetupError, is_loopback};
+use crate::http::{self, SetupError, is_loopback};
 use crate::text::peer_text::PeerText;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -26,8 +26,6 @@ const ATTEMPTS: u32 = 5;
 const BACKOFF: Backoff = Backoff { first: Duration::from_millis(500), longest: Duration::from_secs(15) };
 /// The longest pause that a log may ask for.
 const LONGEST_PAUSE: Duration = Duration::from_mins(1);
-/// How much of a refusal's body is read, in bytes.
-const MAX_REFUSAL: usize = 1024;
 
 #[derive(Debug)]
 pub(super) struct Client {
@@ -86,24 +84,16 @@ impl Client {
     async fn attempt(&self, path: &str, most: usize) -> Result<Vec<u8>, Attempt> {
         let url = self.prefix.join(path).map_err(|error| Attempt::Final(ReadError::bad_answer(path, error)))?;
         let request = self.http.get(url).header(ACCEPT_ENCODING, "gzip");
-        let mut response = request.send().await.map_err(broken)?;
+        let response = request.send().await.map_err(broken)?;
         if response.status() != StatusCode::OK {
-            return Err(refusal(path, response).await);
+            return Err(refusal(path, response, (self.clock)()).await);
         }
-        let too_long = || Attempt::Final(ReadError::bad_answer(path, format_args!("longer than {most} bytes")));
-        let mut body = Vec::new();
-        http::read_body(&mut response, most, &mut body).await.map_err(|error| match error {
-            BodyError::Broken(error) => broken(error),
-            BodyError::TooLong => too_long(),
-        })?;
-        decoded(response.headers(), body, most).map_err(|error| match error {
-            Undecoded::TooLong => too_long(),
-            Undecoded::Unknown(encoding) => {
-                Attempt::Final(ReadError::bad_answer(path, format_args!("in the encoding {encoding}")))
-            }
-            Undecoded::Broken(cause) => {
-                Attempt::Final(ReadError::bad_answer(path, format_args!("broken gzip: {cause}")))
-            }
+        let bad = |what: fmt::Arguments<'_>| Attempt::Final(ReadError::bad_answer(path, what));
+        read_document(response, most).await.map_err(|unread| match unread {
+            Unread::Broken(error) => broken(error),
+            Unread::TooLong => bad(format_args!("longer than {most} bytes")),
+            Unread::UnknownEncoding(name) => bad(format_args!("in the encoding {name}")),
+            Unread::BrokenGzip(cause) => bad(format_args!("broken gzip: {cause}")),
         })
     }
 
@@ -120,23 +110,15 @@ impl ReadError {
     }
 }
 
-async fn refusal(path: &str, mut response: Response) -> Attempt {
+async fn refusal(path: &str, mut response: Response, now: SystemTime) -> Attempt {
     let status = response.status();
-    let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let (pause, to) = (header(RETRY_AFTER), header(LOCATION));
-    let mut body = Vec::new();
-    while body.len() < MAX_REFUSAL {
-        let Ok(Some(chunk)) = response.chunk().await else { break };
-        body.extend_from_slice(&chunk);
-    }
-    body.truncate(MAX_REFUSAL);
-    let elsewhere = to.map(|to| format!("sent to {to}: ")).unwrap_or_default();
-    let said = PeerText::of(format!("{elsewhere}{}", String::from_utf8_lossy(&body)).trim());
+    let pause = retry_after(response.headers(), now);
+    let said = said(&mut response).await;
     let error = ReadError::Refused { path: path.to_owned(), status: status.as_u16(), said };
     let may_go_better =
         status.is_server_error() || matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS);
     if may_go_better && status != StatusCode::NOT_IMPLEMENTED {
-        Attempt::Again(error, pause.and_then(|pause| pause.trim().parse().ok()).map(Duration::from_secs))
+        Attempt::Again(error, pause)
     } else {
         Attempt::Final(error)
     }

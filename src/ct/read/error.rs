@@ -19,12 +19,12 @@ pub enum ReadError {
     #[error("no whole answer in time")]
     Timeout,
     /// Another status than 200.
-    #[error("answered {status} for {path}{}{said}", if said.as_str().is_empty() { "" } else { ": " })]
+    #[error("answered {status} for {path}{}", said.as_ref().map(|said| format!(": {said}")).unwrap_or_default())]
     Refused {
         path: String,
         status: u16,
         /// The beginning of the answer's body.
-        said: PeerText,
+        said: Option<PeerText>,
     },
     #[error("bad answer for {path}: {problem}")]
     BadAnswer { path: String, problem: PeerText },

@@ -13,7 +13,7 @@ use crate::identity::issuers::Issuer;
 use crate::identity::kind::{EmailVerification, IdentityType};
 use crate::identity::restrictions::{ISSUED_AT_LEEWAY, Restrictions};
 use crate::identity::token_type::TokenType;
-use crate::identity::verify::{Check, NOT_BEFORE_LEEWAY};
+use crate::identity::verify::{Check, NOT_BEFORE_LEEWAY, UNUSED};
 
 /// The longest value of a claim that is shown, in characters.
 const SHOWN_CHARACTERS: usize = 300;
@@ -51,8 +51,7 @@ pub(super) fn of_check(
         }
         Check::Times => times(claims, now),
         Check::UnusedClaims => {
-            let names = ["nonce", "at_hash", "_claim_names", "_claim_sources"];
-            let present = names.into_iter().filter(|name| claims.get(name).is_some());
+            let present = UNUSED.into_iter().map(|(name, ..)| name).filter(|name| claims.get(name).is_some());
             present
                 .map(|name| comparison(name, value(claims, name), "of the type that OpenID Connect gives it"))
                 .collect()

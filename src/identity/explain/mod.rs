@@ -12,7 +12,7 @@ use std::time::SystemTime;
 use super::Claims;
 use super::issuers::{Issuer, IssuerAddress, Issuers};
 use super::kinds::{Principal, PrincipalError, SubjectAlternativeName};
-use super::token::{TokenError, UnverifiedToken};
+use super::token::{MAX_TOKEN_BYTES, TokenError, UnverifiedToken};
 use super::token_type::TokenType;
 use super::verify::{Check, VerifyError, check_unsigned, identify_as_if_signed};
 
@@ -72,6 +72,9 @@ impl Presented {
 
     /// Claims as JSON, read as strictly as a token's.
     pub(crate) fn claims_of_json(text: &[u8]) -> Result<Self, TokenError> {
+        if text.len() > MAX_TOKEN_BYTES {
+            return Err(TokenError::TooLong);
+        }
         let claims = Claims::parse(text).map_err(|error| TokenError::Claims(error.into()))?;
         claims.non_empty_str("iss")?;
         Ok(Self::Claims(claims))

@@ -24,9 +24,9 @@ pub(super) use access::read_file;
 pub use access::{Access, ClusterFiles, PlainHttp, PodAccess, Reach, TokenFile, is_api_server_name};
 pub use address::{SystemResolver, is_public};
 
-use crate::http::encoding::{self, Undecoded};
+use crate::http::encoding::{Unread, read_document};
 use crate::http::trust::{self, Protocols, Trust};
-use crate::http::{self, BodyError, SetupError, is_loopback};
+use crate::http::{self, SetupError, is_loopback};
 use crate::text::peer_text::PeerText;
 use address::PublicOnly;
 
@@ -202,31 +202,23 @@ async fn send(client: &Client, url: &Url, token: Option<SecretString>) -> Result
     request.send().await
 }
 
-async fn read(url: &Url, mut response: Response) -> Result<Document, FetchError> {
+async fn read(url: &Url, response: Response) -> Result<Document, FetchError> {
     if response.status() != StatusCode::OK {
         return Err(FetchError::Status { url: PeerText::of(url), status: response.status() });
     }
     let lifetime = lifetime::lifetime(response.headers());
     let server_time = lifetime::server_time(response.headers());
-    let mut body = Vec::new();
-    http::read_body(&mut response, MAX_BYTES, &mut body).await.map_err(|error| match error {
-        BodyError::Broken(error) => failed(url, error),
-        BodyError::TooLong => FetchError::TooLarge { url: PeerText::of(url) },
-    })?;
-    let body =
-        encoding::decoded(response.headers(), body, MAX_BYTES).map_err(|undecoded| undecodable(url, undecoded))?;
-    Ok(Document { body, lifetime, server_time, is_of_cluster: false })
-}
-
-fn undecodable(url: &Url, undecoded: Undecoded) -> FetchError {
-    let problem = match undecoded {
-        Undecoded::TooLong => return FetchError::TooLarge { url: PeerText::of(url) },
-        Undecoded::Unknown(name) => {
-            PeerText::of(format_args!("answered in the Content-Encoding {name}, which was not asked for"))
+    let undecodable = |problem| FetchError::Encoding { url: PeerText::of(url), problem };
+    let body = read_document(response, MAX_BYTES).await.map_err(|unread| match unread {
+        Unread::Broken(error) => failed(url, error),
+        Unread::TooLong => FetchError::TooLarge { url: PeerText::of(url) },
+        Unread::UnknownEncoding(name) => {
+            let problem = format_args!("answered in the Content-Encoding {name}, which was not asked for");
+            undecodable(PeerText::of(problem))
         }
-        Undecoded::Broken(problem) => PeerText::of(format_args!("the body cannot be inflated: {problem}")),
-    };
-    FetchError::Encoding { url: PeerText::of(url), problem }
+        Unread::BrokenGzip(cause) => undecodable(PeerText::of(format_args!("the body cannot be inflated: {cause}"))),
+    })?;
+    Ok(Document { body, lifetime, server_time, is_of_cluster: false })
 }
 
 fn failed(url: &Url, error: reqwest::Error) -> FetchError {

@@ -23,8 +23,8 @@ use crate::identity::issuers::{Issuer, Issuers};
 use crate::networks::Networks;
 use crate::text::peer_text::PeerText;
 
-pub(super) use checks::check_unsigned;
 pub use checks::{Check, NOT_BEFORE_LEEWAY};
+pub(super) use checks::{UNUSED, check_unsigned};
 
 /// Claims that one of the issuer's keys signed, for our audience, within their time.
 #[derive(Debug)]

@@ -203,11 +203,11 @@ fn decide(question: &Question<'_>, line: &[u8], place: (usize, u64), report: &mu
         file: place.0,
         line: place.1,
         time: record.time.to_string(),
-        issuer: record.issuer.to_string(),
-        san: record.san.as_ref().map(ToString::to_string),
+        issuer: record.facts.issuer.clone(),
+        san: record.facts.san.clone(),
     };
     let unrecorded = |claim: &str| question.claims.may_lack(claim) || record.is_redacted(claim);
-    let facts = record.facts();
+    let facts = record.facts.facts();
     match question.policy.replay(&facts, &unrecorded, question.view) {
         Verdict::Undecidable { rule, missing } => report.undecidable.add((rule.id().to_owned(), missing), example),
         Verdict::Decided { outcome, rule } => {

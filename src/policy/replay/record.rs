@@ -2,15 +2,14 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::crypto::KeyKind;
 use crate::identity::IdentityKind;
-use crate::policy::expression::parse_timestamp;
-use crate::policy::{Facts, KeyFacts};
+use crate::policy::RecordedFacts;
+use crate::policy::facts::parse_moment;
 
 /// What stands in place of an e-mail address that was redacted.
 const REDACTED: &str = "hmac-sha256:";
@@ -77,16 +76,10 @@ pub(super) enum Entry<'a> {
 pub(super) struct Recorded<'a> {
     pub(super) was: Was<'a>,
     pub(super) time: Cow<'a, str>,
-    pub(super) issuer: Cow<'a, str>,
-    /// Nothing where it was redacted.
-    pub(super) san: Option<Cow<'a, str>>,
-    claims: Map<String, Value>,
+    /// Without a name that was redacted.
+    pub(super) facts: RecordedFacts,
     /// Claims whose addresses were redacted: they were there, and what they said is not known.
     redacted: BTreeSet<String>,
-    audience: Option<String>,
-    kind: IdentityKind,
-    key: Option<(KeyKind, Option<String>)>,
-    now: SystemTime,
 }
 
 /// What was decided.
@@ -122,19 +115,21 @@ pub(super) fn read(line: &[u8]) -> Result<Entry<'_>, String> {
     let identity = line.identity.ok_or("no identity")?;
     let kind = IdentityKind::from_name(&identity).ok_or_else(|| format!("an unknown identity kind: {identity:?}"))?;
     let time = line.time.ok_or("no time")?;
-    let now = moment(&time).ok_or_else(|| format!("a time that cannot be read: {time:?}"))?;
+    let now = parse_moment(&time).ok_or_else(|| format!("a time that cannot be read: {time:?}"))?;
     Ok(Entry::Decision(Box::new(Recorded {
         was: Was { is_allowed: !is_denied, outcome: said.outcome, rule: said.rule },
         time,
-        issuer: line.issuer.ok_or("no issuer")?,
-        san: line.san.map(|san| san.value).filter(|value| !value.contains(REDACTED)),
-        claims,
+        facts: RecordedFacts {
+            claims,
+            issuer: line.issuer.ok_or("no issuer")?.into_owned(),
+            // Which one of several the issuer file names is not recorded.
+            audience: <[String; 1]>::try_from(line.audience).ok().map(|[only]| only),
+            kind,
+            san: line.san.map(|san| san.value.into_owned()).filter(|value| !value.contains(REDACTED)),
+            key: line.key.and_then(key),
+            now,
+        },
         redacted,
-        // Which one of several the issuer file names is not recorded.
-        audience: <[String; 1]>::try_from(line.audience).ok().map(|[only]| only),
-        kind,
-        key: line.key.and_then(key),
-        now,
     })))
 }
 
@@ -155,24 +150,7 @@ fn key(key: Key<'_>) -> Option<(KeyKind, Option<String>)> {
     Some((kind, key.sha256.map(Cow::into_owned)))
 }
 
-fn moment(text: &str) -> Option<SystemTime> {
-    let nanos = u64::try_from(parse_timestamp(text)?).ok()?;
-    UNIX_EPOCH.checked_add(Duration::from_nanos(nanos))
-}
-
 impl Recorded<'_> {
-    pub(super) fn facts(&self) -> Facts<'_> {
-        Facts {
-            claims: &self.claims,
-            issuer: &self.issuer,
-            audience: self.audience.as_deref(),
-            kind: self.kind,
-            san: self.san.as_deref(),
-            key: self.key.as_ref().map(|(kind, hash)| KeyFacts::recorded(*kind, hash.as_deref())),
-            now: self.now,
-        }
-    }
-
     /// Whether what a claim said was replaced.
     pub(super) fn is_redacted(&self, claim: &str) -> bool {
         self.redacted.contains(claim)

@@ -22,13 +22,16 @@ pub(super) struct ErrorBody {
     pub(super) message: String,
 }
 
+/// With its table, which is made once.
+static CRC_32C: Crc<u32> = Crc::<u32>::new(&CRC_32_ISCSI);
+
 /// A CRC-32C as an Int64Value: a string, and a number from some servers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Checksum(pub(crate) i64);
 
 impl Checksum {
     pub(crate) fn of(bytes: &[u8]) -> Self {
-        Self(Crc::<u32>::new(&CRC_32_ISCSI).checksum(bytes).into())
+        Self(CRC_32C.checksum(bytes).into())
     }
 
     /// Compares what came with its checksum. Google has the answer thrown away and the call made again if they differ.

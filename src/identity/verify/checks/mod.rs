@@ -151,16 +151,20 @@ fn check_times(claims: &Claims, now: SystemTime) -> Result<(), VerifyError> {
     }
 }
 
-/// Claims that OpenID Connect defines (Core 1.0 sections 2 and 5.6.2) and that are of no use here: absent (null is), or of their type.
+/// A claim of no use here, whether a value is of its type, and that type.
+type Unused = (&'static str, fn(&Value) -> bool, &'static str);
+
+/// Claims that OpenID Connect defines (Core 1.0 sections 2 and 5.6.2) and that are of no use here.
+pub(in crate::identity) const UNUSED: [Unused; 4] = [
+    ("nonce", Value::is_string, "a string"),
+    ("at_hash", Value::is_string, "a string"),
+    ("_claim_names", Value::is_object, "an object"),
+    ("_claim_sources", Value::is_object, "an object"),
+];
+
+/// They are absent (null is), or of their type.
 fn check_unused(claims: &Claims) -> Result<(), ClaimError> {
-    type Check = (&'static str, fn(&Value) -> bool, &'static str);
-    const CHECKS: [Check; 4] = [
-        ("nonce", Value::is_string, "a string"),
-        ("at_hash", Value::is_string, "a string"),
-        ("_claim_names", Value::is_object, "an object"),
-        ("_claim_sources", Value::is_object, "an object"),
-    ];
-    CHECKS.into_iter().try_for_each(|(name, is_right, wanted)| match claims.get(name) {
+    UNUSED.into_iter().try_for_each(|(name, is_right, wanted)| match claims.get(name) {
         Some(value) if !is_right(value) => Err(wrong_type(name, value, wanted)),
         _ => Ok(()),
     })

@@ -201,6 +201,11 @@ fn what_is_not_a_token_is_a_refusal_and_what_is_not_a_question_is_not() {
             "Refused: the token is longer than 65536 bytes",
             "Change: have the issuer put fewer claims",
         ),
+        (
+            format!("{{\"iss\":\"{}\"}}", "a".repeat(70_000)),
+            "Refused: the token is longer than 65536 bytes",
+            "Change: have the issuer put fewer claims",
+        ),
     ] {
         let told = explain(&file, &input, &[]);
         assert!(
@@ -211,6 +216,9 @@ fn what_is_not_a_token_is_a_refusal_and_what_is_not_a_question_is_not() {
         );
         assert_eq!(told.code, Some(1), "{input}");
     }
+    let odd = token(r#"{"alg":"ES256","typ":"\u001b[31m"}"#, &json!({"iss": "https://id.example.com"}).to_string());
+    let told = explain(&file, &odd, &[]);
+    assert!(told.output.contains("type \\u{1b}[31m") && !told.output.contains('\u{1b}'), "{}", told.output);
     let content = token(r#"{"alg":"ES256"}"#, "{}");
     for (words, expected) in [
         (vec!["--config-path", "/nowhere/issuers.yaml"], "no issuer file"),
@@ -218,6 +226,7 @@ fn what_is_not_a_token_is_a_refusal_and_what_is_not_a_question_is_not() {
         (vec!["--builtin-issuers", content.as_str()], "looks like a token or claims"),
         (vec!["--builtin-issuers", "a", content.as_str()], "more than one input"),
         (vec!["--builtin-issuers", "--at", "tomorrow"], "write it in UTC"),
+        (vec!["--builtin-issuers", "--at", "253402300800"], "no such time"),
         (vec!["--builtin-issuers", "--certificate-lifetime", "2h"], "use 10m to 20m"),
     ] {
         let told = run(&[&["--ct-log-url="], words.as_slice()].concat(), "{}");
