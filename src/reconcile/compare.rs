@@ -49,17 +49,16 @@ impl<'a> Comparison<'a> {
         if was_missing {
             self.arrived.insert(key);
         }
+        // Noted for what is before `since`, too: its record may be younger than that.
+        let found = self.records.find_logged(&logged);
         if entry.timestamp < self.since {
             self.counts.before_since += 1;
-            // Its record may be younger than that.
-            self.records.find_logged(&logged);
             return;
         }
-        let found = self.records.find_logged(&logged);
         if let Match::Recorded(outcome) = found {
             self.counts.recorded += 1;
             if outcome == Outcome::Absent {
-                self.add(logged.finding(FindingKind::NoOutcome, entry, None));
+                self.state.add_finding(logged.finding(FindingKind::NoOutcome, entry, None));
             }
             return;
         }
@@ -78,12 +77,12 @@ impl<'a> Comparison<'a> {
                 None => self.counts.foreign += 1,
                 Some(above) => {
                     let finding = logged.finding(FindingKind::UnknownAuthority, entry, None);
-                    self.add(Finding { authority: Some(above.name().to_owned()), ..finding });
+                    self.state.add_finding(Finding { authority: Some(above.name().to_owned()), ..finding });
                 }
             },
             Some(issuer) => {
                 let kind = if found == Match::None { FindingKind::NoRecord } else { FindingKind::OtherContent };
-                self.add(logged.finding(kind, entry, Some(issuer)));
+                self.state.add_finding(logged.finding(kind, entry, Some(issuer)));
             }
         }
     }
@@ -101,10 +100,6 @@ impl<'a> Comparison<'a> {
             finding.kind.has_entry() || !finding.serial_key().is_some_and(|key| arrived.contains(&key))
         });
         (counts, records)
-    }
-
-    fn add(&mut self, finding: Finding) {
-        self.state.add_finding(finding);
     }
 }
 

@@ -8,8 +8,21 @@ use super::{IN_FLIGHT, Options, length};
 use crate::certificate::alternative_name::AlternativeName;
 
 /// What does not fit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    strum::IntoStaticStr,
+    strum::VariantArray,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub(crate) enum FindingKind {
     /// A certificate that our CA signed, and no intent to sign it.
     NoRecord,
@@ -33,18 +46,11 @@ pub(crate) enum Severity {
 }
 
 impl FindingKind {
-    pub(crate) const ALL: [Self; 5] =
-        [Self::NoRecord, Self::OtherContent, Self::UnknownAuthority, Self::NoOutcome, Self::NoEntry];
+    pub(crate) const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 
     /// A stable word for metrics and alerts.
     pub(crate) const fn label(self) -> &'static str {
-        match self {
-            Self::NoRecord => "no_record",
-            Self::OtherContent => "other_content",
-            Self::UnknownAuthority => "unknown_authority",
-            Self::NoOutcome => "no_outcome",
-            Self::NoEntry => "no_entry",
-        }
+        self.into_str()
     }
 
     pub(crate) const fn severity(self) -> Severity {

@@ -2,7 +2,7 @@
 //!
 //! Owns names and help. A run that failed says so, and when the last one did not.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use super::finding::FindingKind;
 use super::{ReconcileError, Report};
@@ -30,19 +30,19 @@ pub(crate) fn exposition(outcome: &Outcome<'_>, now: u64, completed: Option<u64>
     text.gauge(
         "success",
         "Whether the last run compared all of the log's entries.",
-        matches!(outcome, Outcome::Report(_)),
+        u8::from(matches!(outcome, Outcome::Report(_))),
     );
-    text.gauge("log_contradiction", "Whether the log contradicted itself in the last run.", is_contradiction);
+    text.gauge("log_contradiction", "Whether the log contradicted itself in the last run.", u8::from(is_contradiction));
     let Outcome::Report(report) = outcome else { return text.0 };
     text.gauge("tree_size", "Entries of the log.", report.head.size);
     text.gauge("tree_head_timestamp_seconds", "When the log signed its tree head.", seconds(report.head.timestamp));
     text.gauge(
         "tree_head_stale",
         "Whether the log's tree head is older than the merge delay, or of the future.",
-        report.is_head_stale,
+        u8::from(report.is_head_stale),
     );
     text.head("findings", "What does not fit, by kind, and is neither acknowledged nor too young.");
-    for kind in FindingKind::ALL {
+    for kind in FindingKind::ALL.iter().copied() {
         let kept = report.findings.iter().filter(|finding| finding.kind == kind);
         let more = report.more_findings.get(&kind).copied().unwrap_or_default();
         let count = u64::try_from(kept.count()).unwrap_or(u64::MAX).saturating_add(more);
@@ -68,7 +68,7 @@ pub(crate) fn exposition(outcome: &Outcome<'_>, now: u64, completed: Option<u64>
 struct Text(String);
 
 impl Text {
-    fn gauge(&mut self, name: &str, help: &str, value: impl Value) {
+    fn gauge(&mut self, name: &str, help: &str, value: impl fmt::Display) {
         self.head(name, help);
         self.sample(name, "", value);
     }
@@ -78,40 +78,12 @@ impl Text {
         let _ = writeln!(self.0, "# HELP {PREFIX}{name} {help}\n# TYPE {PREFIX}{name} gauge");
     }
 
-    fn sample(&mut self, name: &str, labels: &str, value: impl Value) {
-        let _ = writeln!(self.0, "{PREFIX}{name}{labels} {}", value.text());
+    fn sample(&mut self, name: &str, labels: &str, value: impl fmt::Display) {
+        let _ = writeln!(self.0, "{PREFIX}{name}{labels} {value}");
     }
 }
 
 const PREFIX: &str = "sigmint_audit_reconcile_";
-
-trait Value {
-    fn text(self) -> String;
-}
-
-impl Value for u64 {
-    fn text(self) -> String {
-        self.to_string()
-    }
-}
-
-impl Value for usize {
-    fn text(self) -> String {
-        self.to_string()
-    }
-}
-
-impl Value for bool {
-    fn text(self) -> String {
-        u8::from(self).to_string()
-    }
-}
-
-impl Value for String {
-    fn text(self) -> String {
-        self
-    }
-}
 
 fn seconds(milliseconds: u64) -> String {
     format!("{}.{:03}", milliseconds / 1000, milliseconds % 1000)

@@ -115,8 +115,13 @@ impl Report {
     }
 }
 
-/// Compares. What was read is written down, as far as it goes, also when the log fails half-way.
-pub(crate) async fn run(reader: &LogReader, options: &Options, file: &mut StateFile) -> Result<Report, ReconcileError> {
+/// Compares. What was read is written down, as far as it goes, also when the log fails half-way. What was found is told even if it cannot be
+/// written down.
+pub(crate) async fn run(
+    reader: &LogReader,
+    options: &Options,
+    file: &mut StateFile,
+) -> Result<(Report, Result<(), StateError>), ReconcileError> {
     let of_log = |source: ReadError| ReconcileError::Log { log: reader.name().to_owned(), source };
     let log_id = reader.key().map(LogKey::id);
     let mut state = file.load(log_id, &options.authorities, options.since)?;
@@ -125,12 +130,15 @@ pub(crate) async fn run(reader: &LogReader, options: &Options, file: &mut StateF
     let sources = SourceFiles::find(&options.records)?;
     let (records, records_read) = Records::read(&sources)?;
     let read_before = state.read.size();
+    let (before, mut is_saved) = (state.clone(), false);
     let mut comparison = Comparison::new(options, records, &mut state);
-    let read = read_entries(reader, &head, &mut comparison, file).await.map_err(of_log);
+    let read = read_entries(reader, &head, &mut comparison, file, &mut is_saved).await.map_err(of_log);
     if let Err(error) = read {
         // What contradicts itself is no base to go on from; what broke off is.
         if !error.is_contradiction() {
             comparison.save(file)?;
+        } else if is_saved {
+            file.save(&before)?;
         }
         return Err(error);
     }
@@ -138,8 +146,8 @@ pub(crate) async fn run(reader: &LogReader, options: &Options, file: &mut StateF
     outcomes::judge(options, &head, &records, &sources, log_id, &mut state)?;
     state.head = Some(head);
     state.completed = Some(milliseconds((options.clock)()));
-    file.save(&state)?;
-    Ok(report(reader, options, (head, read_before, counts, records_read), &state))
+    let saved = file.save(&state);
+    Ok((report(reader, options, (head, read_before, counts, records_read), &state), saved))
 }
 
 async fn read_entries(
@@ -147,6 +155,7 @@ async fn read_entries(
     head: &TreeHead,
     comparison: &mut Comparison<'_>,
     file: &mut StateFile,
+    is_saved: &mut bool,
 ) -> Result<(), ReadError> {
     let mut entries = reader.entries(comparison.state.read.size()..head.size, head.size);
     let mut saved = comparison.state.read.size();
@@ -159,7 +168,7 @@ async fn read_entries(
         if size - saved >= SAVE_EVERY && size < head.size {
             saved = size;
             // The end of the run says whether it can be written.
-            let _ = comparison.save(file);
+            *is_saved |= comparison.save(file).is_ok();
         }
     }
     Ok(head.check_entries(&comparison.state.read)?)

@@ -1,7 +1,7 @@
 //! Certificates that were handed out with a log's promise: whether the log kept it.
 //!
-//! Owns when a promise is due: the merge delay (RFC 6962 section 3) after the certificate was recorded, by the time of the tree head. Each
-//! is judged once, by the first run for which it is due.
+//! Owns when a promise is due: the merge delay (RFC 6962 section 3) after the certificate was recorded, by the time of the tree head
+//! or by our clock, whichever is earlier. Each is judged once, by the first run for which it is due.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -23,7 +23,9 @@ pub(super) fn judge(
     state: &mut State,
 ) -> Result<(), RecordsError> {
     let patience = length(options.merge_delay).saturating_add(length(options.record_delay));
-    let due = seconds(head.timestamp.saturating_sub(patience));
+    // Judged by a head of the future, what comes until then would never be judged.
+    let now = milliseconds((options.clock)());
+    let due = seconds(head.timestamp.min(now).saturating_sub(patience));
     let from = options.since.map_or(0, |since| seconds(milliseconds(since)));
     let before = state.judged_until;
     let is_missing = |key: &Short, known: &Known| {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 use sigmint::audit::head::HeadKey;
@@ -73,8 +73,24 @@ pub fn head_key() -> (HeadKey, SignatureCheck) {
     (HeadKey::new(Arc::new(signer), key.spki_der()).unwrap(), verification)
 }
 
-/// Signs the head as it is now.
+/// Waits until the outcome of every intent is written: a client has its answer before that.
+async fn settled(audit: &Audit) {
+    let are_written = || {
+        let written = audit.reading().unwrap().written;
+        let of = |kind| written.iter().find(|(name, _)| *name == kind).unwrap().1;
+        of("intent") == of("outcome")
+    };
+    let waiting = async {
+        while !are_written() {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), waiting).await.expect("every intent has an outcome");
+}
+
+/// Signs the head once all that happened is written.
 pub async fn sign_head(audit: &Audit, key: &HeadKey) -> sigmint::audit::head::SignedHead {
+    settled(audit).await;
     let head = key.sign(audit.reading().unwrap().position).await.unwrap();
     audit.head(&head).await.unwrap();
     head

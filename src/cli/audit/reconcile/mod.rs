@@ -19,7 +19,7 @@ use crate::files::atomic::write_atomically;
 use crate::files::{self, MAX_FILE_BYTES};
 use crate::http::trust;
 use crate::reconcile::metrics::{Outcome, exposition};
-use crate::reconcile::{self, Authorities, Options, ReconcileError, Report, Severity, StateError, StateFile};
+use crate::reconcile::{self, Authorities, Options, ReconcileError, Severity, StateError, StateFile};
 
 /// Exit code of a certificate of ours that nobody recorded, and of a log that contradicts itself.
 const ALARM: u8 = 3;
@@ -124,30 +124,39 @@ pub(crate) async fn run(args: ReconcileArgs) -> Result<ExitCode, CommandError> {
         }
         Err(source) => Err(ReconcileError::Log { log, source }),
     };
-    if let Some(path) = &args.metrics {
-        let outcome = outcome.as_ref().map_or_else(Outcome::Failed, Outcome::Report);
+    let metrics = args.metrics.as_deref().map_or(Ok(()), |path| {
+        let outcome = outcome.as_ref().map_or_else(Outcome::Failed, |(report, _)| Outcome::Report(report));
         let text = exposition(&outcome, reconcile::milliseconds((options.clock)()), state.completed());
         write_atomically(path, text.as_bytes(), METRICS_MODE)
-            .map_err(|error| CommandError::failed(format!("cannot write {}: {error}", shown(path))))?;
-    }
+            .map_err(|error| CommandError::failed(format!("cannot write {}: {error}", shown(path))))
+    });
     match outcome {
-        Ok(report) => conclude(&report, args.json),
+        Ok((report, saved)) => {
+            let saved = saved.map_err(|error| CommandError::failed(with_sources(&error)));
+            let severity = report.severity();
+            print(&if args.json { to_json(&words::json(&report))? } else { words::text(&report) })?;
+            conclude(severity, metrics.and(saved))
+        }
         Err(error) if error.is_contradiction() => {
             tell(&format!("sigmint: ALARM: {}\nWhat to do: {}", with_sources(&error), words::ON_CONTRADICTION));
-            Ok(ExitCode::from(ALARM))
+            conclude(Some(Severity::Alarm), metrics)
         }
         Err(ReconcileError::State(error @ StateError::Other { .. })) => Err(CommandError::usage(with_sources(&error))),
         Err(error) => Err(CommandError::failed(with_sources(&error))),
     }
 }
 
-fn conclude(report: &Report, json: bool) -> Result<ExitCode, CommandError> {
-    print(&if json { to_json(&words::json(report))? } else { words::text(report) })?;
-    Ok(match report.severity() {
-        None => ExitCode::SUCCESS,
-        Some(Severity::Notice) => ExitCode::from(NOTICE),
-        Some(Severity::Alarm) => ExitCode::from(ALARM),
-    })
+/// What could not be written decides only where nothing was found: it must not hide an alarm.
+fn conclude(severity: Option<Severity>, written: Result<(), CommandError>) -> Result<ExitCode, CommandError> {
+    let code = match severity {
+        None => return written.map(|()| ExitCode::SUCCESS),
+        Some(Severity::Notice) => NOTICE,
+        Some(Severity::Alarm) => ALARM,
+    };
+    if let Err(error) = written {
+        tell(&format!("sigmint: {error}"));
+    }
+    Ok(ExitCode::from(code))
 }
 
 impl ReconcileArgs {

@@ -40,7 +40,7 @@ fn a_later_run_goes_on_where_the_last_one_stopped_and_looks_again_at_what_was_op
         scene.intent(now() - 26 * HOUR, 101, &unrecorded_tbs);
         scene.outcome(now() - 26 * HOUR, 101);
         scene.outcome(now() - 23 * HOUR, 102);
-        let report = scene.json(NOTICE, with_state);
+        let report = scene.json(NOTICE, &[with_state, &["--mmd=22h"]].concat());
         assert_eq!(kinds(&report), [""; 0], "{report}");
         assert_eq!(
             (report["entries"]["readBefore"].as_u64(), report["log"]["treeSize"].as_u64()),
@@ -55,6 +55,40 @@ fn a_later_run_goes_on_where_the_last_one_stopped_and_looks_again_at_what_was_op
         // And again, with everything read.
         scene.log.change(|shown| shown.time = now());
         assert_eq!(kinds(&scene.json(MATCHED, with_state)), [""; 0]);
+    }
+}
+
+#[test]
+fn a_head_of_the_future_puts_no_judging_off() {
+    for api in APIS {
+        let mut scene = Scene::new(api);
+        scene.issue(now() - 2 * HOUR, 1);
+        let (_, tbs) = scene.ca.precertificate(2, "promised@example.com");
+        scene.intent(now() - 2 * HOUR, 2, &tbs);
+        scene.outcome(now() - 2 * HOUR, 2);
+        scene.log.change(|shown| shown.time = now() + 400 * 24 * HOUR);
+        let report = scene.json(NOTICE, &["--state=state.json"]);
+        assert_eq!(
+            (kinds(&report), &report["log"]["treeHeadStale"]),
+            (Vec::new(), &true.into()),
+            "not due by our clock"
+        );
+        scene.log.change(|shown| shown.time = now());
+        assert_eq!(kinds(&scene.json(NOTICE, &["--state=state.json", "--mmd=1h"])), ["no_entry"]);
+    }
+}
+
+#[test]
+fn what_cannot_be_written_hides_no_alarm() {
+    for api in APIS {
+        let mut scene = Scene::new(api);
+        scene.issue(now() - HOUR, 1);
+        for unwritable in ["--metrics=nowhere/reconcile.prom", "--state=state/none.json"] {
+            assert!(scene.run(FAILED, &[unwritable]).contains("cannot"), "{unwritable}");
+        }
+        scene.log.add(now() - HOUR, scene.ca.precertificate(2, "thief@example.com").0);
+        let told = scene.run(ALARM, &["--metrics=nowhere/reconcile.prom"]);
+        assert!(told.contains("thief@example.com") && told.contains("cannot write"), "{told}");
     }
 }
 
