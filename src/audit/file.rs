@@ -28,8 +28,8 @@ pub(super) struct AuditFile {
     file: File,
     /// The size at which it is moved away.
     most: Option<u64>,
-    /// Where the last whole line ends, if something stands behind it that could not be taken away.
-    cut: Option<u64>,
+    /// How many bytes stand behind the last whole line and could not be taken away.
+    partial: u64,
 }
 
 /// The last record of an earlier process.
@@ -108,7 +108,7 @@ impl AuditFile {
             Err(TryLockError::WouldBlock) => return Err(AuditFileError::InUse(path.to_owned())),
             Err(TryLockError::Error(source)) => return Err(failed(source)),
         }
-        let mut file = Self { path: path.to_owned(), file, most, cut: None };
+        let mut file = Self { path: path.to_owned(), file, most, partial: 0 };
         let mut found =
             find(&mut file.file).map_err(failed)?.ok_or_else(|| AuditFileError::Foreign(path.to_owned()))?;
         if let Some(seal) = found.seal() {
@@ -120,28 +120,25 @@ impl AuditFile {
     }
 
     pub(super) fn write(&mut self, lines: &Lines) -> (usize, io::Result<()>) {
-        let begin = match self.heal() {
-            Ok(length) => length,
-            Err(error) => return (0, Err(error)),
-        };
+        if let Err(error) = self.heal() {
+            return (0, Err(error));
+        }
         let (taken, outcome) = write_all(&mut self.file, &lines.bytes);
         let whole = lines.whole(taken);
-        let end = lines.begin(whole);
-        if end < taken {
-            self.cut = Some(begin + end as u64);
-            // If it cannot be taken away now, it is before the next line.
-            let _ = self.heal();
-        }
+        self.partial = (taken - lines.begin(whole)) as u64;
+        // If it cannot be taken away now, it is before the next line.
+        let _ = self.heal();
         (whole, outcome)
     }
 
-    /// Takes away what stands behind the last whole line. Returns the file's length.
-    fn heal(&mut self) -> io::Result<u64> {
-        if let Some(length) = self.cut {
-            self.file.set_len(length)?;
-            self.cut = None;
+    /// Takes away what stands behind the last whole line.
+    fn heal(&mut self) -> io::Result<()> {
+        if self.partial > 0 {
+            let length = self.file.metadata()?.len();
+            self.file.set_len(length.saturating_sub(self.partial))?;
+            self.partial = 0;
         }
-        Ok(self.file.metadata()?.len())
+        Ok(())
     }
 
     pub(super) fn sync(&mut self) -> io::Result<()> {
@@ -149,7 +146,8 @@ impl AuditFile {
     }
 
     pub(super) fn probe(&mut self) -> io::Result<()> {
-        let length = self.heal()?;
+        self.heal()?;
+        let length = self.file.metadata()?.len();
         match fallocate(&self.file, FallocateFlags::KEEP_SIZE, length, ROOM) {
             Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) | Ok(()) => Ok(()),
             Err(error) => Err(error.into()),
@@ -191,7 +189,7 @@ impl AuditFile {
         file.try_lock().map_err(|_| io::Error::other("another process writes it"))?;
         self.file.sync_data()?;
         self.file = file;
-        self.cut = None;
+        self.partial = 0;
         sync_parent(&self.path)
     }
 }

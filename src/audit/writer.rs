@@ -5,6 +5,7 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::SyncMode;
@@ -17,6 +18,9 @@ use super::queue::{ALL, Entry, Shared};
 const INTERVAL: Duration = Duration::from_secs(1);
 /// The pause before writing is tried again after a failure.
 const RETRY: Duration = Duration::from_millis(250);
+/// The pause once several requests waited together: what comes meanwhile shares one write, and wakes nobody. One that comes alone does not
+/// wait for others; where each write is flushed, that is pause enough.
+const GATHER: Duration = Duration::from_micros(500);
 /// How long the writer sleeps when nothing is to be done.
 const IDLE: Duration = Duration::from_mins(1);
 /// How large the buffer may stay.
@@ -69,6 +73,7 @@ impl Writer {
                 tracing::error!(%error, "the audit log could not be opened again; it goes on in the file that was moved away");
             }
             let entries: Vec<Entry> = work.entries.into_iter().filter(|entry| !entry.is_given_up()).collect();
+            let waiting = entries.iter().filter(|entry| entry.written.is_some()).count();
             let outcome = match self.trouble.take() {
                 Some(trouble) => self.recover(trouble, entries, work.closing),
                 None if entries.is_empty() => self.flush_if_due(),
@@ -81,6 +86,9 @@ impl Writer {
             }
             if work.closing {
                 break;
+            }
+            if waiting > 1 && self.sync != SyncMode::Request {
+                thread::sleep(GATHER);
             }
         }
         let _ = self.flush();
