@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use aws_lc_rs::digest;
 use tokio::time;
 
 use crate::blocklist::{BlockEntries, BlockedKeys, BlockedKeysError};
 use crate::config::block_file::{self, ConfigError};
 use crate::config::settings::Settings;
+use crate::crypto::sha256;
 use crate::failure::with_sources;
 use crate::files::watch::{Changes, Pace};
 use crate::files::{self, FileError, MAX_FILE_BYTES};
@@ -187,7 +187,7 @@ impl BlockListFile {
     fn look(&self, issuance: &Issuance) -> Result<(), BlockListFileError> {
         let mut state = self.state();
         let content = files::read(&self.path, MAX_FILE_BYTES)?;
-        let hash: Option<[u8; 32]> = digest::digest(&digest::SHA256, &content).as_ref().try_into().ok();
+        let hash = Some(sha256(&content));
         if hash != state.in_force {
             let loaded = parse(self.kind, &self.path, &content)?;
             loaded.announce(&self.path);

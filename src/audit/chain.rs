@@ -4,8 +4,9 @@
 
 use std::fmt;
 
-use aws_lc_rs::digest::{SHA256, digest};
 use serde::Deserialize;
+
+use crate::crypto::sha256;
 
 /// What readers of another form would misunderstand.
 pub(crate) const VERSION: u8 = 1;
@@ -14,12 +15,6 @@ pub(super) const FRAME: usize = 192;
 
 /// A SHA-256.
 pub(crate) type Digest = [u8; 32];
-
-pub(crate) fn sha256(bytes: &[u8]) -> Digest {
-    let mut hash = [0; 32];
-    hash.copy_from_slice(digest(&SHA256, bytes).as_ref());
-    hash
-}
 
 /// What a record is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

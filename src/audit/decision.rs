@@ -2,11 +2,12 @@
 //!
 //! Owns that each has its record, whatever becomes of it: who lets go of it without an end has abandoned it. Knows no step of the pipeline.
 
-use super::chain::{Kind, sha256};
+use super::chain::Kind;
 use super::json::Members;
 use super::record::{self, Origin, PolicyOutcome, ToBeSigned};
 use super::{AuditError, Inner, OnFailure};
 use crate::certificate::Serial;
+use crate::crypto::sha256;
 use crate::failure::FailureKind;
 use crate::identity::{Principal, VerifiedClaims};
 use crate::possession::ProvenKey;

@@ -11,8 +11,9 @@ use std::time::SystemTime;
 
 use rustix::fs::{FallocateFlags, fallocate};
 
-use super::chain::{ChainId, Digest, Frame, sha256};
+use super::chain::{ChainId, Digest, Frame};
 use super::output::{Lines, write_all};
+use crate::crypto::sha256;
 
 /// Room that there must be before a failure counts as over.
 const ROOM: u64 = 256 * 1024;

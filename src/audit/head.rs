@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use super::chain::{self, Position};
 use super::json::Members;
+use crate::crypto::sha256;
 use crate::crypto::signature_check::SignatureCheck;
 use crate::signer::{Signer, SignerError};
 
@@ -54,7 +55,7 @@ impl HeadKey {
     }
 
     pub fn spki_sha256(&self) -> [u8; 32] {
-        chain::sha256(&self.spki)
+        sha256(&self.spki)
     }
 
     /// Signs a head, and verifies the signature: a head that cannot be verified later proves nothing.

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::json::Members;
 use super::redact::Redaction;
 use crate::certificate::Serial;
-use crate::crypto::KeyKind;
+use crate::crypto::{KeyKind, sha256};
 use crate::identity::kinds::SubjectAlternativeName;
 use crate::identity::{Principal, VerifiedClaims};
 use crate::possession::ProvenKey;
@@ -155,7 +155,7 @@ pub(super) fn write_key(members: &mut Members, key: &ProvenKey) {
     members.add_object("key", |members| {
         members.add("kind", kind);
         members.add("bits", &bits);
-        members.add_hex("sha256", &super::chain::sha256(key.spki()));
+        members.add_hex("sha256", &sha256(key.spki()));
     });
 }
 
@@ -175,7 +175,7 @@ pub(super) struct ToBeSigned {
 
 impl ToBeSigned {
     pub(super) fn new(serial: &Serial, tbs: &[u8]) -> Self {
-        Self { serial: serial.to_hex(), tbs: super::chain::sha256(tbs) }
+        Self { serial: serial.to_hex(), tbs: sha256(tbs) }
     }
 
     pub(super) fn write(&self, members: &mut Members) {

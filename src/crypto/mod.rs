@@ -10,3 +10,9 @@ pub(crate) mod spki;
 pub(crate) mod weak_keys;
 
 pub use kind::KeyKind;
+
+use sha2::{Digest as _, Sha256};
+
+pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
+    Sha256::digest(bytes).into()
+}

@@ -9,6 +9,7 @@ mod log_key;
 pub mod read;
 mod roots;
 mod sct;
+mod tls;
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;

@@ -5,8 +5,9 @@
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 use x509_parser::x509::AlgorithmIdentifier;
 
-use super::logged::{Sha256, sha256};
+use super::logged::Sha256;
 use crate::crypto::pem::{self, PemError};
+use crate::crypto::sha256;
 use crate::crypto::signature_check::{KeyError, SignatureCheck};
 
 #[derive(Debug, Default)]

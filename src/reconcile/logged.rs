@@ -3,7 +3,7 @@
 //! Owns the reading of certificates that somebody with the CA's key may have made to be misread: what decides whose they are needs no more
 //! than the outermost DER.
 
-use aws_lc_rs::digest::{SHA256, digest};
+use crate::crypto::sha256;
 use der::asn1::{AnyRef, BitStringRef};
 use der::{Decode as _, Reader as _, SliceReader, Tag, TagNumber, Tagged as _};
 use x509_parser::certificate::TbsCertificate;
@@ -152,10 +152,4 @@ fn serial(tbs: &[u8]) -> Option<&[u8]> {
 pub(super) fn without_zeros(number: &[u8]) -> &[u8] {
     let zeros = number.iter().take_while(|byte| **byte == 0).count();
     number.get(zeros..).unwrap_or_default()
-}
-
-pub(super) fn sha256(bytes: &[u8]) -> Sha256 {
-    let mut hash = [0; 32];
-    hash.copy_from_slice(digest(&SHA256, bytes).as_ref());
-    hash
 }

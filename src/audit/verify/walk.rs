@@ -6,8 +6,9 @@ use serde::Deserialize;
 
 use super::heads::Heads;
 use super::{ProblemKind, Report};
-use crate::audit::chain::{ChainId, Frame, Kind, Position, parse_chain, sha256};
+use crate::audit::chain::{ChainId, Frame, Kind, Position, parse_chain};
 use crate::audit::read::{Line, ReadError, each_line};
+use crate::crypto::sha256;
 
 /// What a walk leaves behind, for the files to be put together.
 pub(super) struct Walked {

@@ -2,7 +2,9 @@
 //!
 //! Owns the hashing. A log's entries go through it one by one and are not kept; `ct-merkle` has trees that keep every leaf.
 
-use aws_lc_rs::digest::{Context, SHA256, digest};
+use sha2::{Digest as _, Sha256};
+
+use crate::crypto::sha256;
 
 /// A hash of a leaf, a node or the whole tree.
 pub type Hash = [u8; 32];
@@ -61,22 +63,11 @@ fn node_hash(left: &Hash, right: &Hash) -> Hash {
 }
 
 fn hash_of(kind: u8, parts: &[&[u8]]) -> Hash {
-    let mut context = Context::new(&SHA256);
-    context.update(&[kind]);
+    let mut hash = Sha256::new_with_prefix([kind]);
     for part in parts {
-        context.update(part);
+        hash.update(part);
     }
-    as_hash(context.finish().as_ref())
-}
-
-pub(super) fn sha256(bytes: &[u8]) -> Hash {
-    as_hash(digest(&SHA256, bytes).as_ref())
-}
-
-fn as_hash(bytes: &[u8]) -> Hash {
-    let mut hash = [0; 32];
-    hash.copy_from_slice(bytes);
-    hash
+    hash.finalize().into()
 }
 
 #[cfg(test)]

@@ -4,8 +4,9 @@ use std::ops::Range;
 
 use super::BATCH;
 use super::client::Client;
-use super::entry::{Bytes, Entry};
+use super::entry::Entry;
 use super::error::ReadError;
+use crate::ct::tls::Reader;
 
 /// The largest tile, in bytes, inflated: 256 entries of 256 KiB each.
 const MAX_TILE: usize = 64 * 1024 * 1024;
@@ -24,7 +25,7 @@ pub(super) async fn entries(client: &Client, range: Range<u64>, tree_size: u64) 
         }
         answer => (path, answer?),
     };
-    let mut bytes = Bytes(&body);
+    let mut bytes = Reader(&body);
     let mut entries = Vec::new();
     for index in first..range.end {
         let entry = Entry::of_tile(index, &mut bytes);

@@ -9,6 +9,8 @@ use std::time::{Duration, SystemTime};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::Deserialize;
 
+use super::tls::Reader;
+
 /// The longest extensions taken from a log, in bytes. They go into every certificate; the only ones in use have 8.
 pub(super) const MAX_EXTENSIONS: usize = 1024;
 /// The longest signature taken from a log, in bytes: that of an RSA key of 8192 bits.
@@ -115,13 +117,13 @@ impl Sct {
     /// Reads one timestamp's TLS encoding, all of it.
     pub fn from_tls(bytes: &[u8]) -> Result<Self, SctError> {
         let mut reader = Reader(bytes);
-        let [version] = reader.array()?;
+        let [version] = reader.array().ok_or(SctError::Tls)?;
         if version != V1 {
             return Err(SctError::Version(version.into()));
         }
-        let log_id = LogId(reader.array()?);
-        let timestamp = u64::from_be_bytes(reader.array()?);
-        let extensions = reader.opaque()?;
+        let log_id = LogId(reader.array().ok_or(SctError::Tls)?);
+        let timestamp = u64::from_be_bytes(reader.array().ok_or(SctError::Tls)?);
+        let extensions = Opaque16::read(&mut reader)?;
         let signature = DigitallySigned::from_tls(reader.0)?;
         Self { log_id, timestamp, extensions, signature }.within_limits()
     }
@@ -203,8 +205,8 @@ impl Sct {
 impl DigitallySigned {
     pub(super) fn from_tls(bytes: &[u8]) -> Result<Self, SctError> {
         let mut reader = Reader(bytes);
-        let [hash, algorithm] = reader.array()?;
-        let bytes = reader.opaque()?;
+        let [hash, algorithm] = reader.array().ok_or(SctError::Tls)?;
+        let bytes = Opaque16::read(&mut reader)?;
         if reader.0.is_empty() { Ok(Self { hash, algorithm, bytes }) } else { Err(SctError::Tls) }
     }
 
@@ -244,14 +246,13 @@ pub fn serialize_list(scts: &[Sct]) -> Result<Vec<u8>, SctError> {
 /// Reads a list that [`serialize_list`] may have written.
 pub fn parse_list(bytes: &[u8]) -> Result<Vec<Sct>, SctError> {
     let mut outer = Reader(bytes);
-    let items = outer.opaque()?;
+    let mut items = Reader(outer.opaque_16().ok_or(SctError::Tls)?);
     if !outer.0.is_empty() {
         return Err(SctError::Tls);
     }
-    let mut items = Reader(items.bytes());
     let mut scts = Vec::new();
     while !items.0.is_empty() {
-        scts.push(Sct::from_tls(items.opaque()?.bytes())?);
+        scts.push(Sct::from_tls(items.opaque_16().ok_or(SctError::Tls)?)?);
     }
     if scts.is_empty() { Err(SctError::EmptyList) } else { Ok(scts) }
 }
@@ -267,30 +268,16 @@ impl Opaque16 {
         Some(Self([&length.to_be_bytes(), bytes].concat()))
     }
 
+    fn read(reader: &mut Reader<'_>) -> Result<Self, SctError> {
+        reader.opaque_16().and_then(Self::new).ok_or(SctError::Tls)
+    }
+
     fn bytes(&self) -> &[u8] {
         self.0.get(PREFIX..).unwrap_or_default()
     }
 
     fn encoded(&self) -> &[u8] {
         &self.0
-    }
-}
-
-/// What is left to read.
-struct Reader<'a>(&'a [u8]);
-
-impl Reader<'_> {
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], SctError> {
-        let (array, rest) = self.0.split_first_chunk::<N>().ok_or(SctError::Tls)?;
-        self.0 = rest;
-        Ok(*array)
-    }
-
-    fn opaque(&mut self) -> Result<Opaque16, SctError> {
-        let length = u16::from_be_bytes(self.array()?);
-        let (bytes, rest) = self.0.split_at_checked(length.into()).ok_or(SctError::Tls)?;
-        self.0 = rest;
-        Opaque16::new(bytes).ok_or(SctError::Tls)
     }
 }
 

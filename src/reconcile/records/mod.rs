@@ -12,7 +12,8 @@ pub(crate) use source::RecordsError;
 pub(super) use source::SourceFiles;
 
 use super::finding::{Finding, Name};
-use super::logged::{Logged, Sha256, sha256};
+use super::logged::{Logged, Sha256};
+use crate::crypto::sha256;
 use crate::ct::LogId;
 use line::{NotARecord, Record};
 
