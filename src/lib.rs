@@ -35,3 +35,4 @@ pub mod server;
 pub mod signer;
 pub mod telemetry;
 pub(crate) mod text;
+pub mod trust;

@@ -19,7 +19,7 @@ pub use issuer::{DevIssuer, MAX_BODY_BYTES};
 pub use issuers_file::issuers_file;
 pub use log::DevLog;
 pub use loopback::DevServerError;
-pub use trust::{Deployment, LogDescription};
+pub use trust::{Deployment, DeploymentProblem, LogDescription, RekorDescription, TimestampDescription};
 
 /// What is said wherever the issuer shows itself.
 pub const WARNING: &str =

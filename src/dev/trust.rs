@@ -1,15 +1,15 @@
-//! What Sigstore clients need to know of a deployment, as they read it: the trusted root and the signing configuration.
+//! The deployment that `sigmint dev` is, for the files that clients read.
 //!
-//! Owns the JSON of `sigstore_trustroot.proto` (TrustedRoot 0.1, SigningConfig 0.2). Knows neither files nor servers.
+//! Owns which of its services are in them. The documents are `crate::trust`'s.
 
 use std::time::SystemTime;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use humantime::format_rfc3339_seconds;
-use serde_json::{Value, json};
+use crate::trust::{
+    self, CertificateAuthority, Chain, ChainProblem, CtLog, PublicKey, Purpose, RekorApi, RekorLog, Selector,
+    TimestampAuthority, TokenIssuer, UnknownKeyKind, Window,
+};
 
-/// A deployment, as far as clients have to trust or find it.
+/// The services of one run. All of them have been in use since the same moment.
 #[derive(Clone, Debug)]
 pub struct Deployment {
     /// The certificate authority's URL.
@@ -19,86 +19,79 @@ pub struct Deployment {
     /// The authority's chain in DER: the issuing CA first, the root last.
     pub chain: Vec<Vec<u8>>,
     pub log: LogDescription,
+    /// Logs of signatures; none if this run has none.
+    pub rekor_logs: Vec<RekorDescription>,
+    pub timestamp_authority: Option<TimestampDescription>,
     /// Since when all this is in use.
     pub since: SystemTime,
 }
 
-/// A transparency log, as clients have to know it.
+/// A log of certificates, as clients have to know it.
 #[derive(Clone, Debug)]
 pub struct LogDescription {
     /// Its URL.
     pub url: String,
-    /// Its P-256 key, a DER `SubjectPublicKeyInfo`.
+    /// Its key, a DER `SubjectPublicKeyInfo`.
     pub spki: Vec<u8>,
-    /// The SHA-256 of that.
-    pub id: [u8; 32],
+}
+
+/// A log of signatures, as clients have to know it. The write APIs of two versions are two of these.
+#[derive(Clone, Debug)]
+pub struct RekorDescription {
+    pub url: String,
+    pub api: RekorApi,
+    /// Its key, a DER `SubjectPublicKeyInfo`.
+    pub spki: Vec<u8>,
+}
+
+/// A timestamp authority, as clients have to know it.
+#[derive(Clone, Debug)]
+pub struct TimestampDescription {
+    /// Where requests go, path and all.
+    pub url: String,
+    /// In DER: the certificate that signs timestamps first, the root last.
+    pub chain: Vec<Vec<u8>>,
+}
+
+/// Why clients could not be told of a deployment.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+pub enum DeploymentProblem {
+    #[error("a chain of certificates cannot be published")]
+    Chain(#[from] ChainProblem),
+    #[error("a log's key cannot be published")]
+    Key(#[from] UnknownKeyKind),
 }
 
 impl Deployment {
-    /// Whom to believe: the authority and the log. There is neither a signature log nor a timestamping authority.
-    pub fn trusted_root(&self) -> Value {
-        let valid_for = json!({"start": format_rfc3339_seconds(self.since).to_string()});
-        let chain: Vec<Value> = self.chain.iter().map(|der| json!({"rawBytes": STANDARD.encode(der)})).collect();
-        json!({
-            "mediaType": "application/vnd.dev.sigstore.trustedroot+json;version=0.1",
-            "tlogs": [],
-            "certificateAuthorities": [{
-                "subject": {"organization": "sigmint", "commonName": "sigmint development CA"},
-                "uri": self.authority,
-                "certChain": {"certificates": chain},
-                "validFor": valid_for,
-            }],
-            "ctlogs": [{
-                "baseUrl": self.log.url,
-                "hashAlgorithm": "SHA2_256",
-                "publicKey": {
-                    "rawBytes": STANDARD.encode(&self.log.spki),
-                    "keyDetails": "PKIX_ECDSA_P256_SHA_256",
-                    "validFor": valid_for,
-                },
-                "logId": {"keyId": STANDARD.encode(self.log.id)},
-            }],
-            "timestampAuthorities": [],
-        })
-    }
-
-    /// Whom to ask when signing.
-    pub fn signing_config(&self) -> Value {
-        let service = |url: &str| json!({"url": url, "majorApiVersion": 1, "validFor": {"start": format_rfc3339_seconds(self.since).to_string()}, "operator": "sigmint dev"});
-        json!({
-            "mediaType": "application/vnd.dev.sigstore.signingconfig.v0.2+json",
-            "caUrls": [service(&self.authority)],
-            "oidcUrls": [service(&self.token_issuer)],
-            "rekorTlogUrls": [],
-            "rekorTlogConfig": {"selector": "ANY"},
-            "tsaUrls": [],
-            "tsaConfig": {"selector": "ANY"},
-        })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_chain_is_in_order_and_the_log_has_its_key() {
-        let deployment = Deployment {
-            authority: "http://127.0.0.1:1".to_owned(),
-            token_issuer: "http://127.0.0.1:2/email".to_owned(),
-            chain: vec![b"ca".to_vec(), b"root".to_vec()],
-            log: LogDescription { url: "http://127.0.0.1:3".to_owned(), spki: b"key".to_vec(), id: [0; 32] },
-            since: SystemTime::UNIX_EPOCH,
+    /// What the documents are made of.
+    pub fn describe(&self) -> Result<trust::Deployment, DeploymentProblem> {
+        let (window, purpose) = (Window::since(self.since), Purpose::SignAndVerify);
+        let rekor_log = |log: &RekorDescription| -> Result<RekorLog, DeploymentProblem> {
+            let key = PublicKey::from_spki_der(&log.spki)?;
+            Ok(RekorLog { url: log.url.clone(), api: log.api.clone(), key, window, purpose })
         };
-        let root = deployment.trusted_root();
-        let authority = &root["certificateAuthorities"][0];
-        assert_eq!(authority["certChain"]["certificates"], json!([{"rawBytes": "Y2E="}, {"rawBytes": "cm9vdA=="}]));
-        assert_eq!(authority["validFor"]["start"], "1970-01-01T00:00:00Z");
-        let log = &root["ctlogs"][0];
-        assert_eq!((&log["publicKey"]["rawBytes"], &log["baseUrl"]), (&json!("a2V5"), &json!("http://127.0.0.1:3")));
-        assert_eq!(log["logId"]["keyId"], STANDARD.encode([0; 32]));
-        let config = deployment.signing_config();
-        assert_eq!(config["caUrls"][0]["url"], "http://127.0.0.1:1");
-        assert_eq!(config["oidcUrls"][0]["url"], "http://127.0.0.1:2/email");
+        let timestamp_authority = |one: &TimestampDescription| -> Result<TimestampAuthority, DeploymentProblem> {
+            let chain = Chain::from_ders(one.chain.clone())?;
+            Ok(TimestampAuthority { url: one.url.clone(), chain, window, purpose })
+        };
+        Ok(trust::Deployment {
+            operator: "sigmint dev".to_owned(),
+            authorities: vec![CertificateAuthority {
+                url: self.authority.clone(),
+                chain: Chain::from_ders(self.chain.clone())?,
+                window,
+                purpose,
+            }],
+            ct_logs: vec![CtLog { url: self.log.url.clone(), key: PublicKey::from_spki_der(&self.log.spki)?, window }],
+            rekor_logs: self.rekor_logs.iter().map(rekor_log).collect::<Result<_, _>>()?,
+            rekor_selector: Selector::Any,
+            timestamp_authorities: self
+                .timestamp_authority
+                .iter()
+                .map(timestamp_authority)
+                .collect::<Result<_, _>>()?,
+            timestamp_selector: Selector::Any,
+            token_issuers: vec![TokenIssuer { url: self.token_issuer.clone(), window }],
+        })
     }
 }

@@ -12,8 +12,9 @@ use serde_json::{Value, json};
 
 use super::super::display::visible;
 use super::super::inspect::Report;
-use crate::dev::{Deployment, Folder, FolderError, Readers, issuers_file};
+use crate::dev::{Folder, FolderError, Readers, issuers_file};
 use crate::text;
+use crate::trust::Deployment;
 
 /// How long the token in the folder is valid.
 pub(super) const TOKEN_LIFETIME: Duration = Duration::from_hours(24);
@@ -45,12 +46,13 @@ pub(super) fn write(
     issuer_base: &str,
     token: &SecretString,
 ) -> Result<(), FolderError> {
-    let certificates: Vec<String> = deployment.chain.iter().map(|der| text::pem("CERTIFICATE", der)).collect();
     folder.put("trusted_root.json", pretty(&deployment.trusted_root()).as_bytes(), Readers::All)?;
     folder.put("signing_config.json", pretty(&deployment.signing_config()).as_bytes(), Readers::All)?;
-    folder.put("chain.pem", certificates.concat().as_bytes(), Readers::All)?;
-    folder.put("root.pem", certificates.last().map(String::as_bytes).unwrap_or_default(), Readers::All)?;
-    folder.put("ctlog.pub", text::pem("PUBLIC KEY", &deployment.log.spki).as_bytes(), Readers::All)?;
+    folder.put("client_trust_config.json", pretty(&deployment.client_trust_config()).as_bytes(), Readers::All)?;
+    folder.put("chain.pem", deployment.chains_pem().as_bytes(), Readers::All)?;
+    folder.put("root.pem", deployment.roots_pem().as_bytes(), Readers::All)?;
+    let log_keys: String = deployment.ct_logs.iter().map(|log| text::pem("PUBLIC KEY", log.key.spki_der())).collect();
+    folder.put("ctlog.pub", log_keys.as_bytes(), Readers::All)?;
     folder.put("hello.txt", HELLO, Readers::All)?;
     folder.put("statement.json", pretty(&statement()).as_bytes(), Readers::All)?;
     write_for_issuer(folder, issuer_base, token)
@@ -97,6 +99,7 @@ const INTRODUCTION: &str = "\
 Files for other clients are in {folder}:
   trusted_root.json, chain.pem, root.pem, ctlog.pub   what to trust
   signing_config.json                                 whom to ask
+  client_trust_config.json                            both in one file, for sigstore-python
   identity-token                                      a token for {identity}, valid for a day
   hello.txt, statement.json                           something to sign
   issuers.yaml                                        for a `sigmint serve` that shall trust the same tokens

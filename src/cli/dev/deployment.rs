@@ -68,7 +68,9 @@ impl Bound {
             authority: format!("http://{}", server.local_addr()),
             token_issuer: format!("{base}/{}", args.identity.name()),
             chain,
-            log: LogDescription { url: log.base(), spki: log.spki_der().to_vec(), id: log.id() },
+            log: LogDescription { url: log.base(), spki: log.spki_der().to_vec() },
+            rekor_logs: Vec::new(),
+            timestamp_authority: None,
             since,
         };
         Ok(Self { issuer, server, log, deployment })

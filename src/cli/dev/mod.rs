@@ -94,7 +94,8 @@ async fn start(args: DevArgs) -> Result<ExitCode, CommandError> {
     say(&format!("{}\n{}\n", obtained.chain, obtained.report))?;
     if let Some(folder) = &folder {
         let token = long_lived_token(&base, args.identity).await?;
-        clients::write(folder, &deployment, &base, &token).map_err(|error| CommandError::failed(error.to_string()))?;
+        let described = deployment.describe().map_err(|error| failed(&error))?;
+        clients::write(folder, &described, &base, &token).map_err(|error| CommandError::failed(error.to_string()))?;
     }
     if args.once {
         return Ok(ExitCode::SUCCESS);

@@ -10,7 +10,8 @@ use crate::support::ports::free_addresses;
 use serde_json::Value;
 
 /// What clients trust, and whom they ask.
-const FOR_CLIENTS: [&str; 5] = ["trusted_root.json", "signing_config.json", "chain.pem", "root.pem", "ctlog.pub"];
+const FOR_CLIENTS: [&str; 6] =
+    ["trusted_root.json", "signing_config.json", "client_trust_config.json", "chain.pem", "root.pem", "ctlog.pub"];
 const KEYS: [&str; 3] = ["ca-key.pem", "ctlog-key.pem", "issuer-key.pem"];
 
 /// A running `sigmint dev`, which ends as a killed process does.
