@@ -19,6 +19,7 @@ pub struct Deployment {
     /// The authority's chain in DER: the issuing CA first, the root last.
     pub chain: Vec<Vec<u8>>,
     pub log: LogDescription,
+    pub timestamp_authority: TimestampAuthorityDescription,
     /// Since when all this is in use.
     pub since: SystemTime,
 }
@@ -34,8 +35,31 @@ pub struct LogDescription {
     pub id: [u8; 32],
 }
 
+/// A timestamp authority, as clients have to know it.
+#[derive(Clone, Debug)]
+pub struct TimestampAuthorityDescription {
+    /// The URL that requests are posted to.
+    pub url: String,
+    /// Its chain in DER: the certificate that signs first, the root last.
+    pub chain: Vec<Vec<u8>>,
+    /// Since when its certificate is valid.
+    pub since: SystemTime,
+}
+
+impl TimestampAuthorityDescription {
+    fn trusted(&self) -> Value {
+        let chain: Vec<Value> = self.chain.iter().map(|der| json!({"rawBytes": STANDARD.encode(der)})).collect();
+        json!({
+            "subject": {"organization": "sigmint", "commonName": "sigmint development timestamping root"},
+            "uri": self.url,
+            "certChain": {"certificates": chain},
+            "validFor": {"start": format_rfc3339_seconds(self.since).to_string()},
+        })
+    }
+}
+
 impl Deployment {
-    /// Whom to believe: the authority and the log. There is neither a signature log nor a timestamping authority.
+    /// Whom to believe: the authority, the log and the timestamp authority. There is no signature log.
     pub fn trusted_root(&self) -> Value {
         let valid_for = json!({"start": format_rfc3339_seconds(self.since).to_string()});
         let chain: Vec<Value> = self.chain.iter().map(|der| json!({"rawBytes": STANDARD.encode(der)})).collect();
@@ -58,7 +82,7 @@ impl Deployment {
                 },
                 "logId": {"keyId": STANDARD.encode(self.log.id)},
             }],
-            "timestampAuthorities": [],
+            "timestampAuthorities": [self.timestamp_authority.trusted()],
         })
     }
 
@@ -71,7 +95,7 @@ impl Deployment {
             "oidcUrls": [service(&self.token_issuer)],
             "rekorTlogUrls": [],
             "rekorTlogConfig": {"selector": "ANY"},
-            "tsaUrls": [],
+            "tsaUrls": [service(&self.timestamp_authority.url)],
             "tsaConfig": {"selector": "ANY"},
         })
     }
@@ -88,6 +112,11 @@ mod tests {
             token_issuer: "http://127.0.0.1:2/email".to_owned(),
             chain: vec![b"ca".to_vec(), b"root".to_vec()],
             log: LogDescription { url: "http://127.0.0.1:3".to_owned(), spki: b"key".to_vec(), id: [0; 32] },
+            timestamp_authority: TimestampAuthorityDescription {
+                url: "http://127.0.0.1:4/api/v1/timestamp".to_owned(),
+                chain: vec![b"leaf".to_vec(), b"root".to_vec()],
+                since: SystemTime::UNIX_EPOCH + std::time::Duration::from_mins(1),
+            },
             since: SystemTime::UNIX_EPOCH,
         };
         let root = deployment.trusted_root();
@@ -97,7 +126,12 @@ mod tests {
         let log = &root["ctlogs"][0];
         assert_eq!((&log["publicKey"]["rawBytes"], &log["baseUrl"]), (&json!("a2V5"), &json!("http://127.0.0.1:3")));
         assert_eq!(log["logId"]["keyId"], STANDARD.encode([0; 32]));
+        let stamps = &root["timestampAuthorities"][0];
+        assert_eq!(stamps["certChain"]["certificates"], json!([{"rawBytes": "bGVhZg=="}, {"rawBytes": "cm9vdA=="}]));
+        assert_eq!(stamps["validFor"], json!({"start": "1970-01-01T00:01:00Z"}));
         let config = deployment.signing_config();
+        assert_eq!(config["tsaUrls"][0]["url"], "http://127.0.0.1:4/api/v1/timestamp");
+        assert_eq!(config["tsaUrls"][0]["majorApiVersion"], 1);
         assert_eq!(config["caUrls"][0]["url"], "http://127.0.0.1:1");
         assert_eq!(config["oidcUrls"][0]["url"], "http://127.0.0.1:2/email");
     }
