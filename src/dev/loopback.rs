@@ -14,6 +14,7 @@ use actix_web::middleware::{Next, from_fn};
 use actix_web::{App, HttpResponse, HttpServer, web};
 
 use super::folder::FolderError;
+use super::tsa::TimestampingError;
 
 /// How long a client may take to send its headers.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -27,6 +28,8 @@ pub enum DevServerError {
     Listen { port: u16, source: io::Error },
     #[error("the {server}'s key cannot be used")]
     Key { server: &'static str, source: FolderError },
+    #[error("the timestamp authority's key cannot be used")]
+    Timestamping(#[source] TimestampingError),
     #[error("the development {server} stopped: {problem}")]
     Run { server: &'static str, problem: io::Error },
 }

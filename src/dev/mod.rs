@@ -1,4 +1,5 @@
-//! Development only: an OpenID Connect issuer that gives anybody a token for any identity, a transparency log, and files for clients.
+//! Development only: an OpenID Connect issuer that gives anybody a token for any identity, a transparency log,
+//! a timestamp authority, and files for clients.
 //!
 //! Owns what `sigmint dev` needs beside the real server, which does not know it. Never part of `sigmint serve`.
 
@@ -12,6 +13,7 @@ mod key;
 mod log;
 mod loopback;
 mod trust;
+mod tsa;
 
 pub use claims::TOKEN_LIFETIME;
 pub use folder::{Folder, FolderError, Readers};
@@ -20,6 +22,7 @@ pub use issuers_file::issuers_file;
 pub use log::DevLog;
 pub use loopback::DevServerError;
 pub use trust::{Deployment, DeploymentProblem, LogDescription, RekorDescription, TimestampDescription};
+pub use tsa::{DevTimestampAuthority, TimestampingError, Unfit};
 
 /// What is said wherever the issuer shows itself.
 pub const WARNING: &str =

@@ -21,7 +21,7 @@ pub struct Deployment {
     pub log: LogDescription,
     /// Logs of signatures; none if this run has none.
     pub rekor_logs: Vec<RekorDescription>,
-    pub timestamp_authority: Option<TimestampDescription>,
+    pub timestamp_authority: TimestampDescription,
     /// Since when all this is in use.
     pub since: SystemTime,
 }
@@ -51,6 +51,8 @@ pub struct TimestampDescription {
     pub url: String,
     /// In DER: the certificate that signs timestamps first, the root last.
     pub chain: Vec<Vec<u8>>,
+    /// Since when its certificate is valid.
+    pub since: SystemTime,
 }
 
 /// Why clients could not be told of a deployment.
@@ -72,7 +74,7 @@ impl Deployment {
         };
         let timestamp_authority = |one: &TimestampDescription| -> Result<TimestampAuthority, DeploymentProblem> {
             let chain = Chain::from_ders(one.chain.clone())?;
-            Ok(TimestampAuthority { url: one.url.clone(), chain, window, purpose })
+            Ok(TimestampAuthority { url: one.url.clone(), chain, window: Window::since(one.since), purpose })
         };
         Ok(trust::Deployment {
             operator: "sigmint dev".to_owned(),
@@ -85,11 +87,7 @@ impl Deployment {
             ct_logs: vec![CtLog { url: self.log.url.clone(), key: PublicKey::from_spki_der(&self.log.spki)?, window }],
             rekor_logs: self.rekor_logs.iter().map(rekor_log).collect::<Result<_, _>>()?,
             rekor_selector: Selector::Any,
-            timestamp_authorities: self
-                .timestamp_authority
-                .iter()
-                .map(timestamp_authority)
-                .collect::<Result<_, _>>()?,
+            timestamp_authorities: vec![timestamp_authority(&self.timestamp_authority)?],
             timestamp_selector: Selector::Any,
             token_issuers: vec![TokenIssuer { url: self.token_issuer.clone(), window }],
         })

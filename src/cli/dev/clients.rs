@@ -53,6 +53,8 @@ pub(super) fn write(
     folder.put("root.pem", deployment.roots_pem().as_bytes(), Readers::All)?;
     let log_keys: String = deployment.ct_logs.iter().map(|log| text::pem("PUBLIC KEY", log.key.spki_der())).collect();
     folder.put("ctlog.pub", log_keys.as_bytes(), Readers::All)?;
+    let timestamping: String = deployment.timestamp_authorities.iter().map(|one| one.chain.to_pem()).collect();
+    folder.put("tsa-chain.pem", timestamping.as_bytes(), Readers::All)?;
     folder.put("hello.txt", HELLO, Readers::All)?;
     folder.put("statement.json", pretty(&statement()).as_bytes(), Readers::All)?;
     write_for_issuer(folder, issuer_base, token)
@@ -97,15 +99,15 @@ pub(super) fn instructions(folder: &Path, signer: &Signer) -> String {
 
 const INTRODUCTION: &str = "\
 Files for other clients are in {folder}:
-  trusted_root.json, chain.pem, root.pem, ctlog.pub   what to trust
-  signing_config.json                                 whom to ask
-  client_trust_config.json                            both in one file, for sigstore-python
-  identity-token                                      a token for {identity}, valid for a day
-  hello.txt, statement.json                           something to sign
-  issuers.yaml                                        for a `sigmint serve` that shall trust the same tokens
+  trusted_root.json, chain.pem, root.pem, ctlog.pub, tsa-chain.pem   what to trust
+  signing_config.json                                                whom to ask
+  client_trust_config.json                                           both in one file, for sigstore-python
+  identity-token                                                     a token for {identity}, valid for a day
+  hello.txt, statement.json                                          something to sign
+  issuers.yaml                                                       for a `sigmint serve` that shall trust the same tokens
 
-To sign and verify a file, go there first. There is no log of signatures here (Rekor), so signatures verify only
-for as long as their certificate is valid: 10 minutes.
+To sign and verify a file, go there first. There is no log of signatures here (Rekor). What cosign 3 signs has a
+timestamp and goes on verifying; the others' signatures verify for as long as their certificate is valid: 10 minutes.
 
   cd {folder}
 
@@ -120,7 +122,7 @@ const COMMANDS: [(&str, &str); 6] = [
     ),
     (
         "cosign 3: verify",
-        "cosign verify-blob --trusted-root trusted_root.json --insecure-ignore-tlog \\
+        "cosign verify-blob --trusted-root trusted_root.json --insecure-ignore-tlog --use-signed-timestamps \\
     --certificate-identity {identity} --certificate-oidc-issuer {issuer} \\
     --bundle cosign3.sigstore.json hello.txt",
     ),

@@ -1,5 +1,5 @@
-//! `sigmint dev`: everything at once, for trying out: an issuer of tokens, a throw-away CA, a transparency log, the API, a first
-//! certificate, and what other clients need.
+//! `sigmint dev`: everything at once, for trying out: an issuer of tokens, a throw-away CA, a transparency log, a timestamp authority, the
+//! API, a first certificate, and what other clients need.
 //!
 //! Owns the order of the demonstration and its words. The server is the real one; the certificate comes over real HTTP.
 
@@ -25,7 +25,8 @@ use crate::telemetry::{self, LogFormat};
 use clients::Signer;
 use deployment::Bound;
 
-/// Try it out: a certificate authority, an issuer of identity tokens, a transparency log, and a first certificate, all on this machine.
+/// Try it out: a certificate authority, an issuer of identity tokens, a transparency log, a timestamp authority, and a first certificate, all
+/// on this machine.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -36,17 +37,17 @@ Examples:
     sigmint dev --once --identity github-workflow
 
   Let the system choose free ports, and put keys and the files for clients into a folder:
-    sigmint dev --port 0 --issuer-port 0 --log-port 0 --dir sigstore
+    sigmint dev --port 0 --issuer-port 0 --log-port 0 --tsa-port 0 --dir sigstore
 
   Tokens for a certificate authority of your own:
     sigmint dev --issuer-only --dir issuer
     sigmint serve --ca ephemeralca --config-path issuer/issuers.yaml
 
 FOR DEVELOPMENT ONLY. The issuer gives anybody on this machine a token for any
-identity. The keys of CA, log and issuer are forgotten at the end, unless --dir
-names a folder: there they stay for the next start, so that clients go on
-trusting what they trusted. The log begins empty at each start. All of them
-listen on 127.0.0.1 and nowhere else.")]
+identity. The keys of CA, log, timestamp authority and issuer are forgotten at
+the end, unless --dir names a folder: there they stay for the next start, so
+that clients go on trusting what they trusted. The log begins empty at each
+start. All of them listen on 127.0.0.1 and nowhere else.")]
 pub(crate) struct DevArgs {
     /// The certificate authority's port, REST and gRPC; 0 lets the system choose
     #[arg(long, value_name = "PORT", default_value_t = 5555)]
@@ -57,6 +58,9 @@ pub(crate) struct DevArgs {
     /// The transparency log's port; 0 lets the system choose
     #[arg(long, value_name = "PORT", default_value_t = 5557)]
     log_port: u16,
+    /// The timestamp authority's port; 0 lets the system choose
+    #[arg(long, value_name = "PORT", default_value_t = 5558)]
+    tsa_port: u16,
     /// Show one certificate and stop
     #[arg(long, conflicts_with = "issuer_only")]
     once: bool,
@@ -105,8 +109,8 @@ async fn start(args: DevArgs) -> Result<ExitCode, CommandError> {
     }
     say(&what_next(&base, &deployment.authority, args.identity))?;
     say(&format!(
-        "Serving the certificate authority (REST and gRPC) at {address}, tokens at {base}, the log at {}. Ctrl-C ends them.",
-        deployment.log.url
+        "Serving the certificate authority (REST and gRPC) at {address}, tokens at {base}, the log at {}, timestamps at {}. Ctrl-C ends them.",
+        deployment.log.url, deployment.timestamp_authority.url
     ))?;
     servers.wait().await
 }

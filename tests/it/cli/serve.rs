@@ -413,7 +413,7 @@ fn a_command_whose_reader_has_gone_ends_quietly() {
 
 #[test]
 fn a_command_whose_output_cannot_be_written_fails_with_the_reason() {
-    let dev: &[&str] = &["dev", "--once", "--port=0", "--issuer-port=0", "--log-port=0"];
+    let dev: &[&str] = &["dev", "--once", "--port=0", "--issuer-port=0", "--log-port=0", "--tsa-port=0"];
     for args in PRINTING.into_iter().chain([dev]) {
         let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
         let (code, said) = into(args, full);
