@@ -19,6 +19,7 @@ use crate::audit::head::{HeadError, HeadKey, SignedHead};
 use crate::audit::{Audit, AuditOptions, AuditSetupError, ChainId, Position, Redaction, SHORTEST_KEY};
 use crate::authority::AuthoritySource;
 use crate::authority::file::{FileAuthorityError, read_key};
+use crate::certificate::chain::IssuingChain;
 use crate::config::audit::{AnchorLocation, AuditKey, AuditSettings};
 use crate::crypto::signature_check::KeyError;
 use crate::failure::with_sources;
@@ -32,7 +33,7 @@ use crate::signer::remote::{Bounds, OpenError, RemoteSigner};
 /// How often the head is signed and tokens that did not verify are summed up.
 const EVERY: Duration = Duration::from_mins(1);
 /// How long an anchor may take.
-const ANCHOR: Duration = Duration::from_secs(10);
+pub(super) const ANCHOR: Duration = Duration::from_secs(10);
 
 /// Why there is no audit log.
 #[derive(Debug, thiserror::Error)]
@@ -66,7 +67,7 @@ pub(super) struct OpenAudit {
     anchors: Vec<Anchor>,
 }
 
-/// Opens the log, and signs a head with its key on trial.
+/// Opens the log and the key of its heads.
 pub(super) async fn open(
     settings: Option<AuditSettings>,
     authority: &AuthoritySource,
@@ -74,19 +75,14 @@ pub(super) async fn open(
     let Some(settings) = settings else {
         return Ok(OpenAudit { log: Audit::default(), key: None, anchors: Vec::new() });
     };
+    warn_if_unsigned(&settings);
     let key = match settings.key {
-        Some(key) => Some(open_key(key).await?),
+        Some(key) => Some(open_key(key, &authority.all().chains()).await?),
         None => None,
     };
     let mut chain = [0; 8];
     aws_lc_rs::rand::fill(&mut chain).map_err(|_| AuditOpenError::Randomness)?;
     let chain = ChainId::new(chain);
-    if let Some(key) = &key {
-        refuse_key_of_ca(key, authority)?;
-        key.sign(Position { chain, count: 0, hash: [0; 32] }).await?;
-    } else {
-        tracing::warn!("the audit log's head is not signed (--audit-key): whoever can write it can rewrite it");
-    }
     let log = Audit::open(AuditOptions {
         destination: settings.destination,
         claims: settings.claims,
@@ -102,12 +98,20 @@ pub(super) async fn open(
     Ok(OpenAudit { log, key, anchors: open_anchors(settings.anchors)? })
 }
 
-fn redaction(path: &Path) -> Result<Redaction, AuditOpenError> {
+pub(super) fn warn_if_unsigned(settings: &AuditSettings) {
+    if settings.key.is_none() {
+        tracing::warn!("the audit log's head is not signed (--audit-key): whoever can write it can rewrite it");
+    }
+}
+
+/// Reads the key that addresses are hashed with.
+pub(super) fn redaction(path: &Path) -> Result<Redaction, AuditOpenError> {
     let key = files::read(path, MAX_FILE_BYTES).map_err(AuditOpenError::RedactKey)?;
     Redaction::new(&key).ok_or_else(|| AuditOpenError::ShortRedactKey(path.to_owned()))
 }
 
-async fn open_key(key: AuditKey) -> Result<HeadKey, AuditOpenError> {
+/// Opens the key that signs heads, if it is of none of these CAs, and has it sign one on trial.
+pub(super) async fn open_key(key: AuditKey, authorities: &[Arc<IssuingChain>]) -> Result<HeadKey, AuditOpenError> {
     let (signer, spki): (Arc<dyn Signer>, _) = match key {
         AuditKey::Named(name) => {
             let key = super::keys::open(&name).await?;
@@ -122,23 +126,25 @@ async fn open_key(key: AuditKey) -> Result<HeadKey, AuditOpenError> {
             (Arc::new(signer), spki)
         }
     };
-    Ok(HeadKey::new(signer, spki)?)
+    let key = HeadKey::new(signer, spki)?;
+    refuse_key_of_ca(&key, authorities)?;
+    key.sign(Position { chain: ChainId::new([0; 8]), count: 0, hash: [0; 32] }).await?;
+    Ok(key)
 }
 
 /// Who has the CA's key could forge the log together with certificates.
-fn refuse_key_of_ca(key: &HeadKey, authority: &AuthoritySource) -> Result<(), HeadError> {
-    let set = authority.all();
-    let is_of_ca = set.chains().iter().any(|chain| chain.spki_der() == key.spki_der());
+fn refuse_key_of_ca(key: &HeadKey, authorities: &[Arc<IssuingChain>]) -> Result<(), HeadError> {
+    let is_of_ca = authorities.iter().any(|chain| chain.spki_der() == key.spki_der());
     if is_of_ca { Err(HeadError::KeyOfCa) } else { Ok(()) }
 }
 
 /// Who is told of heads.
-enum Anchor {
+pub(super) enum Anchor {
     File(PathBuf),
     Url { url: Url, client: Client },
 }
 
-fn open_anchors(locations: Vec<AnchorLocation>) -> Result<Vec<Anchor>, SetupError> {
+pub(super) fn open_anchors(locations: Vec<AnchorLocation>) -> Result<Vec<Anchor>, SetupError> {
     let tls = Trust::of_system().client_config(Protocols::Http)?;
     let open = |location| match location {
         AnchorLocation::File(path) => Ok(Anchor::File(path)),
@@ -168,7 +174,7 @@ impl Anchor {
     }
 
     /// For the log, without what a URL may hold of secrets.
-    fn name(&self) -> String {
+    pub(super) fn name(&self) -> String {
         match self {
             Self::File(path) => path.display().to_string(),
             Self::Url { url, .. } => url.host_str().unwrap_or_default().to_owned(),
@@ -252,7 +258,7 @@ impl Heads {
     async fn sign_with(&self, key: &HeadKey, position: Position) -> Result<SignedHead, String> {
         if let Some(issuance) = self.issuance.upgrade() {
             // The CA may have changed since.
-            refuse_key_of_ca(key, &issuance.authority).map_err(|error| error.to_string())?;
+            refuse_key_of_ca(key, &issuance.authority.all().chains()).map_err(|error| error.to_string())?;
         }
         let head = key.sign(position).await.map_err(|error| with_sources(&error))?;
         self.log.head(&head).await.map_err(|error| error.to_string())?;

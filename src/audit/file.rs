@@ -14,6 +14,7 @@ use rustix::fs::{FallocateFlags, fallocate};
 use super::chain::{ChainId, Digest, Frame};
 use super::output::{Lines, write_all};
 use crate::crypto::sha256;
+use crate::files::folder_of;
 
 /// Room that there must be before a failure counts as over.
 const ROOM: u64 = 256 * 1024;
@@ -204,8 +205,12 @@ fn open(path: &Path) -> io::Result<File> {
 
 /// A new file's name survives a loss of power when its folder is written.
 fn sync_parent(path: &Path) -> io::Result<()> {
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(parent)?.sync_all()
+    File::open(folder_of(path))?.sync_all()
+}
+
+/// Whether records could be put behind what is in the file.
+pub(super) fn is_audit_log(file: &mut File) -> io::Result<bool> {
+    find(file).map(|found| found.is_some())
 }
 
 /// `audit.jsonl.20261128T031652.123Z`, with a number if that is taken.
@@ -268,9 +273,8 @@ fn last(line: &[u8]) -> Option<Last> {
 
 /// The last record of the newest file that was moved away from this one: `audit.jsonl.1`, `audit.jsonl.20261128T031652.123Z`.
 fn newest_before(path: &Path) -> Option<Last> {
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let prefix = format!("{}.", path.file_name()?.to_str()?);
-    let entries = std::fs::read_dir(parent).ok()?.flatten();
+    let entries = std::fs::read_dir(folder_of(path)).ok()?.flatten();
     let named = entries.filter(|entry| entry.file_name().to_str().is_some_and(|name| name.starts_with(&prefix)));
     let time = |entry: &DirEntry| entry.metadata().ok().filter(Metadata::is_file)?.modified().ok();
     let mut files: Vec<(SystemTime, PathBuf)> = named.filter_map(|entry| Some((time(&entry)?, entry.path()))).collect();

@@ -8,6 +8,7 @@ mod decision;
 mod file;
 pub mod head;
 mod json;
+pub(crate) mod look;
 mod options;
 mod output;
 pub mod query;

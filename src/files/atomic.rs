@@ -25,8 +25,7 @@ fn write_and_rename(new: &Path, path: &Path, content: &[u8], mode: u32) -> io::R
     file.write_all(content)?;
     file.sync_all()?;
     fs::rename(new, path)?;
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(folder)?.sync_all()
+    File::open(super::folder_of(path))?.sync_all()
 }
 
 #[cfg(test)]

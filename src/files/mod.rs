@@ -6,6 +6,7 @@
 pub(crate) mod atomic;
 pub(crate) mod replace;
 pub(crate) mod watch;
+pub(crate) mod writable;
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _};
@@ -73,6 +74,11 @@ pub async fn read_apart<T: Send + 'static>(
     let named = path.clone();
     let read = tokio::task::spawn_blocking(move || read(&path, cap)).await;
     read.unwrap_or_else(|_| Err(FileError { path: named, problem: io::Error::from(io::ErrorKind::Interrupted).into() }))
+}
+
+/// The folder that a file is in.
+pub(crate) fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Whether there is a file that can be read, by opening it.

@@ -3,6 +3,7 @@
 //! Owns what is looked at and in which order. Everything is opened by the start's own functions, and what these log is a finding: neither
 //! can say something else than `serve`. Without [`Network::Online`] nobody is asked; ports are bound for a moment.
 
+mod audit;
 mod authority;
 mod issuers;
 mod listeners;
@@ -81,6 +82,7 @@ pub(crate) async fn check(settings: &Settings, options: CheckOptions, log: &Coll
         let authority = authority::look(settings, options.network, &mut found).await;
         logs::look(settings, authority.as_ref(), options.network, &mut found).await;
         stores(settings, options.network, &mut found).await;
+        audit::look(settings, authority.as_ref(), options, &mut found).await;
         listeners::look(settings, options.ports, &mut found);
     } else {
         found.add(

@@ -24,10 +24,12 @@ const LONG_ABOUT: &str = "Check a deployment without starting a server
 Takes the settings of `sigmint serve`, in the same four ways. Warnings and errors are those of a \
 start, which opens every file with the same code: the issuer file, the CA and its key (with a trial \
 signature), the logs' keys, block lists, the policy, TLS, and the ports, which are bound for a moment. \
+Of the audit log only the key is opened: no file is made, and no record written. \
 Without a CA among the settings only the files about issuers and identities are judged.
 
 Nobody is asked unless --online says so: then issuers for their keys and clocks, the logs for the \
-roots that they take, the store of tokens' uses, and a CA key that is in a service or a token.
+roots that they take, the store of tokens' uses, a CA or audit key that is in a service or a token, and \
+anchors that are URLs, which get no head.
 
 Ends with 0 if nothing is wrong, with 1 if there are warnings and --strict, with 2 if there are errors.";
 
@@ -52,7 +54,10 @@ pub(super) fn command() -> Command {
         .long_about(LONG_ABOUT)
         .after_help(EXAMPLES)
         .args([
-            switch("online", "Ask issuers, logs, the store, and the service that has the CA's key"),
+            switch(
+                "online",
+                "Ask issuers, logs, the store, anchors, and the service that has the CA's key or the audit key",
+            ),
             switch("strict", "End with 1 if there are warnings"),
             switch("while-running", "The server runs here: do not try its ports"),
             switch("print", "Print the settings in effect, and where each is from"),

@@ -5,6 +5,7 @@ mod destinations;
 mod failing;
 mod killed;
 mod reconcile;
+mod remote_keys;
 mod schema;
 mod served;
 mod strangers;

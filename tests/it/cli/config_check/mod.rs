@@ -1,5 +1,7 @@
 //! `sigmint config check`: each kind of fault in a deployment is found, and a good one has none.
 
+mod audit;
+
 use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
