@@ -11,7 +11,7 @@ use serde_json::Value;
 
 /// What clients trust, and whom they ask.
 const FOR_CLIENTS: [&str; 6] =
-    ["trusted_root.json", "signing_config.json", "client_trust_config.json", "chain.pem", "root.pem", "ctlog.pub"];
+    ["trusted_root.json", "signing_config.json", "chain.pem", "root.pem", "ctlog.pub", "client_trust_config.json"];
 const KEYS: [&str; 3] = ["ca-key.pem", "ctlog-key.pem", "issuer-key.pem"];
 
 /// A running `sigmint dev`, which ends as a killed process does.
@@ -102,7 +102,7 @@ async fn the_next_run_in_a_folder_has_the_same_keys_and_trust() {
     let elsewhere = Dev::start(command(&folder, free_ports(), &[]));
     assert!(contents(&folder, &KEYS) == keys, "other ports change no key");
     let kept = ["chain.pem", "root.pem", "ctlog.pub"];
-    assert!(contents(&folder, &kept) == before[2..]);
+    assert!(contents(&folder, &kept) == before[2..5]);
     drop(elsewhere);
 
     let (_another_place, another) = place();
