@@ -47,7 +47,7 @@ const PLAN: &[Layer] = &[
             ("ct", &[]),
             ("audit", &["possession", "identity", "certificate", "signer"]),
             ("reconcile", &["certificate", "ct", "audit"]),
-            ("trust", &[]),
+            ("trust", &["signer"]),
             ("limits", &["identity", "certificate"]),
             ("telemetry", &["identity", "audit"]),
         ],

@@ -13,6 +13,7 @@ mod key_files;
 pub(crate) mod keys;
 pub mod policy_files;
 mod protections;
+pub(crate) mod trust;
 
 use std::path::Path;
 use std::sync::Arc;

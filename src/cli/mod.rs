@@ -17,6 +17,7 @@ mod key_kind;
 mod policy;
 pub(crate) mod request;
 mod serve;
+mod trust;
 mod version;
 
 use std::ffi::{OsStr, OsString};
@@ -111,6 +112,7 @@ async fn run(matches: &ArgMatches) -> Result<ExitCode, CliError> {
         Some(("config", matches)) => config::run(matches).await,
         Some(("explain", matches)) => Ok(explain::run(matches).await?),
         Some(("policy", matches)) => policy::run(matches),
+        Some(("trust", matches)) => trust::run(matches).await,
         Some(("audit", matches)) => audit::run(matches).await,
         Some(("createca", matches)) => {
             Ok(ca::createca::run(ca::createca::CreateCaArgs::from_arg_matches(matches)?).await?)
@@ -146,6 +148,7 @@ pub fn command() -> Command {
         .subcommand(explain::command())
         .subcommand(policy::command())
         .subcommand(audit::command())
+        .subcommand(trust::command())
         .subcommand(ca::createca::CreateCaArgs::augment_args(Command::new("createca")).args_override_self(true))
         .subcommand(completions)
         .subcommand(version::command())

@@ -16,3 +16,4 @@ pub mod settings;
 mod settings_file;
 pub(crate) mod signer;
 pub(crate) mod slips;
+pub(crate) mod trust_file;

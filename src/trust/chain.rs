@@ -71,6 +71,11 @@ impl Chain {
         &self.root
     }
 
+    /// What people call it: its root's common name, or else its organization.
+    pub fn name(&self) -> &str {
+        if self.common_name.is_empty() { &self.organization } else { &self.common_name }
+    }
+
     /// The root's; empty if it has none: sigstore-python refuses a document that leaves the member out.
     pub(super) fn organization(&self) -> &str {
         &self.organization

@@ -5,12 +5,15 @@
 
 mod bundle;
 mod chain;
+mod clients;
 mod key;
 mod signing_config;
 mod trusted_root;
+pub mod tuf;
 mod window;
 
 pub use chain::{Chain, ChainProblem};
+pub use clients::{ClientFile, SIGNING_CONFIG, TRUSTED_ROOT};
 pub use key::{PublicKey, UnknownKeyKind};
 pub use signing_config::Selector;
 pub use window::{EndBeforeStart, Window};

@@ -42,7 +42,7 @@ pub(super) async fn run(matches: &ArgMatches) -> Result<ExitCode, CliError> {
 }
 
 /// The password that `ca init` read protects what it made: it need not be given again under the server's name.
-fn variable(name: &str) -> Option<String> {
+pub(in crate::cli) fn variable(name: &str) -> Option<String> {
     let given = std::env::var(name).ok().filter(|text| !text.is_empty());
     given.or_else(|| if name == SERVER_PASSWORD { std::env::var(PASSWORD).ok() } else { None })
 }

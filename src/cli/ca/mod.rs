@@ -5,13 +5,15 @@
 mod check;
 pub(crate) mod createca;
 mod init;
-mod keys;
+pub(super) mod keys;
 mod request;
 mod sign;
 
 use std::process::ExitCode;
 
 use clap::{ArgMatches, Args as _, Command, FromArgMatches as _};
+
+pub(super) use check::variable;
 
 use super::CliError;
 use crate::config::flags;

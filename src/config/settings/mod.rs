@@ -126,6 +126,15 @@ impl Settings {
         authority(&values(matches, variable)?)
     }
 
+    /// Reads the same, and uses only what clients are told to trust: who signs, and the logs of certificates.
+    pub fn read_trust(
+        matches: &ArgMatches,
+        variable: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<(AuthoritySettings, Option<LogsSettings>), ConfigError> {
+        let values = values(matches, variable)?;
+        Ok((authority(&values)?, logs(&values)?))
+    }
+
     fn from_values(values: &Values) -> Result<Self, ConfigError> {
         let validity =
             ValidityPolicy::new(duration(values, "certificate-lifetime")?, duration(values, "certificate-backdating")?)

@@ -6,3 +6,4 @@ mod explain;
 mod policy;
 mod serve;
 mod snapshots;
+mod trust;

@@ -41,19 +41,26 @@ pub(super) struct PasswordArgs {
 
 /// What protects key files.
 #[derive(Clone, Debug)]
-pub(super) struct Password {
+pub(in crate::cli) struct Password {
     secret: Option<SecretString>,
     unencrypted: bool,
 }
 
 impl PasswordArgs {
     pub(super) fn read(&self) -> Result<Password, CommandError> {
-        let secret = match &self.password_file {
-            Some(path) => Some(from_file(path)?),
-            None if self.unencrypted => None,
-            None => std::env::var(PASSWORD).ok().filter(|text| !text.is_empty()).map(SecretString::from),
-        };
-        Ok(Password { secret, unencrypted: self.unencrypted })
+        if self.unencrypted {
+            return Ok(Password { secret: None, unencrypted: true });
+        }
+        Password::of_file_or_variable(self.password_file.as_deref())
+    }
+}
+
+impl Password {
+    /// The password of the file, or else of the variable, if there is one.
+    pub(in crate::cli) fn of_file_or_variable(file: Option<&Path>) -> Result<Self, CommandError> {
+        let variable = || std::env::var(PASSWORD).ok().filter(|text| !text.is_empty()).map(SecretString::from);
+        let secret = file.map(from_file).transpose()?.or_else(variable);
+        Ok(Self { secret, unencrypted: false })
     }
 }
 
@@ -67,7 +74,7 @@ fn from_file(path: &Path) -> Result<SecretString, CommandError> {
 
 /// Where a key is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum KeyPlace {
+pub(in crate::cli) enum KeyPlace {
     File(PathBuf),
     /// A name that [`keys::open`] knows.
     Named(String),
@@ -85,7 +92,7 @@ const UNSCHEMED: [(&str, &str); 6] = [
 
 impl KeyPlace {
     /// Reads a key's name. What looks like the name of a key elsewhere is never taken for a new file of that name.
-    pub(super) fn parse(text: &str) -> Result<Self, CommandError> {
+    pub(in crate::cli) fn parse(text: &str) -> Result<Self, CommandError> {
         let path = Path::new(text);
         if text.starts_with(['/', '.']) || path.symlink_metadata().is_ok() {
             return Ok(Self::File(text.into()));
@@ -130,11 +137,11 @@ fn located(name: &str) -> String {
 
 /// A key, and the file that it still has to be written to.
 #[derive(Debug)]
-pub(super) struct FoundKey {
-    pub(super) key: CaKey,
+pub(in crate::cli) struct FoundKey {
+    pub(in crate::cli) key: CaKey,
     pub(super) file: Option<(PathBuf, Zeroizing<String>)>,
     /// For messages.
-    pub(super) place: String,
+    pub(in crate::cli) place: String,
 }
 
 /// The key that is there; or a new one, where one can be made.
@@ -154,7 +161,7 @@ pub(super) async fn find_or_make(
 }
 
 /// The key that is there.
-pub(super) async fn find(place: KeyPlace, password: &Password) -> Result<FoundKey, CommandError> {
+pub(in crate::cli) async fn find(place: KeyPlace, password: &Password) -> Result<FoundKey, CommandError> {
     match place {
         KeyPlace::File(path) => {
             let secret = password.secret.clone().map(KeyPassword::Text);

@@ -1,0 +1,103 @@
+//! `sigmint trust`: what clients have to know of a deployment, shown or written.
+//!
+//! Owns the subcommands' names and options. What is trusted, [`crate::app::trust`] says; the documents are [`crate::trust`]'s.
+
+mod files;
+mod show;
+mod tuf;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::{Arg, ArgAction, ArgMatches, Args as _, Command, FromArgMatches as _, value_parser};
+
+use super::CliError;
+use super::error::CommandError;
+use crate::app::trust;
+use crate::config::flags;
+use crate::config::settings::Settings;
+use crate::failure::with_sources;
+use crate::trust::Deployment;
+
+const LONG_ABOUT: &str = "Make the documents that clients trust a deployment by
+
+Takes the settings of `sigmint serve`, in the same four ways, and reads those of the CA and of the logs \
+of certificates: the CA file has the next and the retired CAs. The trust file has the rest: where \
+clients reach the CA, and the services that others run, Rekor, timestamp authorities, OpenID Connect \
+issuers. config/trust.yaml is an example, docs/trust.md says which client reads what.
+
+The CA's key is opened, and signs once: documents name the CA that really signs.";
+
+const FILES_EXAMPLES: &str = "Examples:
+  The files for clients, and the commands that read them:
+    sigmint trust files -c serve.yaml --trust-config trust.yaml --out clients
+
+  What would be written, and what would change?
+    sigmint trust files -c serve.yaml --trust-config trust.yaml --out clients --dry-run
+
+Files of the same names are replaced, each as a whole. Nothing in them is secret.";
+
+const SHOW_EXAMPLES: &str = "Examples:
+  Who is trusted, since when and until when?
+    sigmint trust show -c serve.yaml --trust-config trust.yaml
+
+  One document, to standard output:
+    sigmint trust show -c serve.yaml --trust-config trust.yaml --document trusted-root";
+
+pub(super) fn command() -> Command {
+    let file = Arg::new("trust-config")
+        .long("trust-config")
+        .value_name("FILE")
+        .overrides_with("trust-config")
+        .required(true)
+        .value_parser(value_parser!(std::path::PathBuf))
+        .help("The trust file: the CA's URL, and the services that others run; config/trust.yaml is an example");
+    let show = Command::new("show")
+        .about("Show whom clients are told to trust, or one of the documents")
+        .long_about(LONG_ABOUT.replacen(
+            "Make the documents that clients trust a deployment by",
+            "Show whom clients are told to trust, or one of the documents",
+            1,
+        ))
+        .after_help(SHOW_EXAMPLES)
+        .args([file.clone(), show::document()]);
+    let files = Command::new("files")
+        .about("Write the files for clients into a folder")
+        .long_about(LONG_ABOUT.replacen(
+            "Make the documents that clients trust a deployment by",
+            "Write the files for clients into a folder",
+            1,
+        ))
+        .after_help(FILES_EXAMPLES)
+        .args([file, files::out(), dry_run()]);
+    Command::new("trust")
+        .about("Make the documents that clients trust a deployment by")
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommand(flags::augment(show))
+        .subcommand(flags::augment(files))
+        .subcommand(tuf::TufArgs::augment_args(Command::new("tuf")))
+}
+
+fn dry_run() -> Arg {
+    Arg::new("dry-run").long("dry-run").action(ArgAction::SetTrue).help("Say what would be written, and write nothing")
+}
+
+pub(super) async fn run(matches: &ArgMatches) -> Result<ExitCode, CliError> {
+    match matches.subcommand() {
+        Some(("show", matches)) => Ok(show::run(matches, &deployment(matches).await?)?),
+        Some(("files", matches)) => Ok(files::run(matches, &deployment(matches).await?)?),
+        Some(("tuf", matches)) => Ok(tuf::run(tuf::TufArgs::from_arg_matches(matches)?).await?),
+        _ => Ok(ExitCode::FAILURE),
+    }
+}
+
+/// The deployment of these settings.
+async fn deployment(matches: &ArgMatches) -> Result<Deployment, CommandError> {
+    let read = Settings::read_trust(matches, &super::ca::variable);
+    let (authority, logs) = read.map_err(|error| CommandError::usage(error.to_string()))?;
+    let path = matches.get_one::<std::path::PathBuf>("trust-config").map_or(Path::new(""), |path| path.as_path());
+    let refused = |error: trust::TrustError| CommandError::usage(with_sources(&error));
+    let file = trust::read_file(path).map_err(refused)?;
+    trust::open(authority, logs, file).await.map_err(refused)
+}
