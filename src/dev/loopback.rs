@@ -27,6 +27,8 @@ pub enum DevServerError {
     Listen { port: u16, source: io::Error },
     #[error("the {server}'s key cannot be used")]
     Key { server: &'static str, source: FolderError },
+    #[error("the {server}'s entries cannot be used")]
+    Entries { server: &'static str, source: FolderError },
     #[error("the development {server} stopped: {problem}")]
     Run { server: &'static str, problem: io::Error },
 }

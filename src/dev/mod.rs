@@ -11,6 +11,8 @@ mod kept_key;
 mod key;
 mod log;
 mod loopback;
+mod signing_key;
+mod tiles;
 mod trust;
 
 pub use claims::TOKEN_LIFETIME;

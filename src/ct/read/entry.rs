@@ -42,24 +42,24 @@ pub enum EntryContent {
 
 impl Entry {
     /// From `leaf_input` and `extra_data` of get-entries (section 4.6).
-    pub(super) fn of_leaf(index: u64, leaf: &[u8], extra_data: &[u8]) -> Option<Self> {
-        let mut bytes = Bytes(leaf);
+    pub(crate) fn of_leaf(index: u64, leaf: &[u8], extra_data: &[u8]) -> Option<Self> {
+        let mut bytes = TlsReader(leaf);
         if bytes.array::<2>()? != LEAF {
             return None;
         }
         let (timestamp, mut content) = timestamped(&mut bytes)?;
-        let mut extra = Bytes(extra_data);
+        let mut extra = TlsReader(extra_data);
         if let EntryContent::Precertificate { precertificate, .. } = &mut content {
             *precertificate = extra.opaque_24().unwrap_or_default().to_vec();
         }
-        let mut certificates = Bytes(extra.opaque_24().unwrap_or_default());
+        let mut certificates = TlsReader(extra.opaque_24().unwrap_or_default());
         let chain = std::iter::from_fn(|| certificates.opaque_24()).map(sha256).collect();
         let is_whole = bytes.0.is_empty() || content == EntryContent::Other;
         is_whole.then(|| Self { index, timestamp, content, leaf_hash: leaf_hash(&[leaf]), chain })
     }
 
     /// From a data tile, whose next entry begins where `bytes` do.
-    pub(super) fn of_tile(index: u64, bytes: &mut Bytes<'_>) -> Option<Self> {
+    pub(super) fn of_tile(index: u64, bytes: &mut TlsReader<'_>) -> Option<Self> {
         let begin = bytes.0;
         let (timestamp, mut content) = timestamped(bytes)?;
         let leaf = begin.get(..begin.len() - bytes.0.len())?;
@@ -81,7 +81,7 @@ impl Entry {
 }
 
 /// A `TimestampedEntry`.
-fn timestamped(bytes: &mut Bytes<'_>) -> Option<(u64, EntryContent)> {
+fn timestamped(bytes: &mut TlsReader<'_>) -> Option<(u64, EntryContent)> {
     let timestamp = u64::from_be_bytes(bytes.array()?);
     let content = match u16::from_be_bytes(bytes.array()?) {
         X509_ENTRY => EntryContent::X509 { certificate: bytes.opaque_24()?.to_vec() },
@@ -98,21 +98,21 @@ fn timestamped(bytes: &mut Bytes<'_>) -> Option<(u64, EntryContent)> {
 }
 
 /// What is left to read of TLS's encoding (RFC 5246 section 4).
-pub(super) struct Bytes<'a>(pub(super) &'a [u8]);
+pub(crate) struct TlsReader<'a>(pub(crate) &'a [u8]);
 
-impl<'a> Bytes<'a> {
-    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+impl<'a> TlsReader<'a> {
+    pub(crate) fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (array, rest) = self.0.split_first_chunk()?;
         self.0 = rest;
         Some(*array)
     }
 
-    fn opaque_16(&mut self) -> Option<&'a [u8]> {
+    pub(crate) fn opaque_16(&mut self) -> Option<&'a [u8]> {
         let length = u16::from_be_bytes(self.array()?);
         self.take(length.into())
     }
 
-    fn opaque_24(&mut self) -> Option<&'a [u8]> {
+    pub(crate) fn opaque_24(&mut self) -> Option<&'a [u8]> {
         let [high, middle, low] = self.array()?;
         self.take(usize::try_from(u32::from_be_bytes([0, high, middle, low])).ok()?)
     }
@@ -141,7 +141,7 @@ mod tests {
         let precert = precert();
         let (issuer, root) = (sha256(b"issuer"), sha256(b"root"));
         let tile = [X509, &[0, 32], &root, &precert, &[0, 0, 3, 1, 2, 3, 0, 64], &issuer, &root].concat();
-        let mut bytes = Bytes(&tile);
+        let mut bytes = TlsReader(&tile);
         let of_tile = [5, 6].map(|index| Entry::of_tile(index, &mut bytes).unwrap());
         assert!(bytes.0.is_empty() && Entry::of_tile(7, &mut bytes).is_none());
         let leaf = |entry: &[u8]| [&LEAF, entry].concat();
@@ -160,15 +160,15 @@ mod tests {
     #[test]
     fn what_ends_early_or_late_is_no_entry() {
         let tile = [&precert()[..], &[0, 0, 3, 1, 2, 3, 0, 32], &[6; 32]].concat();
-        assert!(Entry::of_tile(0, &mut Bytes(&tile)).is_some());
+        assert!(Entry::of_tile(0, &mut TlsReader(&tile)).is_some());
         for length in 0..tile.len() {
-            assert_eq!(Entry::of_tile(0, &mut Bytes(&tile[..length])), None, "{length}");
+            assert_eq!(Entry::of_tile(0, &mut TlsReader(&tile[..length])), None, "{length}");
         }
         let leaf = [&LEAF, X509].concat();
         for length in 0..leaf.len() {
             assert_eq!(Entry::of_leaf(0, &leaf[..length], &[]), None, "{length}");
         }
-        assert_eq!(Entry::of_tile(0, &mut Bytes(&[X509, &[0, 2, 6, 6]].concat())), None);
+        assert_eq!(Entry::of_tile(0, &mut TlsReader(&[X509, &[0, 2, 6, 6]].concat())), None);
         assert_eq!(Entry::of_leaf(0, &[&leaf[..], &[0]].concat(), &[]), None);
         assert_eq!(Entry::of_leaf(0, &[&[1, 0], X509].concat(), &[]), None);
     }
@@ -178,6 +178,6 @@ mod tests {
         let entry = [0, 0, 0, 0, 0, 0, 0, 1, 0x80, 0, 1, 2, 3];
         let leaf = [&LEAF[..], &entry].concat();
         assert_eq!(Entry::of_leaf(0, &leaf, &[]).unwrap().content, EntryContent::Other);
-        assert_eq!(Entry::of_tile(0, &mut Bytes(&entry)), None);
+        assert_eq!(Entry::of_tile(0, &mut TlsReader(&entry)), None);
     }
 }

@@ -52,11 +52,12 @@ impl Frontier {
 }
 
 /// The hash of a leaf that is given in parts.
-pub(super) fn leaf_hash(parts: &[&[u8]]) -> Hash {
+pub(crate) fn leaf_hash(parts: &[&[u8]]) -> Hash {
     hash_of(LEAF, parts)
 }
 
-fn node_hash(left: &Hash, right: &Hash) -> Hash {
+/// The hash of an inner node.
+pub(crate) fn node_hash(left: &Hash, right: &Hash) -> Hash {
     hash_of(NODE, &[left, right])
 }
 
@@ -69,7 +70,7 @@ fn hash_of(kind: u8, parts: &[&[u8]]) -> Hash {
     as_hash(context.finish().as_ref())
 }
 
-pub(super) fn sha256(bytes: &[u8]) -> Hash {
+pub(crate) fn sha256(bytes: &[u8]) -> Hash {
     as_hash(digest(&SHA256, bytes).as_ref())
 }
 

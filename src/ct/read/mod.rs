@@ -20,9 +20,11 @@ use std::time::SystemTime;
 
 use tokio::task::JoinHandle;
 
+pub(crate) use entry::TlsReader;
 pub use entry::{Entry, EntryContent};
 pub use error::{Contradiction, ReadError};
 pub use frontier::{Frontier, Hash};
+pub(crate) use frontier::{leaf_hash, node_hash, sha256};
 pub use tree_head::TreeHead;
 
 use super::log_key::LogKey;

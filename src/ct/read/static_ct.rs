@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::BATCH;
 use super::client::Client;
-use super::entry::{Bytes, Entry};
+use super::entry::{Entry, TlsReader};
 use super::error::ReadError;
 
 /// The largest tile, in bytes, inflated: 256 entries of 256 KiB each.
@@ -24,7 +24,7 @@ pub(super) async fn entries(client: &Client, range: Range<u64>, tree_size: u64) 
         }
         answer => (path, answer?),
     };
-    let mut bytes = Bytes(&body);
+    let mut bytes = TlsReader(&body);
     let mut entries = Vec::new();
     for index in first..range.end {
         let entry = Entry::of_tile(index, &mut bytes);
