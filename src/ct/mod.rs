@@ -23,6 +23,7 @@ pub use clock::Skew;
 pub use error::{LogFault, LogSetupError, TransparencyError};
 pub use log_key::{LogKey, LogKeyError, SctMismatch};
 pub use sct::{DigitallySigned, LogEntry, LogId, Sct, SctError, parse_list, serialize_list};
+pub(crate) use tls::Reader as TlsReader;
 
 use self::log::{Endpoint, Log, request_body};
 

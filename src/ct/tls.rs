@@ -3,23 +3,23 @@
 //! Owns reading. What is read is the caller's.
 
 /// What is left to read. Each call takes from the front, or nothing if too little is left.
-pub(super) struct Reader<'a>(pub(super) &'a [u8]);
+pub(crate) struct Reader<'a>(pub(crate) &'a [u8]);
 
 impl<'a> Reader<'a> {
-    pub(super) fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+    pub(crate) fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (array, rest) = self.0.split_first_chunk()?;
         self.0 = rest;
         Some(*array)
     }
 
     /// An `opaque<0..2^16-1>`.
-    pub(super) fn opaque_16(&mut self) -> Option<&'a [u8]> {
+    pub(crate) fn opaque_16(&mut self) -> Option<&'a [u8]> {
         let length = u16::from_be_bytes(self.array()?);
         self.take(length.into())
     }
 
     /// An `opaque<0..2^24-1>`.
-    pub(super) fn opaque_24(&mut self) -> Option<&'a [u8]> {
+    pub(crate) fn opaque_24(&mut self) -> Option<&'a [u8]> {
         let [high, middle, low] = self.array()?;
         self.take(usize::try_from(u32::from_be_bytes([0, high, middle, low])).ok()?)
     }

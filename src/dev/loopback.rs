@@ -30,6 +30,8 @@ pub enum DevServerError {
     Key { server: &'static str, source: FolderError },
     #[error("the timestamp authority's key cannot be used")]
     Timestamping(#[source] TimestampingError),
+    #[error("the {server}'s entries cannot be used")]
+    Entries { server: &'static str, source: FolderError },
     #[error("the development {server} stopped: {problem}")]
     Run { server: &'static str, problem: io::Error },
 }

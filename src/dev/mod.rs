@@ -12,6 +12,8 @@ mod kept_key;
 mod key;
 mod log;
 mod loopback;
+mod signing_key;
+mod tiles;
 mod trust;
 mod tsa;
 

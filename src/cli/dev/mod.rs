@@ -44,10 +44,10 @@ Examples:
     sigmint serve --ca ephemeralca --config-path issuer/issuers.yaml
 
 FOR DEVELOPMENT ONLY. The issuer gives anybody on this machine a token for any
-identity. The keys of CA, log, timestamp authority and issuer are forgotten at
-the end, unless --dir names a folder: there they stay for the next start, so
-that clients go on trusting what they trusted. The log begins empty at each
-start. All of them listen on 127.0.0.1 and nowhere else.")]
+identity. The keys of CA, log, timestamp authority and issuer and the log's
+entries are forgotten at the end, unless --dir names a folder: there they stay
+for the next start, so that clients go on trusting what they trusted. All of
+them listen on 127.0.0.1 and nowhere else.")]
 pub(crate) struct DevArgs {
     /// The certificate authority's port, REST and gRPC; 0 lets the system choose
     #[arg(long, value_name = "PORT", default_value_t = 5555)]

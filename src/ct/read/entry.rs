@@ -44,7 +44,7 @@ pub enum EntryContent {
 
 impl Entry {
     /// From `leaf_input` and `extra_data` of get-entries (section 4.6).
-    pub(super) fn of_leaf(index: u64, leaf: &[u8], extra_data: &[u8]) -> Option<Self> {
+    pub(crate) fn of_leaf(index: u64, leaf: &[u8], extra_data: &[u8]) -> Option<Self> {
         let mut bytes = Reader(leaf);
         if bytes.array::<2>()? != LEAF {
             return None;

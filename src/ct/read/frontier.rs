@@ -54,11 +54,12 @@ impl Frontier {
 }
 
 /// The hash of a leaf that is given in parts.
-pub(super) fn leaf_hash(parts: &[&[u8]]) -> Hash {
+pub(crate) fn leaf_hash(parts: &[&[u8]]) -> Hash {
     hash_of(LEAF, parts)
 }
 
-fn node_hash(left: &Hash, right: &Hash) -> Hash {
+/// The hash of an inner node.
+pub(crate) fn node_hash(left: &Hash, right: &Hash) -> Hash {
     hash_of(NODE, &[left, right])
 }
 

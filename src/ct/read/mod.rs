@@ -23,6 +23,7 @@ use tokio::task::JoinHandle;
 pub use entry::{Entry, EntryContent};
 pub use error::{Contradiction, ReadError};
 pub use frontier::{Frontier, Hash};
+pub(crate) use frontier::{leaf_hash, node_hash};
 pub use tree_head::TreeHead;
 
 use super::log_key::LogKey;

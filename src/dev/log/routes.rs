@@ -2,7 +2,7 @@
 //!
 //! Owns JSON and status codes. What is taken in, kept and proven is said elsewhere.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::io;
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
@@ -12,9 +12,12 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::super::loopback::text;
-use super::Shared;
-use super::ledger::{AppendError, Entry, Hash};
+use super::super::tiles;
+use super::ledger::AppendError;
+use super::record::Record;
 use super::submission::{Kind, Submission};
+use super::{Shared, milliseconds};
+use crate::ct::read::Hash;
 
 /// The most entries in an answer of get-entries; a client asks again for more.
 const MAX_ENTRIES_AT_ONCE: usize = 256;
@@ -55,34 +58,28 @@ fn add(log: &Shared, kind: Kind, body: &[u8]) -> HttpResponse {
         Ok(submission) => submission,
         Err(refusal) => return bad(&refusal.to_string()),
     };
-    match log.ledger.lock().append(&submission, milliseconds(), |leaf| log.key.sign(leaf)) {
+    match log.ledger.lock().append(&submission, milliseconds(), |leaf| log.digitally_sign(leaf)) {
         Ok(issued) => HttpResponse::Ok().json(json!({
             "sct_version": 0,
             "id": STANDARD.encode(log.key.id()),
             "timestamp": issued.timestamp,
-            "extensions": "",
+            "extensions": STANDARD.encode(issued.extensions),
             "signature": STANDARD.encode(issued.signature),
         })),
-        Err(error @ AppendError::Full) => text(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
-        Err(error @ AppendError::Sign) => text(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
+        Err(AppendError::Log(full @ (tiles::AppendError::Entries(_) | tiles::AppendError::Bytes(_)))) => {
+            text(StatusCode::SERVICE_UNAVAILABLE, &full.to_string())
+        }
+        Err(error) => failed(&error),
     }
 }
 
-/// Every entry is in the tree at once: the head is of this moment.
 async fn get_sth(log: Log) -> HttpResponse {
-    let (size, root_hash) = {
-        let ledger = log.ledger.lock();
-        (ledger.size() as u64, ledger.root_hash())
-    };
-    let timestamp = milliseconds();
-    // Version 1 and the signature type `tree_hash` (section 3.5).
-    let signed = [&[0, 1][..], &timestamp.to_be_bytes(), &size.to_be_bytes(), &root_hash].concat();
-    match log.key.sign(&signed) {
-        Ok(signature) => HttpResponse::Ok().json(json!({
-            "tree_size": size,
-            "timestamp": timestamp,
-            "sha256_root_hash": STANDARD.encode(root_hash),
-            "tree_head_signature": STANDARD.encode(signature),
+    match log.tree_head() {
+        Ok(head) => HttpResponse::Ok().json(json!({
+            "tree_size": head.size,
+            "timestamp": head.timestamp,
+            "sha256_root_hash": STANDARD.encode(head.root),
+            "tree_head_signature": STANDARD.encode(head.signature),
         })),
         Err(_) => text(StatusCode::INTERNAL_SERVER_ERROR, "the tree head could not be signed"),
     }
@@ -133,8 +130,11 @@ async fn get_entries(log: Log, query: web::Query<Range>) -> HttpResponse {
         return bad("there are no such entries");
     }
     let wanted = (query.start..=query.end).take(MAX_ENTRIES_AT_ONCE);
-    let entries: Vec<Value> = wanted.map_while(|index| ledger.entry(index)).map(|entry| shown(&entry)).collect();
-    HttpResponse::Ok().json(json!({"entries": entries}))
+    let records = wanted.map_while(|index| ledger.record(index).transpose());
+    match records.map(|record| Ok(shown(&record?))).collect::<io::Result<Vec<Value>>>() {
+        Ok(entries) => HttpResponse::Ok().json(json!({"entries": entries})),
+        Err(error) => failed(&error),
+    }
 }
 
 async fn get_roots(log: Log) -> HttpResponse {
@@ -150,17 +150,19 @@ struct LeafIndex {
 async fn get_entry_and_proof(log: Log, query: web::Query<LeafIndex>) -> HttpResponse {
     let ledger = log.ledger.lock();
     let proof = ledger.inclusion_proof(query.leaf_index, query.tree_size);
-    let (Some(proof), Some(entry)) = (proof, ledger.entry(query.leaf_index)) else {
-        return bad("the entry is not in a tree of this size, or there is none");
+    let (proof, record) = match (proof, ledger.record(query.leaf_index)) {
+        (Some(proof), Ok(Some(record))) => (proof, record),
+        (_, Err(error)) => return failed(&error),
+        _ => return bad("the entry is not in a tree of this size, or there is none"),
     };
-    let mut answer = shown(&entry);
+    let mut answer = shown(&record);
     if let Value::Object(members) = &mut answer {
         members.insert("audit_path".to_owned(), encoded(&proof).into());
     }
     HttpResponse::Ok().json(answer)
 }
 
-fn shown(entry: &Entry) -> Value {
+fn shown(entry: &Record) -> Value {
     json!({"leaf_input": STANDARD.encode(&entry.leaf), "extra_data": STANDARD.encode(&entry.extra_data)})
 }
 
@@ -172,7 +174,8 @@ fn bad(problem: &str) -> HttpResponse {
     text(StatusCode::BAD_REQUEST, problem)
 }
 
-fn milliseconds() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+/// The log's own fault.
+fn failed(error: &dyn std::error::Error) -> HttpResponse {
+    tracing::error!(%error, "the development log failed");
+    text(StatusCode::INTERNAL_SERVER_ERROR, "the log failed; its own messages say why")
 }

@@ -133,7 +133,10 @@ fn a_dry_run_writes_nothing_and_only_changes_are_written() {
     assert!(scene.files().lines().all(|line| line.starts_with("unchanged  ")), "{}", scene.files());
     scene.write("clients/roots.pem", "something else");
     let told = scene.files();
-    assert!(told.contains("\nchanged    clients/roots.pem") && told.contains("unchanged  clients/chains.pem"), "{told}");
+    assert!(
+        told.contains("\nchanged    clients/roots.pem") && told.contains("unchanged  clients/chains.pem"),
+        "{told}"
+    );
     assert!(fs::read_to_string(scene.path("clients/roots.pem")).unwrap().starts_with("-----BEGIN"));
 }
 

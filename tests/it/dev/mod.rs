@@ -1,2 +1,3 @@
 mod folder;
 mod stack;
+mod static_log;

@@ -239,7 +239,9 @@ async fn the_promise_in_a_certificate_is_kept() {
         let tbs = logged_tbs(certificate.tbs_certificate.as_ref()).unwrap();
         let length = u32::try_from(tbs.len()).unwrap().to_be_bytes();
         let key_hash: Hash = Sha256::digest(issuer.public_key().raw).into();
-        let entry = [&[0, 0][..], &timestamp, &[0, 1], &key_hash, &length[1..], &tbs, &[0, 0]].concat();
+        // Of the extensions there is one: the entry's place (c2sp.org/static-ct-api).
+        let place = [0, 8, 0, 0, 5, 0, 0, 0, 0, u8::try_from(index).unwrap()];
+        let entry = [&[0, 0][..], &timestamp, &[0, 1], &key_hash, &length[1..], &tbs, &place].concat();
         assert!(entry == *leaf, "entry {index} is not what the certificate says");
         verify(&dev.log_key(), &entry, &signature);
 

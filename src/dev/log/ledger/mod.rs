@@ -1,73 +1,84 @@
-//! The log's memory: every entry in order, the Merkle tree over them, and proofs.
+//! The log's entries in order, and where to find each: by the hash of its leaf, by its certificate; and who issued it.
 //!
-//! Owns the bound on entries and the leaves' bytes. The tree is the crate `ct-merkle`; it panics when asked for what is not there, so
-//! this is the only place that asks it. Knows neither keys nor HTTP.
+//! Owns the leaves' bytes. Tree, proofs, bounds and the file are `tiles`'. Knows neither keys nor HTTP.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
+use std::io;
 use std::sync::Arc;
 
 use aws_lc_rs::error::Unspecified;
-use ct_merkle::mem_backed_tree::MemoryBackedTree;
-use sha2::{Digest as _, Sha256};
 
+use super::super::folder::{Folder, FolderError};
+use super::super::tiles::path::Span;
+use super::super::tiles::{self, Limits, TileLog};
+use super::record::{Record, fingerprint};
 use super::submission::Submission;
-
-/// The most entries: about 300 MB.
-pub(super) const MAX_ENTRIES: usize = 100_000;
-/// The length of a SHA-256 hash.
-const HASH: usize = 32;
-
-/// A hash of a leaf, a node or the whole tree.
-pub(super) type Hash = [u8; HASH];
+use crate::ct::read::{Hash, leaf_hash};
 
 /// What the log answers to a submission.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct IssuedTimestamp {
     /// Milliseconds since 1970.
     pub(super) timestamp: u64,
+    /// The entry's place in the log (c2sp.org/static-ct-api, section SCT Extension).
+    pub(super) extensions: Vec<u8>,
     /// A TLS `DigitallySigned`.
     pub(super) signature: Vec<u8>,
-}
-
-/// One entry as get-entries shows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Entry {
-    /// The `MerkleTreeLeaf`.
-    pub(super) leaf: Arc<[u8]>,
-    pub(super) extra_data: Arc<[u8]>,
 }
 
 /// Why there is no timestamp.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum AppendError {
-    /// [`MAX_ENTRIES`].
-    #[error("the log is full: it holds {MAX_ENTRIES} entries; restart `sigmint dev`")]
-    Full,
+    #[error(transparent)]
+    Log(#[from] tiles::AppendError),
     #[error("the timestamp could not be signed")]
     Sign,
+    #[error("an earlier entry could not be read from the log's file")]
+    Read(#[from] io::Error),
+    #[error("the entry is too long")]
+    TooLong,
 }
 
-type Tree = MemoryBackedTree<Sha256, Arc<[u8]>>;
-
+#[derive(Debug)]
 pub(super) struct Ledger {
-    tree: Tree,
-    extra_data: Vec<Arc<[u8]>>,
+    log: TileLog,
+    index: Index,
+}
+
+/// What is derived from the entries.
+#[derive(Debug, Default)]
+struct Index {
     by_leaf_hash: HashMap<Hash, usize>,
-    timestamps: HashMap<[u8; 32], IssuedTimestamp>,
-    limit: usize,
+    by_fingerprint: HashMap<Hash, usize>,
+    /// By the SHA-256 of the certificate, DER.
+    issuers: HashMap<Hash, Arc<[u8]>>,
+    /// The latest timestamp of an entry.
+    latest: u64,
+}
+
+impl Index {
+    /// Takes note of an entry; answers its leaf's hash, or nothing if it is not one of a log of certificates.
+    fn learn(&mut self, index: usize, record: &Record) -> Option<Hash> {
+        let entry = record.entry(index)?;
+        self.by_fingerprint.insert(fingerprint(&entry)?, index);
+        for (hash, der) in entry.chain.iter().zip(record.chain(&entry)?) {
+            self.issuers.entry(*hash).or_insert_with(|| der.into());
+        }
+        self.by_leaf_hash.insert(entry.leaf_hash, index);
+        self.latest = self.latest.max(entry.timestamp);
+        Some(entry.leaf_hash)
+    }
 }
 
 impl Ledger {
-    /// Holds as many entries as `limit` says.
-    pub(super) fn new(limit: usize) -> Self {
-        Self {
-            tree: Tree::new(),
-            extra_data: Vec::new(),
-            by_leaf_hash: HashMap::new(),
-            timestamps: HashMap::new(),
-            limit,
-        }
+    /// The entries of a folder's file; without a folder none, in memory.
+    pub(super) fn open(folder: Option<&Folder>, file: &str, limits: Limits) -> Result<Self, FolderError> {
+        let mut index = Index::default();
+        let log = TileLog::open(folder, file, limits, |number, bytes| {
+            let record = Record::from_bytes(bytes)?;
+            index.learn(number, &record)
+        })?;
+        Ok(Self { log, index })
     }
 
     /// Adds an entry, and the timestamp that `sign` makes over its leaf. What was added before gets its timestamp again.
@@ -77,81 +88,92 @@ impl Ledger {
         timestamp: u64,
         sign: impl FnOnce(&[u8]) -> Result<Vec<u8>, Unspecified>,
     ) -> Result<IssuedTimestamp, AppendError> {
-        if let Some(issued) = self.timestamps.get(&submission.fingerprint) {
-            return Ok(issued.clone());
+        if let Some(&index) = self.index.by_fingerprint.get(&submission.fingerprint) {
+            return Ok(self.issued(index)?);
         }
-        if self.extra_data.len() >= self.limit {
-            return Err(AppendError::Full);
-        }
-        // Version 1 and the leaf type `timestamped_entry`, both 0; no extensions (RFC 6962 section 3.4). The timestamp is over the same
-        // bytes, where they mean version 1 and `certificate_timestamp` (section 3.2).
-        let leaf: Arc<[u8]> = [&[0, 0][..], &timestamp.to_be_bytes(), &submission.entry, &[0, 0]].concat().into();
-        let issued = IssuedTimestamp { timestamp, signature: sign(&leaf).map_err(|_| AppendError::Sign)? };
-        self.by_leaf_hash.insert(leaf_hash(&leaf), self.extra_data.len());
-        self.extra_data.push(submission.extra_data.as_slice().into());
-        self.timestamps.insert(submission.fingerprint, issued.clone());
-        self.tree.push(leaf);
-        Ok(issued)
+        let extensions = leaf_index(self.log.size()).ok_or(AppendError::TooLong)?;
+        let length = u16::try_from(extensions.len()).map_err(|_| AppendError::TooLong)?.to_be_bytes();
+        // Version 1 and the leaf type `timestamped_entry`, both 0 (RFC 6962 section 3.4). The timestamp is over the same bytes, where they
+        // mean version 1 and `certificate_timestamp` (section 3.2).
+        let leaf = [&[0, 0][..], &timestamp.to_be_bytes(), &submission.entry, &length, &extensions].concat();
+        let signature = sign(&leaf).map_err(|_| AppendError::Sign)?;
+        let record = Record { signature, leaf, extra_data: submission.extra_data.clone() };
+        let bytes = record.to_bytes().ok_or(AppendError::TooLong)?;
+        let index = self.log.append(&bytes, leaf_hash(&[&record.leaf]))?;
+        self.index.learn(index, &record).ok_or(AppendError::TooLong)?;
+        Ok(IssuedTimestamp { timestamp, extensions, signature: record.signature })
+    }
+
+    /// The promise that was made for an entry.
+    fn issued(&self, index: usize) -> io::Result<IssuedTimestamp> {
+        let damaged = || io::Error::from(io::ErrorKind::InvalidData);
+        let record = self.record(index)?.ok_or_else(damaged)?;
+        let timestamp = record.entry(index).ok_or_else(damaged)?.timestamp;
+        let extensions = leaf_index(index).ok_or_else(damaged)?;
+        Ok(IssuedTimestamp { timestamp, extensions, signature: record.signature })
     }
 
     pub(super) fn size(&self) -> usize {
-        self.extra_data.len()
+        self.log.size()
     }
 
-    pub(super) fn root_hash(&self) -> Hash {
-        (*self.tree.root().as_bytes()).into()
+    pub(super) fn root(&self) -> Hash {
+        self.log.root()
+    }
+
+    /// The latest timestamp of an entry, in milliseconds since 1970.
+    pub(super) const fn latest(&self) -> u64 {
+        self.index.latest
     }
 
     /// An entry, counted from 0.
-    pub(super) fn entry(&self, index: usize) -> Option<Entry> {
-        let leaf = Arc::clone(self.tree.get(index)?);
-        Some(Entry { leaf, extra_data: Arc::clone(self.extra_data.get(index)?) })
+    pub(super) fn record(&self, index: usize) -> io::Result<Option<Record>> {
+        Ok(self.log.record(index)?.and_then(|bytes| Record::from_bytes(&bytes)))
     }
 
     /// Where the entry with this leaf hash is.
     pub(super) fn index_of(&self, leaf_hash: &Hash) -> Option<usize> {
-        self.by_leaf_hash.get(leaf_hash).copied()
+        self.index.by_leaf_hash.get(leaf_hash).copied()
+    }
+
+    /// The certificate above an entry's that has this SHA-256, DER.
+    pub(super) fn issuer(&self, hash: &Hash) -> Option<Arc<[u8]>> {
+        self.index.issuers.get(hash).cloned()
     }
 
     /// That an entry is in the tree of the first `size` entries (RFC 6962 section 2.1.1).
     pub(super) fn inclusion_proof(&self, index: usize, size: usize) -> Option<Vec<Hash>> {
-        if index >= size || size > self.size() {
-            return None;
-        }
-        Some(hashes(self.tree_of(size)?.prove_inclusion(index).as_bytes()))
+        self.log.tree().inclusion_proof(index, size)
     }
 
-    /// That the tree of the first `second` entries continues that of the first `first` (RFC 6962 section 2.1.2).
+    /// That the tree of the first `second` entries continues that of the first `first` (section 2.1.2).
     pub(super) fn consistency_proof(&self, first: usize, second: usize) -> Option<Vec<Hash>> {
-        if first > second || second > self.size() {
-            return None;
-        }
-        if first == 0 || first == second {
-            return Some(Vec::new());
-        }
-        Some(hashes(self.tree_of(second)?.prove_consistency(second - first).as_bytes()))
+        self.log.tree().consistency_proof(first, second)
     }
 
-    /// The tree as it was. An older one is built again: there the inner nodes differ, and nobody is in a hurry here.
-    fn tree_of(&self, size: usize) -> Option<Cow<'_, Tree>> {
-        if size == self.size() {
-            return Some(Cow::Borrowed(&self.tree));
+    /// The hashes of a tile.
+    pub(super) fn tile(&self, level: usize, span: Span) -> Option<Vec<u8>> {
+        self.log.tree().tile(level, span)
+    }
+
+    /// The entries of a data tile, if the log has them all.
+    pub(super) fn data_tile(&self, span: Span) -> io::Result<Option<Vec<u8>>> {
+        if span.range().end > self.size() {
+            return Ok(None);
         }
-        let mut tree = Tree::new();
-        for leaf in self.tree.items().get(..size)? {
-            tree.push(Arc::clone(leaf));
+        let mut tile = Vec::new();
+        for index in span.range() {
+            let leaf = self.record(index)?.and_then(|record| record.tile_leaf(&record.entry(index)?));
+            tile.extend(leaf.ok_or(io::ErrorKind::InvalidData)?);
         }
-        Some(Cow::Owned(tree))
+        Ok(Some(tile))
     }
 }
 
-/// RFC 6962 section 2.1.
-fn leaf_hash(leaf: &[u8]) -> Hash {
-    Sha256::new().chain_update([0]).chain_update(leaf).finalize().into()
-}
-
-fn hashes(bytes: &[u8]) -> Vec<Hash> {
-    bytes.as_chunks::<HASH>().0.to_vec()
+/// The one extension that a timestamp has: type 0, five bytes long, big-endian.
+fn leaf_index(index: usize) -> Option<Vec<u8>> {
+    let [0, 0, 0, index @ ..] = u64::try_from(index).ok()?.to_be_bytes() else { return None };
+    Some([&[0, 0, 5][..], &index].concat())
 }
 
 #[cfg(test)]

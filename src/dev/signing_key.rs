@@ -1,6 +1,6 @@
-//! The development log's key.
+//! The key of a development log.
 //!
-//! Owns signing (RFC 6962 section 2.1.4) and the forms of the public half. Knows neither entries nor trees.
+//! Owns signing, and the forms of the public half. Knows neither entries nor trees.
 
 use aws_lc_rs::digest;
 use aws_lc_rs::encoding::{AsDer as _, PublicKeyX509Der};
@@ -8,10 +8,7 @@ use aws_lc_rs::error::Unspecified;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _};
 
-/// TLS `HashAlgorithm.sha256` and `SignatureAlgorithm.ecdsa` (RFC 5246 section 7.4.1.4.1).
-const SHA256_ECDSA: [u8; 2] = [4, 3];
-
-/// A P-256 key that signs timestamps and tree heads.
+/// A P-256 key that signs timestamps, tree heads and checkpoints.
 pub(super) struct SigningKey {
     pair: EcdsaKeyPair,
     spki: Vec<u8>,
@@ -27,7 +24,7 @@ impl SigningKey {
         Ok(Self { pair, spki, id })
     }
 
-    /// The log's identifier (RFC 6962 section 3.2).
+    /// The SHA-256 of the DER `SubjectPublicKeyInfo`: how logs are named (RFC 6962 section 3.2).
     pub(super) const fn id(&self) -> [u8; 32] {
         self.id
     }
@@ -37,10 +34,8 @@ impl SigningKey {
         &self.spki
     }
 
-    /// A TLS `DigitallySigned` over the bytes.
+    /// ECDSA with SHA-256 over the bytes, DER.
     pub(super) fn sign(&self, bytes: &[u8]) -> Result<Vec<u8>, Unspecified> {
-        let signature = self.pair.sign(&SystemRandom::new(), bytes)?;
-        let length = u16::try_from(signature.as_ref().len()).map_err(|_| Unspecified)?;
-        Ok([&SHA256_ECDSA[..], &length.to_be_bytes(), signature.as_ref()].concat())
+        Ok(self.pair.sign(&SystemRandom::new(), bytes)?.as_ref().to_vec())
     }
 }
