@@ -13,6 +13,7 @@ mod request_id;
 mod rest;
 mod rest_v1;
 mod rest_v2;
+mod trust;
 
 use std::time::Duration;
 

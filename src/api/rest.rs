@@ -13,7 +13,7 @@ use tonic::codegen::Bytes;
 use super::answer::{Answer, of_failure};
 use super::proto_json::JsonProblem;
 use super::request_id::{REQUEST_ID, RequestId};
-use super::{BODY_TIMEOUT, MAX_FIELDS, cross_origin, rest_v1, rest_v2};
+use super::{BODY_TIMEOUT, MAX_FIELDS, cross_origin, rest_v1, rest_v2, trust};
 use crate::failure::{Failure, FailureKind};
 use crate::issuance::Issuance;
 use crate::limits::connections::Serving;
@@ -21,6 +21,7 @@ use crate::limits::memory::Reservation;
 use crate::limits::{Limits, overloaded};
 use crate::networks::Networks;
 use crate::panics::caught;
+use crate::trust::Document;
 
 /// What is set aside for a body before any of it is here. More is given only to those who have filled it: an announcement alone costs nothing.
 const FIRST_ROOM: usize = 8 * 1024;
@@ -70,6 +71,7 @@ enum Endpoint {
     RootCertificate,
     Health,
     Readiness,
+    Trust(Document),
 }
 
 const PATHS: [(&str, Endpoint); 7] = [
@@ -98,7 +100,11 @@ impl Endpoint {
 
 /// The path of the table that this is. Characters that need no escape may be escaped (RFC 3986 section 6.2.2.2).
 fn find(path: &str) -> Option<(&'static str, Endpoint)> {
-    let find = |path: &str| PATHS.into_iter().find(|(known, _)| *known == path);
+    let document = |path: &str| {
+        let known = Document::ALL.into_iter().find(|document| document.path() == path);
+        known.map(|document| (document.path(), Endpoint::Trust(document)))
+    };
+    let find = |path: &str| PATHS.into_iter().find(|(known, _)| *known == path).or_else(|| document(path));
     find(path).or_else(|| if path.contains('%') { find(&without_needless_escapes(path)) } else { None })
 }
 
@@ -155,6 +161,7 @@ async fn dispatch<F: Fields, B: Arriving>(head: &Head<'_, F>, body: B, issuance:
             Endpoint::RootCertificate => Ok(rest_v1::root_certificate(issuance)),
             Endpoint::Health => Ok(rest_v2::health()),
             Endpoint::Readiness => Ok(rest_v2::readiness(issuance)),
+            Endpoint::Trust(document) => trust::document(head, document, issuance),
         }
     });
     outcome.await.unwrap_or_else(|panic| Err(panic.into())).unwrap_or_else(|failure| failed(&failure))

@@ -25,6 +25,8 @@ use self::audit::AuditOpenError;
 use self::block_lists::{Announced, BlockListFileError};
 use self::issuers::OnHangup;
 use self::policy_files::PolicyFiles;
+use self::trust::TrustError;
+use self::trust::served::Sources;
 use crate::audit::Audit;
 use crate::authority::AuthoritySource;
 use crate::authority::rotation::OpeningError;
@@ -82,6 +84,8 @@ pub enum AppError {
     SingleUse(#[from] RedisSetupError),
     #[error("{}", with_sources(.0))]
     Audit(#[from] AuditOpenError),
+    #[error("--trust-config: {}", with_sources(.0))]
+    Trust(#[from] TrustError),
     #[error(transparent)]
     Server(#[from] ServerError),
 }
@@ -97,6 +101,7 @@ pub async fn serve(settings: Settings, log: &LogSink) -> Result<(), AppError> {
     let authority = authorities::open(settings.authority, settings.watch).await.map_err(AppError::Authority)?;
     let chain_owner = authority.current();
     tracing::info!(subject = chain_owner.chain().subject(), algorithm = %chain_owner.algorithm(), "the CA is ready");
+    let trust = settings.trust.map(|file| Sources { file, logs: settings.logs.clone() });
     let logs = settings.logs.map(open_logs).transpose()?;
     let audit = audit::open(settings.audit, &authority).await?;
     let guards = open_guards(settings.bounds, settings.single_use, audit.log.clone())?;
@@ -107,6 +112,9 @@ pub async fn serve(settings: Settings, log: &LogSink) -> Result<(), AppError> {
     expiry::watch(&issuance);
     compare_roots(&issuance);
     issuance.keys.keep(&issuance.issuers.load());
+    if let Some(sources) = trust {
+        trust::served::start(sources, &issuance).await?;
+    }
     let block_lists = block_lists::start(block_list_files, &issuance)?;
     let policy = settings.policy.map(|path| PolicyFiles::start(path, &issuance)).transpose()?;
     issuers::reload_on_hangup(&issuance, (settings.issuers, settings.issuer_rules), OnHangup { block_lists, policy });
@@ -229,6 +237,7 @@ fn guarded_issuance(
         single_use: guards.single_use,
         audit: guards.audit,
         metrics: Metrics::new(&BuildInfo::default()),
+        trust: ArcSwapOption::empty(),
         clock: Box::new(SystemTime::now),
         rng: Box::new(random_bytes),
     }))

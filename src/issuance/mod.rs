@@ -28,6 +28,7 @@ use crate::networks::Networks;
 use crate::policy::{AdmittedPrincipal, Decision, Denied, Policy, Rule, admit};
 use crate::possession::{KeyRequest, PermittedAlgorithms, PossessionError, ProvenKey, prove};
 use crate::telemetry::metrics::{Metrics, Stage};
+use crate::trust::ServedDocuments;
 
 /// What a client sends, whatever the transport.
 pub struct Request {
@@ -123,6 +124,8 @@ pub struct Issuance {
     pub audit: Audit,
     /// What is counted and timed.
     pub metrics: Metrics,
+    /// What clients trust this deployment by, if the operator has said what it is. Replaced as a whole.
+    pub trust: ArcSwapOption<ServedDocuments>,
     pub clock: Clock,
     pub rng: Rng,
 }

@@ -9,6 +9,7 @@ mod issuers;
 mod listeners;
 mod logs;
 mod policy;
+mod trust;
 
 use super::block_lists::{self, Announced};
 use super::explain::Network;
@@ -81,6 +82,7 @@ pub(crate) async fn check(settings: &Settings, options: CheckOptions, log: &Coll
         found.collect("settings");
         let authority = authority::look(settings, options.network, &mut found).await;
         logs::look(settings, authority.as_ref(), options.network, &mut found).await;
+        trust::look(settings, authority.as_ref(), &mut found);
         stores(settings, options.network, &mut found).await;
         audit::look(settings, authority.as_ref(), options, &mut found).await;
         listeners::look(settings, options.ports, &mut found);

@@ -2,6 +2,8 @@
 //!
 //! Owns which of both counts: the trust file says when what `serve` has was in use. The documents are [`crate::trust`]'s.
 
+pub(crate) mod served;
+
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -22,7 +24,7 @@ use crate::trust::{
 
 /// Why there is nothing to tell clients.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum TrustError {
+pub enum TrustError {
     #[error(transparent)]
     File(#[from] FileError),
     #[error(transparent)]

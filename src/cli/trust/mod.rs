@@ -6,10 +6,9 @@ mod files;
 mod show;
 mod tuf;
 
-use std::path::Path;
 use std::process::ExitCode;
 
-use clap::{Arg, ArgAction, ArgMatches, Args as _, Command, FromArgMatches as _, value_parser};
+use clap::{Arg, ArgAction, ArgMatches, Args as _, Command, FromArgMatches as _};
 
 use super::CliError;
 use super::error::CommandError;
@@ -45,13 +44,6 @@ const SHOW_EXAMPLES: &str = "Examples:
     sigmint trust show -c serve.yaml --trust-config trust.yaml --document trusted-root";
 
 pub(super) fn command() -> Command {
-    let file = Arg::new("trust-config")
-        .long("trust-config")
-        .value_name("FILE")
-        .overrides_with("trust-config")
-        .required(true)
-        .value_parser(value_parser!(std::path::PathBuf))
-        .help("The trust file: the CA's URL, and the services that others run; config/trust.yaml is an example");
     let show = Command::new("show")
         .about("Show whom clients are told to trust, or one of the documents")
         .long_about(LONG_ABOUT.replacen(
@@ -60,7 +52,7 @@ pub(super) fn command() -> Command {
             1,
         ))
         .after_help(SHOW_EXAMPLES)
-        .args([file.clone(), show::document()]);
+        .arg(show::document());
     let files = Command::new("files")
         .about("Write the files for clients into a folder")
         .long_about(LONG_ABOUT.replacen(
@@ -69,7 +61,7 @@ pub(super) fn command() -> Command {
             1,
         ))
         .after_help(FILES_EXAMPLES)
-        .args([file, files::out(), dry_run()]);
+        .args([files::out(), dry_run()]);
     Command::new("trust")
         .about("Make the documents that clients trust a deployment by")
         .subcommand_required(true)
@@ -95,9 +87,8 @@ pub(super) async fn run(matches: &ArgMatches) -> Result<ExitCode, CliError> {
 /// The deployment of these settings.
 async fn deployment(matches: &ArgMatches) -> Result<Deployment, CommandError> {
     let read = Settings::read_trust(matches, &super::ca::variable);
-    let (authority, logs) = read.map_err(|error| CommandError::usage(error.to_string()))?;
-    let path = matches.get_one::<std::path::PathBuf>("trust-config").map_or(Path::new(""), |path| path.as_path());
+    let (authority, logs, path) = read.map_err(|error| CommandError::usage(error.to_string()))?;
     let refused = |error: trust::TrustError| CommandError::usage(with_sources(&error));
-    let file = trust::read_file(path).map_err(refused)?;
+    let file = trust::read_file(&path).map_err(refused)?;
     trust::open(authority, logs, file).await.map_err(refused)
 }

@@ -127,6 +127,12 @@ const SECTIONS: &[(&str, &[Flag])] = &[
                 "",
                 "In place of --ca: a file with the CA that issues, the next and the retired ones; read again when it changes",
             ),
+            flag(
+                "trust-config",
+                "FILE",
+                "",
+                "Serve what clients trust this deployment by, below /trust/: a file with the CA's URL and the services that others run",
+            ),
         ],
     ),
     (

@@ -52,6 +52,8 @@ pub struct Settings {
     pub policy: Option<PathBuf>,
     pub validity: ValidityPolicy,
     pub logs: Option<LogsSettings>,
+    /// The file with what clients have to know besides, if that is served.
+    pub trust: Option<PathBuf>,
     /// What callers may ask of this process.
     pub bounds: BoundsSettings,
     pub single_use: SingleUseSettings,
@@ -130,9 +132,14 @@ impl Settings {
     pub fn read_trust(
         matches: &ArgMatches,
         variable: &dyn Fn(&str) -> Option<String>,
-    ) -> Result<(AuthoritySettings, Option<LogsSettings>), ConfigError> {
+    ) -> Result<(AuthoritySettings, Option<LogsSettings>, PathBuf), ConfigError> {
         let values = values(matches, variable)?;
-        Ok((authority(&values)?, logs(&values)?))
+        let missing = || {
+            let hint = "name the trust file; config/trust.yaml is an example";
+            Place::of("sigmint trust").fault("--trust-config is not set", hint)
+        };
+        let file = values.path("trust-config").ok_or_else(missing)?;
+        Ok((authority(&values)?, logs(&values)?, file))
     }
 
     fn from_values(values: &Values) -> Result<Self, ConfigError> {
@@ -161,6 +168,7 @@ impl Settings {
             policy: values.path("policy-path"),
             validity,
             logs: logs(values)?,
+            trust: values.path("trust-config"),
             bounds: bounds::read(values)?,
             single_use: bounds::read_single_use(values)?,
             audit: audit::read(values)?,

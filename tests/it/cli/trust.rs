@@ -2,10 +2,16 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use p256::pkcs8::{EncodePublicKey as _, LineEnding};
+use reqwest::StatusCode;
 use serde_json::Value;
+
+use crate::support::ports::free_addresses;
+
+const DEADLINE: Duration = Duration::from_secs(60);
 
 /// A CA in files, and a trust file.
 struct Scene {
@@ -246,4 +252,116 @@ fn a_repository_refuses_foreign_keys_and_what_clients_could_not_read() {
     refused(scene.tuf(&foreign), "give as many of the role's keys as have to sign");
     assert_eq!(fs::read(scene.path("tuf/timestamp.json")).unwrap(), before);
     assert!(!scene.path("tuf/targets").exists(), "nothing of it was written");
+}
+
+/// `sigmint serve` in the scene's folder.
+struct Serving {
+    child: Child,
+    url: String,
+    client: reqwest::Client,
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Serving {
+    fn start(scene: &Scene, more: &[&str]) -> Self {
+        let [http, grpc, metrics] = free_addresses();
+        scene.write("issuers.yaml", "oidc-issuers:\n  https://sso.corp.example: {client-id: sigstore, type: email}\n");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sigmint"));
+        command.args(["serve", "--ca-config=ca.yaml", "--config-path=issuers.yaml", "--host=127.0.0.1"]);
+        command.args(["--grpc-host=127.0.0.1", "--metrics-host=127.0.0.1", "--ct-log-url=https://ct.example"]);
+        command.arg("--ct-log-public-key-path=ctlog.pub").args(more);
+        for (flag, address) in [("port", http), ("grpc-port", grpc), ("metrics-port", metrics)] {
+            command.arg(format!("--{flag}={}", address.port()));
+        }
+        let child =
+            command.current_dir(scene.folder.path()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        Self { child, url: format!("http://{http}"), client }
+    }
+
+    /// The answer, once the server answers at all.
+    async fn get(&self, path: &str, tags: Option<&str>) -> reqwest::Response {
+        let until = Instant::now() + DEADLINE;
+        loop {
+            let request = self.client.get(format!("{}{path}", self.url));
+            let request = tags.into_iter().fold(request, |request, tags| request.header("if-none-match", tags));
+            match request.send().await {
+                Ok(answer) => return answer,
+                Err(error) => assert!(Instant::now() < until, "{error}"),
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+}
+
+fn field(answer: &reqwest::Response, name: &str) -> String {
+    answer.headers()[name].to_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn serve_hands_out_the_same_documents_and_notices_changes() {
+    let scene = Scene::new();
+    scene.files();
+    let server = Serving::start(&scene, &["--trust-config=trust.yaml"]);
+    for (path, file, kind) in [
+        ("/trust/trusted_root.json", "trusted_root.json", "application/json"),
+        ("/trust/signing_config.json", "signing_config.json", "application/json"),
+        ("/trust/client_trust_config.json", "client_trust_config.json", "application/json"),
+    ] {
+        let answer = server.get(path, None).await;
+        assert_eq!((answer.status(), field(&answer, "content-type").as_str()), (StatusCode::OK, kind), "{path}");
+        assert_eq!(field(&answer, "cache-control"), "public, max-age=300");
+        let served: Value = serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
+        assert_eq!(served, scene.json(&format!("clients/{file}")));
+    }
+    for name in ["roots.pem", "chains.pem"] {
+        let served = server.get(&format!("/trust/{name}"), None).await.bytes().await.unwrap();
+        assert_eq!(served, fs::read(scene.path(&format!("clients/{name}"))).unwrap());
+    }
+    let path = "/trust/signing_config.json";
+    let tag = field(&server.get(path, None).await, "etag");
+    for tags in [tag.clone(), format!("\"other\", W/{tag}"), "*".to_owned()] {
+        let answer = server.get(path, Some(&tags)).await;
+        assert_eq!((answer.status(), field(&answer, "etag")), (StatusCode::NOT_MODIFIED, tag.clone()), "{tags}");
+        assert!(answer.bytes().await.unwrap().is_empty());
+    }
+    assert_eq!(server.get(path, Some("\"other\"")).await.status(), StatusCode::OK);
+    let posted = server.client.post(format!("{}{path}", server.url)).send().await.unwrap();
+    assert_eq!((posted.status(), field(&posted, "allow")), (StatusCode::METHOD_NOT_ALLOWED, "GET, HEAD".to_owned()));
+    // What cannot be read changes nothing; what can, is served soon.
+    let good = fs::read_to_string(scene.path("trust.yaml")).unwrap();
+    scene.write("trust.yaml", "nothing: of this\n");
+    tokio::time::sleep(Duration::from_secs(11)).await;
+    assert_eq!(field(&server.get(path, None).await, "etag"), tag);
+    scene.write("trust.yaml", &format!("{good}- url: https://second.example\n"));
+    let until = Instant::now() + DEADLINE;
+    while field(&server.get(path, None).await, "etag") == tag {
+        assert!(Instant::now() < until, "the change was not noticed");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    assert!(server.get(path, None).await.text().await.unwrap().contains("https://second.example"));
+}
+
+#[tokio::test]
+async fn serve_without_a_trust_file_has_no_such_paths_and_with_a_bad_one_does_not_start() {
+    let scene = Scene::new();
+    let server = Serving::start(&scene, &[]);
+    assert_eq!(server.get("/trust/trusted_root.json", None).await.status(), StatusCode::NOT_FOUND);
+    drop(server);
+    scene.write("trust.yaml", "nothing: of this\n");
+    let words =
+        ["serve", "--ca-config=ca.yaml", "--config-path=issuers.yaml", "--ct-log-url=", "--trust-config=trust.yaml"];
+    let output = scene.sigmint(&[&words[..], &["--port=0", "--grpc-port=0", "--metrics-port=0"]].concat());
+    assert!(!output.status.success() && told(&output).contains("trust.yaml:1:1"), "{}", told(&output));
+    let words =
+        ["config", "check", "--while-running", "--ca-config=ca.yaml", "--config-path=issuers.yaml", "--ct-log-url="];
+    let checked = scene.sigmint(&[&words[..], &["--trust-config=trust.yaml"]].concat());
+    assert_eq!(checked.status.code(), Some(2));
+    assert!(told(&checked).contains("trust.yaml:1:1"), "{}", told(&checked));
 }

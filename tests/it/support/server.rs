@@ -160,6 +160,7 @@ pub fn by_hand(issuers: &str, ca: &TestCa) -> Issuance {
         single_use: SingleUse::default(),
         audit: Audit::default(),
         metrics: Metrics::new(&BuildInfo::default()),
+        trust: arc_swap::ArcSwapOption::empty(),
         clock: Box::new(SystemTime::now),
         rng: Box::new(random),
     }

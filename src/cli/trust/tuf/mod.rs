@@ -219,7 +219,7 @@ impl CommonArgs {
                 if matches!(role, Role::Root | Role::Targets) && end <= now + SOON {
                     let command = if role == Role::Root { "rotate-root" } else { "refresh --targets-key" };
                     let end = humantime::format_rfc3339_seconds(end);
-                    text += &format!("The {} metadata end on {end}: renew them with {command}.\n", role.name());
+                    text.extend([format!("The {} metadata end on {end}: renew them with {command}.\n", role.name())]);
                 }
             }
         }
