@@ -24,10 +24,10 @@ const HELLO: &[u8] = b"hello\n";
 
 /// Whom signatures are by, as verifiers have to be told.
 pub(super) struct Signer {
-    authority: String,
-    issuer_base: String,
-    identity: String,
-    token_issuer: String,
+    pub(super) authority: String,
+    pub(super) issuer_base: String,
+    pub(super) identity: String,
+    pub(super) token_issuer: String,
 }
 
 impl Signer {
@@ -163,7 +163,7 @@ A token for somebody else (sigstore-js proves possession with sub, so set both):
 ";
 
 /// A word for the shell.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     let text = visible(text);
     let is_plain = |character: char| character.is_ascii_alphanumeric() || "-_./:@%+=,".contains(character);
     if !text.is_empty() && text.chars().all(is_plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }

@@ -4,6 +4,7 @@
 //! Owns the order of the demonstration and its words. The server is the real one; the certificate comes over real HTTP.
 
 mod authority;
+mod ci;
 mod clients;
 mod deployment;
 
@@ -11,6 +12,7 @@ use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::builder::ArgPredicate;
 use reqwest::Url;
 
 use super::error::CommandError;
@@ -22,6 +24,7 @@ use crate::failure::with_sources;
 use crate::identity::IdentityKind;
 use crate::telemetry::{self, LogFormat};
 
+use ci::Environment;
 use clients::Signer;
 use deployment::Bound;
 
@@ -39,6 +42,9 @@ Examples:
   Let the system choose free ports, and put keys and the files for clients into a folder:
     sigmint dev --port 0 --issuer-port 0 --log-port 0 --tsa-port 0 --dir sigstore
 
+  Serve the later steps of a CI job (see deploy/ci):
+    sigmint dev --ci --dir sigstore &
+
   Tokens for a certificate authority of your own:
     sigmint dev --issuer-only --dir issuer
     sigmint serve --ca ephemeralca --config-path issuer/issuers.yaml
@@ -50,16 +56,16 @@ for the next start, so that clients go on trusting what they trusted. All of
 them listen on 127.0.0.1 and nowhere else.")]
 pub(crate) struct DevArgs {
     /// The certificate authority's port, REST and gRPC; 0 lets the system choose
-    #[arg(long, value_name = "PORT", default_value_t = 5555)]
+    #[arg(long, value_name = "PORT", default_value_t = 5555, default_value_if("ci", ArgPredicate::IsPresent, "0"))]
     port: u16,
     /// The development issuer's port; 0 lets the system choose
-    #[arg(long, value_name = "PORT", default_value_t = 5556)]
+    #[arg(long, value_name = "PORT", default_value_t = 5556, default_value_if("ci", ArgPredicate::IsPresent, "0"))]
     issuer_port: u16,
     /// The transparency log's port; 0 lets the system choose
-    #[arg(long, value_name = "PORT", default_value_t = 5557)]
+    #[arg(long, value_name = "PORT", default_value_t = 5557, default_value_if("ci", ArgPredicate::IsPresent, "0"))]
     log_port: u16,
     /// The timestamp authority's port; 0 lets the system choose
-    #[arg(long, value_name = "PORT", default_value_t = 5558)]
+    #[arg(long, value_name = "PORT", default_value_t = 5558, default_value_if("ci", ArgPredicate::IsPresent, "0"))]
     tsa_port: u16,
     /// Show one certificate and stop
     #[arg(long, conflicts_with = "issuer_only")]
@@ -67,6 +73,10 @@ pub(crate) struct DevArgs {
     /// Start the issuer of tokens and nothing else
     #[arg(long)]
     issuer_only: bool,
+    /// Be a service for the steps of a CI job: free ports unless they are given, and an env file with what the steps need, sigmint-dev.env in
+    /// the folder, which is there when everything serves; also appended to the file that $GITHUB_ENV names
+    #[arg(long, conflicts_with_all = ["once", "issuer_only"])]
+    ci: bool,
     /// Whom the first certificate and the identity token are for
     #[arg(long, value_name = "TYPE", value_enum, default_value = "email")]
     identity: IdentityKind,
@@ -85,6 +95,10 @@ async fn start(args: DevArgs) -> Result<ExitCode, CommandError> {
     say(&format!("{}\n", dev::WARNING))?;
     let folder = folder(&args)?;
     let kept = folder.as_ref().filter(|_| args.dir.is_some());
+    if let Some(folder) = &folder {
+        // Of an earlier run, whose ports are gone.
+        folder.remove(ci::FILE).map_err(|error| folder_error(&error))?;
+    }
     if args.issuer_only {
         return issuer_only(&args, folder.as_ref(), kept).await;
     }
@@ -95,19 +109,28 @@ async fn start(args: DevArgs) -> Result<ExitCode, CommandError> {
     let (base, address, deployment) = (bound.issuer.base(), bound.server.local_addr(), bound.deployment.clone());
     let servers = bound.start();
     let obtained = demonstrate(&base, &deployment.authority, args.identity).await?;
-    say(&format!("{}\n{}\n", obtained.chain, obtained.report))?;
+    if !args.ci {
+        say(&format!("{}\n{}\n", obtained.chain, obtained.report))?;
+    }
     if let Some(folder) = &folder {
         let token = long_lived_token(&base, args.identity).await?;
         let described = deployment.describe().map_err(|error| failed(&error))?;
         clients::write(folder, &described, &base, &token).map_err(|error| CommandError::failed(error.to_string()))?;
+        let signer = Signer::new(&deployment.authority, &base, &obtained.report);
+        if args.ci {
+            let github = std::env::var_os(ci::GITHUB_ENV).filter(|path| !path.is_empty()).map(PathBuf::from);
+            Environment::new(folder.path(), &deployment, &signer, &token)?.announce(folder, github.as_deref())?;
+            say(&ci::words(folder.path()))?;
+        } else if !args.once {
+            say(&clients::instructions(folder.path(), &signer))?;
+        }
     }
     if args.once {
         return Ok(ExitCode::SUCCESS);
     }
-    if let Some(folder) = &folder {
-        say(&clients::instructions(folder.path(), &Signer::new(&deployment.authority, &base, &obtained.report)))?;
+    if !args.ci {
+        say(&what_next(&base, &deployment.authority, args.identity))?;
     }
-    say(&what_next(&base, &deployment.authority, args.identity))?;
     say(&format!(
         "Serving the certificate authority (REST and gRPC) at {address}, tokens at {base}, the log at {}, timestamps at {}. Ctrl-C ends them.",
         deployment.log.url, deployment.timestamp_authority.url

@@ -2,7 +2,17 @@ use super::*;
 
 fn args() -> DevArgs {
     let (identity, dir) = (IdentityKind::Email, None);
-    DevArgs { port: 0, issuer_port: 0, log_port: 0, tsa_port: 0, once: true, issuer_only: false, identity, dir }
+    DevArgs {
+        port: 0,
+        issuer_port: 0,
+        log_port: 0,
+        tsa_port: 0,
+        once: true,
+        issuer_only: false,
+        ci: false,
+        identity,
+        dir,
+    }
 }
 
 /// Everything started: the issuer's base and the authority's URL.

@@ -7,6 +7,7 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
+use crate::files::atomic::write_atomically;
 use crate::files::{self, FileError, FileProblem, KIB};
 
 /// In every folder of ours: what stands beside it may be written again. Locked for as long as a run has the folder.
@@ -119,16 +120,27 @@ impl Folder {
         FolderError::Damaged { path: self.path.join(name), problem: problem.into() }
     }
 
+    /// Takes a file away, if it is there.
+    pub fn remove(&self, name: &str) -> Result<(), FolderError> {
+        let path = self.path.join(name);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(FolderError::Write { path, source: error }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes a file for the owner that is there as a whole or not at all: for those who wait for it.
+    pub fn put_whole(&self, name: &str, content: &[u8]) -> Result<(), FolderError> {
+        let path = self.path.join(name);
+        write_atomically(&path, content, Readers::Owner.mode()).map_err(|source| FolderError::Write { path, source })
+    }
+
     /// Writes a file again. A link in its place is replaced, not followed.
     pub fn put(&self, name: &str, content: &[u8], readers: Readers) -> Result<(), FolderError> {
         let path = self.path.join(name);
-        let write = || {
-            match fs::remove_file(&path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
-            OpenOptions::new().write(true).create_new(true).mode(readers.mode()).open(&path)?.write_all(content)
-        };
+        self.remove(name)?;
+        let write =
+            || OpenOptions::new().write(true).create_new(true).mode(readers.mode()).open(&path)?.write_all(content);
         write().map_err(|source| FolderError::Write { path: path.clone(), source })
     }
 }

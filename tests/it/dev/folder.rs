@@ -119,6 +119,44 @@ async fn the_next_run_in_a_folder_has_the_same_keys_and_trust() {
     }
 }
 
+/// What clients trust, without the addresses.
+fn trusted(folder: &Path) -> Value {
+    let mut root: Value = serde_json::from_slice(&fs::read(folder.join("trusted_root.json")).unwrap()).unwrap();
+    for (of, address) in [("certificateAuthorities", "uri"), ("ctlogs", "baseUrl"), ("timestampAuthorities", "uri")] {
+        let entries = root[of].as_array_mut().unwrap();
+        assert_eq!(entries.len(), 1, "{of}");
+        entries[0].as_object_mut().unwrap().remove(address).unwrap();
+    }
+    root
+}
+
+/// With the start of the first run: a signature of that run is of a time at which its authorities were trusted.
+#[tokio::test]
+async fn a_timestamp_of_an_earlier_run_verifies_with_what_a_later_run_trusts() {
+    let (_place, folder) = place();
+    let first = Dev::start(command(&folder, free_ports(), &[]));
+    let before = trusted(&folder);
+    let config: Value = serde_json::from_slice(&fs::read(folder.join("signing_config.json")).unwrap()).unwrap();
+    let openssl = |words: &[&str]| {
+        Command::new("openssl").arg("ts").args(words).current_dir(&folder).output().expect("openssl is installed")
+    };
+    assert!(openssl(&["-query", "-data", "hello.txt", "-sha256", "-cert", "-out", "old.tsq"]).status.success());
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let request = client.post(config["tsaUrls"][0]["url"].as_str().unwrap());
+    let request = request.header("content-type", "application/timestamp-query");
+    let answer = request.body(fs::read(folder.join("old.tsq")).unwrap()).send().await.unwrap();
+    assert_eq!(answer.status(), 200);
+    fs::write(folder.join("old.tsr"), answer.bytes().await.unwrap()).unwrap();
+    drop(first);
+
+    let _second = Dev::start(command(&folder, free_ports(), &[]));
+    assert_eq!(trusted(&folder), before);
+    let root = pem::parse_many(fs::read(folder.join("tsa-chain.pem")).unwrap()).unwrap().pop().unwrap();
+    fs::write(folder.join("tsa-root.pem"), pem::encode(&root)).unwrap();
+    let verified = openssl(&["-verify", "-queryfile", "old.tsq", "-in", "old.tsr", "-CAfile", "tsa-root.pem"]);
+    assert!(verified.status.success(), "{verified:?}");
+}
+
 #[test]
 fn a_folder_of_a_running_one_is_refused_until_that_one_is_gone() {
     let (_place, folder) = place();

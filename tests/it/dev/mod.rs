@@ -1,3 +1,4 @@
+mod ci;
 mod folder;
 mod stack;
 mod static_log;
