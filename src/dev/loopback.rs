@@ -29,6 +29,8 @@ pub enum DevServerError {
     Key { server: &'static str, source: FolderError },
     #[error("the {server}'s entries cannot be used")]
     Entries { server: &'static str, source: FolderError },
+    #[error("the {server} has no first entry: {problem}")]
+    FirstEntry { server: &'static str, problem: String },
     #[error("the development {server} stopped: {problem}")]
     Run { server: &'static str, problem: io::Error },
 }

@@ -19,6 +19,8 @@ pub struct Deployment {
     /// The authority's chain in DER: the issuing CA first, the root last.
     pub chain: Vec<Vec<u8>>,
     pub log: LogDescription,
+    /// The log of signatures, a Rekor.
+    pub rekor: LogDescription,
     /// Since when all this is in use.
     pub since: SystemTime,
 }
@@ -35,13 +37,22 @@ pub struct LogDescription {
 }
 
 impl Deployment {
-    /// Whom to believe: the authority and the log. There is neither a signature log nor a timestamping authority.
+    /// Whom to believe: the authority and both logs. There is no timestamping authority.
     pub fn trusted_root(&self) -> Value {
         let valid_for = json!({"start": format_rfc3339_seconds(self.since).to_string()});
         let chain: Vec<Value> = self.chain.iter().map(|der| json!({"rawBytes": STANDARD.encode(der)})).collect();
         json!({
             "mediaType": "application/vnd.dev.sigstore.trustedroot+json;version=0.1",
-            "tlogs": [],
+            "tlogs": [{
+                "baseUrl": self.rekor.url,
+                "hashAlgorithm": "SHA2_256",
+                "publicKey": {
+                    "rawBytes": STANDARD.encode(&self.rekor.spki),
+                    "keyDetails": "PKIX_ECDSA_P256_SHA_256",
+                    "validFor": valid_for,
+                },
+                "logId": {"keyId": STANDARD.encode(self.rekor.id)},
+            }],
             "certificateAuthorities": [{
                 "subject": {"organization": "sigmint", "commonName": "sigmint development CA"},
                 "uri": self.authority,
@@ -64,12 +75,12 @@ impl Deployment {
 
     /// Whom to ask when signing.
     pub fn signing_config(&self) -> Value {
-        let service = |url: &str| json!({"url": url, "majorApiVersion": 1, "validFor": {"start": format_rfc3339_seconds(self.since).to_string()}, "operator": "sigmint dev"});
+        let service = |url: &str, version: u32| json!({"url": url, "majorApiVersion": version, "validFor": {"start": format_rfc3339_seconds(self.since).to_string()}, "operator": "sigmint dev"});
         json!({
             "mediaType": "application/vnd.dev.sigstore.signingconfig.v0.2+json",
-            "caUrls": [service(&self.authority)],
-            "oidcUrls": [service(&self.token_issuer)],
-            "rekorTlogUrls": [],
+            "caUrls": [service(&self.authority, 1)],
+            "oidcUrls": [service(&self.token_issuer, 1)],
+            "rekorTlogUrls": [service(&self.rekor.url, 2)],
             "rekorTlogConfig": {"selector": "ANY"},
             "tsaUrls": [],
             "tsaConfig": {"selector": "ANY"},
@@ -88,6 +99,7 @@ mod tests {
             token_issuer: "http://127.0.0.1:2/email".to_owned(),
             chain: vec![b"ca".to_vec(), b"root".to_vec()],
             log: LogDescription { url: "http://127.0.0.1:3".to_owned(), spki: b"key".to_vec(), id: [0; 32] },
+            rekor: LogDescription { url: "http://127.0.0.1:4".to_owned(), spki: b"other".to_vec(), id: [1; 32] },
             since: SystemTime::UNIX_EPOCH,
         };
         let root = deployment.trusted_root();
@@ -97,7 +109,15 @@ mod tests {
         let log = &root["ctlogs"][0];
         assert_eq!((&log["publicKey"]["rawBytes"], &log["baseUrl"]), (&json!("a2V5"), &json!("http://127.0.0.1:3")));
         assert_eq!(log["logId"]["keyId"], STANDARD.encode([0; 32]));
+        let rekor = &root["tlogs"][0];
+        assert_eq!(
+            (&rekor["publicKey"]["rawBytes"], &rekor["baseUrl"]),
+            (&json!("b3RoZXI="), &json!("http://127.0.0.1:4"))
+        );
+        assert_eq!(rekor["logId"]["keyId"], STANDARD.encode([1; 32]));
         let config = deployment.signing_config();
+        let service = &config["rekorTlogUrls"][0];
+        assert_eq!((&service["url"], &service["majorApiVersion"]), (&json!("http://127.0.0.1:4"), &json!(2)));
         assert_eq!(config["caUrls"][0]["url"], "http://127.0.0.1:1");
         assert_eq!(config["oidcUrls"][0]["url"], "http://127.0.0.1:2/email");
     }

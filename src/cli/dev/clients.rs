@@ -51,6 +51,7 @@ pub(super) fn write(
     folder.put("chain.pem", certificates.concat().as_bytes(), Readers::All)?;
     folder.put("root.pem", certificates.last().map(String::as_bytes).unwrap_or_default(), Readers::All)?;
     folder.put("ctlog.pub", text::pem("PUBLIC KEY", &deployment.log.spki).as_bytes(), Readers::All)?;
+    folder.put("rekor.pub", text::pem("PUBLIC KEY", &deployment.rekor.spki).as_bytes(), Readers::All)?;
     folder.put("hello.txt", HELLO, Readers::All)?;
     folder.put("statement.json", pretty(&statement()).as_bytes(), Readers::All)?;
     write_for_issuer(folder, issuer_base, token)

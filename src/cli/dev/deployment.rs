@@ -1,4 +1,4 @@
-//! The servers of `sigmint dev`: issuer, log and the real server, put together and run.
+//! The servers of `sigmint dev`: issuer, both logs and the real server, put together and run.
 //!
 //! Owns how they find each other. What is said of them is said elsewhere.
 
@@ -15,7 +15,7 @@ use crate::authority::AuthoritySource;
 use crate::certificate::ValidityPolicy;
 use crate::certificate::chain::ChainCertificate;
 use crate::ct::{LogKey, LogSettings, Logs, LogsOptions};
-use crate::dev::{self, Deployment, DevIssuer, DevLog, DevServerError, Folder, LogDescription};
+use crate::dev::{self, Deployment, DevIssuer, DevLog, DevRekor, DevServerError, Folder, LogDescription};
 use crate::identity::issuers::Issuers;
 use crate::possession::PermittedAlgorithms;
 use crate::server::listeners::{Address, Endpoint, Listeners};
@@ -26,6 +26,7 @@ pub(super) struct Bound {
     pub(super) issuer: DevIssuer,
     pub(super) server: Server,
     pub(super) log: DevLog,
+    pub(super) rekor: DevRekor,
     pub(super) deployment: Deployment,
 }
 
@@ -34,6 +35,7 @@ pub(super) struct Running {
     issuer: JoinHandle<Result<(), DevServerError>>,
     server: JoinHandle<Result<(), ServerError>>,
     log: JoinHandle<Result<(), DevServerError>>,
+    rekor: JoinHandle<Result<(), DevServerError>>,
 }
 
 impl Bound {
@@ -50,6 +52,8 @@ impl Bound {
             authority.chain().certificates().iter().map(ChainCertificate::der).map(<[u8]>::to_vec).collect();
         let log = DevLog::bind(args.log_port, chain.last().cloned().unwrap_or_default(), kept)
             .map_err(|error| start_error(&error, "--log-port", args.log_port))?;
+        let rekor = DevRekor::bind(args.rekor_port, kept)
+            .map_err(|error| start_error(&error, "--rekor-port", args.rekor_port))?;
         let issuance = app::issuance_with_logs(
             issuers,
             AuthoritySource::Fixed(Arc::new(authority)),
@@ -69,9 +73,10 @@ impl Bound {
             token_issuer: format!("{base}/{}", args.identity.name()),
             chain,
             log: LogDescription { url: log.base(), spki: log.spki_der().to_vec(), id: log.id() },
+            rekor: LogDescription { url: rekor.base(), spki: rekor.spki_der().to_vec(), id: rekor.id() },
             since,
         };
-        Ok(Self { issuer, server, log, deployment })
+        Ok(Self { issuer, server, log, rekor, deployment })
     }
 
     /// Lets them serve.
@@ -80,6 +85,7 @@ impl Bound {
             issuer: tokio::spawn(self.issuer.run()),
             server: tokio::spawn(self.server.run()),
             log: tokio::spawn(self.log.run()),
+            rekor: tokio::spawn(self.rekor.run()),
         }
     }
 }
@@ -91,6 +97,7 @@ impl Running {
             outcome = self.server => ended(outcome),
             outcome = self.issuer => ended(outcome),
             outcome = self.log => ended(outcome),
+            outcome = self.rekor => ended(outcome),
         }
     }
 }

@@ -36,14 +36,14 @@ Examples:
     sigmint dev --once --identity github-workflow
 
   Let the system choose free ports, and put keys and the files for clients into a folder:
-    sigmint dev --port 0 --issuer-port 0 --log-port 0 --dir sigstore
+    sigmint dev --port 0 --issuer-port 0 --log-port 0 --rekor-port 0 --dir sigstore
 
   Tokens for a certificate authority of your own:
     sigmint dev --issuer-only --dir issuer
     sigmint serve --ca ephemeralca --config-path issuer/issuers.yaml
 
 FOR DEVELOPMENT ONLY. The issuer gives anybody on this machine a token for any
-identity. The keys of CA, log and issuer and the log's entries are forgotten at
+identity. The keys of CA, logs and issuer and the logs' entries are forgotten at
 the end, unless --dir names a folder: there they stay for the next start, so
 that clients go on trusting what they trusted. All of them listen on 127.0.0.1
 and nowhere else.")]
@@ -57,6 +57,9 @@ pub(crate) struct DevArgs {
     /// The transparency log's port; 0 lets the system choose
     #[arg(long, value_name = "PORT", default_value_t = 5557)]
     log_port: u16,
+    /// The port of the log of signatures (Rekor v2); 0 lets the system choose
+    #[arg(long, value_name = "PORT", default_value_t = 5559)]
+    rekor_port: u16,
     /// Show one certificate and stop
     #[arg(long, conflicts_with = "issuer_only")]
     once: bool,
@@ -104,8 +107,8 @@ async fn start(args: DevArgs) -> Result<ExitCode, CommandError> {
     }
     say(&what_next(&base, &deployment.authority, args.identity))?;
     say(&format!(
-        "Serving the certificate authority (REST and gRPC) at {address}, tokens at {base}, the log at {}. Ctrl-C ends them.",
-        deployment.log.url
+        "Serving the certificate authority (REST and gRPC) at {address}, tokens at {base}, the log at {}, signatures' log (Rekor) at {}. Ctrl-C ends them.",
+        deployment.log.url, deployment.rekor.url
     ))?;
     servers.wait().await
 }

@@ -2,7 +2,7 @@ use super::*;
 
 fn args() -> DevArgs {
     let (identity, dir) = (IdentityKind::Email, None);
-    DevArgs { port: 0, issuer_port: 0, log_port: 0, once: true, issuer_only: false, identity, dir }
+    DevArgs { port: 0, issuer_port: 0, log_port: 0, rekor_port: 0, once: true, issuer_only: false, identity, dir }
 }
 
 /// Everything started: the issuer's base and the authority's URL.
@@ -60,6 +60,7 @@ async fn a_taken_port_names_its_flag() {
     for (taken, flag) in [
         (DevArgs { issuer_port: port, ..args() }, "with --issuer-port"),
         (DevArgs { log_port: port, ..args() }, "with --log-port"),
+        (DevArgs { rekor_port: port, ..args() }, "with --rekor-port"),
         (DevArgs { port, ..args() }, "with --port"),
     ] {
         let error = start(taken).await.unwrap_err().to_string();

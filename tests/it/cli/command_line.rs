@@ -19,7 +19,20 @@ fn text(bytes: &[u8]) -> String {
 #[test]
 fn one_command_shows_a_certificate_that_inspect_understands() {
     let output = sigmint(
-        &["dev", "--once", "--port", "0", "--issuer-port", "0", "--log-port", "0", "--identity", "username"],
+        &[
+            "dev",
+            "--once",
+            "--port",
+            "0",
+            "--issuer-port",
+            "0",
+            "--log-port",
+            "0",
+            "--rekor-port",
+            "0",
+            "--identity",
+            "username",
+        ],
         "",
     );
     let shown = text(&output.stdout);

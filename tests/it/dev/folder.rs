@@ -10,8 +10,9 @@ use crate::support::ports::free_addresses;
 use serde_json::Value;
 
 /// What clients trust, and whom they ask.
-const FOR_CLIENTS: [&str; 5] = ["trusted_root.json", "signing_config.json", "chain.pem", "root.pem", "ctlog.pub"];
-const KEYS: [&str; 3] = ["ca-key.pem", "ctlog-key.pem", "issuer-key.pem"];
+const FOR_CLIENTS: [&str; 6] =
+    ["trusted_root.json", "signing_config.json", "chain.pem", "root.pem", "ctlog.pub", "rekor.pub"];
+const KEYS: [&str; 4] = ["ca-key.pem", "ctlog-key.pem", "issuer-key.pem", "rekor-key.pem"];
 
 /// A running `sigmint dev`, which ends as a killed process does.
 struct Dev {
@@ -26,11 +27,11 @@ impl Drop for Dev {
     }
 }
 
-/// The command in a folder, with these ports for authority, issuer and log.
-fn command(folder: &Path, ports: [u16; 3], more: &[&str]) -> Command {
+/// The command in a folder, with these ports for authority, issuer and both logs.
+fn command(folder: &Path, ports: [u16; 4], more: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sigmint"));
     command.arg("dev");
-    for (flag, port) in ["--port", "--issuer-port", "--log-port"].iter().zip(ports) {
+    for (flag, port) in ["--port", "--issuer-port", "--log-port", "--rekor-port"].iter().zip(ports) {
         command.arg(flag).arg(port.to_string());
     }
     command.arg("--dir").arg(folder).args(more);
@@ -44,7 +45,7 @@ impl Dev {
     }
 }
 
-fn free_ports() -> [u16; 3] {
+fn free_ports() -> [u16; 4] {
     free_addresses().map(|address| address.port())
 }
 
@@ -100,7 +101,7 @@ async fn the_next_run_in_a_folder_has_the_same_keys_and_trust() {
 
     let elsewhere = Dev::start(command(&folder, free_ports(), &[]));
     assert!(contents(&folder, &KEYS) == keys, "other ports change no key");
-    let kept = ["chain.pem", "root.pem", "ctlog.pub"];
+    let kept = ["chain.pem", "root.pem", "ctlog.pub", "rekor.pub"];
     assert!(contents(&folder, &kept) == before[2..]);
     drop(elsewhere);
 
@@ -117,22 +118,22 @@ fn a_folder_of_a_running_one_is_refused_until_that_one_is_gone() {
     let running = Dev::start(command(&folder, free_ports(), &[]));
     let before = contents(&folder, &[&FOR_CLIENTS[..], &KEYS].concat());
     for more in [&[][..], &["--once"], &["--issuer-only"]] {
-        let error = refused(command(&folder, [0; 3], more));
+        let error = refused(command(&folder, [0; 4], more));
         assert!(error.contains("another `sigmint dev` is running in") && error.contains("--dir"), "{error}");
         assert!(error.contains(&folder.display().to_string()), "{error}");
     }
     assert!(contents(&folder, &[&FOR_CLIENTS[..], &KEYS].concat()) == before, "nothing is written again");
     // Killed, not told to stop.
     drop(running);
-    assert!(command(&folder, [0; 3], &["--once"]).output().unwrap().status.success());
+    assert!(command(&folder, [0; 4], &["--once"]).output().unwrap().status.success());
 }
 
 #[test]
 fn a_damaged_key_is_named_and_left_as_it_is() {
     let (_place, folder) = place();
-    assert!(command(&folder, [0; 3], &["--once"]).output().unwrap().status.success());
+    assert!(command(&folder, [0; 4], &["--once"]).output().unwrap().status.success());
     let (_other_place, other) = place();
-    assert!(command(&other, [0; 3], &["--once"]).output().unwrap().status.success());
+    assert!(command(&other, [0; 4], &["--once"]).output().unwrap().status.success());
     let certificates_of_another = {
         let (own, of_other) = (contents(&folder, &["ca-key.pem"]), contents(&other, &["chain.pem"]));
         let key = String::from_utf8(own[0].clone()).unwrap();
@@ -145,12 +146,12 @@ fn a_damaged_key_is_named_and_left_as_it_is() {
     for (name, content) in damaged.chain(KEYS.map(|name| (name, Vec::new()))).chain(odd) {
         let good = fs::read(folder.join(name)).unwrap();
         fs::write(folder.join(name), &content).unwrap();
-        let error = refused(command(&folder, [0; 3], &["--once"]));
+        let error = refused(command(&folder, [0; 4], &["--once"]));
         assert!(error.contains(name) && error.contains("put the file back, or remove the folder"), "{name}: {error}");
         assert!(fs::read(folder.join(name)).unwrap() == content, "{name}");
         fs::write(folder.join(name), good).unwrap();
     }
-    assert!(command(&folder, [0; 3], &["--once"]).output().unwrap().status.success());
+    assert!(command(&folder, [0; 4], &["--once"]).output().unwrap().status.success());
 }
 
 #[tokio::test]
@@ -169,11 +170,11 @@ async fn the_issuer_alone_has_the_key_that_the_whole_has() {
 #[test]
 fn a_folder_without_keys_gets_some() {
     let (_place, folder) = place();
-    assert!(command(&folder, [0; 3], &["--once"]).output().unwrap().status.success());
+    assert!(command(&folder, [0; 4], &["--once"]).output().unwrap().status.success());
     for name in KEYS {
         fs::remove_file(folder.join(name)).unwrap();
     }
-    assert!(command(&folder, [0; 3], &["--once"]).output().unwrap().status.success());
+    assert!(command(&folder, [0; 4], &["--once"]).output().unwrap().status.success());
     assert!(KEYS.iter().all(|name| folder.join(name).exists()));
 }
 
@@ -181,7 +182,9 @@ fn a_folder_without_keys_gets_some() {
 fn without_a_folder_no_key_is_kept() {
     let place = tempfile::tempdir().unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_sigmint"));
-    command.args(["dev", "--port", "0", "--issuer-port", "0", "--log-port", "0"]).env("TMPDIR", place.path());
+    command
+        .args(["dev", "--port", "0", "--issuer-port", "0", "--log-port", "0", "--rekor-port", "0"])
+        .env("TMPDIR", place.path());
     let running = Dev::start(command);
     let folders: Vec<_> = fs::read_dir(place.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
     assert_eq!(folders.len(), 1);

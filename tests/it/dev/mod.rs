@@ -1,3 +1,4 @@
 mod folder;
+mod rekor;
 mod stack;
 mod static_log;

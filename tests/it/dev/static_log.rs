@@ -34,7 +34,17 @@ fn sigmint() -> Command {
 impl Dev {
     fn start(folder: &Path, log_port: u16) -> Self {
         let mut command = sigmint();
-        command.args(["dev", "--port", "0", "--issuer-port", "0", "0", "--log-port", &log_port.to_string()]);
+        command.args([
+            "dev",
+            "--port",
+            "0",
+            "--issuer-port",
+            "0",
+            "--rekor-port",
+            "0",
+            "--log-port",
+            &log_port.to_string(),
+        ]);
         let (process, _) = serving(command.arg("--dir").arg(folder));
         let json =
             |name: &str| -> Value { serde_json::from_slice(&std::fs::read(folder.join(name)).unwrap()).unwrap() };
@@ -76,7 +86,9 @@ impl Dev {
 
 fn tree(entries: &[Entry]) -> Frontier {
     let mut tree = Frontier::default();
-    entries.iter().for_each(|entry| tree.push(entry.leaf_hash));
+    for entry in entries {
+        tree.push(entry.leaf_hash);
+    }
     tree
 }
 
@@ -124,7 +136,8 @@ async fn both_interfaces_show_the_same_entries_and_a_killed_log_goes_on() {
 fn a_changed_journal_is_named_and_left_as_it_is() {
     let place = tempfile::tempdir().unwrap();
     let once = || {
-        let ports = ["dev", "--once", "--port", "0", "--issuer-port", "0", "--log-port", "0", "--dir"];
+        let ports =
+            ["dev", "--once", "--port", "0", "--issuer-port", "0", "--log-port", "0", "--rekor-port", "0", "--dir"];
         sigmint().args(ports).arg(place.path()).output().unwrap()
     };
     assert!(once().status.success() && once().status.success());
