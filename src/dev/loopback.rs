@@ -32,6 +32,8 @@ pub enum DevServerError {
     Timestamping(#[source] TimestampingError),
     #[error("the {server}'s entries cannot be used")]
     Entries { server: &'static str, source: FolderError },
+    #[error("the {server} has no first entry: {problem}")]
+    FirstEntry { server: &'static str, problem: String },
     #[error("the development {server} stopped: {problem}")]
     Run { server: &'static str, problem: io::Error },
 }

@@ -1,5 +1,5 @@
-//! Development only: an OpenID Connect issuer that gives anybody a token for any identity, a transparency log,
-//! a timestamp authority, and files for clients.
+//! Development only: an OpenID Connect issuer that gives anybody a token for any identity, transparency logs of certificates and of
+//! signatures, a timestamp authority, and files for clients.
 //!
 //! Owns what `sigmint dev` needs beside the real server, which does not know it. Never part of `sigmint serve`.
 
@@ -12,6 +12,7 @@ mod kept_key;
 mod key;
 mod log;
 mod loopback;
+mod rekor;
 mod signing_key;
 mod tiles;
 mod trust;
@@ -23,6 +24,7 @@ pub use issuer::{DevIssuer, MAX_BODY_BYTES};
 pub use issuers_file::issuers_file;
 pub use log::DevLog;
 pub use loopback::DevServerError;
+pub use rekor::DevRekor;
 pub use trust::{Deployment, DeploymentProblem, LogDescription, RekorDescription, TimestampDescription};
 pub use tsa::{DevTimestampAuthority, TimestampingError, Unfit};
 

@@ -19,8 +19,8 @@ pub struct Deployment {
     /// The authority's chain in DER: the issuing CA first, the root last.
     pub chain: Vec<Vec<u8>>,
     pub log: LogDescription,
-    /// Logs of signatures; none if this run has none.
-    pub rekor_logs: Vec<RekorDescription>,
+    /// The log of signatures.
+    pub rekor: RekorDescription,
     pub timestamp_authority: TimestampDescription,
     /// Since when all this is in use.
     pub since: SystemTime,
@@ -85,7 +85,7 @@ impl Deployment {
                 purpose,
             }],
             ct_logs: vec![CtLog { url: self.log.url.clone(), key: PublicKey::from_spki_der(&self.log.spki)?, window }],
-            rekor_logs: self.rekor_logs.iter().map(rekor_log).collect::<Result<_, _>>()?,
+            rekor_logs: vec![rekor_log(&self.rekor)?],
             rekor_selector: Selector::Any,
             timestamp_authorities: vec![timestamp_authority(&self.timestamp_authority)?],
             timestamp_selector: Selector::Any,

@@ -55,6 +55,8 @@ pub(super) fn write(
     folder.put("ctlog.pub", log_keys.as_bytes(), Readers::All)?;
     let timestamping: String = deployment.timestamp_authorities.iter().map(|one| one.chain.to_pem()).collect();
     folder.put("tsa-chain.pem", timestamping.as_bytes(), Readers::All)?;
+    let rekor_keys: String = deployment.rekor_logs.iter().map(|log| log.key.to_pem()).collect();
+    folder.put("rekor.pub", rekor_keys.as_bytes(), Readers::All)?;
     folder.put("hello.txt", HELLO, Readers::All)?;
     folder.put("statement.json", pretty(&statement()).as_bytes(), Readers::All)?;
     write_for_issuer(folder, issuer_base, token)

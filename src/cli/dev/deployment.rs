@@ -1,4 +1,4 @@
-//! The servers of `sigmint dev`: issuer, log, timestamp authority and the real server, put together and run.
+//! The servers of `sigmint dev`: issuer, both logs, timestamp authority and the real server, put together and run.
 //!
 //! Owns how they find each other. What is said of them is said elsewhere.
 
@@ -15,7 +15,9 @@ use crate::authority::AuthoritySource;
 use crate::certificate::ValidityPolicy;
 use crate::certificate::chain::ChainCertificate;
 use crate::ct::{LogKey, LogSettings, Logs, LogsOptions};
-use crate::dev::{self, Deployment, DevIssuer, DevLog, DevServerError, DevTimestampAuthority, Folder, LogDescription};
+use crate::dev::{
+    self, Deployment, DevIssuer, DevLog, DevRekor, DevServerError, DevTimestampAuthority, Folder, LogDescription,
+};
 use crate::identity::issuers::Issuers;
 use crate::possession::PermittedAlgorithms;
 use crate::server::listeners::{Address, Endpoint, Listeners};
@@ -26,6 +28,7 @@ pub(super) struct Bound {
     pub(super) issuer: DevIssuer,
     pub(super) server: Server,
     pub(super) log: DevLog,
+    pub(super) rekor: DevRekor,
     pub(super) timestamp_authority: DevTimestampAuthority,
     pub(super) deployment: Deployment,
 }
@@ -35,6 +38,7 @@ pub(super) struct Running {
     issuer: JoinHandle<Result<(), DevServerError>>,
     server: JoinHandle<Result<(), ServerError>>,
     log: JoinHandle<Result<(), DevServerError>>,
+    rekor: JoinHandle<Result<(), DevServerError>>,
     timestamp_authority: JoinHandle<Result<(), DevServerError>>,
 }
 
@@ -52,6 +56,8 @@ impl Bound {
             authority.chain().certificates().iter().map(ChainCertificate::der).map(<[u8]>::to_vec).collect();
         let log = DevLog::bind(args.log_port, chain.last().cloned().unwrap_or_default(), kept)
             .map_err(|error| start_error(&error, "--log-port", args.log_port))?;
+        let rekor = DevRekor::bind(args.rekor_port, kept)
+            .map_err(|error| start_error(&error, "--rekor-port", args.rekor_port))?;
         let timestamp_authority = DevTimestampAuthority::bind(args.tsa_port, kept, SystemTime::now())
             .await
             .map_err(|error| start_error(&error, "--tsa-port", args.tsa_port))?;
@@ -74,11 +80,11 @@ impl Bound {
             token_issuer: format!("{base}/{}", args.identity.name()),
             chain,
             log: LogDescription { url: log.base(), spki: log.spki_der().to_vec() },
-            rekor_logs: Vec::new(),
+            rekor: rekor.description(),
             timestamp_authority: timestamp_authority.description(),
             since,
         };
-        Ok(Self { issuer, server, log, timestamp_authority, deployment })
+        Ok(Self { issuer, server, log, rekor, timestamp_authority, deployment })
     }
 
     /// Lets them serve.
@@ -87,6 +93,7 @@ impl Bound {
             issuer: tokio::spawn(self.issuer.run()),
             server: tokio::spawn(self.server.run()),
             log: tokio::spawn(self.log.run()),
+            rekor: tokio::spawn(self.rekor.run()),
             timestamp_authority: tokio::spawn(self.timestamp_authority.run()),
         }
     }
@@ -99,6 +106,7 @@ impl Running {
             outcome = self.server => ended(outcome),
             outcome = self.issuer => ended(outcome),
             outcome = self.log => ended(outcome),
+            outcome = self.rekor => ended(outcome),
             outcome = self.timestamp_authority => ended(outcome),
         }
     }

@@ -40,7 +40,7 @@ Examples:
     sigmint dev --once --identity github-workflow
 
   Let the system choose free ports, and put keys and the files for clients into a folder:
-    sigmint dev --port 0 --issuer-port 0 --log-port 0 --tsa-port 0 --dir sigstore
+    sigmint dev --port 0 --issuer-port 0 --log-port 0 --tsa-port 0 --rekor-port 0 --dir sigstore
 
   Serve the later steps of a CI job (see deploy/ci):
     sigmint dev --ci --dir sigstore &
@@ -50,7 +50,7 @@ Examples:
     sigmint serve --ca ephemeralca --config-path issuer/issuers.yaml
 
 FOR DEVELOPMENT ONLY. The issuer gives anybody on this machine a token for any
-identity. The keys of CA, log, timestamp authority and issuer and the log's
+identity. The keys of CA, logs, timestamp authority and issuer and the logs'
 entries are forgotten at the end, unless --dir names a folder: there they stay
 for the next start, so that clients go on trusting what they trusted. All of
 them listen on 127.0.0.1 and nowhere else.")]
@@ -67,6 +67,9 @@ pub(crate) struct DevArgs {
     /// The timestamp authority's port; 0 lets the system choose
     #[arg(long, value_name = "PORT", default_value_t = 5558, default_value_if("ci", ArgPredicate::IsPresent, "0"))]
     tsa_port: u16,
+    /// The port of the log of signatures (Rekor v2); 0 lets the system choose
+    #[arg(long, value_name = "PORT", default_value_t = 5559, default_value_if("ci", ArgPredicate::IsPresent, "0"))]
+    rekor_port: u16,
     /// Show one certificate and stop
     #[arg(long, conflicts_with = "issuer_only")]
     once: bool,
@@ -132,8 +135,8 @@ async fn start(args: DevArgs) -> Result<ExitCode, CommandError> {
         say(&what_next(&base, &deployment.authority, args.identity))?;
     }
     say(&format!(
-        "Serving the certificate authority (REST and gRPC) at {address}, tokens at {base}, the log at {}, timestamps at {}. Ctrl-C ends them.",
-        deployment.log.url, deployment.timestamp_authority.url
+        "Serving the certificate authority (REST and gRPC) at {address}, tokens at {base}, the log at {}, the signatures' log (Rekor) at {}, timestamps at {}. Ctrl-C ends them.",
+        deployment.log.url, deployment.rekor.url, deployment.timestamp_authority.url
     ))?;
     servers.wait().await
 }

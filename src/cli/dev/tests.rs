@@ -7,6 +7,7 @@ fn args() -> DevArgs {
         issuer_port: 0,
         log_port: 0,
         tsa_port: 0,
+        rekor_port: 0,
         once: true,
         issuer_only: false,
         ci: false,
@@ -71,6 +72,7 @@ async fn a_taken_port_names_its_flag() {
         (DevArgs { issuer_port: port, ..args() }, "with --issuer-port"),
         (DevArgs { log_port: port, ..args() }, "with --log-port"),
         (DevArgs { tsa_port: port, ..args() }, "with --tsa-port"),
+        (DevArgs { rekor_port: port, ..args() }, "with --rekor-port"),
         (DevArgs { port, ..args() }, "with --port"),
     ] {
         let error = start(taken).await.unwrap_err().to_string();

@@ -148,8 +148,9 @@ fn next(reader: &mut impl io::Read, at: u64, left: u64) -> Result<Found, Journal
     let length = u32::from_be_bytes(length) as usize;
     if !is_length || length > MAX_RECORD {
         // A file system may have made the file longer and lost what was written: zeros to the end.
-        let mut rest = reader.take(MAX_RECORD as u64 + 1).bytes();
-        let is_lost = header == [0; HEADER] && rest.all(|byte| matches!(byte, Ok(0)));
+        let mut rest = Vec::new();
+        reader.take(MAX_RECORD as u64).read_to_end(&mut rest)?;
+        let is_lost = header == [0; HEADER] && rest.iter().all(|byte| *byte == 0);
         let is_short = left <= (HEADER + MAX_RECORD) as u64;
         return if is_lost && is_short { Ok(Found::End) } else { Err(JournalError::Changed(at)) };
     }

@@ -94,7 +94,9 @@ fn what_the_tree_has_not_has_no_proof_and_no_tile() {
 fn tiles_have_the_hashes_of_their_level() {
     let leaves: Vec<Hash> = (0..70_000_usize).map(|number| leaf_hash(&number.to_be_bytes())).collect();
     let mut tree = Tree::default();
-    leaves.iter().for_each(|leaf| tree.push(*leaf));
+    for leaf in &leaves {
+        tree.push(*leaf);
+    }
     let tile = |level, path: &str| tree.tile(level, Span::parse(path).unwrap()).unwrap();
     assert_eq!(tile(0, "001"), leaves[256..512].concat());
     assert_eq!(tile(0, "000.p/3"), leaves[..3].concat());

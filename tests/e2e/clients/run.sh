@@ -114,7 +114,7 @@ check() {
 }
 
 start() {
-    "$binary" dev --port 0 --issuer-port 0 --log-port 0 --tsa-port 0 --dir "$work/dev" >"$work/dev.out" 2>"$work/dev.err" &
+    "$binary" dev --port 0 --issuer-port 0 --log-port 0 --tsa-port 0 --rekor-port 0 --dir "$work/dev" >"$work/dev.out" 2>"$work/dev.err" &
     server=$!
     for _ in $(seq 100); do
         grep -q '^Serving ' "$work/dev.out" && return

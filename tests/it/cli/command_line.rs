@@ -30,6 +30,8 @@ fn one_command_shows_a_certificate_that_inspect_understands() {
             "0",
             "--tsa-port",
             "0",
+            "--rekor-port",
+            "0",
             "--identity",
             "username",
         ],

@@ -10,16 +10,17 @@ use crate::support::ports::free_addresses;
 use serde_json::Value;
 
 /// What clients trust, and whom they ask.
-const FOR_CLIENTS: [&str; 7] = [
+const FOR_CLIENTS: [&str; 8] = [
     "trusted_root.json",
     "signing_config.json",
     "chain.pem",
     "root.pem",
     "ctlog.pub",
     "tsa-chain.pem",
+    "rekor.pub",
     "client_trust_config.json",
 ];
-const KEYS: [&str; 4] = ["ca-key.pem", "ctlog-key.pem", "issuer-key.pem", "tsa-key.pem"];
+const KEYS: [&str; 5] = ["ca-key.pem", "ctlog-key.pem", "issuer-key.pem", "tsa-key.pem", "rekor-key.pem"];
 
 /// A running `sigmint dev`, which ends as a killed process does.
 struct Dev {
@@ -34,11 +35,11 @@ impl Drop for Dev {
     }
 }
 
-/// The command in a folder, with these ports for authority, issuer, log and timestamp authority.
-fn command(folder: &Path, ports: [u16; 4], more: &[&str]) -> Command {
+/// The command in a folder, with these ports for authority, issuer, log, timestamp authority and the log of signatures.
+fn command(folder: &Path, ports: [u16; 5], more: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sigmint"));
     command.arg("dev");
-    for (flag, port) in ["--port", "--issuer-port", "--log-port", "--tsa-port"].iter().zip(ports) {
+    for (flag, port) in ["--port", "--issuer-port", "--log-port", "--tsa-port", "--rekor-port"].iter().zip(ports) {
         command.arg(flag).arg(port.to_string());
     }
     command.arg("--dir").arg(folder).args(more);
@@ -52,7 +53,7 @@ impl Dev {
     }
 }
 
-fn free_ports() -> [u16; 4] {
+fn free_ports() -> [u16; 5] {
     free_addresses().map(|address| address.port())
 }
 
@@ -108,8 +109,8 @@ async fn the_next_run_in_a_folder_has_the_same_keys_and_trust() {
 
     let elsewhere = Dev::start(command(&folder, free_ports(), &[]));
     assert!(contents(&folder, &KEYS) == keys, "other ports change no key");
-    let kept = ["chain.pem", "root.pem", "ctlog.pub", "tsa-chain.pem"];
-    assert!(contents(&folder, &kept) == before[2..6]);
+    let kept = ["chain.pem", "root.pem", "ctlog.pub", "tsa-chain.pem", "rekor.pub"];
+    assert!(contents(&folder, &kept) == before[2..7]);
     drop(elsewhere);
 
     let (_another_place, another) = place();
@@ -163,22 +164,22 @@ fn a_folder_of_a_running_one_is_refused_until_that_one_is_gone() {
     let running = Dev::start(command(&folder, free_ports(), &[]));
     let before = contents(&folder, &[&FOR_CLIENTS[..], &KEYS].concat());
     for more in [&[][..], &["--once"], &["--issuer-only"]] {
-        let error = refused(command(&folder, [0; 4], more));
+        let error = refused(command(&folder, [0; 5], more));
         assert!(error.contains("another `sigmint dev` is running in") && error.contains("--dir"), "{error}");
         assert!(error.contains(&folder.display().to_string()), "{error}");
     }
     assert!(contents(&folder, &[&FOR_CLIENTS[..], &KEYS].concat()) == before, "nothing is written again");
     // Killed, not told to stop.
     drop(running);
-    assert!(command(&folder, [0; 4], &["--once"]).output().unwrap().status.success());
+    assert!(command(&folder, [0; 5], &["--once"]).output().unwrap().status.success());
 }
 
 #[test]
 fn a_damaged_key_is_named_and_left_as_it_is() {
     let (_place, folder) = place();
-    assert!(command(&folder, [0; 4], &["--once"]).output().unwrap().status.success());
+    assert!(command(&folder, [0; 5], &["--once"]).output().unwrap().status.success());
     let (_other_place, other) = place();
-    assert!(command(&other, [0; 4], &["--once"]).output().unwrap().status.success());
+    assert!(command(&other, [0; 5], &["--once"]).output().unwrap().status.success());
     let certificates_of_another = {
         let (own, of_other) = (contents(&folder, &["ca-key.pem"]), contents(&other, &["chain.pem"]));
         let key = String::from_utf8(own[0].clone()).unwrap();
@@ -191,12 +192,12 @@ fn a_damaged_key_is_named_and_left_as_it_is() {
     for (name, content) in damaged.chain(KEYS.map(|name| (name, Vec::new()))).chain(odd) {
         let good = fs::read(folder.join(name)).unwrap();
         fs::write(folder.join(name), &content).unwrap();
-        let error = refused(command(&folder, [0; 4], &["--once"]));
+        let error = refused(command(&folder, [0; 5], &["--once"]));
         assert!(error.contains(name) && error.contains("put the file back, or remove the folder"), "{name}: {error}");
         assert!(fs::read(folder.join(name)).unwrap() == content, "{name}");
         fs::write(folder.join(name), good).unwrap();
     }
-    assert!(command(&folder, [0; 4], &["--once"]).output().unwrap().status.success());
+    assert!(command(&folder, [0; 5], &["--once"]).output().unwrap().status.success());
 }
 
 #[tokio::test]
@@ -215,11 +216,11 @@ async fn the_issuer_alone_has_the_key_that_the_whole_has() {
 #[test]
 fn a_folder_without_keys_gets_some() {
     let (_place, folder) = place();
-    assert!(command(&folder, [0; 4], &["--once"]).output().unwrap().status.success());
+    assert!(command(&folder, [0; 5], &["--once"]).output().unwrap().status.success());
     for name in KEYS {
         fs::remove_file(folder.join(name)).unwrap();
     }
-    assert!(command(&folder, [0; 4], &["--once"]).output().unwrap().status.success());
+    assert!(command(&folder, [0; 5], &["--once"]).output().unwrap().status.success());
     assert!(KEYS.iter().all(|name| folder.join(name).exists()));
 }
 
@@ -228,7 +229,7 @@ fn without_a_folder_no_key_is_kept() {
     let place = tempfile::tempdir().unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_sigmint"));
     command
-        .args(["dev", "--port", "0", "--issuer-port", "0", "--log-port", "0", "--tsa-port", "0"])
+        .args(["dev", "--port", "0", "--issuer-port", "0", "--log-port", "0", "--tsa-port", "0", "--rekor-port", "0"])
         .env("TMPDIR", place.path());
     let running = Dev::start(command);
     let folders: Vec<_> = fs::read_dir(place.path()).unwrap().map(|entry| entry.unwrap().path()).collect();

@@ -1,4 +1,5 @@
 mod ci;
 mod folder;
+mod rekor;
 mod stack;
 mod static_log;

@@ -49,7 +49,20 @@ impl Dev {
         let folder = place.path().join("dev");
         let mut command = sigmint();
         command
-            .args(["dev", "--port", "0", "--issuer-port", "0", "--log-port", "0", "--tsa-port", "0", "--dir"])
+            .args([
+                "dev",
+                "--port",
+                "0",
+                "--issuer-port",
+                "0",
+                "--log-port",
+                "0",
+                "--tsa-port",
+                "0",
+                "--rekor-port",
+                "0",
+                "--dir",
+            ])
             .arg(&folder);
         let (process, text) = serving(&mut command);
         let config = read(&folder.join("signing_config.json"));
@@ -391,7 +404,20 @@ fn a_folder_with_other_files_is_refused_and_once_leaves_nothing_behind() {
     let place = tempfile::tempdir().unwrap();
     std::fs::write(place.path().join("thesis.txt"), "years").unwrap();
     let once = |more: &[&str]| {
-        let ports = ["dev", "--once", "--port", "0", "--issuer-port", "0", "--log-port", "0", "--tsa-port", "0"];
+        let ports = [
+            "dev",
+            "--once",
+            "--port",
+            "0",
+            "--issuer-port",
+            "0",
+            "--log-port",
+            "0",
+            "--tsa-port",
+            "0",
+            "--rekor-port",
+            "0",
+        ];
         sigmint().args(ports).args(more).env("TMPDIR", place.path()).output().unwrap()
     };
     let output = once(&["--dir", place.path().to_str().unwrap()]);

@@ -42,6 +42,8 @@ impl Dev {
             "0",
             "--tsa-port",
             "0",
+            "--rekor-port",
+            "0",
             "--log-port",
             &log_port.to_string(),
         ]);
@@ -86,7 +88,9 @@ impl Dev {
 
 fn tree(entries: &[Entry]) -> Frontier {
     let mut tree = Frontier::default();
-    entries.iter().for_each(|entry| tree.push(entry.leaf_hash));
+    for entry in entries {
+        tree.push(entry.leaf_hash);
+    }
     tree
 }
 
@@ -134,8 +138,21 @@ async fn both_interfaces_show_the_same_entries_and_a_killed_log_goes_on() {
 fn a_changed_journal_is_named_and_left_as_it_is() {
     let place = tempfile::tempdir().unwrap();
     let once = || {
-        let ports =
-            ["dev", "--once", "--port", "0", "--issuer-port", "0", "--log-port", "0", "--tsa-port", "0", "--dir"];
+        let ports = [
+            "dev",
+            "--once",
+            "--port",
+            "0",
+            "--issuer-port",
+            "0",
+            "--log-port",
+            "0",
+            "--tsa-port",
+            "0",
+            "--rekor-port",
+            "0",
+            "--dir",
+        ];
         sigmint().args(ports).arg(place.path()).output().unwrap()
     };
     assert!(once().status.success() && once().status.success());
