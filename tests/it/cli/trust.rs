@@ -254,6 +254,31 @@ fn a_repository_refuses_foreign_keys_and_what_clients_could_not_read() {
     assert!(!scene.path("tuf/targets").exists(), "nothing of it was written");
 }
 
+#[test]
+fn what_is_published_is_compared_with_what_signs() {
+    let scene = Scene::new();
+    scene.files();
+    let same = scene.trust(&["diff", "clients/trusted_root.json"], &[]);
+    assert!(same.status.success() && told(&same).contains("is what the settings say"), "{}", told(&same));
+    // The CA that issues is another one now.
+    let text = "active: {ca: fileca, fileca-cert: old/chain.pem, fileca-key: old/intermediate.key}\n";
+    scene.write("ca.yaml", text);
+    let made = scene.sigmint(&["ca", "init", "--out", "third", "--unencrypted"]);
+    assert!(made.status.success(), "{}", told(&made));
+    let differs = scene.trust(&["diff", "clients/trusted_root.json"], &[]);
+    assert_eq!(differs.status.code(), Some(1));
+    assert_eq!(
+        told(&differs),
+        "certificate authority https://ca.example: published, and not known here: verifiers believe what it makes\n"
+    );
+    scene.write("ca.yaml", &text.replace("old/", "third/"));
+    let differs = told(&scene.trust(&["diff", "clients/trusted_root.json"], &[]));
+    assert!(differs.contains("not published: verifiers refuse what it makes\n"), "{differs}");
+    let refused = scene.trust(&["diff", "clients/signing_config.json"], &[]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(told(&refused).contains("it is not a trusted root"), "{}", told(&refused));
+}
+
 /// `sigmint serve` in the scene's folder.
 struct Serving {
     child: Child,
