@@ -6,6 +6,7 @@
 mod bundle;
 mod chain;
 mod clients;
+mod difference;
 mod key;
 mod served;
 mod signing_config;
@@ -15,6 +16,7 @@ mod window;
 
 pub use chain::{Chain, ChainProblem};
 pub use clients::{ClientFile, SIGNING_CONFIG, TRUSTED_ROOT};
+pub use difference::{Difference, Differs, NotATrustedRoot, Range};
 pub use key::{PublicKey, UnknownKeyKind};
 pub use served::{Document, ServedDocument, ServedDocuments};
 pub use signing_config::Selector;

@@ -2,6 +2,7 @@
 //!
 //! Owns the subcommands' names and options. What is trusted, [`crate::app::trust`] says; the documents are [`crate::trust`]'s.
 
+mod diff;
 mod files;
 mod show;
 mod tuf;
@@ -43,7 +44,22 @@ const SHOW_EXAMPLES: &str = "Examples:
   One document, to standard output:
     sigmint trust show -c serve.yaml --trust-config trust.yaml --document trusted-root";
 
+const DIFF_EXAMPLES: &str = "Examples:
+  Do clients get what the settings say?
+    curl -s https://ca.example.com/trust/trusted_root.json | sigmint trust diff -c serve.yaml --trust-config trust.yaml -
+
+Ends with 0 if they do, with 1 if something differs, with 2 if that could not be found out.";
+
 pub(super) fn command() -> Command {
+    let diff = Command::new("diff")
+        .about("Say whether what is published still matches what signs")
+        .long_about(LONG_ABOUT.replacen(
+            "Make the documents that clients trust a deployment by",
+            "Say whether what is published still matches what signs",
+            1,
+        ))
+        .after_help(DIFF_EXAMPLES)
+        .arg(diff::published());
     let show = Command::new("show")
         .about("Show whom clients are told to trust, or one of the documents")
         .long_about(LONG_ABOUT.replacen(
@@ -68,6 +84,7 @@ pub(super) fn command() -> Command {
         .arg_required_else_help(true)
         .subcommand(flags::augment(show))
         .subcommand(flags::augment(files))
+        .subcommand(flags::augment(diff))
         .subcommand(tuf::TufArgs::augment_args(Command::new("tuf")))
 }
 
@@ -79,6 +96,7 @@ pub(super) async fn run(matches: &ArgMatches) -> Result<ExitCode, CliError> {
     match matches.subcommand() {
         Some(("show", matches)) => Ok(show::run(matches, &deployment(matches).await?)?),
         Some(("files", matches)) => Ok(files::run(matches, &deployment(matches).await?)?),
+        Some(("diff", matches)) => Ok(diff::run(matches, &deployment(matches).await?)?),
         Some(("tuf", matches)) => Ok(tuf::run(tuf::TufArgs::from_arg_matches(matches)?).await?),
         _ => Ok(ExitCode::FAILURE),
     }

@@ -165,7 +165,7 @@ async fn other_keys_of_targets_and_timestamp_sign_at_once() {
     // What was published stays, now under the new keys.
     assert!(scene.json("3.targets.json")["signed"]["targets"]["trusted_root.json"].is_object());
     let repository = scene.open();
-    let error = refresh(&repository, &[scene.online.clone()], LIFETIMES, now()).await.unwrap_err();
+    let error = refresh(&repository, std::slice::from_ref(&scene.online), LIFETIMES, now()).await.unwrap_err();
     assert!(matches!(error, TufError::TooFewKeys { role: Role::Snapshot, .. }), "{error}");
     refresh(&repository, &new.online, LIFETIMES, now()).await.unwrap();
 }

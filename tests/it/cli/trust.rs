@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::support::ports::free_addresses;
 
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_mins(1);
 
 /// A CA in files, and a trust file.
 struct Scene {
@@ -29,8 +29,8 @@ impl Scene {
             let made = scene.sigmint(&["ca", "init", "--out", ca, "--unencrypted", "--algorithm", "p256"]);
             assert!(made.status.success(), "{}", told(&made));
         }
-        for log in ["ctlog", "rekor"] {
-            let key = p256::ecdsa::SigningKey::from_slice(&[log.len() as u8; 32]).unwrap();
+        for (log, number) in [("ctlog", 1), ("rekor", 2)] {
+            let key = p256::ecdsa::SigningKey::from_slice(&[number; 32]).unwrap();
             let text = key.verifying_key().to_public_key_pem(LineEnding::LF).unwrap();
             scene.write(&format!("{log}.pub"), &text);
         }
@@ -190,7 +190,9 @@ fn mistakes_are_told_with_what_to_do_and_nothing_is_written() {
 fn a_repository_is_made_published_to_and_rotated() {
     let scene = Scene::new();
     scene.files();
-    ["root.key", "next.key", "targets.key", "online.key"].iter().for_each(|name| scene.key(name));
+    for name in ["root.key", "next.key", "targets.key", "online.key"] {
+        scene.key(name);
+    }
     let signing = ["--targets-key", "targets.key", "--online-key", "online.key"];
     let done = |output: Output| {
         assert!(output.status.success(), "{}", told(&output));
@@ -225,7 +227,9 @@ fn a_repository_is_made_published_to_and_rotated() {
 #[test]
 fn a_repository_refuses_foreign_keys_and_what_clients_could_not_read() {
     let scene = Scene::new();
-    ["root.key", "targets.key", "online.key", "other.key"].iter().for_each(|name| scene.key(name));
+    for name in ["root.key", "targets.key", "online.key", "other.key"] {
+        scene.key(name);
+    }
     let p384 = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P384_SHA384).unwrap();
     scene.write("p384.key", &p384.serialize_pem());
     let signing = ["--targets-key", "targets.key", "--online-key", "online.key"];
@@ -252,6 +256,31 @@ fn a_repository_refuses_foreign_keys_and_what_clients_could_not_read() {
     refused(scene.tuf(&foreign), "give as many of the role's keys as have to sign");
     assert_eq!(fs::read(scene.path("tuf/timestamp.json")).unwrap(), before);
     assert!(!scene.path("tuf/targets").exists(), "nothing of it was written");
+}
+
+#[test]
+fn what_is_published_is_compared_with_what_signs() {
+    let scene = Scene::new();
+    scene.files();
+    let same = scene.trust(&["diff", "clients/trusted_root.json"], &[]);
+    assert!(same.status.success() && told(&same).contains("is what the settings say"), "{}", told(&same));
+    // The CA that issues is another one now.
+    let text = "active: {ca: fileca, fileca-cert: old/chain.pem, fileca-key: old/intermediate.key}\n";
+    scene.write("ca.yaml", text);
+    let made = scene.sigmint(&["ca", "init", "--out", "third", "--unencrypted"]);
+    assert!(made.status.success(), "{}", told(&made));
+    let differs = scene.trust(&["diff", "clients/trusted_root.json"], &[]);
+    assert_eq!(differs.status.code(), Some(1));
+    assert_eq!(
+        told(&differs),
+        "certificate authority https://ca.example: published, and not known here: verifiers believe what it makes\n"
+    );
+    scene.write("ca.yaml", &text.replace("old/", "third/"));
+    let differs = told(&scene.trust(&["diff", "clients/trusted_root.json"], &[]));
+    assert!(differs.contains("not published: verifiers refuse what it makes\n"), "{differs}");
+    let refused = scene.trust(&["diff", "clients/signing_config.json"], &[]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(told(&refused).contains("it is not a trusted root"), "{}", told(&refused));
 }
 
 /// `sigmint serve` in the scene's folder.
@@ -317,12 +346,12 @@ async fn serve_hands_out_the_same_documents_and_notices_changes() {
         let answer = server.get(path, None).await;
         assert_eq!((answer.status(), field(&answer, "content-type").as_str()), (StatusCode::OK, kind), "{path}");
         assert_eq!(field(&answer, "cache-control"), "public, max-age=300");
-        let served: Value = serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
-        assert_eq!(served, scene.json(&format!("clients/{file}")));
+        let document: Value = serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
+        assert_eq!(document, scene.json(&format!("clients/{file}")));
     }
     for name in ["roots.pem", "chains.pem"] {
-        let served = server.get(&format!("/trust/{name}"), None).await.bytes().await.unwrap();
-        assert_eq!(served, fs::read(scene.path(&format!("clients/{name}"))).unwrap());
+        let document = server.get(&format!("/trust/{name}"), None).await.bytes().await.unwrap();
+        assert_eq!(document, fs::read(scene.path(&format!("clients/{name}"))).unwrap());
     }
     let path = "/trust/signing_config.json";
     let tag = field(&server.get(path, None).await, "etag");
