@@ -10,12 +10,14 @@ use std::time::{Duration, UNIX_EPOCH};
 use sigmint::api::messages::proto::create_signing_certificate_request::Key;
 use sigmint::api::messages::proto::credentials::Credentials;
 use sigmint::api::proto_json::{CreateSigningCertificateRequest, v1};
+use sigmint::blocklist::{BlockEntries, BlockEntry, Candidate, ClaimValue, KeyHash};
+use sigmint::config::block_file;
 use sigmint::ct::{LogEntry, LogKey, Sct, parse_list, serialize_list};
-use sigmint::identity::UnverifiedToken;
 use sigmint::identity::issuers::{IssuerAddress, Issuers};
 use sigmint::identity::keys::{KeyBudget, KeySet, SignatureCheck};
 use sigmint::identity::template::{Lookup, OUTPUT_LIMIT, RenderError, Template};
 use sigmint::identity::token::{CompactJws, MAX_TOKEN_BYTES};
+use sigmint::identity::{Claims, SubjectAlternativeName, UnverifiedToken};
 use sigmint::policy::{Effect, Evaluated, Mode, Policy, RecordedFacts};
 use sigmint::possession::{KeyRequest, MAX_CSR_BYTES, PermittedAlgorithms, PossessionError, PublicKey, prove};
 
@@ -23,7 +25,7 @@ use sigmint::possession::{KeyRequest, MAX_CSR_BYTES, PermittedAlgorithms, Posses
 pub type Invariant = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub const ALL: [Invariant; 9] = [
+pub const ALL: [Invariant; 10] = [
     ("token", token),
     ("jwk_set", jwk_set),
     ("csr", csr),
@@ -31,6 +33,7 @@ pub const ALL: [Invariant; 9] = [
     ("issuer_file", issuer_file),
     ("template", template),
     ("policy", policy),
+    ("block_list", block_list),
     ("sct", sct),
     ("request_json", request_json),
 ];
@@ -211,7 +214,8 @@ pub fn policy(bytes: &[u8]) {
     let policy = match Policy::parse(Path::new("p.yaml"), &file) {
         Ok((policy, _)) => policy,
         Err(error) => {
-            let lines = file.lines().count() + 1;
+            // YAML breaks lines at a carriage return by itself, too.
+            let lines = file.split(['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}']).count() + 1;
             assert!(
                 error.findings().iter().all(|found| (1..=lines).contains(&found.line) && found.column > 0),
                 "{error}"
@@ -238,4 +242,79 @@ pub fn policy(bytes: &[u8]) {
             assert_eq!(result, Some(&Evaluated::True), "{} allows", rule.id());
         }
     }
+}
+
+/// A block list, and a token's claims behind a NUL. What is refused has a place in the file. Whoever an entry names is found, the index finds
+/// what comparing one entry after the other finds, and the file can be changed without changing another entry.
+pub fn block_list(bytes: &[u8]) {
+    let mut parts = bytes.splitn(2, |byte| *byte == 0);
+    let (file, claims) = (parts.next().unwrap_or_default(), parts.next().unwrap_or(b"{}"));
+    let entries = match block_file::parse("b.yaml", file) {
+        Ok(entries) => entries,
+        Err(error) => {
+            let lines = file.split(|byte| b"\r\n\x85\xa8\xa9".contains(byte)).count();
+            let line = error.place.mark.map_or(0, |mark| mark.line as usize);
+            assert!(line <= lines + 1, "line {line} of {lines}");
+            return assert!(!error.message.is_empty() && !error.hint.is_empty());
+        }
+    };
+    let each: Vec<&BlockEntry> = entries.iter().collect();
+    for (place, entry) in each.iter().enumerate() {
+        assert!(!entry.conditions.is_empty() && !entry.reason.is_empty());
+        blocks_whom_it_names(&entries, place, entry);
+    }
+    if let Ok(claims) = Claims::parse(claims) {
+        for name in [SubjectAlternativeName::Email("Dev@example.com".to_owned()), other_name("x")] {
+            let issuer = claims.text("iss").unwrap_or("https://a.example");
+            let candidate = Candidate { issuer, name: &name, claims: &claims, key_sha256: &KeyHash([0; 32]) };
+            let one_by_one = each
+                .iter()
+                .find(|entry| BlockEntries::new(vec![(**entry).clone()]).find(&candidate, UNIX_EPOCH).is_some());
+            assert_eq!(entries.find(&candidate, UNIX_EPOCH), one_by_one.copied());
+        }
+    }
+    if let Ok(text) = std::str::from_utf8(file) {
+        can_be_edited(text, &each);
+    }
+}
+
+fn other_name(name: &str) -> SubjectAlternativeName {
+    SubjectAlternativeName::OtherName(name.to_owned())
+}
+
+/// Somebody with exactly the entry's name, claims, issuer and key is blocked: by it, or by one before it.
+fn blocks_whom_it_names(entries: &BlockEntries, place: usize, entry: &BlockEntry) {
+    let conditions = &entry.conditions;
+    let members = conditions.claims.iter().map(|(name, value)| (name.clone(), as_claim(value)));
+    let claims = serde_json::Value::Object(members.collect()).to_string();
+    let Ok(claims) = Claims::parse(claims.as_bytes()) else { return };
+    let name = other_name(conditions.san.as_deref().unwrap_or("x"));
+    let issuer = conditions.issuer.as_deref().unwrap_or("https://a.example");
+    let key_sha256 = &conditions.key_sha256.unwrap_or(KeyHash([0; 32]));
+    let candidate = Candidate { issuer, name: &name, claims: &claims, key_sha256 };
+    if entry.is_in_effect(UNIX_EPOCH) {
+        let found = entries.find(&candidate, UNIX_EPOCH);
+        let found = found.and_then(|found| entries.iter().position(|entry| entry == found));
+        assert!(found.is_some_and(|found| found <= place), "{entry:?} does not block whom it names");
+    }
+}
+
+fn as_claim(value: &ClaimValue) -> serde_json::Value {
+    match value {
+        ClaimValue::Scalar(written) => serde_json::Value::String(written.clone()),
+        ClaimValue::Members(members) => members.iter().map(|(name, value)| (name.clone(), as_claim(value))).collect(),
+    }
+}
+
+fn can_be_edited(text: &str, each: &[&BlockEntry]) {
+    let read = |text: &str| block_file::parse("b.yaml", text.as_bytes()).expect("a file that was edited");
+    let Some(first) = each.first() else { return };
+    let more = BlockEntry { reason: "a reason that no other entry has".to_owned(), ..(*first).clone() };
+    let added = block_file::add("b.yaml", text, &more).expect("an entry can be added");
+    if let Some(added) = added {
+        assert!(read(&added.text).iter().eq(each.iter().copied().chain([&more])));
+    }
+    let removed = block_file::remove("b.yaml", text, |entry| entry == *first).expect("an entry can be removed");
+    let removed = removed.expect("the first entry is there");
+    assert!(read(&removed.text).iter().eq(each.iter().copied().filter(|entry| entry != first)));
 }

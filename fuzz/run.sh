@@ -12,7 +12,7 @@ seconds="${SECONDS_EACH:-$((minutes * 60))}"
 jobs="${JOBS:-$(nproc)}"
 tools="$PWD/.test-tools"
 cargo_fuzz_version=0.13.2
-all=(token jwk_set csr pem_key issuer_file template policy sct request_json)
+all=(token jwk_set csr pem_key issuer_file template policy block_list sct request_json)
 targets=("${@:-${all[@]}}")
 logs="fuzz/target/logs"
 

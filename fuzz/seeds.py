@@ -134,6 +134,27 @@ def policies():
            b"    message: No.\n  - {id: b, max-lifetime: 15m}\n  - {id: c, mode: shadow, allow: \"claims.sub != ''\"}\n\0" + claims.encode())
 
 
+def block_lists():
+    claims = json.dumps({"iss": "https://a.example/", "repository_id": 123, "big": 12345678901234567890123, "groups": ["x", ["y", True]],
+                         "kubernetes.io": {"namespace": "prod", "pod": {"name": "p"}}, "nil": None})
+    digest = "00112233445566778899aabbccddeeff" * 2
+    lists = [
+        "# ours\nentries: []\n",
+        "entries:\n  # left in May\n  - san: dev@example.com\n    reason: left\n    until: 2126-01-01T00:00:00+01:00\n",
+        f"entries:\n- key-sha256: {digest}\n  reason: \"leaked, incident \\\"42\\\"\"\n- {{key-sha256: '{digest}', issuer: 'https://a.example', reason: r}}\n",
+        "entries:\n  - claims: {repository_id: 123, big: 12345678901234567890123}\n    reason: r\n  - issuer: https://a.example\n    reason: r\n",
+        "entries:\n  -\n    claims:\n      kubernetes.io: {namespace: prod, pod: {name: p}}\n      groups: y\n    reason: >-\n      two\n      lines\n\n# end\n",
+        "defaults: &r {reason: r}\nentries: [{san: x, reason: a}, {claims: {groups: true}, reason: b}]\n",
+        "entries: # none yet\n  - {san: x, reason: r, until: 1960-01-01T00:00:00Z}\n  - &a {san: y, reason: r}\n  - *a\n",
+        "\ufeff---\nentries:\r\n  - san: x\r\n    reason: r\r\n...\n",
+        '{"entries": [{"san": "x", "reason": "r"}]}',
+        "entries:\n  - {san: 'a*', reason: r}\n",
+        "entries:\n",
+    ]
+    for text in lists:
+        yield text.encode() + b"\0" + claims.encode()
+
+
 def scts():
     folder = FIXTURES / "transparency"
     for name in ["certificate.sct", "precertificate.sct", "rsa-log-signature.tls"]:
@@ -169,7 +190,7 @@ def requests():
 
 def main():
     targets = {"token": tokens, "jwk_set": jwks, "csr": csrs, "pem_key": pem_keys, "issuer_file": issuer_files,
-               "template": templates, "policy": policies, "sct": scts, "request_json": requests}
+               "template": templates, "policy": policies, "block_list": block_lists, "sct": scts, "request_json": requests}
     for target, seeds in targets.items():
         folder = ROOT / "fuzz/corpus" / target
         folder.mkdir(parents=True, exist_ok=True)

@@ -4,7 +4,7 @@
 
 pub mod audit;
 pub(crate) mod authority_file;
-pub(crate) mod block_file;
+pub mod block_file;
 pub(crate) mod bounds;
 pub(crate) mod document;
 pub(crate) mod effective;

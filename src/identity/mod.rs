@@ -21,7 +21,7 @@ pub(crate) mod token_type;
 pub(crate) mod uri;
 pub mod verify;
 
-pub use crate::identity::kinds::Principal;
+pub use crate::identity::kinds::{Principal, SubjectAlternativeName};
 pub use crate::identity::select::identify;
 pub use claims::Claims;
 pub use kind::{IdentityKind, IdentityType};

@@ -10,7 +10,7 @@ use crate::blocklist::BlockEntry;
 
 /// A changed file.
 #[derive(Debug)]
-pub(crate) struct Edited {
+pub struct Edited {
     pub text: String,
     /// The entries that were added or removed.
     pub changed: Vec<BlockEntry>,
@@ -22,7 +22,7 @@ pub(crate) struct Edited {
 
 /// Why a file was not changed.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum EditProblem {
+pub enum EditProblem {
     #[error(transparent)]
     Unusable(#[from] ConfigError),
     /// The change would make a file that cannot be loaded, or that says something else.
@@ -35,7 +35,7 @@ const HEAD: &str =
     "# Who gets no certificate: docs/block-list.md. `sigmint block add` and `sigmint block remove` change this file.\n";
 
 /// Adds an entry, unless the very same is there.
-pub(crate) fn add(file: &str, text: &str, entry: &BlockEntry) -> Result<Option<Edited>, EditProblem> {
+pub fn add(file: &str, text: &str, entry: &BlockEntry) -> Result<Option<Edited>, EditProblem> {
     let mut entries = reader::entries(file, text.as_bytes())?;
     if entries.contains(entry) {
         return Ok(None);
@@ -45,11 +45,7 @@ pub(crate) fn add(file: &str, text: &str, entry: &BlockEntry) -> Result<Option<E
 }
 
 /// Removes the entries that `is_meant` picks.
-pub(crate) fn remove(
-    file: &str,
-    text: &str,
-    is_meant: impl Fn(&BlockEntry) -> bool,
-) -> Result<Option<Edited>, EditProblem> {
+pub fn remove(file: &str, text: &str, is_meant: impl Fn(&BlockEntry) -> bool) -> Result<Option<Edited>, EditProblem> {
     let entries = reader::entries(file, text.as_bytes())?;
     let meant: Vec<bool> = entries.iter().map(&is_meant).collect();
     let (gone, left): (Vec<_>, Vec<_>) = entries.into_iter().partition(is_meant);

@@ -10,7 +10,8 @@ mod write;
 use std::path::Path;
 use std::time::SystemTime;
 
-pub(crate) use self::edit::{EditProblem, Edited, add, new_file, remove};
+pub(crate) use self::edit::new_file;
+pub use self::edit::{EditProblem, Edited, add, remove};
 pub(crate) use self::reader::time;
 pub(crate) use self::write::{claims_json, conditions_shown, moment};
 use crate::blocklist::{BlockEntries, BlockEntry, ClaimValue, Conditions};
@@ -20,7 +21,7 @@ use crate::files::MAX_FILE_BYTES;
 use crate::text::has_control_character;
 
 /// The largest file, in bytes: some 5000 entries.
-pub(crate) const MAX_BYTES: usize = MAX_FILE_BYTES;
+pub const MAX_BYTES: usize = MAX_FILE_BYTES;
 /// The longest reason, in bytes: it stands in a log line.
 const MAX_REASON: usize = 500;
 
@@ -38,7 +39,7 @@ pub(crate) fn load(path: &Path) -> Result<BlockEntries, ConfigError> {
 }
 
 /// Reads the text of a file; its name is for errors.
-pub(crate) fn parse(file: &str, text: &[u8]) -> Result<BlockEntries, ConfigError> {
+pub fn parse(file: &str, text: &[u8]) -> Result<BlockEntries, ConfigError> {
     reader::entries(file, text).map(BlockEntries::new)
 }
 
