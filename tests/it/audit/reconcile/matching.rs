@@ -241,8 +241,11 @@ fn the_development_log_is_read() {
     let tbs = hex(&sha256(&tbs));
     scene.intent(now(), 1, &tbs);
     scene.outcome(now(), 1);
-    let run = |code| ended(scene.command(&["--ct-log", &url, "audit"]).output().unwrap(), code);
-    assert!(run(MATCHED).contains("rfc6962), 1 entries"));
+    // It is found to be a static log, and goes on answering by RFC 6962.
+    for (asked, api) in [("auto", "static-ct"), ("rfc6962", "rfc6962")] {
+        let output = scene.command(&["--ct-log", &url, "--ct-log-api", asked, "audit"]).output().unwrap();
+        assert!(ended(output, MATCHED).contains(&format!("{api}), 1 entries")), "{asked}");
+    }
 }
 
 #[test]
