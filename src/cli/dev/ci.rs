@@ -41,6 +41,7 @@ impl Environment {
             ("SIGMINT_DEV_FOLDER", folder),
             ("SIGMINT_DEV_ISSUER", &signer.issuer_base),
             ("SIGMINT_DEV_LOG_URL", &deployment.log.url),
+            ("SIGMINT_DEV_REKOR_URL", &deployment.rekor.url),
             ("SIGMINT_DEV_TSA_URL", &deployment.timestamp_authority.url),
             ("SIGMINT_DEV_TRUSTED_ROOT", &trusted_root),
             ("SIGMINT_DEV_SIGNING_CONFIG", &signing_config),
@@ -88,7 +89,7 @@ pub(super) fn words(folder: &Path) -> String {
         "For the steps of this job, valid for a day:\n\n  \
           set -a; . {}; set +a        # GitHub Actions has it already, by ${GITHUB_ENV}\n  \
           cosign sign-blob --bundle hello.sigstore.json hello.txt\n  \
-          cosign verify-blob --insecure-ignore-tlog --certificate-identity \"$SIGMINT_DEV_IDENTITY\" \\\n    \
+          cosign verify-blob --certificate-identity \"$SIGMINT_DEV_IDENTITY\" \\\n    \
           --certificate-oidc-issuer \"$SIGMINT_DEV_IDENTITY_ISSUER\" --bundle hello.sigstore.json hello.txt\n",
         quoted(&folder.join(FILE).display().to_string())
     )

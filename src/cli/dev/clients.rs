@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::super::display::visible;
 use super::super::inspect::Report;
-use crate::dev::{Folder, FolderError, Readers, issuers_file};
+use crate::dev::{self, Folder, FolderError, Readers, issuers_file};
 use crate::text;
 use crate::trust::Deployment;
 
@@ -25,6 +25,8 @@ const HELLO: &[u8] = b"hello\n";
 /// Whom signatures are by, as verifiers have to be told.
 pub(super) struct Signer {
     pub(super) authority: String,
+    /// The log of signatures.
+    pub(super) rekor: String,
     pub(super) issuer_base: String,
     pub(super) identity: String,
     pub(super) token_issuer: String,
@@ -32,10 +34,11 @@ pub(super) struct Signer {
 
 impl Signer {
     /// The one that a certificate was issued to.
-    pub(super) fn new(authority: &str, issuer_base: &str, report: &Report) -> Self {
+    pub(super) fn new(deployment: &dev::Deployment, issuer_base: &str, report: &Report) -> Self {
+        let (authority, rekor) = (deployment.authority.clone(), deployment.rekor.url.clone());
         let identity = report.identity.first().map(|name| name.value.clone()).unwrap_or_default();
         let token_issuer = report.token_issuer.clone().unwrap_or_default();
-        Self { authority: authority.to_owned(), issuer_base: issuer_base.to_owned(), identity, token_issuer }
+        Self { authority, rekor, issuer_base: issuer_base.to_owned(), identity, token_issuer }
     }
 }
 
@@ -91,6 +94,7 @@ pub(super) fn instructions(folder: &Path, signer: &Signer) -> String {
     [
         ("{folder}", quoted(&folder.display().to_string())),
         ("{authority}", signer.authority.clone()),
+        ("{rekor}", signer.rekor.clone()),
         ("{base}", signer.issuer_base.clone()),
         ("{identity}", quoted(&signer.identity)),
         ("{issuer}", quoted(&signer.token_issuer)),
@@ -101,22 +105,23 @@ pub(super) fn instructions(folder: &Path, signer: &Signer) -> String {
 
 const INTRODUCTION: &str = "\
 Files for other clients are in {folder}:
-  trusted_root.json, chain.pem, root.pem, ctlog.pub, tsa-chain.pem   what to trust
-  signing_config.json                                                whom to ask
-  client_trust_config.json                                           both in one file, for sigstore-python
-  identity-token                                                     a token for {identity}, valid for a day
-  hello.txt, statement.json                                          something to sign
-  issuers.yaml                                                       for a `sigmint serve` that shall trust the same tokens
+  trusted_root.json                                           what to trust; in other forms:
+  chain.pem, root.pem, ctlog.pub, rekor.pub, tsa-chain.pem
+  signing_config.json                                         whom to ask
+  client_trust_config.json                                    both in one file, for sigstore-python
+  identity-token                                              a token for {identity}, valid for a day
+  hello.txt, statement.json                                   something to sign
+  issuers.yaml                                                for a `sigmint serve` that shall trust the same tokens
 
-To sign and verify a file, go there first. There is no log of signatures here (Rekor). What cosign 3 signs has a
-timestamp and goes on verifying; the others' signatures verify for as long as their certificate is valid: 10 minutes.
+To sign and verify a file, go there first. Each signature is logged (Rekor), and has a signed time: it goes on
+verifying when its certificate, which is valid for 10 minutes, has ended.
 
   cd {folder}
 
 ";
 
 /// What `tests/e2e/clients/run.sh` runs, by heading.
-const COMMANDS: [(&str, &str); 6] = [
+const COMMANDS: [(&str, &str); 8] = [
     (
         "cosign 3: sign",
         "cosign sign-blob --yes --signing-config signing_config.json --trusted-root trusted_root.json \\
@@ -124,40 +129,46 @@ const COMMANDS: [(&str, &str); 6] = [
     ),
     (
         "cosign 3: verify",
-        "cosign verify-blob --trusted-root trusted_root.json --insecure-ignore-tlog --use-signed-timestamps \\
+        "cosign verify-blob --trusted-root trusted_root.json --use-signed-timestamps \\
     --certificate-identity {identity} --certificate-oidc-issuer {issuer} \\
     --bundle cosign3.sigstore.json hello.txt",
     ),
     (
         "cosign 2: sign",
-        "SIGSTORE_ROOT_FILE=root.pem SIGSTORE_CT_LOG_PUBLIC_KEY_FILE=ctlog.pub \\
-    cosign sign-blob --yes --fulcio-url {authority} --tlog-upload=false --identity-token identity-token \\
-    --output-certificate cosign2.pem --output-signature cosign2.sig hello.txt",
+        "SIGSTORE_ROOT_FILE=root.pem SIGSTORE_CT_LOG_PUBLIC_KEY_FILE=ctlog.pub SIGSTORE_REKOR_PUBLIC_KEY=rekor.pub \\
+    cosign sign-blob --yes --fulcio-url {authority} --rekor-url {rekor} --identity-token identity-token \\
+    --output-certificate cosign2.pem --bundle cosign2.json hello.txt",
     ),
     (
         "cosign 2: verify",
-        "SIGSTORE_ROOT_FILE=root.pem SIGSTORE_CT_LOG_PUBLIC_KEY_FILE=ctlog.pub \\
-    cosign verify-blob --insecure-ignore-tlog --certificate-chain chain.pem \\
-    --certificate-identity {identity} --certificate-oidc-issuer {issuer} \\
-    --certificate cosign2.pem --signature cosign2.sig hello.txt",
+        "SIGSTORE_ROOT_FILE=root.pem SIGSTORE_CT_LOG_PUBLIC_KEY_FILE=ctlog.pub SIGSTORE_REKOR_PUBLIC_KEY=rekor.pub \\
+    cosign verify-blob --certificate-chain chain.pem --certificate-identity {identity} \\
+    --certificate-oidc-issuer {issuer} --bundle cosign2.json hello.txt",
+    ),
+    (
+        "sigstore-python: sign",
+        "sigstore --trust-config client_trust_config.json sign --identity-token \"$(cat identity-token)\" \\
+    --overwrite --bundle python.sigstore.json hello.txt",
+    ),
+    (
+        "sigstore-python: verify",
+        "sigstore --trust-config client_trust_config.json verify identity --bundle python.sigstore.json \\
+    --cert-identity {identity} --cert-oidc-issuer {issuer} hello.txt",
     ),
     (
         "sigstore-js: sign; with CI=true it takes the token from the environment",
         "CI=true SIGSTORE_ID_TOKEN=\"$(cat identity-token)\" npx --yes @sigstore/cli@0.8.1 attest \\
-    --fulcio-url {authority} --no-tlog-upload --output-file js.sigstore.json statement.json",
+    --fulcio-url {authority} --rekor-url {rekor} --output-file js.sigstore.json statement.json",
     ),
     (
-        "sigstore-js: verify, with cosign 3; sigstore-js itself needs a Rekor or a timestamp for that",
-        "cosign verify-blob-attestation --trusted-root trusted_root.json --insecure-ignore-tlog \\
+        "sigstore-js: verify, with cosign 3; its command line verifies with a TUF repository only",
+        "cosign verify-blob-attestation --trusted-root trusted_root.json \\
     --certificate-identity {identity} --certificate-oidc-issuer {issuer} \\
     --type https://example.com/greeting/v1 --bundle js.sigstore.json hello.txt",
     ),
 ];
 
 const CLOSING: &str = "\
-sigstore-python 4 and gitsign take certificates from here, but sign nothing without a Rekor: there is no
-command for them here.
-
 A token for somebody else (sigstore-js proves possession with sub, so set both):
 
   curl -s '{base}/email/jwt?email=me@example.com&sub=me@example.com'
@@ -187,6 +198,7 @@ mod tests {
     fn every_placeholder_is_filled() {
         let signer = Signer {
             authority: "http://127.0.0.1:1".to_owned(),
+            rekor: "http://127.0.0.1:3".to_owned(),
             issuer_base: "http://127.0.0.1:2".to_owned(),
             identity: "dev!example.com".to_owned(),
             token_issuer: "http://127.0.0.1:2/username".to_owned(),

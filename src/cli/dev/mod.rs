@@ -119,7 +119,7 @@ async fn start(args: DevArgs) -> Result<ExitCode, CommandError> {
         let token = long_lived_token(&base, args.identity).await?;
         let described = deployment.describe().map_err(|error| failed(&error))?;
         clients::write(folder, &described, &base, &token).map_err(|error| CommandError::failed(error.to_string()))?;
-        let signer = Signer::new(&deployment.authority, &base, &obtained.report);
+        let signer = Signer::new(&deployment, &base, &obtained.report);
         if args.ci {
             let github = std::env::var_os(ci::GITHUB_ENV).filter(|path| !path.is_empty()).map(PathBuf::from);
             Environment::new(folder.path(), &deployment, &signer, &token)?.announce(folder, github.as_deref())?;
