@@ -1,6 +1,6 @@
 //! Files for clients: the documents, PEM, objects for Kubernetes, and the commands that read them.
 //!
-//! Owns the files' names. What is in `clients.md` is run by `tests/e2e/trust/run.sh`, as far as the tool is there.
+//! Owns the files' names. `tests/e2e/trust/run.sh` has clients read the documents; the commands are parsed by a shell only.
 
 mod commands;
 mod kubernetes;
