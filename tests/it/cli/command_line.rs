@@ -3,6 +3,8 @@
 use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
 
+use crate::support::dev::FREE_PORTS;
+
 fn sigmint(words: &[&str], input: &str) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sigmint"));
     command.args(words).env_remove("SIGMINT_TOKEN").env_remove("SIGSTORE_ID_TOKEN").env_remove("SIGMINT_URL");
@@ -18,25 +20,7 @@ fn text(bytes: &[u8]) -> String {
 
 #[test]
 fn one_command_shows_a_certificate_that_inspect_understands() {
-    let output = sigmint(
-        &[
-            "dev",
-            "--once",
-            "--port",
-            "0",
-            "--issuer-port",
-            "0",
-            "--log-port",
-            "0",
-            "--tsa-port",
-            "0",
-            "--rekor-port",
-            "0",
-            "--identity",
-            "username",
-        ],
-        "",
-    );
+    let output = sigmint(&[&["dev", "--once", "--identity", "username"][..], &FREE_PORTS].concat(), "");
     let shown = text(&output.stdout);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     for expected in

@@ -5,6 +5,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use crate::support::dev::FREE_PORTS;
+
 /// A job: its folder, and the stack that ends with it.
 struct Job {
     place: tempfile::TempDir,
@@ -96,7 +98,7 @@ fn two_jobs_are_not_in_each_others_way_and_the_next_run_has_another_env_file() {
     // An env file never is of a stack that is gone.
     stdout(&one.shell("kill \"$SIGMINT_DEV_PID\""));
     let mut command = Command::new(env!("CARGO_BIN_EXE_sigmint"));
-    command.args(["dev", "--once", "--port", "0", "--issuer-port", "0", "--log-port", "0", "--tsa-port", "0", "--dir"]);
+    command.args(["dev", "--once"]).args(FREE_PORTS).arg("--dir");
     command.arg(one.folder());
     // Until the first one has gone, the folder is taken.
     let mut runs = (0..200).map(|_| {

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output};
 
-use crate::support::dev::serving;
+use crate::support::dev::{FREE_PORTS, serving};
 use crate::support::ports::free_addresses;
 use serde_json::Value;
 
@@ -123,7 +123,12 @@ async fn the_next_run_in_a_folder_has_the_same_keys_and_trust() {
 /// What clients trust, without the addresses.
 fn trusted(folder: &Path) -> Value {
     let mut root: Value = serde_json::from_slice(&fs::read(folder.join("trusted_root.json")).unwrap()).unwrap();
-    for (of, address) in [("certificateAuthorities", "uri"), ("ctlogs", "baseUrl"), ("timestampAuthorities", "uri")] {
+    for (of, address) in [
+        ("certificateAuthorities", "uri"),
+        ("ctlogs", "baseUrl"),
+        ("tlogs", "baseUrl"),
+        ("timestampAuthorities", "uri"),
+    ] {
         let entries = root[of].as_array_mut().unwrap();
         assert_eq!(entries.len(), 1, "{of}");
         entries[0].as_object_mut().unwrap().remove(address).unwrap();
@@ -228,9 +233,7 @@ fn a_folder_without_keys_gets_some() {
 fn without_a_folder_no_key_is_kept() {
     let place = tempfile::tempdir().unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_sigmint"));
-    command
-        .args(["dev", "--port", "0", "--issuer-port", "0", "--log-port", "0", "--tsa-port", "0", "--rekor-port", "0"])
-        .env("TMPDIR", place.path());
+    command.arg("dev").args(FREE_PORTS).env("TMPDIR", place.path());
     let running = Dev::start(command);
     let folders: Vec<_> = fs::read_dir(place.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
     assert_eq!(folders.len(), 1);

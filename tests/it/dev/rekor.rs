@@ -13,7 +13,7 @@ use p256::pkcs8::{DecodePublicKey as _, EncodePublicKey as _};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::support::dev::serving;
+use crate::support::dev::{FREE_PORTS, serving};
 
 struct Dev {
     process: Child,
@@ -33,7 +33,7 @@ impl Drop for Dev {
 impl Dev {
     fn start(folder: &Path) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_sigmint"));
-        command.args(["dev", "--port", "0", "--issuer-port", "0", "--log-port", "0", "--rekor-port", "0", "--dir"]);
+        command.arg("dev").args(FREE_PORTS).arg("--dir");
         let (process, _) = serving(command.arg(folder));
         let json =
             |name: &str| -> Value { serde_json::from_slice(&std::fs::read(folder.join(name)).unwrap()).unwrap() };

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output};
 
-use crate::support::dev::serving;
+use crate::support::dev::{FREE_PORTS, serving};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use p256::ecdsa::signature::Verifier as _;
@@ -48,22 +48,7 @@ impl Dev {
         let place = tempfile::tempdir().unwrap();
         let folder = place.path().join("dev");
         let mut command = sigmint();
-        command
-            .args([
-                "dev",
-                "--port",
-                "0",
-                "--issuer-port",
-                "0",
-                "--log-port",
-                "0",
-                "--tsa-port",
-                "0",
-                "--rekor-port",
-                "0",
-                "--dir",
-            ])
-            .arg(&folder);
+        command.arg("dev").args(FREE_PORTS).arg("--dir").arg(&folder);
         let (process, text) = serving(&mut command);
         let config = read(&folder.join("signing_config.json"));
         let issuer = config["oidcUrls"][0]["url"].as_str().unwrap().strip_suffix("/email").unwrap().to_owned();
@@ -404,21 +389,7 @@ fn a_folder_with_other_files_is_refused_and_once_leaves_nothing_behind() {
     let place = tempfile::tempdir().unwrap();
     std::fs::write(place.path().join("thesis.txt"), "years").unwrap();
     let once = |more: &[&str]| {
-        let ports = [
-            "dev",
-            "--once",
-            "--port",
-            "0",
-            "--issuer-port",
-            "0",
-            "--log-port",
-            "0",
-            "--tsa-port",
-            "0",
-            "--rekor-port",
-            "0",
-        ];
-        sigmint().args(ports).args(more).env("TMPDIR", place.path()).output().unwrap()
+        sigmint().args(["dev", "--once"]).args(FREE_PORTS).args(more).env("TMPDIR", place.path()).output().unwrap()
     };
     let output = once(&["--dir", place.path().to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(2), "{output:?}");

@@ -8,7 +8,7 @@ use serde_json::Value;
 use sigmint::ct::LogKey;
 use sigmint::ct::read::{Entry, Frontier, LogApi, LogReader, ReaderSettings, TreeHead};
 
-use crate::support::dev::serving;
+use crate::support::dev::{FREE_PORTS, serving};
 use crate::support::ports::free_addresses;
 
 struct Dev {
@@ -137,24 +137,7 @@ async fn both_interfaces_show_the_same_entries_and_a_killed_log_goes_on() {
 #[test]
 fn a_changed_journal_is_named_and_left_as_it_is() {
     let place = tempfile::tempdir().unwrap();
-    let once = || {
-        let ports = [
-            "dev",
-            "--once",
-            "--port",
-            "0",
-            "--issuer-port",
-            "0",
-            "--log-port",
-            "0",
-            "--tsa-port",
-            "0",
-            "--rekor-port",
-            "0",
-            "--dir",
-        ];
-        sigmint().args(ports).arg(place.path()).output().unwrap()
-    };
+    let once = || sigmint().args(["dev", "--once"]).args(FREE_PORTS).arg("--dir").arg(place.path()).output().unwrap();
     assert!(once().status.success() && once().status.success());
     let journal = place.path().join("ctlog.journal");
     let mut bytes = std::fs::read(&journal).unwrap();

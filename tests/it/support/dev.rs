@@ -3,6 +3,10 @@
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Child, Command, Stdio};
 
+/// Every server's port is the system's choice.
+pub const FREE_PORTS: [&str; 10] =
+    ["--port", "0", "--issuer-port", "0", "--log-port", "0", "--tsa-port", "0", "--rekor-port", "0"];
+
 /// Starts it and waits until it serves; answers what it has printed until then.
 pub fn serving(command: &mut Command) -> (Child, String) {
     let mut process = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
