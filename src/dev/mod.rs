@@ -17,6 +17,7 @@ mod signing_key;
 mod tiles;
 mod trust;
 mod tsa;
+mod tuf;
 
 pub use claims::TOKEN_LIFETIME;
 pub use folder::{Folder, FolderError, Readers};
@@ -27,6 +28,7 @@ pub use loopback::DevServerError;
 pub use rekor::DevRekor;
 pub use trust::{Deployment, DeploymentProblem, LogDescription, RekorDescription, TimestampDescription};
 pub use tsa::{DevTimestampAuthority, TimestampingError, Unfit};
+pub use tuf::{DevTuf, DevTufError};
 
 /// What is said wherever the issuer shows itself.
 pub const WARNING: &str =

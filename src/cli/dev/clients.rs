@@ -109,6 +109,7 @@ Files for other clients are in {folder}:
   chain.pem, root.pem, ctlog.pub, rekor.pub, tsa-chain.pem
   signing_config.json                                         whom to ask
   client_trust_config.json                                    both in one file, for sigstore-python
+  tuf                                                         both in a TUF repository, which {base}/tuf serves
   identity-token                                              a token for {identity}, valid for a day
   hello.txt, statement.json                                   something to sign
   issuers.yaml                                                for a `sigmint serve` that shall trust the same tokens
@@ -121,7 +122,7 @@ verifying when its certificate, which is valid for 10 minutes, has ended.
 ";
 
 /// What `tests/e2e/clients/run.sh` runs, by heading.
-const COMMANDS: [(&str, &str); 8] = [
+const COMMANDS: [(&str, &str); 11] = [
     (
         "cosign 3: sign",
         "cosign sign-blob --yes --signing-config signing_config.json --trusted-root trusted_root.json \\
@@ -132,6 +133,21 @@ const COMMANDS: [(&str, &str); 8] = [
         "cosign verify-blob --trusted-root trusted_root.json --use-signed-timestamps \\
     --certificate-identity {identity} --certificate-oidc-issuer {issuer} \\
     --bundle cosign3.sigstore.json hello.txt",
+    ),
+    (
+        "cosign 3 by TUF: once, with a cache of its own; then it needs no file",
+        "TUF_ROOT=tuf-cache cosign initialize --mirror {base}/tuf --root tuf/root.json",
+    ),
+    (
+        "cosign 3 by TUF: sign",
+        "TUF_ROOT=tuf-cache cosign sign-blob --yes --identity-token identity-token \\
+    --bundle tuf.sigstore.json hello.txt",
+    ),
+    (
+        "cosign 3 by TUF: verify",
+        "TUF_ROOT=tuf-cache cosign verify-blob --use-signed-timestamps \\
+    --certificate-identity {identity} --certificate-oidc-issuer {issuer} \\
+    --bundle tuf.sigstore.json hello.txt",
     ),
     (
         "cosign 2: sign",

@@ -9,14 +9,15 @@ use std::time::SystemTime;
 use tokio::task::{JoinError, JoinHandle};
 
 use super::super::error::CommandError;
-use super::{DevArgs, authority, failed, start_error};
+use super::{DevArgs, authority, failed, folder_error, start_error};
 use crate::app;
 use crate::authority::AuthoritySource;
 use crate::certificate::ValidityPolicy;
 use crate::certificate::chain::ChainCertificate;
 use crate::ct::{LogKey, LogSettings, Logs, LogsOptions};
 use crate::dev::{
-    self, Deployment, DevIssuer, DevLog, DevRekor, DevServerError, DevTimestampAuthority, Folder, LogDescription,
+    self, Deployment, DevIssuer, DevLog, DevRekor, DevServerError, DevTimestampAuthority, DevTuf, Folder,
+    LogDescription,
 };
 use crate::identity::issuers::Issuers;
 use crate::possession::PermittedAlgorithms;
@@ -30,6 +31,7 @@ pub(super) struct Bound {
     pub(super) log: DevLog,
     pub(super) rekor: DevRekor,
     pub(super) timestamp_authority: DevTimestampAuthority,
+    pub(super) tuf: DevTuf,
     pub(super) deployment: Deployment,
 }
 
@@ -44,8 +46,12 @@ pub(super) struct Running {
 
 impl Bound {
     /// The real server, with the CA and the log of the folder, or ones that die with it, trusting the development issuers only.
-    pub(super) async fn new(args: &DevArgs, kept: Option<&Folder>) -> Result<Self, CommandError> {
-        let issuer = DevIssuer::bind(args.issuer_port, kept)
+    pub(super) async fn new(
+        args: &DevArgs,
+        kept: Option<&Folder>,
+        clients: Option<&Folder>,
+    ) -> Result<Self, CommandError> {
+        let issuer = DevIssuer::bind(args.issuer_port, kept, clients)
             .map_err(|error| start_error(&error, "--issuer-port", args.issuer_port))?;
         let base = issuer.base();
         let issuers =
@@ -61,6 +67,7 @@ impl Bound {
         let timestamp_authority = DevTimestampAuthority::bind(args.tsa_port, kept, SystemTime::now())
             .await
             .map_err(|error| start_error(&error, "--tsa-port", args.tsa_port))?;
+        let tuf = DevTuf::open(kept).map_err(|error| folder_error(&error))?;
         let issuance = app::issuance_with_logs(
             issuers,
             AuthoritySource::Fixed(Arc::new(authority)),
@@ -84,7 +91,7 @@ impl Bound {
             timestamp_authority: timestamp_authority.description(),
             since,
         };
-        Ok(Self { issuer, server, log, rekor, timestamp_authority, deployment })
+        Ok(Self { issuer, server, log, rekor, timestamp_authority, tuf, deployment })
     }
 
     /// Lets them serve.

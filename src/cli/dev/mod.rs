@@ -11,6 +11,7 @@ mod deployment;
 use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::SystemTime;
 
 use clap::builder::ArgPredicate;
 use reqwest::Url;
@@ -108,8 +109,9 @@ async fn start(args: DevArgs) -> Result<ExitCode, CommandError> {
     if let Some(folder) = kept {
         say(&about_keys(folder))?;
     }
-    let bound = Bound::new(&args, kept).await?;
+    let bound = Bound::new(&args, kept, folder.as_ref()).await?;
     let (base, address, deployment) = (bound.issuer.base(), bound.server.local_addr(), bound.deployment.clone());
+    let tuf = bound.tuf.clone();
     let servers = bound.start();
     let obtained = demonstrate(&base, &deployment.authority, args.identity).await?;
     if !args.ci {
@@ -119,6 +121,8 @@ async fn start(args: DevArgs) -> Result<ExitCode, CommandError> {
         let token = long_lived_token(&base, args.identity).await?;
         let described = deployment.describe().map_err(|error| failed(&error))?;
         clients::write(folder, &described, &base, &token).map_err(|error| CommandError::failed(error.to_string()))?;
+        let published = tuf.publish(folder, &described, SystemTime::now()).await;
+        published.map_err(|error| CommandError::failed(with_sources(&error)))?;
         let signer = Signer::new(&deployment, &base, &obtained.report);
         if args.ci {
             let github = std::env::var_os(ci::GITHUB_ENV).filter(|path| !path.is_empty()).map(PathBuf::from);
@@ -143,7 +147,7 @@ async fn start(args: DevArgs) -> Result<ExitCode, CommandError> {
 
 /// Tokens for somebody else's server.
 async fn issuer_only(args: &DevArgs, folder: Option<&Folder>, kept: Option<&Folder>) -> Result<ExitCode, CommandError> {
-    let issuer = DevIssuer::bind(args.issuer_port, kept)
+    let issuer = DevIssuer::bind(args.issuer_port, kept, None)
         .map_err(|error| start_error(&error, "--issuer-port", args.issuer_port))?;
     let base = issuer.base();
     let running = tokio::spawn(issuer.run());

@@ -18,7 +18,7 @@ fn args() -> DevArgs {
 
 /// Everything started: the issuer's base and the authority's URL.
 async fn serve() -> (String, String) {
-    let bound = Bound::new(&args(), None).await.unwrap();
+    let bound = Bound::new(&args(), None, None).await.unwrap();
     let addresses = (bound.issuer.base(), bound.deployment.authority.clone());
     assert!(bound.server.local_addr().ip().is_loopback());
     bound.start();

@@ -16,7 +16,7 @@ use super::folder::Folder;
 use super::kept_key;
 use super::key::TokenKey;
 use super::loopback::{DevServerError, listen, serve, text};
-use super::{TOKEN_LIFETIME, WARNING};
+use super::{TOKEN_LIFETIME, WARNING, tuf};
 use crate::identity::IdentityKind;
 
 /// Its key in the folder.
@@ -38,13 +38,18 @@ struct Shared {
 }
 
 impl DevIssuer {
-    /// Binds 127.0.0.1 with the folder's key, or a new one; port 0 lets the system choose.
-    pub fn bind(port: u16, folder: Option<&Folder>) -> Result<Self, DevServerError> {
+    /// Binds 127.0.0.1 with the key of the folder `kept`, or a new one; port 0 lets the system choose. The TUF repository of the folder
+    /// `clients` is served, too.
+    pub fn bind(port: u16, kept: Option<&Folder>, clients: Option<&Folder>) -> Result<Self, DevServerError> {
         let (listener, address) = listen(port)?;
-        let key = kept_key::open(folder, KEY_FILE, |der| TokenKey::from_pkcs8(der).ok())
+        let key = kept_key::open(kept, KEY_FILE, |der| TokenKey::from_pkcs8(der).ok())
             .map_err(|source| DevServerError::Key { server: SERVER, source })?;
         let shared = web::Data::new(Shared { base: format!("http://{address}"), key });
+        let clients = clients.map(|folder| folder.path().to_owned());
         let routes = move |service: &mut web::ServiceConfig| {
+            if let Some(folder) = &clients {
+                tuf::configure(service, folder);
+            }
             service
                 .app_data(shared.clone())
                 .route("/", web::get().to(welcome))

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 /// A running issuer's base URL.
 fn start() -> String {
-    let issuer = DevIssuer::bind(0, None).unwrap();
+    let issuer = DevIssuer::bind(0, None, None).unwrap();
     let base = issuer.base();
     tokio::spawn(issuer.run());
     base
@@ -100,9 +100,9 @@ async fn other_hosts_are_refused() {
 
 #[tokio::test]
 async fn a_port_that_is_taken_is_named() {
-    let first = DevIssuer::bind(0, None).unwrap();
+    let first = DevIssuer::bind(0, None, None).unwrap();
     let port = first.address.port();
-    let error = DevIssuer::bind(port, None).err().unwrap();
+    let error = DevIssuer::bind(port, None, None).err().unwrap();
     assert!(
         matches!(&error, DevServerError::Listen { port: named, source } if *named == port && source.kind() == std::io::ErrorKind::AddrInUse)
     );

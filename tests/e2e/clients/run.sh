@@ -194,6 +194,8 @@ issuer="$(sed -n 's/.*--certificate-oidc-issuer \([^ ]*\).*/\1/p' "$work/dev.out
 
 say "cosign 3"
 if [ -n "$cosign3" ]; then check "cosign 3" hello.txt; else not_ok "cosign 3 is not here"; fi
+say "cosign 3, by TUF"
+if [ -n "$cosign3" ] && run "cosign 3 by TUF: once"; then check "cosign 3 by TUF" hello.txt; else cat "$work/log"; not_ok "cosign 3 reads the TUF repository"; fi
 say "cosign 2"
 if [ -n "$cosign2" ]; then check "cosign 2" hello.txt; else not_ok "cosign 2 is not here"; fi
 say "sigstore-js"

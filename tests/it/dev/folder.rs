@@ -20,7 +20,8 @@ const FOR_CLIENTS: [&str; 8] = [
     "rekor.pub",
     "client_trust_config.json",
 ];
-const KEYS: [&str; 5] = ["ca-key.pem", "ctlog-key.pem", "issuer-key.pem", "tsa-key.pem", "rekor-key.pem"];
+const KEYS: [&str; 6] =
+    ["ca-key.pem", "ctlog-key.pem", "issuer-key.pem", "tsa-key.pem", "rekor-key.pem", "tuf-key.pem"];
 
 /// A running `sigmint dev`, which ends as a killed process does.
 struct Dev {

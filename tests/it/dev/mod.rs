@@ -3,3 +3,4 @@ mod folder;
 mod rekor;
 mod stack;
 mod static_log;
+mod tuf;
