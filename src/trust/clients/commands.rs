@@ -67,7 +67,9 @@ fn cosign2(services: &Services<'_>) -> String {
     section(
         "cosign 2",
         &format!(
-            "export SIGSTORE_ROOT_FILE=\"$PWD/roots.pem\" SIGSTORE_REKOR_PUBLIC_KEY=\"$PWD/rekor.pub\"{}\n\
+            "# The CA's own certificates are not in its signatures: it needs the whole chains. It reads a TUF repository as well.\n\
+             gitsign initialize --mirror \"$TUF\" --root root.json\n\
+             export SIGSTORE_ROOT_FILE=\"$PWD/chains.pem\" SIGSTORE_REKOR_PUBLIC_KEY=\"$PWD/rekor.pub\"{}\n\
              cosign sign-blob --yes --fulcio-url {} --rekor-url {} --bundle FILE.bundle FILE\n\
              cosign verify-blob --certificate-chain chains.pem --rekor-url {} \\\n    \
              --certificate-identity \"$IDENTITY\" --certificate-oidc-issuer \"$ISSUER\" --bundle FILE.bundle FILE",
