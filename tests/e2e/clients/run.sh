@@ -4,7 +4,7 @@
 #   tests/e2e/clients/run.sh [BINARY]        default: target/release/sigmint
 #
 # Fetches the clients into .test-tools/clients: cosign 3 and 2 from Debian's archive (sid and trixie, unpacked, not
-# installed), gitsign and libfaketime likewise, @sigstore/cli from npm, sigstore from PyPI. On other systems than Debian's, say where the cosigns are:
+# installed), gitsign, witness, docker-registry and libfaketime likewise, @sigstore/cli from npm, sigstore from PyPI. On other systems than Debian's, say where the cosigns are:
 # COSIGN3=/path/to/cosign COSIGN2=/path/to/cosign. The last line is `N passed, N failed`.
 set -euo pipefail
 cd "$(dirname "$0")/../../.."
@@ -18,8 +18,10 @@ passed=0
 failed=0
 work="$(mktemp -d)"
 server=
+registry=
 # What sets clocks back, while it does.
 past=()
+when=
 
 say() { printf '\n== %s\n' "$*"; }
 ok() {
@@ -35,6 +37,7 @@ end() {
         kill "$server" 2>/dev/null || true
         wait "$server" 2>/dev/null || true
     fi
+    [ -z "$registry" ] || kill "$registry" 2>/dev/null || true
     rm -rf "$work"
 }
 trap end EXIT
@@ -42,6 +45,7 @@ trap end EXIT
 [ -x "$binary" ] || { echo "tests/e2e/clients/run.sh: $binary is not there; build it: cargo build --release" >&2; exit 1; }
 
 . tests/e2e/debian.sh
+. tests/e2e/clients/more.sh
 
 # fetch_cosign SUITE FOLDER VARIABLE MAJOR - the cosign of a Debian suite, or the one that the variable names.
 fetch_cosign() {
@@ -58,10 +62,6 @@ fetch_cosign() {
     fi
     mv "$folder/root/usr/bin/cosign" "$folder/bin/cosign"
     rm -rf "$folder/root"
-}
-
-fetch_gitsign() {
-    [ -x "$tools/gitsign/root/usr/bin/gitsign" ] || unpack_debian sid gitsign "$tools/gitsign"
 }
 
 # npx fetches @sigstore/cli itself, as the printed command says; here into a cache of ours.
@@ -133,35 +133,6 @@ start() {
     return 1
 }
 
-# gitsign_in REPOSITORY COMMAND.. - runs it there, with a gitsign that trusts the deployment and nothing else.
-gitsign_in() {
-    local repository="$1" files="$work/dev"
-    shift
-    (cd "$repository" && env -u SSL_CERT_FILE HOME="$work/home" PATH="$tools/gitsign/root/usr/bin:$PATH" TUF_ROOT="$work/gitsign-tuf" \
-        SIGSTORE_ROOT_FILE="$files/chain.pem" SIGSTORE_REKOR_PUBLIC_KEY="$files/rekor.pub" SIGSTORE_CT_LOG_PUBLIC_KEY_FILE="$files/ctlog.pub" \
-        GITSIGN_FULCIO_URL="$(url caUrls)" GITSIGN_REKOR_URL="$(url rekorTlogUrls)" GITSIGN_OIDC_ISSUER="$issuer" \
-        GITSIGN_TOKEN_PROVIDER=envvar SIGSTORE_ID_TOKEN="$(cat "$files/identity-token")" timeout 120 "$@") >"$work/log" 2>&1
-}
-
-# url SERVICE - as the signing configuration has it.
-url() {
-    python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))[sys.argv[2]][0]["url"])' "$work/dev/signing_config.json" "$1"
-}
-
-# A commit is signed and logged, found in the log again, and is nobody else's.
-gitsign() {
-    local repository="$work/repository" who=(--certificate-oidc-issuer "$issuer" HEAD)
-    git init -q "$repository"
-    gitsign_in "$repository" gitsign initialize --mirror "${issuer%/email}/tuf" --root "$work/dev/tuf/root.json" || cat "$work/log"
-    if gitsign_in "$repository" git -c user.name=dev -c user.email=dev@example.com -c gpg.format=x509 -c gpg.x509.program=gitsign \
-        commit --allow-empty -S -m signed; then ok "gitsign signs"; else cat "$work/log"; not_ok "gitsign signs"; return; fi
-    if gitsign_in "$repository" gitsign verify --certificate-identity dev@example.com "${who[@]}"; then ok "gitsign verifies"
-    else cat "$work/log"; not_ok "gitsign verifies"; fi
-    if gitsign_in "$repository" gitsign verify --certificate-identity other@example.com "${who[@]}"; then not_ok "gitsign refuses another identity"
-    elif grep -q 'identities matched' "$work/log"; then ok "gitsign refuses another identity"
-    else cat "$work/log"; not_ok "gitsign refuses another identity, and for that reason"; fi
-}
-
 stop() {
     kill -TERM "$server"
     local status=0
@@ -194,6 +165,11 @@ a_day_later() {
         if run "$client: verify"; then ok "$client verifies what was signed 20 hours ago"
         else cat "$work/log"; not_ok "$client verifies what was signed 20 hours ago"; fi
     done
+    # Go programs with the servers' clocks set back: what they verify is of 20 hours ago.
+    when=" what was signed 20 hours ago" issuer="$(url oidcUrls)"
+    if fetch_gitsign; then gitsign; fi
+    if fetch_witness; then witness; fi
+    when=
     # It is the timestamp that says so.
     python3 - "$work/dev/trusted_root.json" <<'END'
 import json, sys
@@ -256,6 +232,10 @@ else
 fi
 say "gitsign"
 if fetch_gitsign; then gitsign; else not_ok "gitsign is not here"; fi
+say "witness"
+if fetch_witness; then witness; else not_ok "witness is not here"; fi
+say "An image"
+if [ -n "$cosign3" ] && fetch_registry; then image; else not_ok "cosign 3 or a registry is not here"; fi
 say "sigmint's own words"
 if "$binary" inspect --ct-log-key "$work/dev/ctlog.pub" <(base64 -d "$work/dev/cosign2.pem"; cat "$work/dev/chain.pem") | grep -q 'log .*: the signature is right'; then
     ok "inspect verifies the timestamp in cosign's certificate"
