@@ -35,7 +35,9 @@ fi
 
 # Nobody answers for this issuer: a token of it, were one to be invented, would be a 503 that the description knows.
 printf 'oidc-issuers:\n  http://127.0.0.1:9/email: {client-id: sigstore, type: email}\n' >"$work/issuers.yaml"
-"$binary" serve --ca ephemeralca --ct-log-url= --config-path "$work/issuers.yaml" --host 127.0.0.1 --grpc-host 127.0.0.1 \
+# With it, there are documents to serve.
+printf 'url: https://ca.example.com\n' >"$work/trust.yaml"
+"$binary" serve --ca ephemeralca --ct-log-url= --config-path "$work/issuers.yaml" --trust-config "$work/trust.yaml" --host 127.0.0.1 --grpc-host 127.0.0.1 \
     --port 0 --grpc-port 0 --metrics-port 0 --log_type prod >"$work/log" 2>&1 &
 server=$!
 url=
