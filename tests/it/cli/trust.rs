@@ -25,7 +25,8 @@ fn told(output: &Output) -> String {
 impl Scene {
     fn new() -> Self {
         let scene = Self { folder: tempfile::tempdir().unwrap() };
-        for ca in ["ca", "old"] {
+        // The older one first: services without a start are trusted since the first CA, which a test takes away or not.
+        for ca in ["old", "ca"] {
             let made = scene.sigmint(&["ca", "init", "--out", ca, "--unencrypted", "--algorithm", "p256"]);
             assert!(made.status.success(), "{}", told(&made));
         }
