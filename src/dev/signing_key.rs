@@ -2,11 +2,12 @@
 //!
 //! Owns signing, and the forms of the public half. Knows neither entries nor trees.
 
-use aws_lc_rs::digest;
 use aws_lc_rs::encoding::{AsDer as _, PublicKeyX509Der};
 use aws_lc_rs::error::Unspecified;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _};
+
+use crate::crypto::sha256;
 
 /// A P-256 key that signs timestamps, tree heads and checkpoints.
 pub(super) struct SigningKey {
@@ -20,7 +21,7 @@ impl SigningKey {
         let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, der).map_err(|_| Unspecified)?;
         let public: PublicKeyX509Der<'_> = pair.public_key().as_der()?;
         let spki = public.as_ref().to_vec();
-        let id = digest::digest(&digest::SHA256, &spki).as_ref().try_into().map_err(|_| Unspecified)?;
+        let id = sha256(&spki);
         Ok(Self { pair, spki, id })
     }
 

@@ -35,7 +35,7 @@ pub struct LogDescription {
     pub spki: Vec<u8>,
 }
 
-/// A log of signatures, as clients have to know it. The write APIs of two versions are two of these.
+/// A log of signatures, as clients have to know it.
 #[derive(Clone, Debug)]
 pub struct RekorDescription {
     pub url: String,
@@ -68,14 +68,7 @@ impl Deployment {
     /// What the documents are made of.
     pub fn describe(&self) -> Result<trust::Deployment, DeploymentProblem> {
         let (window, purpose) = (Window::since(self.since), Purpose::SignAndVerify);
-        let rekor_log = |log: &RekorDescription| -> Result<RekorLog, DeploymentProblem> {
-            let key = PublicKey::from_spki_der(&log.spki)?;
-            Ok(RekorLog { url: log.url.clone(), api: log.api.clone(), key, window, purpose })
-        };
-        let timestamp_authority = |one: &TimestampDescription| -> Result<TimestampAuthority, DeploymentProblem> {
-            let chain = Chain::from_ders(one.chain.clone())?;
-            Ok(TimestampAuthority { url: one.url.clone(), chain, window: Window::since(one.since), purpose })
-        };
+        let (rekor, stamper) = (&self.rekor, &self.timestamp_authority);
         Ok(trust::Deployment {
             operator: "sigmint dev".to_owned(),
             authorities: vec![CertificateAuthority {
@@ -85,9 +78,20 @@ impl Deployment {
                 purpose,
             }],
             ct_logs: vec![CtLog { url: self.log.url.clone(), key: PublicKey::from_spki_der(&self.log.spki)?, window }],
-            rekor_logs: vec![rekor_log(&self.rekor)?],
+            rekor_logs: vec![RekorLog {
+                url: rekor.url.clone(),
+                api: rekor.api.clone(),
+                key: PublicKey::from_spki_der(&rekor.spki)?,
+                window,
+                purpose,
+            }],
             rekor_selector: Selector::Any,
-            timestamp_authorities: vec![timestamp_authority(&self.timestamp_authority)?],
+            timestamp_authorities: vec![TimestampAuthority {
+                url: stamper.url.clone(),
+                chain: Chain::from_ders(stamper.chain.clone())?,
+                window: Window::since(stamper.since),
+                purpose,
+            }],
             timestamp_selector: Selector::Any,
             token_issuers: vec![TokenIssuer { url: self.token_issuer.clone(), window }],
         })

@@ -18,7 +18,8 @@ use crate::crypto::algorithm::SignatureAlgorithm;
 use crate::files::{self, MAX_FILE_BYTES};
 use crate::signer::local::LocalSigner;
 use crate::trust::tuf::{
-    Lifetimes, NewRoles, Repository, RepositoryError, Target, TufError, TufKey, TufSigner, initialize, publish,
+    Lifetimes, NewRoles, Repository, RepositoryError, SIGNING_CONFIG_TARGET, Target, TufError, TufKey, TufSigner,
+    initialize, publish,
 };
 use crate::trust::{self, TRUSTED_ROOT};
 
@@ -76,7 +77,7 @@ impl DevTuf {
         let document = |name: &str, content| Target { name: name.to_owned(), content: format!("{content:#}\n").into() };
         let targets = [
             document(TRUSTED_ROOT, deployment.trusted_root()),
-            document("signing_config.v0.2.json", deployment.signing_config()),
+            document(SIGNING_CONFIG_TARGET, deployment.signing_config()),
         ];
         let repository = Repository::open(path)?;
         let writes = publish(&repository, &targets, std::slice::from_ref(&self.0), LIFETIMES, now).await?;

@@ -1,9 +1,8 @@
 //! A public key with the name that Sigstore's documents have for its kind.
 
-use aws_lc_rs::digest::{SHA256, digest};
-
 use crate::crypto::curve::Curve;
 use crate::crypto::pem;
+use crate::crypto::sha256;
 use crate::crypto::spki::{self, KeyBits, bit_length};
 use crate::text;
 
@@ -55,18 +54,17 @@ impl PublicKey {
     }
 
     /// The identifier of an RFC 6962 log and of a Rekor log of version 1.
-    pub(super) fn sha256(&self) -> Vec<u8> {
-        digest(&SHA256, &self.spki_der).as_ref().to_vec()
+    pub(super) fn sha256(&self) -> [u8; 32] {
+        sha256(&self.spki_der)
     }
 
     /// The identifier of a log whose checkpoints are signed notes (C2SP signed-note): an Ed25519 key's depends on the log's name, an
     /// ECDSA key's does not.
-    pub(super) fn checkpoint_id(&self, origin: &str) -> Vec<u8> {
+    pub(super) fn checkpoint_id(&self, origin: &str) -> [u8; 32] {
         /// The signature type of Ed25519.
         const ED25519: u8 = 1;
         let Some(key) = &self.ed25519 else { return self.sha256() };
-        let named = [origin.as_bytes(), b"\n", &[ED25519], key].concat();
-        digest(&SHA256, &named).as_ref().to_vec()
+        sha256(&[origin.as_bytes(), b"\n", &[ED25519], key].concat())
     }
 }
 

@@ -1,7 +1,5 @@
 //! The documents as a server hands them out: made once, with the tag by which a client sees that nothing has changed.
 
-use sha2::{Digest as _, Sha256};
-
 use super::Deployment;
 
 macro_rules! documents {
@@ -52,7 +50,7 @@ impl ServedDocuments {
     pub fn of(deployment: &Deployment) -> Self {
         let served = |document: Document| {
             let body = document.of(deployment);
-            let etag = format!("\"{}\"", hex::encode(Sha256::digest(&body)));
+            let etag = format!("\"{}\"", hex::encode(crate::crypto::sha256(body.as_bytes())));
             (document, ServedDocument { body, etag })
         };
         Self(Document::ALL.into_iter().map(served).collect())

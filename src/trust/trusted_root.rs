@@ -51,7 +51,7 @@ impl RekorLog {
         log(&self.url, &self.key, &self.id(), self.window)
     }
 
-    fn id(&self) -> Vec<u8> {
+    fn id(&self) -> [u8; 32] {
         match &self.api {
             RekorApi::V1 => self.key.sha256(),
             RekorApi::V2 { origin } => self.key.checkpoint_id(origin),

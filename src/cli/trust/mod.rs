@@ -19,9 +19,8 @@ use crate::config::settings::Settings;
 use crate::failure::with_sources;
 use crate::trust::Deployment;
 
-const LONG_ABOUT: &str = "Make the documents that clients trust a deployment by
-
-Takes the settings of `sigmint serve`, in the same four ways, and reads those of the CA and of the logs \
+const SETTINGS: &str =
+    "Takes the settings of `sigmint serve`, in the same four ways, and reads those of the CA and of the logs \
 of certificates: the CA file has the next and the retired CAs. The trust file has the rest: where \
 clients reach the CA, and the services that others run, Rekor, timestamp authorities, OpenID Connect \
 issuers. config/trust.yaml is an example, docs/trust.md says which client reads what.
@@ -51,41 +50,22 @@ const DIFF_EXAMPLES: &str = "Examples:
 Ends with 0 if they do, with 1 if something differs, with 2 if that could not be found out.";
 
 pub(super) fn command() -> Command {
-    let diff = Command::new("diff")
-        .about("Say whether what is published still matches what signs")
-        .long_about(LONG_ABOUT.replacen(
-            "Make the documents that clients trust a deployment by",
-            "Say whether what is published still matches what signs",
-            1,
-        ))
-        .after_help(DIFF_EXAMPLES)
-        .arg(diff::published());
-    let show = Command::new("show")
-        .about("Show whom clients are told to trust, or one of the documents")
-        .long_about(LONG_ABOUT.replacen(
-            "Make the documents that clients trust a deployment by",
-            "Show whom clients are told to trust, or one of the documents",
-            1,
-        ))
-        .after_help(SHOW_EXAMPLES)
-        .arg(show::document());
-    let files = Command::new("files")
-        .about("Write the files for clients into a folder")
-        .long_about(LONG_ABOUT.replacen(
-            "Make the documents that clients trust a deployment by",
-            "Write the files for clients into a folder",
-            1,
-        ))
-        .after_help(FILES_EXAMPLES)
-        .args([files::out(), dry_run()]);
+    let show = documents("show", "Show whom clients are told to trust, or one of the documents", SHOW_EXAMPLES);
+    let files = documents("files", "Write the files for clients into a folder", FILES_EXAMPLES);
+    let diff = documents("diff", "Say whether what is published still matches what signs", DIFF_EXAMPLES);
     Command::new("trust")
         .about("Make the documents that clients trust a deployment by")
         .subcommand_required(true)
         .arg_required_else_help(true)
-        .subcommand(flags::augment(show))
-        .subcommand(flags::augment(files))
-        .subcommand(flags::augment(diff))
+        .subcommand(flags::augment(show.arg(show::document())))
+        .subcommand(flags::augment(files.args([files::out(), dry_run()])))
+        .subcommand(flags::augment(diff.arg(diff::published())))
         .subcommand(tuf::TufArgs::augment_args(Command::new("tuf")))
+}
+
+/// A subcommand that takes the settings of `serve`.
+fn documents(name: &'static str, about: &'static str, examples: &'static str) -> Command {
+    Command::new(name).about(about).long_about(format!("{about}\n\n{SETTINGS}")).after_help(examples)
 }
 
 fn dry_run() -> Arg {

@@ -66,7 +66,7 @@ fn add(log: &Shared, kind: Kind, body: &[u8]) -> HttpResponse {
             "extensions": STANDARD.encode(issued.extensions),
             "signature": STANDARD.encode(issued.signature),
         })),
-        Err(AppendError::Log(full @ (tiles::AppendError::Entries(_) | tiles::AppendError::Bytes(_)))) => {
+        Err(AppendError::Log(tiles::AppendError::Full(full))) => {
             text(StatusCode::SERVICE_UNAVAILABLE, &full.to_string())
         }
         Err(error) => failed(&error),

@@ -115,8 +115,9 @@ impl Ledger {
         self.log.size()
     }
 
-    pub(super) fn root(&self) -> Hash {
-        self.log.root()
+    /// Size and hash of the whole tree.
+    pub(super) fn head(&self) -> (usize, Hash) {
+        (self.log.size(), self.log.root())
     }
 
     /// The hashes of a tile.

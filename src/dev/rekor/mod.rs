@@ -105,9 +105,9 @@ fn first_entry(key: &SigningKey, ledger: &mut Ledger) -> Result<(), DevServerErr
 }
 
 impl Shared {
-    /// The log's word for a tree (c2sp.org/tlog-checkpoint).
-    fn checkpoint(&self, size: usize, root: &Hash) -> Result<String, Unspecified> {
-        let text = note::text(ORIGIN, size, root);
+    /// The log's word for a tree (c2sp.org/tlog-checkpoint), signed under the host's name.
+    fn checkpoint(&self, origin: &str, size: usize, root: &Hash) -> Result<String, Unspecified> {
+        let text = note::text(origin, size, root);
         Ok(note::signed(&text, ORIGIN, self.note_key_id(), &self.key.sign(text.as_bytes())?))
     }
 

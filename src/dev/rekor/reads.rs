@@ -6,7 +6,7 @@ use actix_web::{HttpResponse, web};
 use super::super::loopback::text;
 use super::super::tiles::path::{Span, level_and_span};
 use super::super::tiles::served;
-use super::Shared;
+use super::{ORIGIN, Shared};
 
 type Log = web::Data<Shared>;
 
@@ -20,11 +20,8 @@ pub(super) fn configure(service: &mut web::ServiceConfig) {
 }
 
 async fn checkpoint(log: Log) -> HttpResponse {
-    let (size, root) = {
-        let ledger = log.ledger.lock();
-        (ledger.size(), ledger.root())
-    };
-    match log.checkpoint(size, &root) {
+    let (size, root) = log.ledger.lock().head();
+    match log.checkpoint(ORIGIN, size, &root) {
         Ok(note) => served::checkpoint(note),
         Err(_) => text(StatusCode::INTERNAL_SERVER_ERROR, "the checkpoint could not be signed"),
     }

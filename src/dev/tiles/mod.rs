@@ -28,13 +28,20 @@ impl Limits {
     pub(super) const DEV: Self = Self { entries: 100_000, bytes: 256 * 1024 * 1024 };
 }
 
-/// Why a record was not appended. The tree is as it was.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum AppendError {
+/// Which bound a log is at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Full {
     #[error("the log is full: it holds {0} entries; start `sigmint dev` with a new folder")]
     Entries(usize),
     #[error("the log is full: it holds {0} bytes; start `sigmint dev` with a new folder")]
     Bytes(usize),
+}
+
+/// Why a record was not appended. The tree is as it was.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum AppendError {
+    #[error(transparent)]
+    Full(#[from] Full),
     #[error("the entry could not be written to the log's file: {0}")]
     Write(io::Error),
 }
@@ -84,10 +91,10 @@ impl TileLog {
     pub(super) fn append(&mut self, record: &[u8], leaf: Hash) -> Result<usize, AppendError> {
         let index = self.tree.size();
         if index >= self.limits.entries {
-            return Err(AppendError::Entries(self.limits.entries));
+            return Err(Full::Entries(self.limits.entries).into());
         }
         if self.bytes.saturating_add(record.len()) > self.limits.bytes {
-            return Err(AppendError::Bytes(self.limits.bytes));
+            return Err(Full::Bytes(self.limits.bytes).into());
         }
         match &mut self.records {
             Records::InMemory(records) => records.push(record.into()),

@@ -149,11 +149,11 @@ fn a_full_log_says_so_and_stays_as_it_was() {
         let mut log = TileLog::open(folder, NAME, FEW, |_, record| Some(leaf_hash(record))).unwrap();
         assert_eq!(log.append(&[1; 60], [1; 32]).unwrap(), 0);
         let root = log.root();
-        assert!(matches!(log.append(&[1; 41], [2; 32]), Err(AppendError::Bytes(100))));
+        assert!(matches!(log.append(&[1; 41], [2; 32]), Err(AppendError::Full(Full::Bytes(100)))));
         assert_eq!((log.size(), log.root(), log.record(1).unwrap()), (1, root, None));
         log.append(&[2; 20], [2; 32]).unwrap();
         log.append(&[], [3; 32]).unwrap();
-        assert!(matches!(log.append(&[], [4; 32]), Err(AppendError::Entries(3))));
+        assert!(matches!(log.append(&[], [4; 32]), Err(AppendError::Full(Full::Entries(3)))));
         assert_eq!(log.size(), 3);
     }
 }

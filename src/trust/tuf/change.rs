@@ -5,8 +5,6 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-use sha2::{Digest as _, Sha256};
-
 use super::metadata::{Hashes, Metadata, Root, Snapshot, TargetForm, Targets, Timestamp};
 use super::repository::{Repository, Write};
 use super::signed::{RoleKeys, Signed, check_end, sign};
@@ -184,7 +182,7 @@ impl NewRoles {
 
 impl Target {
     fn sha256(&self) -> String {
-        hex::encode(Sha256::digest(&self.content))
+        hex::encode(crate::crypto::sha256(&self.content))
     }
 
     fn form(&self) -> TargetForm {

@@ -2,11 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 
 use super::signed::canonical;
 use crate::crypto::curve::Curve;
 use crate::crypto::pem;
+use crate::crypto::sha256;
 use crate::crypto::signature_check::{BadSignature, SignatureCheck};
 use crate::crypto::spki::{self, KeyBits};
 use crate::text;
@@ -95,6 +95,6 @@ impl KeyForm {
     pub(super) fn id(&self) -> String {
         let value: Value =
             json!({"keytype": self.keytype, "scheme": self.scheme, "keyval": {"public": self.keyval.public}});
-        hex::encode(Sha256::digest(canonical(&value)))
+        hex::encode(sha256(&canonical(&value)))
     }
 }

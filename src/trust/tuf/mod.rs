@@ -20,6 +20,9 @@ pub use repository::{Repository, RepositoryError, Write};
 use crate::crypto::signature_check::BadSignature;
 use crate::signer::{Signer, SignerError};
 
+/// By which name clients look for the signing configuration; the trusted root has the name of its file.
+pub const SIGNING_CONFIG_TARGET: &str = "signing_config.v0.2.json";
+
 /// A key that signs, with its public half.
 #[derive(Clone, Debug)]
 pub struct TufSigner {

@@ -3,9 +3,9 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output};
+use std::process::{Command, Output};
 
-use crate::support::dev::{FREE_PORTS, serving};
+use crate::support::dev::{FREE_PORTS, Killed, serving};
 use crate::support::ports::free_addresses;
 use serde_json::Value;
 
@@ -25,15 +25,8 @@ const KEYS: [&str; 6] =
 
 /// A running `sigmint dev`, which ends as a killed process does.
 struct Dev {
-    process: Child,
+    _process: Killed,
     told: String,
-}
-
-impl Drop for Dev {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
 }
 
 /// The command in a folder, with these ports for authority, issuer, log, timestamp authority and the log of signatures.
@@ -50,7 +43,7 @@ fn command(folder: &Path, ports: [u16; 5], more: &[&str]) -> Command {
 impl Dev {
     fn start(mut command: Command) -> Self {
         let (process, told) = serving(&mut command);
-        Self { process, told }
+        Self { _process: process, told }
     }
 }
 

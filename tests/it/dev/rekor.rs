@@ -1,7 +1,7 @@
 //! The log of signatures of `sigmint dev`: what it answers, proves and keeps.
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
+use std::process::Command;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -13,21 +13,13 @@ use p256::pkcs8::{DecodePublicKey as _, EncodePublicKey as _};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::support::dev::{FREE_PORTS, serving};
+use crate::support::dev::{FREE_PORTS, Killed, serving};
 
 struct Dev {
-    process: Child,
+    _process: Killed,
     rekor: String,
     key: VerifyingKey,
     key_id: Vec<u8>,
-}
-
-impl Drop for Dev {
-    /// SIGKILL: nothing is told to stop.
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
 }
 
 impl Dev {
@@ -42,7 +34,7 @@ impl Dev {
         assert_eq!((&service["url"], &service["majorApiVersion"]), (&log["baseUrl"], &json!(2)));
         let spki = decoded(&log["publicKey"]["rawBytes"]);
         Self {
-            process,
+            _process: process,
             rekor: service["url"].as_str().unwrap().to_owned(),
             key: VerifyingKey::from_public_key_der(&spki).unwrap(),
             key_id: decoded(&log["logId"]["keyId"]),

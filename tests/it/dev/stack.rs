@@ -4,9 +4,9 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output};
+use std::process::{Command, Output};
 
-use crate::support::dev::{FREE_PORTS, serving};
+use crate::support::dev::{FREE_PORTS, Killed, serving};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use p256::ecdsa::signature::Verifier as _;
@@ -22,7 +22,7 @@ type Hash = [u8; 32];
 
 /// A running `sigmint dev`.
 struct Dev {
-    process: Child,
+    _process: Killed,
     folder: PathBuf,
     log: String,
     issuer: String,
@@ -30,13 +30,6 @@ struct Dev {
     /// The demonstration's certificate and its chain.
     chain: Vec<Vec<u8>>,
     _place: tempfile::TempDir,
-}
-
-impl Drop for Dev {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
 }
 
 fn sigmint() -> Command {
@@ -53,7 +46,7 @@ impl Dev {
         let config = read(&folder.join("signing_config.json"));
         let issuer = config["oidcUrls"][0]["url"].as_str().unwrap().strip_suffix("/email").unwrap().to_owned();
         Self {
-            process,
+            _process: process,
             log: read(&folder.join("trusted_root.json"))["ctlogs"][0]["baseUrl"].as_str().unwrap().to_owned(),
             issuer,
             authority: config["caUrls"][0]["url"].as_str().unwrap().to_owned(),

@@ -1,30 +1,22 @@
 //! The development log as a static one (c2sp.org/static-ct-api), and over restarts.
 
 use std::path::Path;
-use std::process::{Child, Command};
+use std::process::Command;
 use std::time::SystemTime;
 
 use serde_json::Value;
 use sigmint::ct::LogKey;
 use sigmint::ct::read::{Entry, Frontier, LogApi, LogReader, ReaderSettings, TreeHead};
 
-use crate::support::dev::{FREE_PORTS, serving};
+use crate::support::dev::{FREE_PORTS, Killed, serving};
 use crate::support::ports::free_addresses;
 
 struct Dev {
-    process: Child,
+    _process: Killed,
     authority: String,
     issuer: String,
     log: String,
     key: LogKey,
-}
-
-impl Drop for Dev {
-    /// SIGKILL: nothing is told to stop.
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
 }
 
 fn sigmint() -> Command {
@@ -52,7 +44,7 @@ impl Dev {
             |name: &str| -> Value { serde_json::from_slice(&std::fs::read(folder.join(name)).unwrap()).unwrap() };
         let (config, root) = (json("signing_config.json"), json("trusted_root.json"));
         Self {
-            process,
+            _process: process,
             authority: config["caUrls"][0]["url"].as_str().unwrap().to_owned(),
             issuer: config["oidcUrls"][0]["url"].as_str().unwrap().strip_suffix("/email").unwrap().to_owned(),
             log: root["ctlogs"][0]["baseUrl"].as_str().unwrap().to_owned(),

@@ -2,23 +2,16 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Child, Command};
+use std::process::Command;
 
 use serde_json::Value;
 
-use crate::support::dev::{FREE_PORTS, serving};
+use crate::support::dev::{FREE_PORTS, Killed, serving};
 
 struct Dev {
-    process: Child,
+    _process: Killed,
     /// Where the repository is.
     url: String,
-}
-
-impl Drop for Dev {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
 }
 
 impl Dev {
@@ -27,7 +20,7 @@ impl Dev {
         let (process, _) = serving(command.arg("dev").args(FREE_PORTS).arg("--dir").arg(folder));
         let config = json(&folder.join("signing_config.json"));
         let issuer = config["oidcUrls"][0]["url"].as_str().unwrap().strip_suffix("/email").unwrap();
-        Self { process, url: format!("{issuer}/tuf") }
+        Self { _process: process, url: format!("{issuer}/tuf") }
     }
 
     async fn get(&self, path: &str) -> (u16, Vec<u8>) {

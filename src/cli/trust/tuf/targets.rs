@@ -8,13 +8,13 @@ use crate::cli::error::CommandError;
 use crate::cli::files::shown;
 use crate::failure::with_sources;
 use crate::files::{self, MAX_FILE_BYTES};
-use crate::trust::tuf::Target;
+use crate::trust::tuf::{SIGNING_CONFIG_TARGET, Target};
 use crate::trust::{SIGNING_CONFIG, TRUSTED_ROOT};
 
 /// File, name of the target, and how its media type begins.
 const DOCUMENTS: [(&str, &str, &str); 2] = [
-    (TRUSTED_ROOT, "trusted_root.json", "application/vnd.dev.sigstore.trustedroot"),
-    (SIGNING_CONFIG, "signing_config.v0.2.json", "application/vnd.dev.sigstore.signingconfig.v0.2"),
+    (TRUSTED_ROOT, TRUSTED_ROOT, "application/vnd.dev.sigstore.trustedroot"),
+    (SIGNING_CONFIG, SIGNING_CONFIG_TARGET, "application/vnd.dev.sigstore.signingconfig.v0.2"),
 ];
 
 /// Reads both documents. What is not one of them would be noticed by clients only, all of them at once.

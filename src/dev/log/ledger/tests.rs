@@ -54,7 +54,7 @@ fn a_full_log_and_a_failed_signature_add_nothing() {
     assert_eq!(ledger.size(), 0);
     ledger.append(&submission(0), 1, |_| Ok(Vec::new())).unwrap();
     let full = ledger.append(&submission(1), 1, |_| Ok(Vec::new()));
-    assert!(matches!(full, Err(AppendError::Log(tiles::AppendError::Entries(1)))));
+    assert!(matches!(full, Err(AppendError::Log(tiles::AppendError::Full(tiles::Full::Entries(1))))));
     assert!(ledger.append(&submission(0), 1, |_| Err(Unspecified)).is_ok());
     assert_eq!(ledger.size(), 1);
 }

@@ -15,7 +15,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::super::tiles::{self, note};
+use super::super::tiles;
 use super::ledger::{AppendError, Inclusion, Ledger};
 use super::record::Record;
 use super::{ORIGIN, Shared, seconds};
@@ -65,7 +65,7 @@ async fn create(log: Log, body: Result<web::Bytes, actix_web::Error>) -> HttpRes
             let answer = json!({"code": 409, "message": message});
             HttpResponse::Conflict().insert_header((LOCATION, location)).json(answer)
         }
-        Err(AppendError::Log(full @ (tiles::AppendError::Entries(_) | tiles::AppendError::Bytes(_)))) => {
+        Err(AppendError::Log(tiles::AppendError::Full(full))) => {
             refused(StatusCode::SERVICE_UNAVAILABLE, &full.to_string())
         }
         Err(error @ AppendError::TooLong) => {
@@ -114,7 +114,8 @@ fn shown(mut answer: HttpResponseBuilder, log: &Shared, record: &Record, inclusi
     // The promise is over these four, as canonical JSON.
     let promised =
         format!(r#"{{"body":"{body}","integratedTime":{integrated},"logID":"{log_id}","logIndex":{index}}}"#);
-    let signed = log.key.sign(promised.as_bytes()).and_then(|promise| Ok((promise, log.checkpoint_v1(inclusion)?)));
+    let checkpoint = || log.checkpoint(&log.origin_v1(), inclusion.size, &inclusion.root);
+    let signed = log.key.sign(promised.as_bytes()).and_then(|promise| Ok((promise, checkpoint()?)));
     let Ok((promise, checkpoint)) = signed else { return failed(&Unspecified) };
     answer.json(json!({log.entry_id(&leaf_hash(&[&record.body])): {
         "body": body,
@@ -135,11 +136,8 @@ fn shown(mut answer: HttpResponseBuilder, log: &Shared, record: &Record, inclusi
 }
 
 async fn log_info(log: Log) -> HttpResponse {
-    let (size, root) = {
-        let ledger = log.ledger.lock();
-        (ledger.size(), ledger.root())
-    };
-    match log.checkpoint_v1(&Inclusion { index: 0, size, root, hashes: Vec::new() }) {
+    let (size, root) = log.ledger.lock().head();
+    match log.checkpoint(&log.origin_v1(), size, &root) {
         Ok(checkpoint) => HttpResponse::Ok().json(json!({
             "rootHash": hex::encode(root),
             "signedTreeHead": checkpoint,
@@ -230,10 +228,9 @@ impl Shared {
         format!("{}{}", self.tree_prefix(), hex::encode(leaf))
     }
 
-    /// The head of a tree in v1's form: with the tree's number in the origin, signed under the host's name.
-    fn checkpoint_v1(&self, tree: &Inclusion) -> Result<String, Unspecified> {
-        let text = note::text(&format!("{ORIGIN} - {}", self.tree_id()), tree.size, &tree.root);
-        Ok(note::signed(&text, ORIGIN, self.note_key_id(), &self.key.sign(text.as_bytes())?))
+    /// The origin of checkpoints in v1's form, with the tree's number.
+    fn origin_v1(&self) -> String {
+        format!("{ORIGIN} - {}", self.tree_id())
     }
 }
 

@@ -6,7 +6,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use serde::Deserialize;
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
 
 use super::super::signed::{Unverified, pae};
 use super::verifier::PemVerifier;
@@ -258,7 +257,7 @@ fn twice(text: &str) -> Result<Vec<u8>, Refusal> {
 }
 
 fn sha256(bytes: &[u8]) -> String {
-    hex::encode(Sha256::digest(bytes))
+    hex::encode(crate::crypto::sha256(bytes))
 }
 
 /// The digests of what an in-toto statement is about.

@@ -1,12 +1,11 @@
 //! Keys and certificates as Rekor v1 is given them: PEM, written again in one form before they are logged.
 
-use sha2::{Digest as _, Sha256};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::FromDer as _;
 
 use super::super::signed::Signer;
-use crate::crypto::pem;
+use crate::crypto::{pem, sha256};
 use crate::text;
 
 /// The most certificates in a chain.
@@ -42,7 +41,7 @@ impl PemVerifier {
 
     /// What an entry of this signer is found by.
     pub(super) fn index_keys(&self) -> Vec<String> {
-        let hash = format!("sha256:{}", hex::encode(Sha256::digest(&self.pem)));
+        let hash = format!("sha256:{}", hex::encode(sha256(self.pem.as_bytes())));
         std::iter::once(hash).chain(self.subjects.iter().cloned()).collect()
     }
 }

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::super::tiles;
 use super::ledger::{AppendError, Inclusion};
 use super::record::Record;
-use super::{Shared, seconds};
+use super::{ORIGIN, Shared, seconds};
 use entry::Refusal;
 pub(super) use entry::canonical;
 use request::CreateEntry;
@@ -61,9 +61,7 @@ async fn create(log: Log, body: Result<web::Bytes, actix_web::Error>) -> HttpRes
             answer.headers_mut().insert(actix_web::http::header::HeaderName::from_static("x-log-index"), index);
             answer
         }
-        Err(AppendError::Log(full @ (tiles::AppendError::Entries(_) | tiles::AppendError::Bytes(_)))) => {
-            refused(Code::Unavailable, &full.to_string())
-        }
+        Err(AppendError::Log(tiles::AppendError::Full(full))) => refused(Code::Unavailable, &full.to_string()),
         Err(AppendError::TooLong) => refused(Code::InvalidArgument, "invalid entry"),
         Err(error) => {
             tracing::error!(%error, "an entry could not be logged");
@@ -84,7 +82,7 @@ fn not_logged(refusal: Refusal) -> HttpResponse {
 }
 
 fn created(log: &Shared, inclusion: &Inclusion, entry: &[u8]) -> HttpResponse {
-    let Ok(checkpoint) = log.checkpoint(inclusion.size, &inclusion.root) else {
+    let Ok(checkpoint) = log.checkpoint(ORIGIN, inclusion.size, &inclusion.root) else {
         return refused(Code::Internal, "failed to integrate entry");
     };
     let hashes: Vec<Value> = inclusion.hashes.iter().map(|hash| STANDARD.encode(hash).into()).collect();
